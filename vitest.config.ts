@@ -1,0 +1,66 @@
+import { defineConfig } from 'vitest/config';
+
+/** Built by other tools, or run by them: mocha in the extension host (test/editor), other languages' fixtures. */
+const elsewhere = ['**/node_modules/**', '**/dist/**', '**/out/**', '**/.cache/**', 'test/editor/**', 'test/fixtures/**'];
+
+export default defineConfig({
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  test: {
+    passWithNoTests: false,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{runtime,server,client,webview,test,scripts}/**/*.test.{ts,tsx,mjs}'],
+          exclude: [...elsewhere, '**/*.beam.test.ts'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        // Against live Erlang and Elixir nodes. One file at a time: each starts nodes of its own, and two share a core.
+        extends: true,
+        test: {
+          name: 'beam',
+          include: ['{runtime,server,test}/**/*.beam.test.ts'],
+          exclude: elsewhere,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        // Through the workbench in Chromium, or the command line, as a user does.
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.e2e.{ts,mjs}'],
+          exclude: elsewhere,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'bench',
+          include: ['bench/**/*.bench.ts'],
+          exclude: elsewhere,
+          testTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+    coverage: {
+      provider: 'v8',
+      reporter: ['text-summary', 'json-summary', 'html'],
+      reportsDirectory: 'coverage',
+      include: ['runtime/**/*.ts', 'server/**/*.ts', 'client/**/*.ts', 'webview/**/*.{ts,tsx}'],
+      exclude: ['**/*.test.{ts,tsx}', '**/*.d.ts'],
+      thresholds: {
+        'server/core/**': { 100: true },
+      },
+    },
+  },
+});
