@@ -1,0 +1,414 @@
+/**
+ * The vocabulary of every system under operation.
+ *
+ * Every value here is plain JSON-safe data (no class, function, Map, bigint, nor `undefined` with a meaning), because the same
+ * value crosses a worker, the LSP, a webview, a WebSocket and a user's isolated operation. The one exception is
+ * {@link RowPage}, which exists so that bulk rows cross a thread by transfer and are never built as 100k objects.
+ */
+import type { Term } from './term/term.ts';
+
+// ------------------------------------------------------------------------------------------------ connections and nodes
+
+/** Names one connected system within one backend (`sim`, `shop@host`). Every request, key and tree root carries it. */
+export type ConnectionId = string;
+export type RuntimeKind = 'simulated' | 'local-cluster' | 'beam' | 'sandbox';
+export type NodeName = string;
+
+/**
+ * One life of a node. `creation` is OTP's own 32-bit number; the simulated runtime counts up. Without it `<0.49.0>` of a
+ * restarted node names another, living process (measured on OTP 25).
+ */
+export type Incarnation = { readonly node: NodeName; readonly creation: number };
+
+export type Reach =
+  | { readonly via: 'direct' }
+  /** We hold no link of our own; `relay` was asked, without making it connect. */
+  | { readonly via: 'relay'; readonly relay: NodeName }
+  | { readonly via: 'none'; readonly since: WallTime; readonly why: 'down' | 'refused' | 'silent' | 'unresolved' };
+
+export type NodeInfo = Incarnation & {
+  readonly otpRelease: string | null;
+  readonly hidden: boolean;
+  readonly reach: Reach;
+  /** What looks on the node for us: an agent of ours, its interpreted form, nothing of ours, or the simulated kernel itself. */
+  readonly observer: 'agent' | 'interpreted' | 'agentless' | 'builtin';
+};
+
+/** Figures of one node at one moment. A figure the runtime cannot know is null, never a guess. */
+export type NodeStats = {
+  readonly uptimeMs: number | null;
+  readonly processCount: number;
+  readonly processLimit: number | null;
+  readonly runQueue: number;
+  readonly memoryBytes: number | null;
+  readonly atomCount: number | null;
+  readonly reductions: number;
+  readonly schedulersOnline: number;
+};
+
+// ---------------------------------------------------------------------------------------------------------------- time
+
+/** Milliseconds since 1970 on the backend's clock. Never compared with a node's. */
+export type WallTime = number;
+
+/** A moment on a node: its own monotonic clock, plus our estimate of it on the backend's clock with an error bound. */
+export type NodeTime = {
+  readonly node: NodeName;
+  readonly creation: number;
+  readonly monotonicUs: number;
+  readonly estimatedAt: WallTime;
+  /** 0 in the simulated runtime. */
+  readonly errorUs: number;
+};
+
+// --------------------------------------------------------------------------------------------------------------- terms
+
+/**
+ * A term from a person or a program. `source` is text as they typed it (`{:job, 7}`, `{job, 7}`), parsed by us, but made into a
+ * term on a target from a binary with `binary_to_term(Bin, [safe])`, so that nobody's typing makes an atom there.
+ */
+export type TermInput = { readonly syntax: 'elixir' | 'erlang'; readonly source: string } | { readonly term: Term };
+
+// ---------------------------------------------------------------------------------------------------------- identities
+
+/** One process, for ever. Displayed as `<0.id.serial>`; {@link processId} is its public text. */
+export type ProcessRef = Incarnation & { readonly id: number; readonly serial: number };
+
+/** Names are terms (`{via, Horde.Registry, {MyApp.Reg, {:cart, 42}}}`), never strings with a prefix. */
+export type NameRef =
+  | { readonly in: 'local'; readonly node: NodeName; readonly name: string }
+  | { readonly in: 'global'; readonly name: Term }
+  | { readonly in: 'via'; readonly module: string; readonly name: Term };
+
+/**
+ * What a caller may write where a process is meant. `printed` is any form OTP prints; `<9012.7.0>` has a meaning only on the node
+ * that printed it, so `printedOn` is required for a non-zero first number.
+ */
+export type ProcessTarget =
+  | { readonly pid: ProcessRef }
+  | { readonly name: NameRef; readonly seenFrom?: NodeName }
+  | { readonly printed: string; readonly printedOn?: NodeName };
+
+/** The public, URL-safe id of a process: `NODE~0.ID.SERIAL~CREATION`, creation in hex. */
+export function processId(process: ProcessRef): string {
+  return `${process.node}~0.${process.id}.${process.serial}~${process.creation.toString(16)}`;
+}
+
+/** `<0.id.serial>`, as its own node prints it. */
+export function pidText(process: ProcessRef): string {
+  return `<0.${process.id}.${process.serial}>`;
+}
+
+const idPattern = /^([^~\s]{1,255})~0\.(\d{1,10})\.(\d{1,10})~([0-9a-f]{1,8})$/;
+
+/** Reads what {@link processId} wrote; null for anything else. */
+export function parseProcessId(textForm: string): ProcessRef | null {
+  const found = idPattern.exec(textForm);
+  if (found === null) return null;
+  const [, node = '', id = '', serial = '', creation = ''] = found;
+  const process = { node, creation: Number.parseInt(creation, 16), id: Number(id), serial: Number(serial) };
+  return process.id <= 0xffffffff && process.serial <= 0xffffffff ? process : null;
+}
+
+// ------------------------------------------------------------------------------------------------------------- results
+
+export const errorClasses = [
+  'validation',
+  'authentication',
+  'authorization',
+  'not_found',
+  'conflict',
+  'rate_limited',
+  'cancelled',
+  'execution',
+  'system',
+  'unsupported',
+  'unavailable',
+  'timeout',
+] as const;
+export type ErrorClass = (typeof errorClasses)[number];
+
+/** What is known of the world after a failure: what a retry, an undo and a person need to know, and no class tells. */
+export type Effect = 'none' | 'applied' | 'partial' | 'unknown';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** An error as a value. `code` is stable (`process.stale`); `message` is for people and is never matched. */
+export type ArsenalError = {
+  readonly code: string;
+  readonly class: ErrorClass;
+  readonly message: string;
+  /** What the reader can do about it. */
+  readonly remedy: string;
+  readonly effect: Effect;
+  /** JSON pointer into the parameters, for `validation`. */
+  readonly pointer?: string;
+  readonly node?: NodeName;
+  readonly details?: { readonly [key: string]: Json };
+  readonly retryAfterMs?: number;
+  readonly correlationId?: string;
+};
+
+export type Result<T> = { readonly ok: true; readonly value: T } | Failure;
+export type Failure = { readonly ok: false; readonly error: ArsenalError };
+
+/** A success. */
+export function ok<T>(value: T): { readonly ok: true; readonly value: T } {
+  return { ok: true, value };
+}
+
+/** A failure. */
+export function fail(error: ArsenalError): Failure {
+  return { ok: false, error };
+}
+
+/**
+ * Who answered. Every answer that speaks of more than one node carries it: three nodes of which one is silent is a success with
+ * a hole, not an error and not a smaller cluster.
+ */
+export type NodeCoverage =
+  | { readonly node: NodeName; readonly status: 'ok' }
+  | { readonly node: NodeName; readonly status: 'partial' | 'missing'; readonly error: ArsenalError };
+export type Coverage = readonly NodeCoverage[];
+
+// ----------------------------------------------------------------------------------------------------------- bulk rows
+
+/** Process keys by what they cost the target. A costly key in a filter or a sort needs `allowCostly`. */
+export const cheapFields = [
+  'registered_name',
+  'initial_call',
+  'status',
+  'reductions',
+  'message_queue_len',
+  'group_leader',
+  'label',
+] as const;
+export const costlyFields = [
+  'memory',
+  'current_function',
+  'total_heap_size',
+  'links',
+  'monitors',
+  'dictionary',
+  'current_stacktrace',
+  'trap_exit',
+  'parent',
+  'ancestors',
+] as const;
+export type CheapField = (typeof cheapFields)[number];
+export type CostlyField = (typeof costlyFields)[number];
+export type ProcessField = CheapField | CostlyField;
+
+export type Scalar = string | number | boolean | null;
+export type Column =
+  | { readonly as: 'number'; readonly values: Float64Array }
+  /** Atoms, MFAs, names: few distinct values. */
+  | { readonly as: 'dictionary'; readonly index: Uint32Array; readonly values: readonly Scalar[] }
+  /** One JSON value a row, for what is not a scalar (links, stack); only ever asked for a few rows. */
+  | { readonly as: 'json'; readonly values: readonly Json[] };
+
+/**
+ * Up to 1,000 rows of one node, columnar: 100k rows × 8 keys cost the receiving thread 6 ms this way, 47 ms as objects and 408 ms
+ * as nested terms (Node 20, one worker hop). Buffers are transferred, so a page has one owner.
+ * MFAs are text `module:function/arity`, in Erlang spelling; an unregistered process has `registered_name` null.
+ */
+export type RowPage = {
+  readonly of: Incarnation;
+  readonly ids: Uint32Array;
+  readonly serials: Uint32Array;
+  readonly columns: { readonly [key in ProcessField]?: Column };
+  readonly takenAt: NodeTime;
+};
+
+// ------------------------------------------------------------------------------------------------- predicates (as data)
+
+export type Predicate =
+  | { readonly key: ProcessField; readonly op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'; readonly value: Scalar }
+  | {
+      readonly key: 'registered_name' | 'initial_call' | 'current_function' | 'label';
+      readonly op: 'contains' | 'prefix';
+      readonly value: string;
+    }
+  | { readonly all: readonly Predicate[] }
+  | { readonly any: readonly Predicate[] }
+  | { readonly not: Predicate };
+
+// ----------------------------------------------------------------------------------------------------------- OTP nouns
+
+export type SupervisorKind =
+  'supervisor' | 'dynamic_supervisor' | 'partition_supervisor' | 'task_supervisor' | 'horde_supervisor';
+export type Strategy = 'one_for_one' | 'one_for_all' | 'rest_for_one' | 'simple_one_for_one';
+export type SupervisorFlags = {
+  readonly strategy: Strategy;
+  readonly intensity: number;
+  readonly periodSeconds: number;
+  readonly autoShutdown: 'never' | 'any_significant' | 'all_significant';
+};
+export type SupervisorInfo = {
+  readonly supervisor: ProcessRef;
+  readonly name: NameRef | null;
+  readonly kind: SupervisorKind;
+  /** The callback module, where it is known. */
+  readonly module: string | null;
+  /** The application whose root it is. */
+  readonly application: string | null;
+  /** The supervisor above it; null for the root of an application or when that is not known. */
+  readonly parent: ProcessRef | null;
+  /** null: layout not known, never guessed. */
+  readonly flags: SupervisorFlags | null;
+  /** How it was recognised; a process that is not surely a supervisor is not in the list and is never called. */
+  readonly evidence: 'initial_call' | 'ancestry' | 'registry' | 'builtin';
+};
+export type ChildState =
+  { readonly is: 'running'; readonly pid: ProcessRef } | { readonly is: 'restarting' } | { readonly is: 'undefined' };
+export type ChildRow = {
+  readonly childId: Term;
+  readonly type: 'worker' | 'supervisor';
+  readonly modules: readonly string[] | 'dynamic';
+  readonly state: ChildState;
+  /** Position in start order, as the supervisor holds it. */
+  readonly index: number;
+  /** Set for a child that is itself surely a supervisor. */
+  readonly supervisor: SupervisorKind | null;
+  readonly registeredName: string | null;
+};
+export type ChildCount = {
+  readonly specs: number;
+  readonly active: number;
+  readonly supervisors: number;
+  readonly workers: number;
+};
+/** The start arguments can hold funs and secrets: as terms for the eye, with opaque tokens for handing back. */
+export type ChildSpec = {
+  readonly childId: Term;
+  readonly start: { readonly module: string; readonly function: string; readonly args: readonly Term[] };
+  readonly restart: 'permanent' | 'transient' | 'temporary';
+  readonly shutdown: number | 'brutal_kill' | 'infinity';
+  readonly type: 'worker' | 'supervisor';
+  readonly significant: boolean;
+};
+export type NameRow = { readonly name: NameRef; readonly pid: ProcessRef };
+
+// ----------------------------------------------------------------------------------------------------------- sandboxes
+
+export type SandboxState = 'starting' | 'running' | 'stopped' | 'failed';
+/** What a sandbox really keeps apart on this machine, probed when it starts, never claimed. */
+export type Isolation = {
+  readonly files: 'denied' | 'open';
+  readonly network: 'denied' | 'open';
+  readonly memory: 'enforced' | 'advisory';
+};
+export type SandboxInfo = {
+  readonly id: string;
+  readonly name: string;
+  readonly state: SandboxState;
+  readonly source: string;
+  readonly osPid: number | null;
+  readonly startedAt: WallTime;
+  readonly memoryBytes: number | null;
+  readonly isolation: Isolation;
+  readonly limits: SandboxLimits;
+  /** Why it ended, for `stopped` and `failed`. */
+  readonly ended: string | null;
+};
+export type SandboxLimits = { readonly memoryBytes: number; readonly cpuMs: number };
+
+// ------------------------------------------------------------------------------------------------------------ holdings
+
+/** Anything Arsenal keeps on a target that would outlive a call. One table, one clean-up path, one thing a leak test asks for. */
+export type Holding = {
+  readonly id: string;
+  readonly kind:
+    | 'suspension'
+    | 'sys_suspension'
+    | 'trace'
+    | 'monitor'
+    | 'watch'
+    | 'sandbox'
+    | 'loaded_code'
+    | 'fault'
+    | 'fun'
+    | 'process';
+  readonly at: Incarnation;
+  readonly target: ProcessRef | null;
+  readonly owner: HoldingOwner;
+  /** How long the target keeps it after its owner's connection is gone, before undoing it by itself. */
+  readonly lingerMs: number;
+};
+export type HoldingOwner = {
+  readonly principal: string;
+  readonly client: string;
+  readonly operation: string;
+  readonly requestId: string;
+};
+
+// ------------------------------------------------------------------------------------------------------------- tracing
+
+/** Any one of them ends the trace on that node; the target enforces them, not we. */
+export type Fuses = {
+  readonly timeMs: number;
+  readonly events: number;
+  readonly eventsPerSecond: number;
+  readonly tracerQueue: number;
+  readonly termBytes: number;
+};
+export type TraceEvent = {
+  readonly at: NodeTime;
+  readonly seq: number;
+  readonly process: ProcessRef;
+  readonly what:
+    | { readonly is: 'send'; readonly to: ProcessRef | NameRef; readonly message: Term }
+    | { readonly is: 'receive'; readonly message: Term }
+    | {
+        readonly is: 'call';
+        readonly module: string;
+        readonly function: string;
+        readonly args: readonly Term[] | number;
+      }
+    | {
+        readonly is: 'return';
+        readonly module: string;
+        readonly function: string;
+        readonly arity: number;
+        readonly value: Term;
+      }
+    | { readonly is: 'spawn' | 'link' | 'unlink' | 'register' | 'exit'; readonly detail: Term };
+};
+export type TraceEnd = {
+  readonly node: NodeName;
+  readonly why: keyof Fuses | 'stopped' | 'node_lost' | 'owner_gone' | 'target_gone' | 'tracer_taken';
+  readonly dropped: number;
+};
+
+// ---------------------------------------------------------------------------------------------------------- watch rows
+
+/** Row of the watch `nodes`, keyed by node name. */
+export type NodeRow = {
+  readonly node: NodeName;
+  readonly creation: number;
+  /** `unreachable`: others may still see it, we do not. */
+  readonly status: 'up' | 'down' | 'unreachable' | 'connecting';
+  readonly since: WallTime;
+  readonly hidden: boolean;
+  readonly otpRelease: string | null;
+  readonly observer: NodeInfo['observer'];
+  readonly reach: Reach;
+  readonly stats: NodeStats | null;
+  /** The nodes this one is connected to, as it says itself; null when it could not be asked. */
+  readonly sees: readonly NodeName[] | null;
+};
+
+/** Row of the watches `top` and `processes`, keyed by {@link processId}. Fields not asked for are absent. */
+export type ProcessRow = {
+  readonly pid: string;
+  readonly node: NodeName;
+  readonly display: string;
+  readonly registeredName?: string | null;
+  /** The real one, from proc_lib. */
+  readonly initialCall?: string | null;
+  readonly currentFunction?: string | null;
+  readonly status?: string;
+  readonly memory?: number;
+  readonly reductions?: number;
+  readonly messageQueueLen?: number;
+};

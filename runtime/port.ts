@@ -1,0 +1,560 @@
+/**
+ * The port: what any system under operation can do. One table of methods; capabilities, the facade an operation gets, the worker
+ * proxy, the `unsupported` answers and the least severity of an operation are all derived from it.
+ *
+ * Rules
+ * 1. Every method is plain data in, plain data (or a stream of frames) out: no callback, no class, no AbortSignal in params.
+ * 2. Time travels as remaining milliseconds, cancellation as a message. Both are in {@link CallOptions}, never in params.
+ * 3. Streams are pulled: a producer makes at most `credit` frames ahead of the consumer.
+ * 4. A method that changes something says by its effect what it can do; it takes a ProcessRef, never a name or a text.
+ * 5. What would outlive the call is a Holding with an owner and a linger time.
+ * 6. What is composed of methods (migrate, balance, restart) is an operation, not a method.
+ */
+import type {
+  ArsenalError,
+  ChildCount,
+  ChildRow,
+  ChildSpec,
+  ConnectionId,
+  Coverage,
+  Fuses,
+  Holding,
+  HoldingOwner,
+  Incarnation,
+  Json,
+  NameRef,
+  NameRow,
+  NodeInfo,
+  NodeName,
+  NodeStats,
+  Predicate,
+  ProcessField,
+  ProcessRef,
+  ProcessTarget,
+  Result,
+  RowPage,
+  RuntimeKind,
+  SandboxInfo,
+  SandboxLimits,
+  SupervisorFlags,
+  SupervisorInfo,
+  TermInput,
+  TraceEnd,
+  TraceEvent,
+  WallTime,
+} from './model.ts';
+import type { Term } from './term/term.ts';
+import type { WatchFrame } from './watch.ts';
+
+// -------------------------------------------------------------------------------------------------------- method kinds
+
+/** The severities. An operation's severity is at least the highest of its `needs`: it cannot call itself harmless. */
+export const severities = ['read', 'diagnose', 'change', 'destroy'] as const;
+export type Severity = (typeof severities)[number];
+
+export type Unary<P, R, E extends Severity> = {
+  readonly kind: 'unary';
+  readonly effect: E;
+  readonly types?: (params: P) => R;
+};
+export type Streaming<P, F, R, E extends Severity> = {
+  readonly kind: 'stream';
+  readonly effect: E;
+  readonly types?: (params: P, frame: F) => R;
+};
+
+const call = {
+  read: <P, R>(): Unary<P, R, 'read'> => ({ kind: 'unary', effect: 'read' }),
+  diagnose: <P, R>(): Unary<P, R, 'diagnose'> => ({ kind: 'unary', effect: 'diagnose' }),
+  change: <P, R>(): Unary<P, R, 'change'> => ({ kind: 'unary', effect: 'change' }),
+  destroy: <P, R>(): Unary<P, R, 'destroy'> => ({ kind: 'unary', effect: 'destroy' }),
+} as const;
+const flow = {
+  read: <P, F, R>(): Streaming<P, F, R, 'read'> => ({ kind: 'stream', effect: 'read' }),
+  diagnose: <P, F, R>(): Streaming<P, F, R, 'diagnose'> => ({ kind: 'stream', effect: 'diagnose' }),
+  change: <P, F, R>(): Streaming<P, F, R, 'change'> => ({ kind: 'stream', effect: 'change' }),
+} as const;
+
+type Nothing = Record<never, never>;
+type OnNodes = { readonly nodes: readonly NodeName[] | 'all' };
+type OnNode = { readonly node: NodeName };
+type OfProcess = { readonly pid: ProcessRef };
+type OfSupervisor = { readonly supervisor: ProcessRef };
+type Child = OfSupervisor & { readonly childId: Term };
+type Held = { readonly owner: HoldingOwner; readonly lingerMs: number };
+type Covered = { readonly nodes: Coverage };
+
+// ----------------------------------------------------------------------------------------------------------- the table
+
+/** Every method there is. A method that a runtime lacks is answered `unsupported` with the why of its capability. */
+export const portMethods = {
+  'cluster.nodes': call.read<Nothing, { readonly nodes: readonly NodeInfo[] }>(),
+  /** Who is connected to whom, as each node says itself. */
+  'cluster.links': call.read<
+    Nothing,
+    Covered & { readonly links: readonly { readonly node: NodeName; readonly sees: readonly NodeName[] }[] }
+  >(),
+  /** Opens our link to a node, so that it is looked at directly. */
+  'cluster.connect': call.change<
+    OnNode & { readonly address?: { readonly host: string; readonly port: number } },
+    NodeInfo
+  >(),
+  /** Closes our link to a node; the cluster's own links stay. */
+  'cluster.disconnect': call.change<OnNode, { readonly wasConnected: boolean }>(),
+
+  /** Cluster-wide: frames are pages tagged by node; with `top` each node sends its own n best and the caller merges. */
+  'processes.scan': flow.read<ScanQuery, RowPage, Covered & { readonly total: number; readonly scanned: number }>(),
+  'processes.info': call.read<
+    { readonly pids: readonly ProcessRef[]; readonly keys: readonly ProcessField[] },
+    { readonly pages: readonly RowPage[]; readonly gone: readonly ProcessRef[] }
+  >(),
+  /** The new process has the target node's own group leader. */
+  'processes.start': call.change<
+    OnNode & {
+      readonly module: string;
+      readonly function: string;
+      readonly args: readonly TermInput[];
+      readonly name?: string;
+      readonly link?: ProcessRef;
+      readonly monitoredBy?: ProcessRef;
+    },
+    ProcessRef
+  >(),
+  /** Sends the exit signal and waits for the monitor: `survived` when the process traps exits and lives on. */
+  'processes.exit': call.destroy<
+    OfProcess & { readonly reason: TermInput; readonly confirmMs: number },
+    { readonly outcome: 'exited'; readonly reason: Term } | { readonly outcome: 'survived' }
+  >(),
+  'processes.suspend': call.change<OfProcess & { readonly how: 'process' | 'sys' } & Held, Holding>(),
+  'processes.state': call.diagnose<
+    OfProcess & { readonly maxBytes: number },
+    { readonly state: Term; readonly whole: boolean }
+  >(),
+  'processes.replaceState': call.change<
+    OfProcess & { readonly expectDigest: string; readonly state: Term },
+    { readonly digest: string }
+  >(),
+  'processes.stateHandle': call.diagnose<
+    OfProcess,
+    {
+      readonly digest: string;
+      readonly bytes: number;
+      readonly portable: 'yes' | { readonly not: readonly string[] };
+      readonly handle: string;
+    }
+  >(),
+  /** The mailbox, only while it is short (OTP has no partial read). */
+  'processes.mailbox': call.diagnose<
+    OfProcess & { readonly limit: number },
+    { readonly length: number; readonly messages: readonly Term[] | null }
+  >(),
+  'processes.send': call.change<
+    OfProcess & { readonly message: TermInput; readonly how: 'info' | 'cast' | 'call' },
+    { readonly reply: Term | null }
+  >(),
+  'processes.collectGarbage': call.change<OfProcess, { readonly bytesBefore: number; readonly bytesAfter: number }>(),
+  'processes.monitor': flow.read<
+    OfProcess & { readonly keys: readonly ProcessField[]; readonly everyMs: number },
+    RowPage,
+    { readonly reason: Term }
+  >(),
+
+  'names.resolve': call.read<
+    { readonly target: ProcessTarget; readonly seenFrom: NodeName | 'any' },
+    {
+      readonly pid: ProcessRef;
+      readonly seenFrom: NodeName;
+      readonly disagree: readonly { readonly node: NodeName; readonly pid: ProcessRef | null }[];
+    }
+  >(),
+  'names.list': flow.read<
+    OnNodes & { readonly registry: 'local' | 'global' | { readonly via: string } },
+    readonly NameRow[],
+    Covered & { readonly total: number }
+  >(),
+  'names.move': call.change<
+    { readonly name: NameRef; readonly from: ProcessRef; readonly to: ProcessRef },
+    { readonly moved: boolean }
+  >(),
+
+  /** Only what is surely a supervisor; nothing is called to find out. */
+  'supervisors.find': flow.read<OnNodes, readonly SupervisorInfo[], Covered & { readonly total: number }>(),
+  'supervisors.children': flow.read<
+    OfSupervisor & { readonly offset: number; readonly limit: number },
+    readonly ChildRow[],
+    { readonly total: number }
+  >(),
+  'supervisors.count': call.read<OfSupervisor, ChildCount>(),
+  'supervisors.flags': call.read<OfSupervisor, SupervisorFlags>(),
+  'supervisors.childSpec': call.diagnose<Child, ChildSpec>(),
+  'supervisors.restarts': call.read<
+    OfSupervisor & { readonly limit: number },
+    {
+      readonly restarts: readonly {
+        readonly at: WallTime;
+        readonly childId: Term;
+        readonly reason: Term;
+        readonly count: number;
+      }[];
+      readonly since: WallTime;
+    }
+  >(),
+  'supervisors.start': call.change<
+    OnNode & {
+      readonly flags: SupervisorFlags;
+      readonly children: readonly ChildSpec[];
+      readonly parent?: ProcessRef;
+      readonly name?: string;
+    } & Held,
+    ProcessRef
+  >(),
+  'supervisors.startChild': call.change<
+    OfSupervisor & { readonly spec: ChildSpec; readonly initialState?: { readonly handle: string } },
+    { readonly pid: ProcessRef | null }
+  >(),
+  'supervisors.terminateChild': call.destroy<
+    OfSupervisor & { readonly child: { readonly childId: Term } | { readonly pid: ProcessRef } },
+    Nothing
+  >(),
+  'supervisors.restartChild': call.change<Child, { readonly pid: ProcessRef | null }>(),
+  'supervisors.deleteChild': call.destroy<Child, Nothing>(),
+  /** Compare-and-set: refused with `conflict` when the flags are not `expect`; answers what it read back. */
+  'supervisors.setFlags': call.destroy<
+    OfSupervisor & { readonly expect: SupervisorFlags; readonly flags: SupervisorFlags },
+    SupervisorFlags
+  >(),
+
+  'horde.clusters': flow.read<
+    OnNodes,
+    readonly {
+      readonly kind: 'registry' | 'supervisor';
+      readonly name: string;
+      readonly node: NodeName;
+      readonly members: readonly {
+        readonly node: NodeName;
+        readonly name: string;
+        readonly status: 'uninitialized' | 'alive' | 'shutting_down' | 'dead';
+      }[];
+      readonly distribution: string | null;
+      readonly size: number;
+    }[],
+    Covered
+  >(),
+  'horde.entries': flow.read<
+    { readonly name: string; readonly seenFrom: NodeName },
+    readonly { readonly key: Term; readonly pid: ProcessRef | null; readonly node: NodeName }[],
+    { readonly total: number }
+  >(),
+  'horde.place': call.read<
+    { readonly name: string; readonly seenFrom: NodeName; readonly spec: ChildSpec },
+    { readonly node: NodeName }
+  >(),
+  'horde.startChild': call.change<
+    { readonly name: string; readonly seenFrom: NodeName; readonly spec: ChildSpec; readonly prefer: NodeName | null },
+    { readonly pid: ProcessRef; readonly placed: Placement }
+  >(),
+
+  'system.stats': call.read<OnNode, NodeStats>(),
+  'system.info': call.read<OnNode, { readonly entries: { readonly [key: string]: Json } }>(),
+  'system.memory': call.read<OnNode, { readonly bytes: { readonly [kind: string]: number } }>(),
+  'system.applications': call.read<
+    OnNode,
+    {
+      readonly applications: readonly {
+        readonly name: string;
+        readonly description: string;
+        readonly version: string;
+        readonly running: boolean;
+        readonly root: ProcessRef | null;
+      }[];
+    }
+  >(),
+  'system.ets': flow.read<
+    OnNode,
+    readonly {
+      readonly id: Term;
+      readonly name: string;
+      readonly type: string;
+      readonly protection: string;
+      readonly owner: ProcessRef;
+      readonly objects: number;
+      readonly bytes: number;
+    }[],
+    { readonly total: number }
+  >(),
+  'system.etsRows': call.diagnose<
+    OnNode & { readonly table: Term; readonly limit: number },
+    { readonly rows: readonly Term[]; readonly whole: boolean }
+  >(),
+
+  'sandboxes.list': call.read<Nothing, { readonly sandboxes: readonly SandboxInfo[] }>(),
+  'sandboxes.create': flow.change<
+    SandboxSpec,
+    { readonly step: string; readonly node: NodeName },
+    { readonly sandbox: SandboxInfo; readonly placed: readonly Placement[] }
+  >(),
+  'sandboxes.destroy': call.destroy<
+    { readonly id: string },
+    { readonly existed: boolean; readonly leftovers: readonly string[] }
+  >(),
+  'sandboxes.info': call.read<{ readonly id: string }, SandboxInfo>(),
+  'sandboxes.execute': call.change<
+    { readonly id: string; readonly function: string; readonly args: readonly Json[] },
+    { readonly value: Json; readonly output: string }
+  >(),
+  'sandboxes.reload': call.change<
+    { readonly id: string; readonly source: SandboxSpec['source'] },
+    { readonly version: number }
+  >(),
+  'sandboxes.rollback': call.change<{ readonly id: string; readonly version: number }, { readonly version: number }>(),
+  'sandboxes.setLimits': call.change<{ readonly id: string; readonly limits: SandboxLimits }, SandboxInfo>(),
+
+  'trace.start': call.diagnose<
+    TraceQuery,
+    {
+      readonly id: string;
+      readonly started: readonly NodeName[];
+      readonly refused: readonly { readonly node: NodeName; readonly error: ArsenalError }[];
+    }
+  >(),
+  'trace.read': flow.diagnose<
+    { readonly id: string; readonly after: number },
+    { readonly events: readonly TraceEvent[]; readonly watermarkAt: number; readonly ended: readonly TraceEnd[] },
+    { readonly ended: readonly TraceEnd[] }
+  >(),
+  'trace.stop': call.diagnose<{ readonly id: string }, { readonly ended: readonly TraceEnd[] }>(),
+  'profile.sample': flow.diagnose<
+    OfProcess & { readonly everyMs: number; readonly forMs: number },
+    { readonly stacks: readonly (readonly string[])[] },
+    { readonly samples: number }
+  >(),
+
+  'code.source': call.read<
+    OnNode & { readonly module: string },
+    { readonly path: string | null; readonly behaviours: readonly string[] }
+  >(),
+  'code.load': call.destroy<
+    OnNode & { readonly module: string; readonly objectCodeBase64: string },
+    { readonly replaced: boolean }
+  >(),
+
+  'faults.addNode': call.change<{ readonly node: NodeName }, NodeInfo>(),
+  /** Takes the node down at once, as a power cut does. */
+  'faults.crashNode': call.destroy<OnNode, { readonly wasUp: boolean }>(),
+  /** Brings a node that is down up again, as a new incarnation. */
+  'faults.startNode': call.change<OnNode, NodeInfo>(),
+  'faults.hangNode': call.destroy<OnNode & Held, Holding>(),
+  'faults.partition': call.destroy<
+    { readonly islands: readonly (readonly NodeName[])[]; readonly mode: 'cut' | 'blackhole' } & Held,
+    Holding
+  >(),
+  'faults.delayLink': call.change<
+    { readonly from: NodeName; readonly to: NodeName; readonly delayMs: number; readonly jitterMs: number } & Held,
+    Holding
+  >(),
+
+  'watch.open': flow.read<WatchQuery, WatchFrame, { readonly ended: 'source_gone' }>(),
+
+  'holdings.list': call.read<{ readonly client?: string }, Covered & { readonly holdings: readonly Holding[] }>(),
+  'holdings.release': call.change<{ readonly id: string }, { readonly wasHeld: boolean }>(),
+} as const;
+
+export type PortMethods = typeof portMethods;
+export type MethodName = keyof PortMethods;
+export type StreamMethodName = {
+  [M in MethodName]: PortMethods[M]['kind'] extends 'stream' ? M : never;
+}[MethodName];
+export type UnaryMethodName = Exclude<MethodName, StreamMethodName>;
+/** The methods that cannot change anything: all that a read and the planning half of a write can be given. */
+export type SafeMethod<K extends MethodName = MethodName> = {
+  [M in K]: PortMethods[M]['effect'] extends 'read' | 'diagnose' ? M : never;
+}[K];
+
+type ParamsOf<M> = M extends { readonly types?: (params: infer P, frame: never) => unknown } ? P : never;
+type UnaryResult<M> = M extends { readonly kind: 'unary'; readonly types?: (params: never) => infer R } ? R : never;
+type FrameOf<M> = M extends { readonly kind: 'stream'; readonly types?: (params: never, frame: infer F) => unknown }
+  ? F
+  : never;
+type StreamResult<M> = M extends {
+  readonly kind: 'stream';
+  readonly types?: (params: never, frame: never) => infer R;
+}
+  ? R
+  : never;
+
+export type Params<K extends MethodName> = ParamsOf<PortMethods[K]>;
+export type Answer<K extends UnaryMethodName> = UnaryResult<PortMethods[K]>;
+export type Frame<K extends StreamMethodName> = FrameOf<PortMethods[K]>;
+export type StreamEnd<K extends StreamMethodName> = StreamResult<PortMethods[K]>;
+
+/** Every method's name. */
+export function methodNames(): readonly MethodName[] {
+  return Object.keys(portMethods).filter(isMethodName);
+}
+
+/** Whether `name` is a method of the port. */
+export function isMethodName(name: string): name is MethodName {
+  return Object.hasOwn(portMethods, name);
+}
+
+// ------------------------------------------------------------------------------------------------------------- queries
+
+export type ScanQuery = OnNodes & {
+  readonly keys: readonly ProcessField[];
+  readonly where?: Predicate;
+  /** Order is only possible together with `top`; a full sorted list is made by the backend from a scan it keeps. */
+  readonly top?: {
+    readonly n: number;
+    readonly by: ProcessField;
+    readonly direction: 'descending' | 'ascending';
+  };
+  readonly allowCostly?: boolean;
+  readonly pageRows: number;
+};
+
+export type TraceQuery = {
+  readonly nodes: readonly NodeName[];
+  readonly targets: readonly ProcessRef[] | 'new' | 'existing';
+  readonly events: readonly ('send' | 'receive' | 'call' | 'process')[];
+  readonly functions?: readonly {
+    readonly module: string;
+    readonly function: string;
+    readonly arity: number | 'any';
+  }[];
+  readonly fuses: Fuses;
+  readonly require: 'all' | 'any';
+} & Held;
+
+/**
+ * What is watched. Rows are keyed; a watch says how true it is (`Fidelity`), because sampling cannot see what lived between two
+ * samples. Row shapes: `nodes` NodeRow; `top`, `processes` ProcessRow; `supervisors` SupervisorInfo keyed by process id (all that
+ * were found, roots have `parent` null); `children` ChildRow keyed by position-independent child key; `names` NameRow;
+ * `sandboxes` SandboxInfo; `holdings` Holding.
+ */
+export type WatchQuery = {
+  /** The least time between two frames. */
+  readonly minIntervalMs: number;
+  readonly of: WatchTarget;
+};
+export type WatchTarget =
+  | { readonly rows: 'nodes' }
+  | { readonly rows: 'top'; readonly query: ScanQuery }
+  | { readonly rows: 'processes'; readonly pids: readonly ProcessRef[]; readonly keys: readonly ProcessField[] }
+  | { readonly rows: 'supervisors'; readonly nodes: readonly NodeName[] | 'all' }
+  | {
+      readonly rows: 'children';
+      readonly supervisor: ProcessRef;
+      readonly window: { readonly offset: number; readonly limit: number };
+    }
+  | { readonly rows: 'names'; readonly registry: 'local' | 'global' | { readonly via: string } }
+  | { readonly rows: 'sandboxes' }
+  | { readonly rows: 'holdings' };
+
+export type SandboxSpec = {
+  readonly name?: string;
+  /** `module`: a JavaScript or TypeScript file; `text`: its source. */
+  readonly source: { readonly from: 'folder' | 'module' | 'text'; readonly value: string };
+  readonly nodes: readonly { readonly wants: NodeName | 'any' | 'this_machine'; readonly required: boolean }[];
+  readonly limits: SandboxLimits;
+  readonly policy: 'high' | 'medium' | 'low';
+} & Held;
+export type Placement = {
+  readonly wanted: string;
+  readonly got: NodeName;
+  readonly why: 'as_asked' | 'unavailable' | 'no_capacity' | 'not_allowed';
+};
+
+// -------------------------------------------------------------------------------------------------- how a call is made
+
+export type CallOptions = {
+  /** Budget left. Every hop sends what is left of its own measurement; no absolute time crosses a hop. */
+  readonly remainingMs: number;
+  /** Local only; on a wire it becomes one cancel message. */
+  readonly signal: AbortSignal;
+  readonly correlationId: string;
+};
+export type StreamItem<F, R> =
+  { readonly is: 'frame'; readonly frame: F } | { readonly is: 'end'; readonly result: Result<R> };
+
+export type Method<K extends MethodName> = K extends StreamMethodName
+  ? (params: Params<K>, options: CallOptions) => AsyncIterable<StreamItem<Frame<K>, StreamEnd<K>>>
+  : K extends UnaryMethodName
+    ? (params: Params<K>, options: CallOptions) => Promise<Result<Answer<K>>>
+    : never;
+
+type GroupOf<K extends MethodName> = K extends `${infer G}.${string}` ? G : never;
+type Leaf<K extends MethodName, G extends string> = K extends `${G}.${infer L}` ? L : never;
+
+/** The part of the port that the methods `K` open: `Port<'processes.exit'>` has `.processes.exit` and nothing else. */
+export type Port<K extends MethodName = MethodName> = {
+  readonly [G in GroupOf<K>]: {
+    readonly [L in Leaf<K, G>]: `${G}.${L}` extends infer M extends MethodName ? Method<M> : never;
+  };
+};
+
+/** What a runtime implements: some of the methods, by their full names. {@link Port} is made from it. */
+export type MethodTable = { readonly [K in MethodName]?: Method<K> };
+
+// -------------------------------------------------------------------------------------------------------- capabilities
+
+export type Capability =
+  { readonly can: true } | { readonly can: false; readonly why: string; readonly remedy: string };
+
+/**
+ * Where a "no" can come from: the runtime has no such method; this node cannot (OTP release, no compiler, loading forbidden,
+ * tracer taken): both are here, change over time and grey the menu; this target cannot (unknown layout): only the call says.
+ */
+export type Capabilities = {
+  readonly version: number;
+  readonly runtime: { readonly [K in MethodName]: Capability };
+  readonly nodes: { readonly [node: NodeName]: { readonly [K in MethodName]?: Capability } };
+};
+
+export type ConnectionState =
+  | { readonly is: 'connecting' }
+  /** A new epoch voids every version, cursor, holding id and fun token. */
+  | { readonly is: 'ready'; readonly epoch: string }
+  | { readonly is: 'degraded'; readonly epoch: string; readonly missing: readonly Incarnation[] }
+  | {
+      readonly is: 'lost';
+      readonly since: WallTime;
+      /** null: not tried again until asked. */
+      readonly retryAt: WallTime | null;
+      readonly error: ArsenalError;
+    }
+  | { readonly is: 'closed' };
+
+/** One system under operation. */
+export interface Runtime {
+  readonly id: ConnectionId;
+  readonly kind: RuntimeKind;
+  readonly port: Port;
+  readonly state: ConnectionState;
+  readonly capabilities: Capabilities;
+  /** Called after `state` or `capabilities` changed. */
+  onChange(listener: () => void): { dispose(): void };
+  /** Gives back all it holds on the target and ends. Never rejects. */
+  close(): Promise<void>;
+}
+
+// ------------------------------------------------------------- the port as messages (worker, isolated operation, sandbox)
+
+export type PortRequest =
+  | {
+      readonly m: 'call';
+      readonly id: number;
+      readonly method: MethodName;
+      readonly params: unknown;
+      readonly remainingMs: number;
+      readonly credit: number;
+      readonly correlationId: string;
+    }
+  | { readonly m: 'credit'; readonly id: number; readonly frames: number }
+  | { readonly m: 'cancel'; readonly id: number }
+  | { readonly m: 'close' };
+export type PortReply =
+  | { readonly m: 'frame'; readonly id: number; readonly frame: unknown }
+  | { readonly m: 'end'; readonly id: number; readonly result: Result<unknown> }
+  /** State or capabilities changed. */
+  | { readonly m: 'state'; readonly state: ConnectionState; readonly capabilities: Capabilities }
+  | { readonly m: 'closed' };
