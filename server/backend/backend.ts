@@ -1,0 +1,59 @@
+/**
+ * The one door for editor, REST, CLI, MCP and language features.
+ *
+ * Local: catalogue, pipeline and runtimes in this process. Remote (a later issue): another Arsenal gateway, to which the
+ * *operation* is forwarded, so that its pipeline decides and its audit sees what was meant.
+ */
+import type { ConnectionId, Result } from '../../runtime/model.ts';
+import type { WatchSource } from '../../runtime/watch.ts';
+import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec } from '../protocol/connection.ts';
+import type {
+  Availability,
+  CatalogueEntry,
+  OperationAnswer,
+  OperationCall,
+  OperationOutcome,
+  OperationProgress,
+  Role,
+} from '../protocol/operation.ts';
+import type { WatchTopic } from '../protocol/watch.ts';
+
+/** Who calls. Consent to write is per connection *and* way in: the editor's does not extend to the others. */
+export type Caller = {
+  readonly principal: string;
+  readonly via: 'editor' | 'rest' | 'ws' | 'cli' | 'mcp' | 'lm_tool' | 'batch' | 'operation';
+  readonly role: Role;
+};
+
+export type BackendCallOptions = {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  /** Default: the operation's own, else 30 s. */
+  readonly timeoutMs?: number;
+  readonly correlationId?: string;
+  /** Resolves when the receiver has room. */
+  readonly onProgress?: (progress: OperationProgress) => Promise<void> | void;
+};
+
+export interface Backend {
+  connect(spec: ConnectSpec, options: BackendCallOptions): Promise<Result<ConnectionInfo>>;
+  disconnect(connection: ConnectionId, options: BackendCallOptions): Promise<Result<null>>;
+  retry(connection: ConnectionId, options: BackendCallOptions): Promise<Result<ConnectionInfo>>;
+  setAccess(connection: ConnectionId, access: Access, options: BackendCallOptions): Result<ConnectionInfo>;
+  connections(): readonly ConnectionInfo[];
+
+  catalogue(): readonly CatalogueEntry[];
+  availability(connection: ConnectionId): Result<readonly Availability[]>;
+  execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>>;
+  outcome(requestId: string, options: BackendCallOptions): Promise<Result<OperationOutcome>>;
+
+  /** A live source of a topic, authorized like a read; shared by all who watch the same; released by `release`. */
+  openWatch(
+    topic: WatchTopic,
+    options: BackendCallOptions,
+  ): Promise<Result<{ readonly source: WatchSource; release(): void }>>;
+  onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void };
+  /** Ends every connection and flushes what is to be kept. Never rejects. */
+  close(): Promise<void>;
+}
+

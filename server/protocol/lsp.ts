@@ -1,0 +1,113 @@
+/**
+ * Every custom message between client and language server.
+ *
+ * Naming rule: `arsenal/<noun>/<verb>`; nothing of ours in `$/` or `textDocument/`. Each constant says its direction. The server
+ * advertises {@link ArsenalServerCapabilities} under `capabilities.experimental.arsenal`; a client refuses another major.
+ */
+import { NotificationType, RequestType } from 'vscode-jsonrpc';
+import type { ArsenalError, ConnectionId } from '../../runtime/model.ts';
+import type { WatchFrame } from '../../runtime/watch.ts';
+import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec } from './connection.ts';
+import type {
+  Availability,
+  CatalogueEntry,
+  OperationAnswer,
+  OperationCall,
+  OperationOutcome,
+  OperationProgress,
+} from './operation.ts';
+import type { WatchDown, WatchTopic, WatchUp } from './watch.ts';
+
+export const protocolVersion = { major: 1, minor: 0 } as const;
+export type ArsenalServerCapabilities = {
+  readonly protocolVersion: { readonly major: number; readonly minor: number };
+  readonly features: readonly ('connections' | 'watch' | 'operations' | 'scaffold')[];
+};
+
+/** Of the client to the server when it starts. */
+export type ArsenalInitializationOptions = {
+  /** Where state is kept: audit log, history, leases. */
+  readonly home: string;
+  /** Whether the workspace is trusted; its own operation modules are loaded only then. */
+  readonly trusted: boolean;
+  readonly protocolVersion: { readonly major: number; readonly minor: number };
+};
+
+/** How every request of ours fails: a ResponseError whose `data` is this; its code is {@link arsenalFailureCode}. */
+export type FailureData = { readonly arsenal: ArsenalError };
+/** JSON-RPC code (server-defined range, JSON-RPC 2.0 §5.1) of a failure that carries {@link FailureData}. */
+export const arsenalFailureCode = -32050;
+
+/** client → server: connect to a system; answers once it is ready or fails with the cause. Cancellable. */
+export const openConnection = new RequestType<ConnectSpec, ConnectionInfo, FailureData>('arsenal/connection/open');
+/** client → server: close a connection and give back what it holds. */
+export const closeConnection = new RequestType<{ readonly connection: ConnectionId }, null, FailureData>(
+  'arsenal/connection/close',
+);
+/** client → server: try a lost connection again now. */
+export const retryConnection = new RequestType<{ readonly connection: ConnectionId }, ConnectionInfo, FailureData>(
+  'arsenal/connection/retry',
+);
+/** client → server: the connections there are. They are also a watch topic. */
+export const listConnections = new RequestType<null, readonly ConnectionInfo[], FailureData>('arsenal/connection/list');
+/** client → server: the user's consent to writes on a connection, or its withdrawal. */
+export const setAccess = new RequestType<
+  { readonly connection: ConnectionId; readonly access: Access },
+  ConnectionInfo,
+  FailureData
+>('arsenal/connection/access');
+
+/** client → server: a topic as it is now, once. */
+export const readTree = new RequestType<
+  { readonly topic: WatchTopic },
+  Extract<WatchFrame, { readonly is: 'snapshot' }>,
+  FailureData
+>('arsenal/tree/read');
+/** client → server: open, acknowledge, resync, show, hide, close a watch. */
+export const watchUp = new NotificationType<WatchUp>('arsenal/watch/up');
+/** server → client: frames of the watches. */
+export const watchDown = new NotificationType<WatchDown>('arsenal/watch/down');
+
+/** client → server: the catalogue. Also a watch topic. */
+export const readCatalogue = new RequestType<null, readonly CatalogueEntry[], FailureData>('arsenal/catalogue/read');
+/** client → server: which operations can run on a connection, with why not. */
+export const readAvailability = new RequestType<
+  { readonly connection: ConnectionId },
+  readonly Availability[],
+  FailureData
+>('arsenal/catalogue/availability');
+
+export type ExecuteParams = OperationCall & {
+  /** Progress of this call comes as {@link operationProgress} under the same requestId. */
+  readonly wantsProgress: boolean;
+};
+/** client → server: run, plan or validate an operation. Cancellable; a cancelled write's error says its effect. */
+export const executeOperation = new RequestType<ExecuteParams, OperationAnswer, FailureData>(
+  'arsenal/operation/execute',
+);
+/** server → client: progress and rows of a running call. */
+export const operationProgress = new NotificationType<{
+  readonly requestId: string;
+  readonly progress: OperationProgress;
+}>('arsenal/operation/progress');
+/** client → server: what became of a call, after any crash. */
+export const operationOutcome = new RequestType<{ readonly requestId: string }, OperationOutcome, FailureData>(
+  'arsenal/operation/outcome',
+);
+
+/** server → client: something happened. */
+export const event = new NotificationType<ArsenalEvent>('arsenal/event/published');
+
+export type ScaffoldParams = {
+  /** snake_case */
+  readonly name: string;
+  readonly workspaceFolder: string;
+};
+export type ScaffoldAnswer = { readonly files: readonly { readonly uri: string; readonly text: string }[] };
+/** client → server: the files of a new operation of the user's own; the client writes them. */
+export const scaffoldOperation = new RequestType<ScaffoldParams, ScaffoldAnswer, FailureData>(
+  'arsenal/operation/scaffold',
+);
+/** Kind of the code action that scaffolds an operation. */
+export const scaffoldActionKind = 'source.arsenal.scaffoldOperation';
+

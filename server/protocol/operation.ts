@@ -1,0 +1,80 @@
+/** Operations as every surface sees them: the catalogue, a call, its outcome. */
+import type { ConnectionId, Json, NodeName, Result } from '../../runtime/model.ts';
+import type { Capability, MethodName, Severity } from '../../runtime/port.ts';
+
+export const roles = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** A JSON Schema (draft 2020-12 as TypeBox writes it), as data. */
+export type JsonSchema = { readonly [key: string]: Json };
+
+/** One line of the catalogue: all that a form, a command line, a route and a page of documentation are made from. */
+export type CatalogueEntry = {
+  readonly name: string;
+  /** The seeds' other names for it, with the parameters each presets. */
+  readonly aliases: readonly { readonly name: string; readonly preset: { readonly [key: string]: Json } }[];
+  readonly title: string;
+  readonly description: string;
+  readonly category: string;
+  readonly severity: Severity;
+  readonly idempotent: boolean;
+  readonly role: Role;
+  readonly needs: readonly MethodName[];
+  readonly params: JsonSchema;
+  readonly result: JsonSchema;
+  readonly route: { readonly method: 'GET' | 'POST' | 'DELETE' | 'PATCH'; readonly path: string } | null;
+  readonly examples: readonly { readonly title: string; readonly params: { readonly [key: string]: Json } }[];
+  /** Codes it can fail with beyond the common ones, each with its remedy. */
+  readonly errors: readonly { readonly code: string; readonly remedy: string }[];
+  readonly origin:
+    | { readonly from: 'builtin' }
+    | { readonly from: 'workspace'; readonly file: string }
+    | { readonly from: 'node'; readonly node: NodeName };
+};
+
+export type OperationCall = {
+  /** Made by the client: idempotency key, audit key, and key of `outcome`. */
+  readonly requestId: string;
+  /** Required, except for operations that need nothing of a runtime. */
+  readonly connection: ConnectionId | null;
+  readonly operation: string;
+  readonly params: Json;
+  /** `validate` checks the parameters; `dry_run` plans and answers the plan; `run` does it. */
+  readonly mode: 'run' | 'dry_run' | 'validate';
+};
+
+/** What will be done, to whom, exactly: shown for confirmation, answered by a dry run, written to the audit log as the intent. */
+export type PlanSummary = {
+  /** `Kill <0.812.0> (Shop.Cart) on shop2@eu` */
+  readonly summary: string;
+  readonly touches: readonly { readonly node: NodeName; readonly pid?: string; readonly what: string }[];
+  readonly severity: Severity;
+  readonly undo: 'yes' | 'partly' | 'no';
+};
+
+export type OperationAnswer =
+  | { readonly mode: 'run'; readonly result: Json; readonly durationMs: number; readonly correlationId: string }
+  | { readonly mode: 'dry_run'; readonly plan: PlanSummary; readonly correlationId: string }
+  | { readonly mode: 'validate'; readonly valid: true; readonly correlationId: string };
+
+/** Something on the way to the answer: progress for a bar, rows for a table. */
+export type OperationProgress =
+  | { readonly is: 'progress'; readonly message: string; readonly fraction: number | null }
+  | { readonly is: 'rows'; readonly rows: readonly Json[] };
+
+/** What became of a call: asked for after a broken connection or a crash. */
+export type OperationOutcome =
+  | { readonly state: 'running'; readonly operation: string; readonly startedAt: number }
+  | { readonly state: 'done'; readonly operation: string; readonly result: Result<Json> }
+  /** Its intent is on record, its outcome is not, and its writer is gone; `effect` is what probing found. */
+  | {
+      readonly state: 'interrupted';
+      readonly operation: string;
+      readonly effect: 'none' | 'applied' | 'unknown';
+      readonly plan: PlanSummary | null;
+    }
+  | { readonly state: 'never_seen' };
+
+/** Whether an operation can be run on a connection, for greying a menu. */
+export type Availability = { readonly operation: string; readonly capability: Capability };
+
