@@ -1,0 +1,17 @@
+/** What {@link connectBeam} needs to know to join a running BEAM cluster. */
+import type { ConnectionId, NodeName } from '../model.ts';
+
+export type BeamSpec = {
+  readonly id: ConnectionId;
+  /** The full name of the node to join through: `shop@127.0.0.1`, `shop@myhost`. */
+  readonly node: NodeName;
+  readonly cookie: string;
+  /** Where the node's distribution listens, when EPMD cannot say (tunnel, Livebook, `-start_epmd false`). */
+  readonly address?: { readonly host: string; readonly port: number };
+  /** Where EPMD listens; by default port 4369 (or `ERL_EPMD_PORT`) on the node's own host. */
+  readonly epmd?: { readonly host?: string; readonly port?: number };
+  /** A folder that all windows of this user share: the slots of our node names are leased in it. */
+  readonly leaseDir: string;
+  /** Time for the first connection; 7,000 ms when absent. */
+  readonly connectTimeoutMs?: number;
+};
