@@ -65,7 +65,12 @@ async function readCookieFile(file: string): Promise<Result<string>> {
 function checkCookie(raw: string, what: string): Result<string> {
   const cookie = raw.trim();
   if (cookie === '') {
-    return failure('validation', 'cookie.empty', `${what} is empty.`, 'Give the cookie that the node was started with.');
+    return failure(
+      'validation',
+      'cookie.empty',
+      `${what} is empty.`,
+      'Give the cookie that the node was started with.',
+    );
   }
   if (cookie.length > longestCookie || !/^[\x20-\x7e\xa1-\xff]+$/.test(cookie)) {
     return failure(
