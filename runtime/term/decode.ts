@@ -1,0 +1,666 @@
+/**
+ * From the external term format to {@link Term} (ERTS User's Guide, "External Term Format").
+ *
+ * The bytes come from a node and are not trusted: decoding never reads past them, allocates no more than they can fill, builds
+ * nothing below a depth, and answers an error instead of throwing.
+ */
+import { base64FromBytes, bitstring, latin1FromBytes, textFromUtf8 } from './binary.ts';
+import { compareTerms } from './order.ts';
+import { etfVersion, mostAtomCharacters, mostBigBytes, mostReferenceWords, tag } from './tags.ts';
+import type { AtomTerm, Term } from './term.ts';
+import { atom, nil } from './term.ts';
+import { TermWriter } from './write.ts';
+
+export type DecodeCode = 'truncated' | 'version' | 'unknown_tag' | 'malformed' | 'duplicate_key' | 'too_large';
+/** `at` is the offset of the offending byte. */
+export type DecodeError = { readonly code: DecodeCode; readonly at: number; readonly message: string };
+/** `next` is the offset behind the term. */
+export type Decoded =
+  | { readonly ok: true; readonly term: Term; readonly next: number }
+  | { readonly ok: false; readonly error: DecodeError };
+
+/**
+ * Inflates a zlib stream at the start of `compressed` to exactly `sizeBytes`, and says how many bytes of it were used; null when it
+ * is damaged or would give another size.
+ */
+export type Inflate = (
+  compressed: Uint8Array,
+  sizeBytes: number,
+) => { readonly bytes: Uint8Array; readonly usedBytes: number } | null;
+
+export type DecodeLimits = {
+  /** Parts nested deeper become `elided`; 500 when absent. */
+  readonly maxDepth?: number;
+  /** Largest inflated size of a compressed term; 256 MiB when absent. */
+  readonly maxInflatedBytes?: number;
+};
+
+export type DecodeOptions = {
+  /** Funs are tied to this scope (see FunTerm). */
+  readonly scope: string;
+  /** Where to begin; 0 when absent. */
+  readonly at?: number;
+  /** `external` (the default) begins with byte 131, `bare` with the tag, as behind a distribution header. */
+  readonly form?: 'external' | 'bare';
+  /** Without it a compressed term is an error. */
+  readonly inflate?: Inflate;
+  /** The atoms that ATOM_CACHE_REF stands for in this message. */
+  readonly refs?: readonly AtomTerm[];
+  readonly limits?: DecodeLimits;
+};
+
+const defaultMaxDepth = 500;
+const defaultMaxInflatedBytes = 256 * 1024 * 1024;
+
+/** Leaves the recursion with an error; caught in {@link decodeTerm} and nowhere else. */
+class Damage extends Error {
+  readonly code: DecodeCode;
+  readonly at: number;
+
+  constructor(code: DecodeCode, at: number, message: string) {
+    super(message);
+    this.code = code;
+    this.at = at;
+  }
+}
+
+type KnownAtom = { readonly bytes: Uint8Array; readonly term: AtomTerm };
+
+/** From the bytes of an atom to its term, so that a name seen before makes no string. A colliding name takes the place. */
+const knownAtoms = new Array<KnownAtom | undefined>(4096).fill(undefined);
+
+const floatBytes = new DataView(new ArrayBuffer(8));
+
+/** As OTP reads FLOAT_EXT: `%.20e` padded with zeros. */
+const floatText = /^ *([+-]?\d+\.\d+(?:[eE][+-]?\d+)?)\0*$/;
+
+const noRefs: readonly AtomTerm[] = [];
+
+class Decoder {
+  readonly #bytes: Uint8Array;
+  readonly #scope: string;
+  readonly #refs: readonly AtomTerm[];
+  #depthLeft: number;
+  #elided = false;
+  at: number;
+
+  constructor(bytes: Uint8Array, at: number, options: DecodeOptions) {
+    this.#bytes = bytes;
+    this.at = at;
+    this.#scope = options.scope;
+    this.#refs = options.refs ?? noRefs;
+    this.#depthLeft = options.limits?.maxDepth ?? defaultMaxDepth;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ primitives
+
+  #take(count: number): number {
+    const from = this.at;
+    if (count > this.#bytes.length - from) throw new Damage('truncated', from, 'The term ends before its last byte.');
+    this.at = from + count;
+    return from;
+  }
+
+  #u8(): number {
+    return this.#bytes[this.#take(1)] ?? 0;
+  }
+
+  #u16(): number {
+    const from = this.#take(2);
+    const bytes = this.#bytes;
+    return ((bytes[from] ?? 0) << 8) | (bytes[from + 1] ?? 0);
+  }
+
+  #i32(): number {
+    const from = this.#take(4);
+    const bytes = this.#bytes;
+    return (
+      ((bytes[from] ?? 0) << 24) |
+      ((bytes[from + 1] ?? 0) << 16) |
+      ((bytes[from + 2] ?? 0) << 8) |
+      (bytes[from + 3] ?? 0)
+    );
+  }
+
+  #u32(): number {
+    return this.#i32() >>> 0;
+  }
+
+  /** A number of parts of at least `bytesEach`; more than can follow is an error before anything is allocated. */
+  #count(count: number, bytesEach: number): number {
+    if (count * bytesEach > this.#bytes.length - this.at) {
+      throw new Damage('truncated', this.at, 'More elements are announced than bytes follow.');
+    }
+    return count;
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ atoms
+
+  #utf8Atom(length: number): AtomTerm {
+    const bytes = this.#bytes;
+    const from = this.#take(length);
+    let hash = length;
+    for (let at = from; at < from + length; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
+    hash = (hash ^ (hash >>> 12)) & 4095;
+    const known = knownAtoms[hash];
+    if (known?.bytes.length === length) {
+      let same = 0;
+      while (same < length && known.bytes[same] === bytes[from + same]) same++;
+      if (same === length) return known.term;
+    }
+    const name = textFromUtf8(bytes, from, from + length);
+    if (name === null) throw new Damage('malformed', from, 'The name of an atom is not UTF-8.');
+    if (name.length > mostAtomCharacters && Array.from(name).length > mostAtomCharacters) {
+      throw new Damage('malformed', from, 'The name of an atom is too long.');
+    }
+    const term = atom(name);
+    knownAtoms[hash] = { bytes: bytes.slice(from, from + length), term };
+    return term;
+  }
+
+  #latin1Atom(length: number): AtomTerm {
+    const from = this.#take(length);
+    if (length > mostAtomCharacters) throw new Damage('malformed', from, 'The name of an atom is too long.');
+    return atom(latin1FromBytes(this.#bytes.subarray(from, from + length)));
+  }
+
+  #cachedAtom(): AtomTerm {
+    const found = this.#refs[this.#u8()];
+    if (found === undefined) throw new Damage('malformed', this.at - 1, 'An atom cache reference leads nowhere.');
+    return found;
+  }
+
+  #atom(): AtomTerm {
+    const from = this.at;
+    switch (this.#u8()) {
+      case tag.smallAtomUtf8:
+        return this.#utf8Atom(this.#u8());
+      case tag.atomUtf8:
+        return this.#utf8Atom(this.#u16());
+      case tag.atomCacheRef:
+        return this.#cachedAtom();
+      case tag.smallAtom:
+        return this.#latin1Atom(this.#u8());
+      case tag.atom:
+        return this.#latin1Atom(this.#u16());
+      default:
+        throw new Damage('malformed', from, 'An atom should stand here.');
+    }
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- numbers
+
+  #big(length: number): Term {
+    const start = this.at;
+    const negative = this.#u8() !== 0;
+    const from = this.#take(length);
+    const bytes = this.#bytes;
+    let top = from + length;
+    while (top > from && bytes[top - 1] === 0) top--;
+    if (top - from <= 6) {
+      let value = 0;
+      for (let at = top - 1; at >= from; at--) value = value * 256 + (bytes[at] ?? 0);
+      return { t: 'int', v: negative && value !== 0 ? -value : value };
+    }
+    if (top - from > mostBigBytes) throw new Damage('too_large', start, 'The integer has more than 4,194,304 bits.');
+    let hex = '0x';
+    for (let at = top - 1; at >= from; at--) hex += (bytes[at] ?? 0).toString(16).padStart(2, '0');
+    const value = negative ? -BigInt(hex) : BigInt(hex);
+    return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+      ? { t: 'int', v: Number(value) }
+      : { t: 'big', v: value.toString() };
+  }
+
+  #newFloat(): Term {
+    const from = this.#take(8);
+    for (let at = 0; at < 8; at++) floatBytes.setUint8(at, this.#bytes[from + at] ?? 0);
+    return this.#finite(floatBytes.getFloat64(0), from);
+  }
+
+  #textFloat(): Term {
+    const from = this.#take(31);
+    const number = floatText.exec(latin1FromBytes(this.#bytes.subarray(from, from + 31)))?.[1];
+    if (number === undefined) throw new Damage('malformed', from, 'The text of a float is no float.');
+    return this.#finite(Number(number), from);
+  }
+
+  #finite(value: number, from: number): Term {
+    if (!Number.isFinite(value)) throw new Damage('malformed', from, 'A float is not finite.');
+    return { t: 'float', v: Object.is(value, -0) ? '-0' : value };
+  }
+
+  // --------------------------------------------------------------------------------------------------------- binaries
+
+  #binary(): Term {
+    const length = this.#u32();
+    const from = this.#take(length);
+    const text = textFromUtf8(this.#bytes, from, from + length);
+    if (text !== null) return { t: 'text', v: text };
+    return { t: 'bits', base64: base64FromBytes(this.#bytes.subarray(from, from + length)), lastBits: 8 };
+  }
+
+  #bitBinary(): Term {
+    const start = this.at;
+    const length = this.#u32();
+    const lastBits = this.#u8();
+    if (lastBits > 8 || (lastBits === 0) !== (length === 0)) {
+      throw new Damage('malformed', start, 'The last byte of a bitstring has an impossible number of bits.');
+    }
+    const from = this.#take(length);
+    return bitstring(this.#bytes.subarray(from, from + length), lastBits);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- containers
+
+  #elements(count: number): Term[] {
+    const elements: Term[] = [];
+    for (let left = this.#count(count, 1); left > 0; left--) elements.push(this.#term());
+    return elements;
+  }
+
+  #tuple(count: number): Term {
+    this.#count(count, 1);
+    if (this.#depthLeft === 0 && count > 0) return this.#elide(count);
+    this.#depthLeft--;
+    const elements = this.#elements(count);
+    this.#depthLeft++;
+    return { t: 'tuple', e: elements };
+  }
+
+  /** In place of parts too deep to build: walks over `count` terms and says how many bytes they had. */
+  #elide(count: number): Term {
+    const from = this.at;
+    this.#elided = true;
+    this.skip(count);
+    return { t: 'elided', was: 'depth', size: this.at - from };
+  }
+
+  /**
+   * LIST_EXT whose tail is a list is one list. The tails are followed in a loop, so that a list made of a million cells costs no
+   * depth.
+   */
+  #list(first: number): Term {
+    if (this.#depthLeft === 0) return this.#elide(first + 1);
+    this.#depthLeft--;
+    const elements: Term[] = [];
+    let allBytes = true;
+    let count = first;
+    let tail: Term | null = null;
+    for (;;) {
+      for (let left = this.#count(count, 1); left > 0; left--) {
+        const element = this.#term();
+        if (element.t !== 'int' || element.v < 0 || element.v > 255) allBytes = false;
+        elements.push(element);
+      }
+      const next = this.#bytes[this.at];
+      if (next === tag.nil) {
+        this.at++;
+        break;
+      }
+      if (next === tag.list) {
+        this.at++;
+        count = this.#u32();
+        continue;
+      }
+      if (next === tag.string) {
+        this.at++;
+        const from = this.#take(this.#u16());
+        for (let at = from; at < this.at; at++) elements.push({ t: 'int', v: this.#bytes[at] ?? 0 });
+        break;
+      }
+      tail = this.#term();
+      break;
+    }
+    this.#depthLeft++;
+    if (tail !== null) return elements.length === 0 ? tail : { t: 'list', e: elements, tail };
+    if (elements.length === 0) return nil;
+    return allBytes ? { t: 'bytelist', latin1: latin1OfIntegers(elements) } : { t: 'list', e: elements };
+  }
+
+  #map(): Term {
+    const count = this.#count(this.#u32(), 2);
+    if (this.#depthLeft === 0 && count > 0) return this.#elide(count * 2);
+    const start = this.at;
+    this.#depthLeft--;
+    const entries: (readonly [Term, Term])[] = [];
+    let sorted = true;
+    let before: Term | undefined;
+    for (let left = count; left > 0; left--) {
+      const key = this.#term();
+      if (before !== undefined && sorted) sorted = compareTerms(before, key, 'exact') < 0;
+      before = key;
+      entries.push([key, this.#term()]);
+    }
+    this.#depthLeft++;
+    if (sorted) return { t: 'map', e: entries };
+    entries.sort((a, b) => compareTerms(a[0], b[0], 'exact'));
+    // Keys of which a part is elided may look alike and be different.
+    if (!this.#elided) {
+      for (let at = 1; at < entries.length; at++) {
+        const [a, b] = [entries[at - 1], entries[at]];
+        if (a !== undefined && b !== undefined && compareTerms(a[0], b[0], 'exact') === 0) {
+          throw new Damage('duplicate_key', start, 'A map has a key twice.');
+        }
+      }
+    }
+    return { t: 'map', e: entries };
+  }
+
+  // ------------------------------------------------------------------------------------------------------- identities
+
+  #pid(creationBytes: 1 | 4): Term {
+    const node = this.#atom().v;
+    const id = this.#u32();
+    const serial = this.#u32();
+    return { t: 'pid', node, creation: creationBytes === 1 ? this.#u8() : this.#u32(), id, serial };
+  }
+
+  #port(idBytes: 4 | 8, creationBytes: 1 | 4): Term {
+    const node = this.#atom().v;
+    const high = idBytes === 8 ? this.#u32() : 0;
+    const low = this.#u32();
+    const id = high === 0 ? String(low) : ((BigInt(high) << 32n) | BigInt(low)).toString();
+    return { t: 'port', node, creation: creationBytes === 1 ? this.#u8() : this.#u32(), id };
+  }
+
+  #reference(form: 'old' | 'new' | 'newer'): Term {
+    const start = this.at;
+    const words = form === 'old' ? 1 : this.#u16();
+    if (words < 1 || words > mostReferenceWords) {
+      throw new Damage('malformed', start, 'A reference has an impossible number of words.');
+    }
+    const node = this.#atom().v;
+    if (form === 'old') {
+      const id = this.#u32();
+      return { t: 'ref', node, creation: this.#u8(), ids: [id] };
+    }
+    const creation = form === 'new' ? this.#u8() : this.#u32();
+    const ids: number[] = [];
+    for (let left = words; left > 0; left--) ids.push(this.#u32());
+    return { t: 'ref', node, creation, ids };
+  }
+
+  #integerField(what: string): number {
+    const from = this.at;
+    const field = this.#u8();
+    if (field === tag.smallInteger) return this.#u8();
+    if (field === tag.integer) return this.#i32();
+    throw new Damage('malformed', from, `${what} is no small integer.`);
+  }
+
+  #export(): Term {
+    const module = this.#atom().v;
+    const name = this.#atom().v;
+    const from = this.at;
+    const arity = this.#integerField('The arity of a fun');
+    if (arity < 0 || arity > 255) throw new Damage('malformed', from, 'The arity of a fun is impossible.');
+    return { t: 'export', module, function: name, arity };
+  }
+
+  /**
+   * NEW_FUN_EXT is kept as its own bytes. With cache references those bytes mean something in this message only, so that the fun is
+   * written anew. The size field is not relied on: with cache references it is not the size on the wire.
+   */
+  #fun(): Term {
+    const start = this.at - 1;
+    this.#u32();
+    const arity = this.#u8();
+    const uniqueFrom = this.#take(16);
+    const index = this.#u32();
+    const free = this.#count(this.#u32(), 1);
+    const module = this.#atom().v;
+    const oldIndex = this.#integerField('The index of a fun');
+    const oldUnique = this.#integerField('The version of a fun');
+    const pidFrom = this.at;
+    if (this.#refs.length === 0) {
+      const pidTag = this.#bytes[this.at];
+      if (pidTag !== tag.newPid && pidTag !== tag.pid) throw new Damage('malformed', pidFrom, 'A fun has no pid.');
+      this.skip(1 + free);
+      return this.#funTerm(module, arity, oldIndex, oldUnique, this.#bytes.subarray(start, this.at));
+    }
+    const pid = this.#term();
+    if (pid.t !== 'pid') throw new Damage('malformed', pidFrom, 'A fun has no pid.');
+    if (this.#depthLeft === 0) return this.#elide(free);
+    const elidedBefore = this.#elided;
+    this.#elided = false;
+    this.#depthLeft--;
+    const variables = this.#elements(free);
+    this.#depthLeft++;
+    const whole = !this.#elided;
+    this.#elided ||= elidedBefore;
+    if (!whole) return { t: 'elided', was: 'depth', size: this.at - start };
+    const writer = new TermWriter(256, () => true);
+    const refused = writer.fun({
+      scope: this.#scope,
+      arity,
+      unique: this.#bytes.subarray(uniqueFrom, uniqueFrom + 16),
+      index,
+      module,
+      oldIndex,
+      oldUnique,
+      pid,
+      variables,
+    });
+    if (refused !== null) throw new Damage('malformed', start, refused.message);
+    return this.#funTerm(module, arity, oldIndex, oldUnique, writer.written());
+  }
+
+  #funTerm(module: string, arity: number, oldIndex: number, oldUnique: number, bytes: Uint8Array): Term {
+    const label = `${oldIndex}.${oldUnique}`;
+    return { t: 'fun', module, arity, label, scope: this.#scope, token: base64FromBytes(bytes) };
+  }
+
+  // ------------------------------------------------------------------------------------------------------ any of them
+
+  term(): Term {
+    return this.#term();
+  }
+
+  #term(): Term {
+    const from = this.at;
+    switch (this.#u8()) {
+      case tag.smallInteger:
+        return { t: 'int', v: this.#u8() };
+      case tag.atomCacheRef:
+        return this.#cachedAtom();
+      case tag.smallAtomUtf8:
+        return this.#utf8Atom(this.#u8());
+      case tag.smallTuple:
+        return this.#tuple(this.#u8());
+      case tag.integer:
+        return { t: 'int', v: this.#i32() };
+      case tag.nil:
+        return nil;
+      case tag.list:
+        return this.#list(this.#u32());
+      case tag.newPid:
+        return this.#pid(4);
+      case tag.binary:
+        return this.#binary();
+      case tag.string: {
+        const at = this.#take(this.#u16());
+        return at === this.at ? nil : { t: 'bytelist', latin1: latin1FromBytes(this.#bytes.subarray(at, this.at)) };
+      }
+      case tag.map:
+        return this.#map();
+      case tag.smallBig:
+        return this.#big(this.#u8());
+      case tag.newFloat:
+        return this.#newFloat();
+      case tag.newerReference:
+        return this.#reference('newer');
+      case tag.largeTuple:
+        return this.#tuple(this.#u32());
+      case tag.atomUtf8:
+        return this.#utf8Atom(this.#u16());
+      case tag.largeBig:
+        return this.#big(this.#u32());
+      case tag.v4Port:
+        return this.#port(8, 4);
+      case tag.newPort:
+        return this.#port(4, 4);
+      case tag.export:
+        return this.#export();
+      case tag.newFun:
+        return this.#fun();
+      case tag.bitBinary:
+        return this.#bitBinary();
+      case tag.atom:
+        return this.#latin1Atom(this.#u16());
+      case tag.smallAtom:
+        return this.#latin1Atom(this.#u8());
+      case tag.pid:
+        return this.#pid(1);
+      case tag.port:
+        return this.#port(4, 1);
+      case tag.newReference:
+        return this.#reference('new');
+      case tag.reference:
+        return this.#reference('old');
+      case tag.float:
+        return this.#textFloat();
+      default:
+        throw new Damage('unknown_tag', from, 'The tag of a term is unknown.');
+    }
+  }
+
+  /** Walks over `count` terms without building them and without recursion. */
+  skip(count: number): void {
+    for (let left = count; left > 0; left--) left += this.#skipOne();
+  }
+
+  /** Walks over the head of a term, and answers how many terms follow that belong to it. */
+  #skipOne(): number {
+    const from = this.at;
+    switch (this.#u8()) {
+      case tag.nil:
+        return 0;
+      case tag.smallInteger:
+      case tag.atomCacheRef:
+        this.#take(1);
+        return 0;
+      case tag.integer:
+        this.#take(4);
+        return 0;
+      case tag.newFloat:
+        this.#take(8);
+        return 0;
+      case tag.float:
+        this.#take(31);
+        return 0;
+      case tag.smallAtomUtf8:
+      case tag.smallAtom:
+        this.#take(this.#u8());
+        return 0;
+      case tag.atomUtf8:
+      case tag.atom:
+      case tag.string:
+        this.#take(this.#u16());
+        return 0;
+      case tag.binary:
+        this.#take(this.#u32());
+        return 0;
+      case tag.bitBinary:
+      case tag.largeBig:
+        this.#take(this.#u32() + 1);
+        return 0;
+      case tag.smallBig:
+        this.#take(this.#u8() + 1);
+        return 0;
+      case tag.smallTuple:
+        return this.#count(this.#u8(), 1);
+      case tag.largeTuple:
+        return this.#count(this.#u32(), 1);
+      case tag.list:
+        return this.#count(this.#u32(), 1) + 1;
+      case tag.map:
+        return this.#count(this.#u32(), 2) * 2;
+      case tag.newPid:
+        return this.#skipIdentity(12);
+      case tag.pid:
+        return this.#skipIdentity(9);
+      case tag.v4Port:
+        return this.#skipIdentity(12);
+      case tag.newPort:
+        return this.#skipIdentity(8);
+      case tag.port:
+      case tag.reference:
+        return this.#skipIdentity(5);
+      case tag.newerReference:
+        return this.#skipIdentity(this.#u16() * 4 + 4);
+      case tag.newReference:
+        return this.#skipIdentity(this.#u16() * 4 + 1);
+      case tag.export:
+        return 3;
+      case tag.newFun: {
+        this.#take(4 + 1 + 16 + 4);
+        return this.#count(this.#u32(), 1) + 4;
+      }
+      default:
+        throw new Damage('unknown_tag', from, 'The tag of a term is unknown.');
+    }
+  }
+
+  #skipIdentity(bytesBehindNode: number): number {
+    this.#atom();
+    this.#take(bytesBehindNode);
+    return 0;
+  }
+}
+
+function latin1OfIntegers(elements: readonly Term[]): string {
+  const bytes = new Uint8Array(elements.length);
+  for (const [at, element] of elements.entries()) if (element.t === 'int') bytes[at] = element.v;
+  return latin1FromBytes(bytes);
+}
+
+function inflated(bytes: Uint8Array, at: number, options: DecodeOptions): Decoded {
+  const sizeAt = at + 2;
+  if (bytes.length < sizeAt + 4) {
+    return { ok: false, error: { code: 'truncated', at: sizeAt, message: 'The compressed term has no size.' } };
+  }
+  const size = new DataView(bytes.buffer, bytes.byteOffset + sizeAt, 4).getUint32(0);
+  if (size > (options.limits?.maxInflatedBytes ?? defaultMaxInflatedBytes)) {
+    return { ok: false, error: { code: 'too_large', at: sizeAt, message: 'The compressed term is too large.' } };
+  }
+  const from = sizeAt + 4;
+  const plain = options.inflate?.(bytes.subarray(from), size) ?? null;
+  if (plain?.bytes.length !== size) {
+    return { ok: false, error: { code: 'malformed', at: from, message: 'The compressed term cannot be inflated.' } };
+  }
+  const inner = decodeTerm(plain.bytes, { ...options, at: 0, form: 'bare' });
+  if (!inner.ok) return { ok: false, error: { ...inner.error, at: from } };
+  if (inner.next !== size) {
+    return {
+      ok: false,
+      error: { code: 'malformed', at: from, message: 'Bytes follow the term inside its compression.' },
+    };
+  }
+  return { ok: true, term: inner.term, next: from + plain.usedBytes };
+}
+
+/**
+ * Decodes the term at `options.at`, in canonical form. Bytes behind it are left: compare `next` with the length where none may be.
+ * Every error is a value with the offset; nothing throws, whatever the bytes are.
+ */
+export function decodeTerm(bytes: Uint8Array, options: DecodeOptions): Decoded {
+  let at = options.at ?? 0;
+  if (options.form !== 'bare') {
+    if (at >= bytes.length) return { ok: false, error: { code: 'truncated', at, message: 'There are no bytes.' } };
+    if (bytes[at] !== etfVersion) {
+      return { ok: false, error: { code: 'version', at, message: 'An external term begins with byte 131.' } };
+    }
+    if (bytes[at + 1] === tag.compressed) return inflated(bytes, at, options);
+    at++;
+  }
+  const decoder = new Decoder(bytes, at, options);
+  try {
+    const term = decoder.term();
+    return { ok: true, term, next: decoder.at };
+  } catch (thrown) {
+    if (thrown instanceof Damage) {
+      return { ok: false, error: { code: thrown.code, at: thrown.at, message: thrown.message } };
+    }
+    throw thrown;
+  }
+}
