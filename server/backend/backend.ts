@@ -6,6 +6,7 @@
  */
 import type { ConnectionId, Result } from '../../runtime/model.ts';
 import type { WatchSource } from '../../runtime/watch.ts';
+import type { Caller } from '../core/context.ts';
 import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec } from '../protocol/connection.ts';
 import type {
   Availability,
@@ -14,16 +15,10 @@ import type {
   OperationCall,
   OperationOutcome,
   OperationProgress,
-  Role,
 } from '../protocol/operation.ts';
 import type { WatchTopic } from '../protocol/watch.ts';
 
-/** Who calls. Consent to write is per connection *and* way in: the editor's does not extend to the others. */
-export type Caller = {
-  readonly principal: string;
-  readonly via: 'editor' | 'rest' | 'ws' | 'cli' | 'mcp' | 'lm_tool' | 'batch' | 'operation';
-  readonly role: Role;
-};
+export type { Caller };
 
 export type BackendCallOptions = {
   readonly caller: Caller;
@@ -56,4 +51,3 @@ export interface Backend {
   /** Ends every connection and flushes what is to be kept. Never rejects. */
   close(): Promise<void>;
 }
-

@@ -11,8 +11,12 @@ export type JsonSchema = { readonly [key: string]: Json };
 /** One line of the catalogue: all that a form, a command line, a route and a page of documentation are made from. */
 export type CatalogueEntry = {
   readonly name: string;
-  /** The seeds' other names for it, with the parameters each presets. */
-  readonly aliases: readonly { readonly name: string; readonly preset: { readonly [key: string]: Json } }[];
+  /** The seeds' other names for it, with the parameters each presets, and those it requires beyond the operation's own. */
+  readonly aliases: readonly {
+    readonly name: string;
+    readonly preset: { readonly [key: string]: Json };
+    readonly requires?: readonly string[];
+  }[];
   readonly title: string;
   readonly description: string;
   readonly category: string;

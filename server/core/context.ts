@@ -1,0 +1,53 @@
+/** What an operation is given when it runs: who asks, the part of the port it named, the time that is left. */
+import { childOptions } from '../../runtime/callOptions.ts';
+import type { ConnectionId, HoldingOwner, RuntimeKind } from '../../runtime/model.ts';
+import type { CallOptions, MethodName, Port } from '../../runtime/port.ts';
+import type { OperationProgress, Role } from '../protocol/operation.ts';
+
+/** Who calls. Consent to write is per connection *and* way in: the editor's does not extend to the others. */
+export type Caller = {
+  readonly principal: string;
+  readonly via: CallerWay;
+  readonly role: Role;
+};
+export const callerWays = ['editor', 'rest', 'ws', 'cli', 'mcp', 'lm_tool', 'batch', 'operation'] as const;
+export type CallerWay = (typeof callerWays)[number];
+
+/** The connection an operation runs on. */
+export type ConnectionFacts = { readonly id: ConnectionId; readonly kind: RuntimeKind };
+
+export type Context<N extends MethodName> = {
+  /** null for an operation that needs nothing of a runtime and was called without one. */
+  readonly connection: ConnectionFacts | null;
+  /** The methods in `needs` and no others: by type, and at run time by a facade without the rest. */
+  readonly port: Port<N>;
+  readonly caller: Caller;
+  /** For whatever outlives the call on the target. */
+  readonly owner: HoldingOwner;
+  readonly requestId: string;
+  readonly correlationId: string;
+  readonly signal: AbortSignal;
+  /** For a port call: the signal, and the time that is left now, at most `capMs`. */
+  options(capMs?: number): CallOptions;
+  /** Progress and rows on the way; resolves when the receiver has room, so that back-pressure ends at the source. */
+  emit(progress: OperationProgress): Promise<void>;
+};
+
+type ContextParts<N extends MethodName> = Omit<Context<N>, 'options' | 'emit' | 'signal' | 'correlationId'> & {
+  readonly budget: CallOptions;
+  readonly onProgress: ((progress: OperationProgress) => Promise<void> | void) | undefined;
+};
+
+/** Makes the context of one call. `budget` shrinks with time; after its signal aborts, nothing more is emitted. */
+export function makeContext<N extends MethodName>(parts: ContextParts<N>): Context<N> {
+  const { budget, onProgress, ...rest } = parts;
+  return {
+    ...rest,
+    signal: budget.signal,
+    correlationId: budget.correlationId,
+    options: (capMs) => childOptions(budget, capMs),
+    emit: async (progress) => {
+      if (onProgress !== undefined && !budget.signal.aborted) await onProgress(progress);
+    },
+  };
+}

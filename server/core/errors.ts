@@ -1,0 +1,27 @@
+/** Errors of the core that several of its parts share. */
+import { failure } from '../../runtime/errors.ts';
+import type { Effect, Failure } from '../../runtime/model.ts';
+
+/** A bug: ours, or of an operation of the user's own. */
+export function bug(code: string, message: string, effect: Effect, operation: string): Failure {
+  return failure(
+    'system',
+    code,
+    message,
+    'This is a bug: please report it with the log. Look at the target before you run it again.',
+    {
+      effect,
+      details: { operation },
+    },
+  );
+}
+
+/** No operation of that name, nor alias. */
+export function operationNotFound(name: string): Failure {
+  return failure(
+    'not_found',
+    'operation.not_found',
+    `There is no operation ${name.slice(0, 100)}.`,
+    'See list_operations for those there are, or search_operations.',
+  );
+}

@@ -1,0 +1,75 @@
+/** Parameters come from anywhere: this makes sure that they are plain JSON of a size that can be dealt with, before anything reads them. */
+import type { Json } from '../../runtime/model.ts';
+import type { Problem } from './operation.ts';
+
+export const plainDataLimits = { depth: 32, values: 100_000, characters: 1_048_576 } as const;
+
+type Waiting = { readonly value: unknown; readonly pointer: string; readonly depth: number };
+
+/**
+ * What keeps `value` from being plain JSON within {@link plainDataLimits}: cycles (too deep), functions, NaN, class instances,
+ * `undefined` in an array; null when nothing does. Walks without recursion, so that no depth overflows the stack.
+ */
+export function plainDataProblem(value: unknown): Problem | null {
+  const waiting: Waiting[] = [{ value, pointer: '', depth: 0 }];
+  let values = 0;
+  let characters = 0;
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    values += 1;
+    characters += sizeOf(next.value);
+    if (values > plainDataLimits.values || characters > plainDataLimits.characters) {
+      return { pointer: '', message: 'is too large.' };
+    }
+    if (next.depth > plainDataLimits.depth) return { pointer: next.pointer, message: 'is nested too deep.' };
+    if (!isPlain(next.value)) return { pointer: next.pointer, message: 'is not JSON.' };
+    waiting.push(...partsOf(next));
+  }
+  return null;
+}
+
+/** Whether `value` is JSON that {@link plainDataProblem} has nothing against. */
+export function isJson(value: unknown): value is Json {
+  return plainDataProblem(value) === null;
+}
+
+/** A property name or index as a step of a JSON pointer (RFC 6901). */
+export function pointerStep(name: string): string {
+  return `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+}
+
+function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 8;
+  return Object.keys(value).reduce((sum, name) => sum + name.length, 8);
+}
+
+function isPlain(value: unknown): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'object':
+      return value === null || Array.isArray(value) || isPlainObject(value);
+    default:
+      return false;
+  }
+}
+
+function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function* partsOf({ value, pointer, depth }: Waiting): Generator<Waiting> {
+  if (typeof value !== 'object' || value === null) return;
+  if (Array.isArray(value)) {
+    for (const [index, part] of value.entries())
+      yield { value: part, pointer: `${pointer}/${index}`, depth: depth + 1 };
+    return;
+  }
+  for (const [name, part] of Object.entries(value)) {
+    yield { value: part, pointer: pointer + pointerStep(name), depth: depth + 1 };
+  }
+}

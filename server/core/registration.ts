@@ -1,0 +1,118 @@
+/** What an operation must keep to before it is in the catalogue: everything that types cannot say, or that untyped code may break. */
+import { failure } from '../../runtime/errors.ts';
+import type { Json, Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import { isMethodName, portMethods, severities } from '../../runtime/port.ts';
+import type { JsonSchema } from '../protocol/operation.ts';
+import type { AnyOperation } from './operation.ts';
+import { closeObjects, plainSchema, publicSchema, unboundedParts } from './schemaRules.ts';
+import type { CompiledSchema } from './validate.ts';
+import { compileSchema } from './validate.ts';
+
+const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
+const routePath = /^(\/([a-z0-9-]+|:[a-zA-Z]+))+$/;
+const longestName = 64;
+const longestText = 4000;
+
+export type CheckedOperation = {
+  readonly params: CompiledSchema;
+  readonly result: CompiledSchema;
+  /** The parameters' schema as callers see it. */
+  readonly publicParams: JsonSchema;
+};
+
+/**
+ * Checks an operation's definition and compiles its schemas. Error: `validation` `operation.invalid`, with every rule it breaks in
+ * `details.problems`.
+ */
+export function checkOperation(operation: AnyOperation): Result<CheckedOperation> {
+  try {
+    return check(operation);
+  } catch (thrown) {
+    // A definition from untyped code can lack anything, and reading it can throw.
+    return invalid([`cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`]);
+  }
+}
+
+function check(operation: AnyOperation): Result<CheckedOperation> {
+  const params = compileSchema(closeObjects(plainSchema(operation.params)));
+  const result = compileSchema(plainSchema(operation.result));
+  if (!params.ok || !result.ok) {
+    return invalid([
+      ...(params.ok ? [] : [`params: ${params.error.message}`]),
+      ...(result.ok ? [] : [`result: ${result.error.message}`]),
+    ]);
+  }
+  const broken = [
+    ...texts(operation),
+    ...severityRules(operation),
+    ...(params.value.schema['type'] === 'object' ? [] : ['params: must be an object schema']),
+    ...unboundedParts(params.value.schema).map(({ at, missing }) => `params${at}: must state ${missing}`),
+    ...examples(operation, params.value),
+  ];
+  if (broken.length > 0) return invalid(broken);
+  return ok({ params: params.value, result: result.value, publicParams: publicSchema(params.value.schema) });
+}
+
+function texts(operation: AnyOperation): readonly string[] {
+  const { name, category, aliases = [], route, title, description } = operation;
+  const isName = (value: unknown) => typeof value === 'string' && value.length <= longestName && snakeCase.test(value);
+  const isText = (value: unknown) => typeof value === 'string' && value.trim() !== '' && value.length <= longestText;
+  return [
+    ...(isName(name) ? [] : ['name: must be snake_case, at most 64 characters']),
+    ...(isName(category) ? [] : ['category: must be snake_case, at most 64 characters']),
+    ...(isText(title) ? [] : ['title: must be text']),
+    ...(isText(description) ? [] : ['description: must be text']),
+    ...(aliases.every((alias) => isName(alias.name)) ? [] : ['aliases: must be snake_case, at most 64 characters']),
+    ...(route === undefined || routePath.test(route.path) ? [] : ['route: must be a path such as /nodes/:node']),
+  ];
+}
+
+function severityRules(operation: AnyOperation): readonly string[] {
+  const { severity, needs } = operation;
+  const unknown = needs.filter((need) => !isMethodName(need));
+  if (unknown.length > 0) return [`needs: ${unknown.join(', ')} is no method of the port`];
+  const writes = severity === 'change' || severity === 'destroy';
+  const least = needs.map((need) => severities.indexOf(portMethods[need].effect));
+  const runs = writes
+    ? 'plan' in operation && typeof operation.plan === 'function' && typeof operation.apply === 'function'
+    : 'execute' in operation && typeof operation.execute === 'function' && !('plan' in operation);
+  return [
+    ...(severities.includes(severity) ? [] : ['severity: must be read, diagnose, change or destroy']),
+    ...(severities.indexOf(severity) >= Math.max(0, ...least) ? [] : ['severity: is less than that of its needs']),
+    ...(runs
+      ? []
+      : [writes ? 'must have plan and apply, since it changes something' : 'must have execute, and no plan']),
+  ];
+}
+
+function examples(operation: AnyOperation, params: CompiledSchema): readonly string[] {
+  const known = propertiesOf(params.schema);
+  const presets = (operation.aliases ?? []).flatMap(({ name, preset, requires = [] }) =>
+    [...Object.keys(preset), ...requires]
+      .filter((key) => !Object.hasOwn(known, key))
+      .map((key) => `alias ${name}: ${key} is no parameter`),
+  );
+  const wrong = operation.examples.flatMap((example) => {
+    const checked = params.check(example.params);
+    return 'problems' in checked
+      ? checked.problems.map(({ pointer, message }) => `example "${example.title}"${pointer} ${message}`)
+      : [];
+  });
+  return [...presets, ...wrong];
+}
+
+function propertiesOf(schema: JsonSchema): object {
+  const properties: Json | undefined = schema['properties'];
+  return typeof properties === 'object' && properties !== null ? properties : {};
+}
+
+function invalid(problems: readonly string[]): Result<never> {
+  return failure(
+    'validation',
+    'operation.invalid',
+    `The operation cannot be registered: ${problems.join('; ')}`,
+    'Correct its definition.',
+    { details: { problems: [...problems] } },
+  );
+}

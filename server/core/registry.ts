@@ -1,0 +1,175 @@
+/** The catalogue: every operation, under its name and its aliases. */
+import { failure } from '../../runtime/errors.ts';
+import type { Json, Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import type { CatalogueEntry, Role } from '../protocol/operation.ts';
+import type { RoleTable } from './authorization.ts';
+import { defaultRole } from './authorization.ts';
+import type { AnyOperation } from './operation.ts';
+import { checkOperation } from './registration.ts';
+import type { CompiledSchema } from './validate.ts';
+
+export type Origin = CatalogueEntry['origin'];
+
+/** An operation as it is run: a call that has begun keeps the version it found, whatever is registered meanwhile. */
+export type Registered = {
+  readonly operation: AnyOperation;
+  readonly entry: CatalogueEntry;
+  readonly params: CompiledSchema;
+  readonly result: CompiledSchema;
+};
+
+export type Found = Registered & {
+  /** What the alias it was found under presets. */
+  readonly preset: { readonly [key: string]: Json };
+  /** The parameters the alias requires beyond the operation's own. */
+  readonly requires: readonly string[];
+};
+
+export type RegistryChange = { readonly is: 'registered' | 'removed'; readonly entry: CatalogueEntry };
+
+/**
+ * Names are unique: a builtin is never replaced or shadowed, a user's operation only by a later version from the same file or node.
+ * Every change is made at once or not at all.
+ */
+export class Registry {
+  readonly #byName = new Map<string, Registered>();
+  /** Alias → name of the operation. */
+  readonly #aliases = new Map<string, string>();
+  readonly #listeners = new Set<(change: RegistryChange) => void>();
+  readonly #roles: RoleTable;
+
+  /** `roles` overrides, by operation, the least role that its severity asks for. */
+  constructor(roles: RoleTable = {}) {
+    this.#roles = roles;
+  }
+
+  /**
+   * Adds an operation, or replaces the one of the same name and origin. Errors: `operation.invalid` with every rule it breaks,
+   * `operation.name_taken` when the name or an alias belongs to another.
+   */
+  register(operation: AnyOperation, origin: Origin): Result<CatalogueEntry> {
+    const checked = checkOperation(operation);
+    if (!checked.ok) return checked;
+    const { params, result, publicParams } = checked.value;
+    const role = this.#roles[operation.name] ?? defaultRole(operation.severity);
+    const entry = entryOf(operation, origin, role, publicParams, result.schema);
+    const taken = [entry.name, ...entry.aliases.map(({ name }) => name)].find((name) => this.#isTaken(name, entry));
+    if (taken !== undefined) {
+      return failure(
+        'conflict',
+        'operation.name_taken',
+        `The name ${taken} belongs to another operation.`,
+        'Choose another name; the operations of Arsenal itself cannot be replaced.',
+      );
+    }
+    this.#forget(entry.name);
+    this.#byName.set(entry.name, { operation, entry, params, result });
+    for (const alias of entry.aliases) this.#aliases.set(alias.name, entry.name);
+    this.#tell({ is: 'registered', entry });
+    return ok(entry);
+  }
+
+  /** Removes an operation of that origin; false when there is none. A builtin stays. */
+  unregister(name: string, origin: Exclude<Origin, { readonly from: 'builtin' }>): boolean {
+    const held = this.#byName.get(name);
+    if (held === undefined || !sameOrigin(held.entry.origin, origin)) return false;
+    this.#forget(name);
+    this.#tell({ is: 'removed', entry: held.entry });
+    return true;
+  }
+
+  /** The operation of that name or alias. */
+  find(name: string): Found | null {
+    const direct = this.#byName.get(name);
+    if (direct !== undefined) return { ...direct, preset: {}, requires: [] };
+    const held = this.#byName.get(this.#aliases.get(name) ?? '');
+    const alias = held?.entry.aliases.find((candidate) => candidate.name === name);
+    if (held === undefined || alias === undefined) return null;
+    return { ...held, preset: alias.preset, requires: alias.requires ?? [] };
+  }
+
+  /** The catalogue, or one category of it, by category and name. */
+  list(category?: string): readonly CatalogueEntry[] {
+    return [...this.#byName.values()]
+      .map(({ entry }) => entry)
+      .filter((entry) => category === undefined || entry.category === category)
+      .toSorted((a, b) => compare(a.category, b.category) || compare(a.name, b.name));
+  }
+
+  /** Operations whose name, alias, title, category or description hold every word of `query`, those by name first. */
+  search(query: string): readonly CatalogueEntry[] {
+    const words = query
+      .toLowerCase()
+      .split(/[\s_]+/)
+      .filter((word) => word !== '');
+    const holds = (text: string) => words.every((word) => text.toLowerCase().includes(word));
+    const all = this.list().filter((entry) => holds(everythingSaid(entry)));
+    return [...all.filter(({ name }) => holds(name)), ...all.filter(({ name }) => !holds(name))];
+  }
+
+  /** Calls `listener` after every change. */
+  onChange(listener: (change: RegistryChange) => void): { dispose(): void } {
+    this.#listeners.add(listener);
+    return { dispose: () => void this.#listeners.delete(listener) };
+  }
+
+  #isTaken(name: string, by: CatalogueEntry): boolean {
+    const owner = this.#byName.get(name) ?? this.#byName.get(this.#aliases.get(name) ?? '');
+    if (owner === undefined) return false;
+    return owner.entry.name !== by.name || by.origin.from === 'builtin' || !sameOrigin(owner.entry.origin, by.origin);
+  }
+
+  #forget(name: string): void {
+    const held = this.#byName.get(name);
+    if (held === undefined) return;
+    this.#byName.delete(name);
+    for (const alias of held.entry.aliases) this.#aliases.delete(alias.name);
+  }
+
+  #tell(change: RegistryChange): void {
+    for (const listener of [...this.#listeners]) listener(change);
+  }
+}
+
+function entryOf(
+  operation: AnyOperation,
+  origin: Origin,
+  role: Role,
+  params: CatalogueEntry['params'],
+  result: CatalogueEntry['result'],
+): CatalogueEntry {
+  const { name, title, description, category, severity, idempotent, needs, examples } = operation;
+  return Object.freeze({
+    name,
+    aliases: operation.aliases ?? [],
+    title,
+    description,
+    category,
+    severity,
+    idempotent,
+    role,
+    needs,
+    params,
+    result,
+    route: operation.route ?? null,
+    examples,
+    errors: operation.errors ?? [],
+    origin,
+  });
+}
+
+function sameOrigin(a: Origin, b: Origin): boolean {
+  if (a.from === 'workspace' && b.from === 'workspace') return a.file === b.file;
+  if (a.from === 'node' && b.from === 'node') return a.node === b.node;
+  return a.from === b.from;
+}
+
+function everythingSaid(entry: CatalogueEntry): string {
+  const aliases = entry.aliases.map(({ name }) => name);
+  return [entry.name, ...aliases, entry.title, entry.category, entry.description].join(' ');
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
