@@ -1,0 +1,111 @@
+/** A backend of the command's own, and one connection through it. */
+import os from 'node:os';
+import path from 'node:path';
+import type { ConnectionId, Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts';
+import { createBackend } from '../backend/localBackend.ts';
+import type { ConnectionInfo } from '../protocol/connection.ts';
+import { stateHome } from './home.ts';
+import { exitCode } from './io.ts';
+import type { CliIo, ExitCode } from './io.ts';
+import { printError, printUsage } from './report.ts';
+import { connectSpec } from './runtimeOptions.ts';
+import type { RuntimeOptions } from './runtimeOptions.ts';
+
+/** The local user: whoever can start the program can do all that its connection allows. */
+export function cliCaller(): Caller {
+  let name = 'unknown';
+  try {
+    name = os.userInfo().username;
+  } catch {
+    // A user id without a name, as in some containers.
+  }
+  return { principal: `user:${name}`, via: 'cli', role: 'admin' };
+}
+
+/** How a command calls its backend. */
+export function cliCallOptions(io: CliIo): BackendCallOptions {
+  return { caller: cliCaller(), signal: io.stop };
+}
+
+/** A backend whose state is where the options say. */
+export function openBackend(io: CliIo, options: RuntimeOptions): Promise<Result<Backend>> {
+  return createBackend({
+    home: stateHome(options.home, io.env),
+    simulatedWorkerFile: path.join(io.distDir, 'simulatedWorker.js'),
+    sandboxChildFile: path.join(io.distDir, 'sandboxChild.js'),
+    allowWrites: options.allowWrites === true,
+  });
+}
+
+export type Opened<T> = { readonly is: 'open'; readonly value: T } | { readonly is: 'exit'; readonly code: ExitCode };
+
+/** Connects a backend as the options say. When that fails, says so and answers the exit code: 2 for usage, else 3. */
+export async function connectBackend(
+  io: CliIo,
+  backend: Backend,
+  options: RuntimeOptions,
+  json: boolean,
+): Promise<Opened<ConnectionInfo>> {
+  const connecting = connectSpec(options, io.env);
+  if (!connecting.ok) return { is: 'exit', code: printError(io, connecting.error, json, exitCode.cannotConnect) };
+  if (connecting.value.is === 'usage') {
+    return { is: 'exit', code: printUsage(io, connecting.value.message, connecting.value.remedy, json) };
+  }
+  const connection = await backend.connect(connecting.value.spec, cliCallOptions(io));
+  return connection.ok
+    ? { is: 'open', value: connection.value }
+    : { is: 'exit', code: printError(io, connection.error, json, exitCode.cannotConnect) };
+}
+
+/** Runs `work` with a backend connected as the options say, and closes it afterwards. */
+export async function withSystem(
+  io: CliIo,
+  options: RuntimeOptions,
+  json: boolean,
+  work: (backend: Backend, connection: ConnectionInfo) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const backend = await openBackend(io, options);
+  if (!backend.ok) return printError(io, backend.error, json);
+  try {
+    const opened = await connectBackend(io, backend.value, options, json);
+    return opened.is === 'exit' ? opened.code : await work(backend.value, opened.value);
+  } finally {
+    await backend.value.close();
+  }
+}
+
+/** Names of the nodes a connection shows now. */
+export async function nodeNames(
+  backend: Backend,
+  connection: ConnectionId,
+  options: BackendCallOptions,
+): Promise<Result<readonly string[]>> {
+  const watch = await backend.openWatch(
+    { of: 'runtime', connection, query: { minIntervalMs: 1_000, of: { rows: 'nodes' } } },
+    options,
+  );
+  if (!watch.ok) return watch;
+  const { source, release } = watch.value;
+  try {
+    return await new Promise<Result<readonly string[]>>((resolve) => {
+      const look = (): void => {
+        if (source.state !== null) resolve(ok([...source.state.rows.keys()].sort()));
+        else if (source.ended !== null) resolve(ok([]));
+      };
+      const listening = source.watch(look);
+      options.signal.addEventListener(
+        'abort',
+        () => {
+          listening.dispose();
+          resolve(ok([]));
+        },
+        { once: true },
+      );
+      look();
+    });
+  } finally {
+    release();
+  }
+}

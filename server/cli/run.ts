@@ -1,0 +1,261 @@
+/** `arsenal run`: one operation, on a system of its own or through a running gateway. */
+import { randomUUID } from 'node:crypto';
+import { arsenalError } from '../../runtime/errors.ts';
+import { ok } from '../../runtime/model.ts';
+import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/model.ts';
+import type { Backend } from '../backend/backend.ts';
+import { findEntry } from '../gateway/catalogueRoutes.ts';
+import { dataDocument, isJsonObject, resource } from '../gateway/jsonApi.ts';
+import type { JsonObject } from '../gateway/jsonApi.ts';
+import { paramsFromText } from '../gateway/textParams.ts';
+import type { JsonSchema, OperationAnswer, OperationCall } from '../protocol/operation.ts';
+import { visibleText } from '../protocol/visibleText.ts';
+import { exitCode } from './io.ts';
+import type { CliIo, ExitCode } from './io.ts';
+import { cliCallOptions, connectBackend, openBackend } from './localSystem.ts';
+import { attributesOf, callGateway, gatewayAddress } from './remoteGateway.ts';
+import { cellText, printError, printJson, printUsage, resultText } from './report.ts';
+import { connectSpec } from './runtimeOptions.ts';
+import type { RuntimeOptions } from './runtimeOptions.ts';
+
+export type RunOptions = RuntimeOptions & {
+  readonly params?: string;
+  readonly validateOnly?: boolean;
+  readonly dryRun?: boolean;
+  readonly timeout?: number;
+  readonly requestId?: string;
+  readonly url?: string;
+  readonly key?: string;
+  readonly keyFile?: string;
+  readonly json?: boolean;
+};
+
+type Mode = OperationCall['mode'];
+type Given = {
+  readonly mode: Mode;
+  readonly requestId: string;
+  readonly pairs: readonly (readonly [string, string])[];
+};
+
+/** Runs one operation and prints its result. `words` are `key=value`. */
+export async function run(
+  io: CliIo,
+  operation: string,
+  words: readonly string[],
+  options: RunOptions,
+): Promise<ExitCode> {
+  const json = options.json === true;
+  const bad = words.find((word) => word.indexOf('=') < 1);
+  if (bad !== undefined) {
+    return printUsage(io, `${bad} is not a parameter.`, 'Parameters are key=value, or one --params JSON.', json);
+  }
+  if (options.params !== undefined && words.length > 0) {
+    return printUsage(io, 'Parameters come as key=value or as --params, not both.', 'Leave one of them out.', json);
+  }
+  if (options.validateOnly === true && options.dryRun === true) {
+    return printUsage(io, '--validate-only and --dry-run exclude each other.', 'Leave one of them out.', json);
+  }
+  const given: Given = {
+    mode: options.validateOnly === true ? 'validate' : options.dryRun === true ? 'dry_run' : 'run',
+    requestId: options.requestId ?? randomUUID(),
+    pairs: words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
+  };
+  return options.url === undefined
+    ? runHere(io, operation, given, options, json)
+    : runThere(io, operation, given, { ...options, url: options.url }, json);
+}
+
+// ------------------------------------------------------------------------------------------------------ in this process
+
+async function runHere(
+  io: CliIo,
+  operation: string,
+  given: Given,
+  options: RunOptions,
+  json: boolean,
+): Promise<ExitCode> {
+  // Options that contradict each other are said before anything is started.
+  const connecting = connectSpec(options, io.env);
+  if (connecting.ok && connecting.value.is === 'usage') {
+    return printUsage(io, connecting.value.message, connecting.value.remedy, json);
+  }
+  const opened = await openBackend(io, options);
+  if (!opened.ok) return printError(io, opened.error, json);
+  const backend = opened.value;
+  try {
+    const entry = findEntry(backend.catalogue(), operation);
+    if (entry === undefined) return printError(io, unknownOperation(operation), json);
+    const params = readParams(entry.params, given, options.params);
+    if (!params.ok) return printBadParams(io, params.error, json);
+    // Some operations need no system: the catalogue can be asked without starting a cluster.
+    if (entry.needs.length === 0) return await executeHere(io, backend, null, operation, params.value, given, options);
+    const connection = await connectBackend(io, backend, options, json);
+    if (connection.is === 'exit') return connection.code;
+    return await executeHere(io, backend, connection.value.id, operation, params.value, given, options);
+  } finally {
+    await backend.close();
+  }
+}
+
+async function executeHere(
+  io: CliIo,
+  backend: Backend,
+  connection: ConnectionId | null,
+  operation: string,
+  params: Json,
+  given: Given,
+  options: RunOptions,
+): Promise<ExitCode> {
+  const json = options.json === true;
+  const { mode, requestId } = given;
+  const answer = await backend.execute(
+    { requestId, connection, operation, params, mode },
+    { ...cliCallOptions(io), ...(options.timeout !== undefined && { timeoutMs: options.timeout }) },
+  );
+  if (!answer.ok) return printError(io, answer.error, json);
+  printAnswer(io, requestId, attributesOfAnswer(operation, answer.value), json);
+  return exitCode.done;
+}
+
+function attributesOfAnswer(operation: string, answer: OperationAnswer): JsonObject {
+  switch (answer.mode) {
+    case 'run':
+      return { operation, mode: 'run', result: answer.result, durationMs: answer.durationMs };
+    case 'dry_run': {
+      const { summary, severity, undo, touches } = answer.plan;
+      return {
+        operation,
+        mode: 'dry_run',
+        plan: { summary, severity, undo, touches: touches.map((touch) => ({ ...touch })) },
+      };
+    }
+    case 'validate':
+      return { operation, mode: 'validate', valid: true };
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ through a gateway
+
+async function runThere(
+  io: CliIo,
+  operation: string,
+  given: Given,
+  options: RunOptions & { readonly url: string },
+  json: boolean,
+): Promise<ExitCode> {
+  const address = await gatewayAddress(io, options);
+  if (!address.ok) {
+    return printError(
+      io,
+      address.error,
+      json,
+      address.error.class === 'validation' ? exitCode.usage : exitCode.cannotConnect,
+    );
+  }
+  const path = `/api/v1/operations/${encodeURIComponent(operation)}`;
+  const described = await callGateway(
+    address.value,
+    { method: 'GET', path: `${path}/describe`, effectIfLost: 'none' },
+    io.stop,
+  );
+  if (!described.result.ok) return printLost(io, described.result.error, described.reached, json);
+  const entry = attributesOf(described.result.value);
+  const schema = entry?.['params'];
+  const severity = entry?.['severity'];
+  const params = readParams(isJsonObject(schema) ? schema : {}, given, options.params);
+  if (!params.ok) return printBadParams(io, params.error, json);
+  const safe = given.mode !== 'run' || severity === 'read' || severity === 'diagnose';
+  const executed = await callGateway(
+    address.value,
+    {
+      method: 'POST',
+      path: `${path}/execute`,
+      requestId: given.requestId,
+      effectIfLost: safe ? 'none' : 'unknown',
+      body: {
+        data: {
+          type: 'execution',
+          attributes: {
+            params: params.value,
+            mode: given.mode,
+            ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+          },
+        },
+      },
+    },
+    io.stop,
+  );
+  if (!executed.result.ok) return printLost(io, executed.result.error, executed.reached, json);
+  printAnswer(io, given.requestId, attributesOf(executed.result.value) ?? {}, json);
+  return exitCode.done;
+}
+
+/** What is not JSON is a wrong command line; what the operation does not know is an error of the call. */
+function printBadParams(io: CliIo, error: ArsenalError, json: boolean): ExitCode {
+  return printError(io, error, json, error.code === 'cli.usage' ? exitCode.usage : exitCode.failed);
+}
+
+function printLost(io: CliIo, error: ArsenalError, reached: boolean, json: boolean): ExitCode {
+  return printError(io, error, json, reached ? exitCode.failed : exitCode.cannotConnect);
+}
+
+// ------------------------------------------------------------------------------------------------------------- shared
+
+function readParams(schema: JsonSchema, given: Given, text: string | undefined): Result<Json> {
+  if (text !== undefined) {
+    try {
+      const value: Json = JSON.parse(text);
+      return ok(value);
+    } catch {
+      return {
+        ok: false,
+        error: arsenalError(
+          'validation',
+          'cli.usage',
+          '--params is not JSON.',
+          'Quote it for your shell: --params \'{"limit":5}\'.',
+        ),
+      };
+    }
+  }
+  const read = paramsFromText(schema, given.pairs);
+  if (read.ok) return ok(read.params);
+  return {
+    ok: false,
+    error: arsenalError(
+      'validation',
+      'params.unknown',
+      read.why === 'unknown' ? `There is no parameter ${read.name}.` : `The parameter ${read.name} is given twice.`,
+      'See `arsenal describe OPERATION` for its parameters.',
+      { pointer: `/${read.name.replaceAll('~', '~0').replaceAll('/', '~1')}` },
+    ),
+  };
+}
+
+/** The error of a name the catalogue has not. */
+export function unknownOperation(name: string): ArsenalError {
+  return arsenalError(
+    'not_found',
+    'operation.not_found',
+    `There is no operation ${visibleText(name)}.`,
+    'See `arsenal operations` for those there are.',
+  );
+}
+
+function printAnswer(io: CliIo, requestId: string, attributes: JsonObject, json: boolean): void {
+  if (json) {
+    printJson(io, dataDocument(resource('execution', requestId, attributes)));
+    return;
+  }
+  const { mode, result, plan, durationMs } = attributes;
+  if (mode === 'validate') io.stdout.write('The parameters are valid.\n');
+  else if (isJsonObject(plan)) {
+    io.stdout.write(`${visibleText(cellText(plan['summary']), 2000)}\n`);
+    io.stdout.write(
+      `Nothing was done. Severity: ${cellText(plan['severity'])}; can be undone: ${cellText(plan['undo'])}.\n`,
+    );
+  } else {
+    io.stdout.write(resultText(result ?? null));
+    if (typeof durationMs === 'number') io.stderr.write(`${durationMs.toFixed(1)} ms\n`);
+  }
+}

@@ -1,0 +1,73 @@
+/**
+ * Each operation's own route (`GET /api/v1/processes/:pid`), taken from the catalogue at the moment of the request, so that an
+ * operation registered a second ago is reached and one that is gone is not.
+ */
+import type { CatalogueEntry } from '../protocol/operation.ts';
+
+export const apiBase = '/api/v1';
+
+export type RouteMatch =
+  | { readonly is: 'route'; readonly entry: CatalogueEntry; readonly path: ReadonlyMap<string, string> }
+  /** The path is known under other methods. */
+  | { readonly is: 'other_method'; readonly allow: readonly string[] }
+  | { readonly is: 'none' };
+
+/** The operation of a catalogue that a name, or an alias, means. */
+export function findEntry(catalogue: readonly CatalogueEntry[], name: string): CatalogueEntry | undefined {
+  return catalogue.find((entry) => entry.name === name || entry.aliases.some((alias) => alias.name === name));
+}
+
+/** Segments of a route below {@link apiBase}; the catalogue may write it with or without the base. */
+function segmentsOf(routePath: string): readonly string[] {
+  const below = routePath.startsWith(`${apiBase}/`) ? routePath.slice(apiBase.length) : routePath;
+  return below.split('/').filter((segment) => segment !== '');
+}
+
+/**
+ * Which operation a method and a path below {@link apiBase} mean. A literal segment outranks a parameter: `/processes/tree` is
+ * not a process called `tree`. `path` holds the parameters, decoded.
+ */
+export function matchRoute(catalogue: readonly CatalogueEntry[], method: string, pathBelowBase: string): RouteMatch {
+  const segments = pathBelowBase.split('/').filter((segment) => segment !== '');
+  const decoded = segments.map(decode);
+  const found = catalogue
+    .flatMap((entry) => {
+      if (entry.route === null) return [];
+      const parameters = matchSegments(segmentsOf(entry.route.path), decoded);
+      return parameters === null ? [] : [{ entry, route: entry.route, parameters }];
+    })
+    .sort((one, other) => one.parameters.size - other.parameters.size);
+  const fewest = found[0]?.parameters.size;
+  const closest = found.filter((each) => each.parameters.size === fewest);
+  const [first] = closest;
+  if (first === undefined) return { is: 'none' };
+  const match = closest.find((each) => each.route.method === method);
+  return match === undefined
+    ? { is: 'other_method', allow: [...new Set(closest.map((each) => each.route.method))].sort() }
+    : { is: 'route', entry: match.entry, path: match.parameters };
+}
+
+function matchSegments(pattern: readonly string[], segments: readonly (string | null)[]): Map<string, string> | null {
+  if (pattern.length !== segments.length) return null;
+  const parameters = new Map<string, string>();
+  for (const [at, expected] of pattern.entries()) {
+    const given = segments[at];
+    if (given === null || given === undefined) return null;
+    if (expected.startsWith(':')) parameters.set(expected.slice(1), given);
+    else if (expected !== given) return null;
+  }
+  return parameters;
+}
+
+function decode(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}
+
+/** The type of the resources at a route: its last literal segment (`/supervisors/:id/children` → `children`). */
+export function resourceType(routePath: string): string {
+  return segmentsOf(routePath).findLast((segment) => !segment.startsWith(':')) ?? 'results';
+}
