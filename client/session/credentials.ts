@@ -1,0 +1,32 @@
+/** Cookies in the editor's secret storage, one for each system. They are in no setting, no log and no answer. */
+import type * as vscode from 'vscode';
+import type { ConnectSpec } from '../../server/protocol/connection.ts';
+import { connectionKey } from './savedConnections.ts';
+import type { SavedConnection } from './savedConnections.ts';
+
+const prefix = 'arsenal.cookie:';
+
+export class Credentials {
+  private readonly secrets: vscode.SecretStorage;
+
+  constructor(secrets: vscode.SecretStorage) {
+    this.secrets = secrets;
+  }
+
+  async keep(saved: SavedConnection, cookie: string): Promise<void> {
+    await this.secrets.store(prefix + connectionKey(saved), cookie);
+  }
+
+  async forget(saved: SavedConnection): Promise<void> {
+    await this.secrets.delete(prefix + connectionKey(saved));
+  }
+
+  /** What to send to the server; null when the cookie is to be in the secret storage and is not. */
+  async connectSpec(saved: SavedConnection): Promise<ConnectSpec | null> {
+    if (saved.kind === 'simulated') return saved;
+    const { cookie, ...rest } = saved;
+    if (cookie.from !== 'secret') return { ...rest, cookie };
+    const value = await this.secrets.get(prefix + connectionKey(saved));
+    return value === undefined ? null : { ...rest, cookie: { from: 'text', value } };
+  }
+}

@@ -1,0 +1,46 @@
+/** What a connection is remembered by, over windows and restarts. Cookies are not in it: they are in the editor's secret storage. */
+import { isRecord } from '../decode.ts';
+
+export type SavedConnection =
+  | { readonly kind: 'simulated'; readonly nodes?: number; readonly seed?: number }
+  | {
+      readonly kind: 'beam';
+      readonly node: string;
+      /** `secret`: in the secret storage under {@link connectionKey}. */
+      readonly cookie:
+        | { readonly from: 'secret' }
+        | { readonly from: 'default' }
+        | { readonly from: 'file'; readonly path: string };
+      readonly address?: { readonly host: string; readonly port: number };
+      readonly epmd?: { readonly host?: string; readonly port?: number };
+    };
+
+/** One text for one system, whatever its cookie: key of tree roots, of recent connections and of secrets. */
+export function connectionKey(saved: SavedConnection): string {
+  if (saved.kind === 'simulated') return `simulated:${saved.nodes ?? ''}:${saved.seed ?? ''}`;
+  const { address, epmd } = saved;
+  const through = address === undefined ? `${epmd?.host ?? ''}:${epmd?.port ?? ''}` : `${address.host}:${address.port}`;
+  return `beam:${saved.node}:${through}`;
+}
+
+/** Most recent connections that are kept. */
+export const mostRecent = 10;
+
+/** `list` with `saved` in front, once, and at most {@link mostRecent} long. */
+export function withRecent(list: readonly SavedConnection[], saved: SavedConnection): readonly SavedConnection[] {
+  const key = connectionKey(saved);
+  return [saved, ...list.filter((other) => connectionKey(other) !== key)].slice(0, mostRecent);
+}
+
+/** Reads a list written by an earlier version, or by another hand; what is not understood is left out. */
+export function parseSavedConnections(value: unknown): readonly SavedConnection[] {
+  return Array.isArray(value) ? value.filter(isSavedConnection).slice(0, mostRecent) : [];
+}
+
+function isSavedConnection(value: unknown): value is SavedConnection {
+  if (!isRecord(value)) return false;
+  if (value['kind'] === 'simulated') return true;
+  const cookie = value['cookie'];
+  if (value['kind'] !== 'beam' || typeof value['node'] !== 'string' || !isRecord(cookie)) return false;
+  return cookie['from'] === 'secret' || cookie['from'] === 'default' || typeof cookie['path'] === 'string';
+}
