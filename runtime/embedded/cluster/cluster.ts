@@ -1,0 +1,279 @@
+/**
+ * N nodes and the network between them. A node is created anew each time it starts: its creation counts up, so that a pid of an
+ * earlier life names nobody.
+ *
+ * Time is given: `advance` by a live host, `runUntil` for a virtual clock. Everything else is the same in both.
+ */
+import type { Pid, Value } from '../../term/values.ts';
+import { a, tup } from '../../term/values.ts';
+import type { KernelEvent } from '../kernel/events.ts';
+import type { CodeModule } from '../kernel/module.ts';
+import { CodeServer } from '../kernel/module.ts';
+import type { World } from '../kernel/node.ts';
+import { KernelNode } from '../kernel/node.ts';
+import type { Prng } from '../kernel/prng.ts';
+import type { Process } from '../kernel/process.ts';
+import type { Signal } from '../kernel/signal.ts';
+import { TimerHeap } from '../kernel/timerHeap.ts';
+import type { Application } from '../otp/application.ts';
+import { Applications } from '../otp/application.ts';
+import { bootNode, kernelApplication, systemModules } from './systemTree.ts';
+
+export type ClusterOptions = {
+  readonly nodes: readonly string[];
+  readonly prng: Prng;
+  readonly modules: readonly CodeModule[];
+  /** What every node has; `kernel` comes of itself. */
+  readonly applications: readonly Application[];
+  /** The applications started at boot, in order. */
+  readonly boot: readonly string[];
+  /** One-way delay between nodes, drawn evenly. */
+  readonly latencyMs: { readonly min: number; readonly max: number };
+  /** `random`: which runnable process runs next is drawn, to explore schedules. */
+  readonly schedule?: 'fifo' | 'random';
+  /** Called when there is something to run, or a timer was set, outside a run. */
+  readonly onWork?: () => void;
+};
+
+type Slot = {
+  readonly name: string;
+  node: KernelNode | null;
+  applications: Applications;
+  creations: number;
+};
+/** A connection of two incarnations; signals keep their order in each direction. */
+type Connection = {
+  readonly one: KernelNode;
+  readonly other: KernelNode;
+  lastAtMs: Map<KernelNode, number>;
+  lost: boolean;
+};
+
+export class Cluster implements World {
+  readonly timers = new TimerHeap();
+  readonly code: CodeServer;
+  readonly prng: Prng;
+  readonly #latency: Prng;
+  readonly #schedule: Prng | null;
+  readonly #options: ClusterOptions;
+  readonly #slots = new Map<string, Slot>();
+  readonly #connections = new Map<string, Connection>();
+  readonly #listeners = new Set<(event: KernelEvent) => void>();
+  #nowMs = 0;
+  #running = false;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.code = new CodeServer([...systemModules, ...options.modules]);
+    this.prng = options.prng.split('user');
+    this.#latency = options.prng.split('latency');
+    this.#schedule = options.schedule === 'random' ? options.prng.split('schedule') : null;
+    for (const name of options.nodes) this.addNode(name);
+  }
+
+  get nowMs(): number {
+    return this.#nowMs;
+  }
+  /** Every node there is, up or down, in the order they were added. */
+  get names(): readonly string[] {
+    return [...this.#slots.keys()];
+  }
+  /** The node with this name while it is up; null when it is down or unknown. */
+  node(name: string): KernelNode | null {
+    return this.#slots.get(name)?.node ?? null;
+  }
+  applicationsOf(name: string): Applications | null {
+    return this.#slots.get(name)?.applications ?? null;
+  }
+  /** The creation of the node's present or, when it is down, last life; null for an unknown node. */
+  creationOf(name: string): number | null {
+    return this.#slots.get(name)?.creations ?? null;
+  }
+
+  /** The living process with this pid. */
+  find(pid: Pid): Process | undefined {
+    return this.node(pid.node)?.find(pid);
+  }
+
+  /** Hears everything that happens, until disposed of. */
+  listen(listener: (event: KernelEvent) => void): { dispose(): void } {
+    this.#listeners.add(listener);
+    return { dispose: () => void this.#listeners.delete(listener) };
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- nodes
+
+  /** Adds a node and starts it; null when the name is taken. */
+  addNode(name: string): KernelNode | null {
+    if (this.#slots.has(name)) return null;
+    this.#slots.set(name, { name, node: null, applications: new Applications([]), creations: 0 });
+    return this.startNode(name);
+  }
+
+  /** Starts a node that is down, as a new incarnation, and connects it to the others; null when it is up or unknown. */
+  startNode(name: string): KernelNode | null {
+    const slot = this.#slots.get(name);
+    if (slot === undefined || slot.node !== null) return null;
+    // Whoever has not noticed the end of the earlier life notices it now.
+    for (const connection of [...this.#connections.values()]) {
+      if (connection.one.name === name || connection.other.name === name) this.#lose(connection);
+    }
+    slot.creations += 1;
+    slot.applications = new Applications([kernelApplication, ...this.#options.applications]);
+    const node = new KernelNode(name, slot.creations, this);
+    slot.node = node;
+    this.emit({ is: 'node_up', node: name, creation: node.creation });
+    bootNode(node, { applications: slot.applications, boot: this.#options.boot, halt: () => this.crashNode(name) });
+    for (const other of this.#slots.values()) {
+      if (other.node !== null && other.node !== node) this.#connect(node, other.node);
+    }
+    return node;
+  }
+
+  /** Takes a node down at once: its processes just stop. The others learn it when their connections break. False when it is not up. */
+  crashNode(name: string): boolean {
+    const slot = this.#slots.get(name);
+    const node = slot?.node ?? null;
+    if (slot === undefined || node === null) return false;
+    slot.node = null;
+    node.crash();
+    this.emit({ is: 'node_down', node: name, creation: node.creation });
+    for (const connection of this.#connections.values()) {
+      if (connection.one !== node && connection.other !== node) continue;
+      const survivor = connection.one === node ? connection.other : connection.one;
+      this.timers.set(this.#arrival(connection, survivor), () => this.#lose(connection));
+    }
+    this.#work();
+    return true;
+  }
+
+  connectedTo(node: KernelNode): readonly string[] {
+    const others: string[] = [];
+    for (const { one, other, lost } of this.#connections.values()) {
+      if (lost) continue;
+      if (one === node) others.push(other.name);
+      else if (other === node) others.push(one.name);
+    }
+    return others.sort();
+  }
+
+  // -------------------------------------------------------------------------------------------------------- network
+
+  transmit(from: KernelNode, to: string, signal: Signal): boolean {
+    if (!from.alive) return false;
+    const known = this.#connections.get(pairOf(from.name, to));
+    const target = this.node(to);
+    const connection = known ?? (target === null ? null : this.#connect(from, target));
+    if (connection === null) return false;
+    const receiver = connection.one === from ? connection.other : connection.one;
+    this.timers.set(this.#arrival(connection, receiver), () => {
+      if (!connection.lost && receiver.alive) receiver.receive(signal);
+    });
+    this.#work();
+    return true;
+  }
+
+  canonical(pid: Pid): Pid {
+    return this.find(pid)?.pid ?? pid;
+  }
+
+  #connect(one: KernelNode, other: KernelNode): Connection {
+    const connection: Connection = { one, other, lastAtMs: new Map(), lost: false };
+    this.#connections.set(pairOf(one.name, other.name), connection);
+    this.emit({ is: 'connected', one: one.name, other: other.name });
+    tellNetKernel(one, 'nodeup', other.name);
+    tellNetKernel(other, 'nodeup', one.name);
+    return connection;
+  }
+
+  #lose(connection: Connection): void {
+    if (connection.lost) return;
+    connection.lost = true;
+    const { one, other } = connection;
+    this.#connections.delete(pairOf(one.name, other.name));
+    this.emit({ is: 'disconnected', one: one.name, other: other.name });
+    for (const [node, gone] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      if (!node.alive) continue;
+      node.connectionLost(gone.name);
+      tellNetKernel(node, 'nodedown', gone.name);
+    }
+  }
+
+  /** When a signal sent now arrives: never before one sent earlier in the same direction. */
+  #arrival(connection: Connection, receiver: KernelNode): number {
+    const { min, max } = this.#options.latencyMs;
+    const drawn = this.#nowMs + min + this.#latency.next() * (max - min);
+    const at = Math.max(drawn, connection.lastAtMs.get(receiver) ?? 0);
+    connection.lastAtMs.set(receiver, at);
+    return at;
+  }
+
+  // ------------------------------------------------------------------------------------------------------- running
+
+  /** Lets the clock reach `nowMs` (never back) and fires what is due, in order. */
+  advance(nowMs: number): void {
+    for (let timer = this.timers.pop(nowMs); timer !== null; timer = this.timers.pop(nowMs)) {
+      this.#nowMs = Math.max(this.#nowMs, timer.atMs);
+      timer.fire();
+    }
+    this.#nowMs = Math.max(this.#nowMs, nowMs);
+  }
+
+  /** Runs processes, the nodes by turns, until nothing is runnable or `shouldStop` says so between two rounds. */
+  run(shouldStop: () => boolean): 'idle' | 'more' {
+    this.#running = true;
+    try {
+      for (;;) {
+        let ran = false;
+        for (const { node } of this.#slots.values()) {
+          if (node !== null && node.runQueue.length > 0) ran = this.#runOne(node) || ran;
+        }
+        if (!ran) return 'idle';
+        if (shouldStop()) return 'more';
+      }
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Runs on a virtual clock: from timer to timer, everything runnable in between, up to the instant `untilMs`. */
+  runUntil(untilMs: number): void {
+    for (;;) {
+      this.run(() => false);
+      const next = this.timers.nextAtMs;
+      if (next === null || next > untilMs) break;
+      this.advance(Math.max(next, this.#nowMs));
+    }
+    this.advance(untilMs);
+  }
+
+  becameRunnable(): void {
+    this.#work();
+  }
+
+  emit(event: KernelEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #runOne(node: KernelNode): boolean {
+    const { runQueue } = node;
+    if (this.#schedule === null) return node.runNext();
+    return node.runNext(runQueue.start + this.#schedule.below(runQueue.length));
+  }
+
+  #work(): void {
+    if (!this.#running) this.#options.onWork?.();
+  }
+}
+
+function pairOf(one: string, other: string): string {
+  return one < other ? `${one} ${other}` : `${other} ${one}`;
+}
+
+function tellNetKernel(node: KernelNode, what: string, other: string): void {
+  const message: Value = tup(a(what), a(other));
+  node.receive({ is: 'message', to: 'net_kernel', message });
+}

@@ -1,0 +1,173 @@
+/**
+ * What every node runs before any application of a user: `init`, the application controller, and application `kernel` with its
+ * supervisor. Named and shaped as in OTP, as far as it goes.
+ */
+import type { Value } from '../../term/values.ts';
+import { a, Pid, Tuple, tup } from '../../term/values.ts';
+import { ExitException } from '../kernel/exceptions.ts';
+import type { Flow } from '../kernel/flow.ts';
+import { receive, sleep, timedOut } from '../kernel/flow.ts';
+import type { CodeModule } from '../kernel/module.ts';
+import type { KernelNode } from '../kernel/node.ts';
+import type { Self } from '../kernel/self.ts';
+import { atoms, tagged } from '../kernel/values.ts';
+import type { Application, Applications } from '../otp/application.ts';
+import { startApplication, startController } from '../otp/application.ts';
+import { childSpec, flags } from '../otp/childSpec.ts';
+import type { ServerModule } from '../otp/genServer.ts';
+import { noreply, reply, startedPid, startServer } from '../otp/genServer.ts';
+import { startSupervisor } from '../otp/supervisor.ts';
+
+export const kernelApplication: Application = {
+  name: 'kernel',
+  description: 'The simulated kernel',
+  version: '8.5',
+  start: { module: 'kernel', argument: [] },
+};
+
+export type Boot = {
+  readonly applications: Applications;
+  readonly boot: readonly string[];
+  /** Takes the node down: its kernel has ended. */
+  readonly halt: () => void;
+};
+
+/** Starts the first process of a node, which starts all others. */
+export function bootNode(node: KernelNode, boot: Boot): void {
+  const initialCall = { module: 'init', function: 'boot', arity: 1 };
+  const body = { is: 'flow', run: (self: Self) => runInit(self, boot) } as const;
+  const init = node.spawn({ body, initialCall, parent: null, idleAt: 'init:loop/1' });
+  node.register('init', init);
+}
+
+function* runInit(self: Self, boot: Boot): Flow<void> {
+  self.trapExit(true);
+  const controller = startedPid(yield* startController(self, boot.applications));
+  for (const name of [kernelApplication.name, ...boot.boot]) {
+    const outcome = yield* startOrReport(self, name);
+    if (outcome === atoms.ok) continue;
+    self.emit({ is: 'report', kind: 'application_start_failure', pid: self.pid, report: tup(a(name), outcome) });
+    if (name === kernelApplication.name) return boot.halt();
+  }
+  for (;;) {
+    const message = yield* receive({ at: 'init:loop/1' });
+    const exit = message === timedOut ? null : tagged(message, atoms.exit, 3);
+    // Without its controller a node is none ("Kernel pid terminated").
+    if (exit !== null && exit[1] === controller) return boot.halt();
+  }
+}
+
+function* startOrReport(self: Self, name: string): Flow<Value> {
+  try {
+    return yield* startApplication(self, name);
+  } catch (thrown) {
+    if (thrown instanceof ExitException) return thrown.reason;
+    throw thrown;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------- application kernel
+
+type Subscribers = readonly Pid[];
+
+/** Tells those who asked (`net_kernel:monitor_nodes/1`) of nodes that come and go. */
+const netKernel: ServerModule<Subscribers> = {
+  module: 'net_kernel',
+  init: (self) => {
+    self.trapExit(true);
+    return { is: 'ok', state: [] };
+  },
+  handleCall(self, request, from, state) {
+    const wanted = tagged(request, a('monitor_nodes'), 2);
+    if (wanted === null) return reply(a('unknown_request'), state);
+    const [pid] = from.elements;
+    const others = state.filter((subscriber) => subscriber !== pid);
+    if (wanted[1] !== true) return reply(atoms.ok, others);
+    self.monitor(pid);
+    return reply(atoms.ok, [...others, pid]);
+  },
+  handleInfo(self, message, state) {
+    const down = tagged(message, atoms.down, 5);
+    if (down !== null) return noreply(state.filter((subscriber) => subscriber !== down[3]));
+    if (tagged(message, a('nodeup'), 2) ?? tagged(message, a('nodedown'), 2)) {
+      for (const subscriber of state) self.send(subscriber, message);
+    }
+    return noreply(state);
+  },
+  show: (state) => [...state],
+};
+
+/** The group leader of last resort: takes what processes print and passes it on as a report. */
+const user: ServerModule<null> = {
+  module: 'user',
+  init: () => ({ is: 'ok', state: null }),
+  handleInfo(self, message, state) {
+    const request = tagged(message, a('io_request'), 4);
+    if (request === null || !(message instanceof Tuple)) return noreply(state);
+    const [, from, replyAs, what]: readonly unknown[] = message.elements;
+    self.emit({ is: 'report', kind: 'output', pid: self.pid, report: asPrinted(what) });
+    if (from instanceof Pid) self.send(from, tup(a('io_reply'), replyAs, atoms.ok));
+    return noreply(state);
+  },
+  show: (state) => state,
+};
+
+function asPrinted(request: unknown): Value {
+  const put = tagged(request, a('put_chars'), 3);
+  return typeof put?.[2] === 'string' ? put[2] : '';
+}
+
+const kernelModule: CodeModule = {
+  name: 'kernel',
+  behaviours: ['application', 'supervisor'],
+  functions: {
+    'start/2': (self) => startSupervisor(self, kernelSupervisor, null, { name: a('kernel_sup') }),
+  },
+};
+const kernelSupervisor = {
+  module: 'kernel',
+  init: () => ({
+    flags: flags({ strategy: 'one_for_all', intensity: 0, periodSeconds: 1 }),
+    children: [
+      childSpec(a('net_kernel'), ['net_kernel', 'start_link', []], { shutdown: 2000 }),
+      childSpec(a('user'), ['user', 'start_link', []], { shutdown: 2000 }),
+    ],
+  }),
+};
+
+/** `timer` and `erlang`, as far as there is something to start a process with. */
+const timerModule: CodeModule = {
+  name: 'timer',
+  functions: {
+    *'sleep/1'(self, ms): Flow<Value> {
+      if (ms === atoms.infinity) yield* receive({ match: () => false, at: 'timer:sleep/1' });
+      else if (typeof ms === 'number' && ms >= 0) yield* sleep(ms);
+      else self.error(atoms.badarg);
+      return atoms.ok;
+    },
+  },
+};
+const erlangModule: CodeModule = {
+  name: 'erlang',
+  functions: {
+    'exit/1': (self, reason) => self.exit(reason),
+    'error/1': (self, reason) => self.error(reason),
+    'self/0': (self) => self.pid,
+    'node/0': (self) => a(self.node),
+  },
+};
+
+export const systemModules: readonly CodeModule[] = [
+  kernelModule,
+  timerModule,
+  erlangModule,
+  {
+    name: 'net_kernel',
+    behaviours: ['gen_server'],
+    functions: { 'start_link/0': (self) => startServer(self, netKernel, null, { name: a('net_kernel') }) },
+  },
+  {
+    name: 'user',
+    functions: { 'start_link/0': (self) => startServer(self, user, null, { name: a('user') }) },
+  },
+];

@@ -1,0 +1,562 @@
+/**
+ * One node of the simulated cluster: its processes, names, run queue, and how signals take effect.
+ *
+ * Follows the Erlang reference manual, "Processes", and the erts user's guide, "Communication in Erlang". Pure: time, randomness
+ * and the network are the {@link World}'s.
+ */
+import type { Value } from '../../term/values.ts';
+import { Pid, Ref, tup } from '../../term/values.ts';
+import { ErrorException, reasonOf } from './exceptions.ts';
+import type { KernelEvent } from './events.ts';
+import type { Received, Wait } from './flow.ts';
+import { isFlow, settle, timedOut } from './flow.ts';
+import type { CodeServer, Mfa } from './module.ts';
+import type { Prng } from './prng.ts';
+import type { AliasMode, Body, Monitor, MonitorTarget } from './process.ts';
+import { Process } from './process.ts';
+import { Ring } from './ring.ts';
+import { Self } from './self.ts';
+import type { Signal } from './signal.ts';
+import type { TimerHeap } from './timerHeap.ts';
+import { atoms } from './values.ts';
+
+/** What a node is given: clock, timers, chance, code, the network, and somebody who hears what happens. */
+export interface World {
+  /** The cluster's monotonic clock. */
+  readonly nowMs: number;
+  readonly timers: TimerHeap;
+  readonly code: CodeServer;
+  /** The one stream of chance for code that runs in processes. */
+  readonly prng: Prng;
+  /** Sends a signal to another node, connecting to it first where needed; false when it cannot be connected to. */
+  transmit(from: KernelNode, to: string, signal: Signal): boolean;
+  /** The names of the nodes this one is connected to. */
+  connectedTo(node: KernelNode): readonly string[];
+  /** The pid object that the kernel of the pid's own node made, where the process lives; else the one given. */
+  canonical(pid: Pid): Pid;
+  emit(event: KernelEvent): void;
+  /** Called when a node that had nothing to run has something. */
+  becameRunnable(): void;
+}
+
+export type SpawnOptions = {
+  readonly body: Body;
+  readonly initialCall: Mfa;
+  readonly parent: Process | null;
+  /** Where it is while it waits between messages; the initial call unless said. */
+  readonly idleAt?: string;
+  readonly link?: boolean;
+  readonly groupLeader?: Pid;
+};
+
+/** As the BEAM's default, `+P 262144`. */
+export const processLimit = 262_144;
+/** Reductions a process may use before others run. One is one message, one resumption or one call into the kernel. */
+export const reductionsPerTurn = 2000;
+
+const stillWaiting = Symbol('still waiting');
+type TurnEnd = { readonly is: 'waiting' } | { readonly is: 'more' } | { readonly is: 'ended'; readonly reason: Value };
+const waiting: TurnEnd = { is: 'waiting' };
+const more: TurnEnd = { is: 'more' };
+
+export class KernelNode {
+  readonly name: string;
+  readonly creation: number;
+  readonly world: World;
+  readonly startedAtMs: number;
+  readonly processes = new Map<number, Process>();
+  readonly names = new Map<string, Process>();
+  readonly runQueue = new Ring<Process>();
+  readonly #aliases = new Map<Ref, Process>();
+  readonly #selves = new Map<Process, Self>();
+  #reductions = 0;
+  #lastPid = -1;
+  #lastRef = 0;
+  #running: Process | null = null;
+  #alive = true;
+  #dying: { readonly process: Process; readonly reason: Value }[] = [];
+  #draining = false;
+
+  constructor(name: string, creation: number, world: World) {
+    this.name = name;
+    this.creation = creation;
+    this.world = world;
+    this.startedAtMs = world.nowMs;
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+  /** Used since the node started. */
+  get reductions(): number {
+    return this.#reductions;
+  }
+  get running(): Process | null {
+    return this.#running;
+  }
+
+  // --------------------------------------------------------------------------------------------------- identities
+
+  /** The living process with this pid; undefined when it is another node's, of an earlier life, or has ended. */
+  find(pid: Pid): Process | undefined {
+    if (pid.node !== this.name || pid.creation !== this.creation) return undefined;
+    const process = this.processes.get(pid.id);
+    return process?.pid.serial === pid.serial ? process : undefined;
+  }
+
+  makeRef(): Ref {
+    this.#lastRef += 1;
+    const n = this.#lastRef;
+    // A reference's first word has 18 bits (erts external term format).
+    return new Ref(this.name, this.creation, [n % 0x40000, Math.floor(n / 0x40000) >>> 0, 0]);
+  }
+
+  /** Makes a process and puts it into the run queue. Throws `system_limit` as an error exception at {@link processLimit}. */
+  spawn(options: SpawnOptions): Process {
+    if (this.processes.size >= processLimit) throw new ErrorException(Self.systemLimit);
+    this.#lastPid += 1;
+    const pid = new Pid(this.name, this.creation, this.#lastPid % 0x10000000, Math.floor(this.#lastPid / 0x10000000));
+    const { parent, initialCall } = options;
+    const text = options.idleAt ?? `${initialCall.module}:${initialCall.function}/${initialCall.arity}`;
+    const leader = options.groupLeader ?? parent?.groupLeader ?? null;
+    const process = new Process(pid, initialCall, parent?.pid ?? null, leader, options.body, text);
+    this.processes.set(pid.id, process);
+    if (options.link === true && parent !== null) {
+      (process.links ??= new Set()).add(parent.pid);
+      (parent.links ??= new Set()).add(pid);
+    }
+    this.world.emit({
+      is: 'spawned',
+      pid,
+      initialCall: `${initialCall.module}:${initialCall.function}/${initialCall.arity}`,
+    });
+    this.#enqueue(process);
+    return process;
+  }
+
+  /** A body that calls a function of a loaded module; `undef` when there is none, as an exit of the process. */
+  bodyOf(mfa: Mfa, args: readonly Value[]): Body {
+    const code = this.world.code.find(mfa.module, mfa.function, mfa.arity);
+    return {
+      is: 'flow',
+      run: function* (self) {
+        if (code === null) throw new ErrorException(atoms.undef);
+        return yield* settle(code(self, ...args));
+      },
+    };
+  }
+
+  /** Gives a name to a living process of this node; false when the name is taken, or the process has one already. */
+  register(name: string, process: Process): boolean {
+    if (!process.alive || process.name !== null || this.names.has(name) || name === 'undefined') return false;
+    process.name = name;
+    this.names.set(name, process);
+    this.world.emit({ is: 'registered', pid: process.pid, name });
+    return true;
+  }
+
+  /** Takes a name away; false when nobody has it. */
+  unregister(name: string): boolean {
+    const process = this.names.get(name);
+    if (process === undefined) return false;
+    this.names.delete(name);
+    process.name = null;
+    this.world.emit({ is: 'unregistered', pid: process.pid, name });
+    return true;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ signals
+
+  /** Takes a signal from another node. */
+  receive(signal: Signal): void {
+    switch (signal.is) {
+      case 'message':
+        this.#deliverTo(signal.to, signal.message);
+        return;
+      case 'exit': {
+        const process = this.find(signal.to);
+        if (process !== undefined) this.exitSignal(process, signal.from, signal.reason, signal.because);
+        return;
+      }
+      case 'link': {
+        const process = this.find(signal.to);
+        if (process === undefined) this.#exitBack(signal.to, signal.from, atoms.noproc);
+        else (process.links ??= new Set()).add(signal.from);
+        return;
+      }
+      case 'unlink':
+        this.find(signal.to)?.links?.delete(signal.from);
+        return;
+      case 'monitor':
+        this.watch(signal.ref, signal.from, signal.to);
+        return;
+      case 'demonitor':
+        this.unwatch(signal.ref, signal.to);
+        return;
+      case 'down': {
+        const process = this.find(signal.to);
+        if (process !== undefined) this.#down(process, signal.ref, signal.reason);
+        return;
+      }
+      case 'spawn':
+        this.#spawnFor(signal);
+        return;
+    }
+  }
+
+  /** Sends a message to wherever `to` is. To a process that has ended it is dropped, as it is on an unknown name elsewhere. */
+  send(to: Pid | Ref, message: Value): void {
+    if (to.node === this.name) this.#deliverTo(to, message);
+    else this.world.transmit(this, to.node, { is: 'message', to, message });
+  }
+
+  deliver(process: Process, message: Value): void {
+    if (!process.alive) return;
+    process.mailbox.push(message);
+    this.wake(process);
+  }
+
+  /** Lets a waiting process look at its mailbox again. */
+  wake(process: Process): void {
+    if (process.runState !== 'waiting') return;
+    process.runState = 'runnable';
+    this.#enqueue(process);
+  }
+
+  /**
+   * An exit signal arrives. `kill` asked for by exit/2 always ends the process; a reason through a link is an ordinary one;
+   * `normal` is ignored without trap_exit, except from the process itself. (The 60 cases of exitSignalTable.json.)
+   */
+  exitSignal(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
+    if (!process.alive) return;
+    if (because === 'link' && process.links?.delete(from) !== true) return;
+    if (because === 'asked' && reason === atoms.kill) this.end(process, atoms.killed);
+    else if (process.trapExit) this.deliver(process, tup(atoms.exit, from, reason));
+    else if (reason !== atoms.normal || (because === 'asked' && from === process.pid)) this.end(process, reason);
+  }
+
+  /** Ends a process. Its own code is not interrupted: while it runs, it ends when that gives way. */
+  end(process: Process, reason: Value): void {
+    if (process === this.#running) process.doom ??= { reason };
+    else this.#terminate(process, reason);
+  }
+
+  /** Makes `from` (anywhere) a watcher of a process here, by pid or name; tells it `noproc` when there is none. */
+  watch(ref: Ref, from: Pid, target: Pid | string): void {
+    const process = typeof target === 'string' ? this.names.get(target) : this.find(target);
+    if (process === undefined) this.#tellDown(ref, from, atoms.noproc);
+    else (process.monitoredBy ??= new Map()).set(ref, from);
+  }
+
+  unwatch(ref: Ref, target: Pid | string): void {
+    const process = typeof target === 'string' ? this.names.get(target) : this.find(target);
+    // By name, the name may have moved to another process since.
+    if (process?.monitoredBy?.delete(ref) === true || typeof target !== 'string') return;
+    for (const other of this.processes.values()) if (other.monitoredBy?.delete(ref) === true) return;
+  }
+
+  makeAlias(process: Process, ref: Ref, mode: AliasMode): void {
+    (process.aliases ??= new Map()).set(ref, mode);
+    this.#aliases.set(ref, process);
+  }
+
+  dropAlias(process: Process, ref: Ref): boolean {
+    this.#aliases.delete(ref);
+    return process.aliases?.delete(ref) ?? false;
+  }
+
+  /** Ends a monitor that `process` set; false when it is not there (any more). */
+  demonitor(process: Process, ref: Ref): boolean {
+    const monitor = process.monitors?.get(ref);
+    if (monitor === undefined) return false;
+    process.monitors?.delete(ref);
+    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') this.dropAlias(process, ref);
+    this.#stopWatching(ref, process.pid, monitor.target);
+    return true;
+  }
+
+  /** The connection to another node's incarnation is gone: its links and monitors end with `noconnection`. */
+  connectionLost(node: string): void {
+    for (const process of [...this.processes.values()]) {
+      for (const linked of [...(process.links ?? [])]) {
+        if (linked.node === node) this.exitSignal(process, linked, atoms.noconnection, 'link');
+      }
+      for (const [ref, monitor] of [...(process.monitors ?? [])]) {
+        if (nodeOf(monitor.target) === node) this.#down(process, ref, atoms.noconnection);
+      }
+      for (const [ref, watcher] of [...(process.monitoredBy ?? [])]) {
+        if (watcher.node === node) process.monitoredBy?.delete(ref);
+      }
+    }
+  }
+
+  /** The node ends as by a power cut: nothing runs any more, nobody here is told. */
+  crash(): void {
+    this.#alive = false;
+    for (const process of this.processes.values()) {
+      process.runState = 'exiting';
+      if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
+    }
+    this.processes.clear();
+    this.names.clear();
+    this.#aliases.clear();
+    this.#selves.clear();
+    while (this.runQueue.shift() !== undefined);
+  }
+
+  // --------------------------------------------------------------------------------------------------- suspension
+
+  /** The process runs no more until every owner has resumed it; its messages wait. */
+  suspend(process: Process, owner: object): void {
+    const owners = (process.suspendedBy ??= new Map());
+    owners.set(owner, (owners.get(owner) ?? 0) + 1);
+  }
+
+  /** Undoes one suspension of this owner; false when it had none. */
+  resume(process: Process, owner: object): boolean {
+    const count = process.suspendedBy?.get(owner);
+    if (process.suspendedBy === null || count === undefined) return false;
+    if (count > 1) process.suspendedBy.set(owner, count - 1);
+    else process.suspendedBy.delete(owner);
+    if (process.suspendedBy.size > 0) return true;
+    process.suspendedBy = null;
+    if (process.alive) {
+      process.runState = 'runnable';
+      this.#enqueue(process);
+    }
+    return true;
+  }
+
+  // -------------------------------------------------------------------------------------------------- scheduling
+
+  /** Runs the process at this position of the run queue (the oldest unless said) for one turn; false when the queue is empty. */
+  runNext(position: number = this.runQueue.start): boolean {
+    const process = this.runQueue.at(position);
+    if (this.runQueue.length === 0 || process === undefined) return false;
+    if (position === this.runQueue.start) this.runQueue.shift();
+    else this.runQueue.removeAt(position);
+    process.queued = false;
+    if (!process.alive || process.suspendedBy !== null) return true;
+    const before = process.reductions;
+    process.runState = 'running';
+    this.#running = process;
+    let end: TurnEnd;
+    try {
+      end = this.#turn(process);
+    } catch (thrown) {
+      end = { is: 'ended', reason: process.doom?.reason ?? reasonOf(thrown) };
+    } finally {
+      this.#running = null;
+    }
+    this.#reductions += process.reductions - before;
+    if (!this.#alive) return true;
+    switch (end.is) {
+      case 'ended':
+        this.#terminate(process, end.reason);
+        break;
+      case 'more':
+        process.runState = 'runnable';
+        this.#enqueue(process);
+        break;
+      case 'waiting':
+        process.runState = 'waiting';
+        break;
+    }
+    return true;
+  }
+
+  #turn(process: Process): TurnEnd {
+    const self = this.#selfOf(process);
+    const until = process.reductions + reductionsPerTurn;
+    if (process.starting !== null) this.#start(process, process.starting, self);
+    for (;;) {
+      const doomed = doomOf(process);
+      if (doomed !== null) return doomed;
+      if (process.reductions >= until) return more;
+      process.reductions += 1;
+      if (process.fiber === null) {
+        if (process.handler === null) return { is: 'ended', reason: atoms.normal };
+        if (process.mailbox.length === 0) return waiting;
+        const busy = process.handler.handle(self, process.mailbox.shift());
+        if (busy !== undefined && isFlow<void>(busy)) process.fiber = busy;
+        continue;
+      }
+      const received = process.wait === null ? timedOut : this.#received(process, process.wait);
+      if (received === stillWaiting) return waiting;
+      process.wait = null;
+      const step = process.fiber.next(received);
+      if (step.done === true) {
+        process.fiber = null;
+        if (process.handler === null) return doomOf(process) ?? { is: 'ended', reason: atoms.normal };
+      } else {
+        process.wait = step.value;
+        process.scanFrom = 0;
+        process.waitIsOver = false;
+        if (step.value.is === 'turn') return doomOf(process) ?? more;
+      }
+    }
+  }
+
+  #start(process: Process, body: Body, self: Self): void {
+    process.starting = null;
+    if (body.is === 'flow') {
+      process.fiber = body.run(self);
+      return;
+    }
+    process.handler = body.handler;
+    const busy = body.handler.start?.(self);
+    if (busy !== undefined && isFlow<void>(busy)) process.fiber = busy;
+  }
+
+  /** What a waiting process gets now: a message that it accepts, its time-out, or nothing yet. */
+  #received(process: Process, wait: Wait): Received | typeof stillWaiting {
+    if (wait.is === 'turn') return timedOut;
+    const { mailbox } = process;
+    let from = Math.max(process.scanFrom, mailbox.start);
+    if (wait.marker !== null && wait.marker === process.marker) from = Math.max(from, process.markedAt);
+    for (let at = from; at < mailbox.end; at += 1) {
+      const message = mailbox.at(at);
+      if (wait.match !== null && !wait.match(message)) continue;
+      const moved = mailbox.removeAt(at);
+      if (moved === 'back' && at < process.markedAt) process.markedAt -= 1;
+      if (moved === 'front' && at >= process.markedAt) process.markedAt += 1;
+      this.#endWait(process);
+      return message;
+    }
+    process.scanFrom = mailbox.end;
+    if (wait.afterMs === null) return stillWaiting;
+    if (wait.afterMs <= 0 || process.waitIsOver) {
+      this.#endWait(process);
+      return timedOut;
+    }
+    process.waitTimer ??= this.world.timers.set(this.world.nowMs + wait.afterMs, () => {
+      process.waitTimer = null;
+      process.waitIsOver = true;
+      this.wake(process);
+    });
+    return stillWaiting;
+  }
+
+  #endWait(process: Process): void {
+    if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
+    process.waitTimer = null;
+  }
+
+  #enqueue(process: Process): void {
+    if (process.queued || process.suspendedBy !== null) return;
+    process.queued = true;
+    const wasIdle = this.runQueue.length === 0;
+    this.runQueue.push(process);
+    if (wasIdle) this.world.becameRunnable();
+  }
+
+  #selfOf(process: Process): Self {
+    let self = this.#selves.get(process);
+    if (self === undefined) {
+      self = new Self(this, process);
+      this.#selves.set(process, self);
+    }
+    return self;
+  }
+
+  // ------------------------------------------------------------------------------------------------------ ending
+
+  #terminate(process: Process, reason: Value): void {
+    if (!process.alive) return;
+    process.runState = 'exiting';
+    this.#endWait(process);
+    this.processes.delete(process.pid.id);
+    this.#selves.delete(process);
+    if (process.name !== null) this.unregister(process.name);
+    for (const alias of process.aliases?.keys() ?? []) this.#aliases.delete(alias);
+    process.fiber = null;
+    process.handler = null;
+    this.#dying.push({ process, reason });
+    // One after the other, so that a long chain of links needs no deep stack.
+    if (this.#draining) return;
+    this.#draining = true;
+    for (let next = this.#dying.shift(); next !== undefined; next = this.#dying.shift()) {
+      this.#announce(next.process, next.reason);
+    }
+    this.#draining = false;
+  }
+
+  /** Links first, then monitors: EXIT precedes DOWN for the same pair. */
+  #announce(process: Process, reason: Value): void {
+    const { pid } = process;
+    this.world.emit({ is: 'exited', pid, reason });
+    for (const linked of process.links ?? []) {
+      const local = this.find(linked);
+      if (local !== undefined) this.exitSignal(local, pid, reason, 'link');
+      else this.#exitBack(pid, linked, reason);
+    }
+    for (const [ref, watcher] of process.monitoredBy ?? []) this.#tellDown(ref, watcher, reason);
+    for (const [ref, { target }] of process.monitors ?? []) this.#stopWatching(ref, pid, target);
+  }
+
+  #exitBack(from: Pid, to: Pid, reason: Value): void {
+    if (to.node === this.name) return;
+    this.world.transmit(this, to.node, { is: 'exit', from, to, reason, because: 'link' });
+  }
+
+  #tellDown(ref: Ref, watcher: Pid, reason: Value): void {
+    if (watcher.node !== this.name) {
+      this.world.transmit(this, watcher.node, { is: 'down', ref, to: watcher, reason });
+      return;
+    }
+    const process = this.find(watcher);
+    if (process !== undefined) this.#down(process, ref, reason);
+  }
+
+  #down(process: Process, ref: Ref, reason: Value): void {
+    const monitor: Monitor | undefined = process.monitors?.get(ref);
+    if (monitor === undefined) return;
+    process.monitors?.delete(ref);
+    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') this.dropAlias(process, ref);
+    this.deliver(process, tup(monitor.tag, ref, atoms.process, monitor.target, reason));
+  }
+
+  #stopWatching(ref: Ref, from: Pid, target: MonitorTarget): void {
+    const node = nodeOf(target);
+    const to = target instanceof Pid ? target : target.elements[0].name;
+    if (node === this.name) this.unwatch(ref, to);
+    else this.world.transmit(this, node, { is: 'demonitor', ref, from, to });
+  }
+
+  #deliverTo(to: Pid | string | Ref, message: Value): void {
+    if (to instanceof Ref) {
+      const process = this.#aliases.get(to);
+      if (process === undefined) return;
+      if (process.aliases?.get(to) === 'reply_demonitor') {
+        this.demonitor(process, to);
+        this.dropAlias(process, to);
+      }
+      this.deliver(process, message);
+      return;
+    }
+    const process = typeof to === 'string' ? this.names.get(to) : this.find(to);
+    if (process !== undefined) this.deliver(process, message);
+  }
+
+  #spawnFor(signal: Extract<Signal, { is: 'spawn' }>): void {
+    const { from, ref } = signal;
+    const process = this.spawn({
+      body: this.bodyOf(signal.mfa, signal.args),
+      initialCall: signal.mfa,
+      parent: null,
+      groupLeader: signal.groupLeader,
+    });
+    if (signal.link) (process.links ??= new Set()).add(from);
+    this.send(from, tup(Self.spawnReply, ref, atoms.ok, process.pid));
+  }
+}
+
+/** The end of a process that was told to end while its own code ran. */
+function doomOf(process: Process): TurnEnd | null {
+  return process.doom === null ? null : { is: 'ended', reason: process.doom.reason };
+}
+
+/** The node that a monitor's target is on. */
+export function nodeOf(target: MonitorTarget): string {
+  return target instanceof Pid ? target.node : target.elements[1].name;
+}

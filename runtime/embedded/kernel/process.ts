@@ -1,0 +1,85 @@
+/** One process: what the kernel keeps of it. Only the kernel changes it. */
+import type { Atom, Pid, Ref, Tuple, Value } from '../../term/values.ts';
+import type { Flow, Wait } from './flow.ts';
+import type { Mfa } from './module.ts';
+import { Ring } from './ring.ts';
+import type { Self } from './self.ts';
+import type { Timer } from './timerHeap.ts';
+
+/** Code that takes one message at a time; it answers a generator when it has to wait in between. The cheap, usual form. */
+export type Handler = {
+  /** Runs once, before the first message. */
+  readonly start?: (self: Self) => void | Flow<void>;
+  readonly handle: (self: Self, message: Value) => void | Flow<void>;
+  /** Its state for the eye and for measuring: the value it would be on the BEAM. */
+  readonly state: () => Value;
+};
+/** What a process runs: a handler for ever, or a generator to its end. */
+export type Body =
+  | { readonly is: 'handler'; readonly handler: Handler }
+  | { readonly is: 'flow'; readonly run: (self: Self) => Flow<unknown> };
+
+export type MonitorTarget = Pid | Tuple<readonly [Atom, Atom]>;
+/** When an alias made with a monitor ends: with `demonitor`, at the first reply, or only when told. */
+export type AliasMode = 'explicit_unalias' | 'demonitor' | 'reply_demonitor';
+export type Monitor = { readonly target: MonitorTarget; readonly alias: AliasMode | null; readonly tag: Value };
+
+export type RunState = 'runnable' | 'running' | 'waiting' | 'exiting';
+
+/** Fields are those of erlang:process_info/2 unless said otherwise. */
+export class Process {
+  readonly pid: Pid;
+  readonly initialCall: Mfa;
+  /** Who spawned it; null for the first process of a node. */
+  readonly parent: Pid | null;
+  readonly mailbox = new Ring<Value>();
+  handler: Handler | null = null;
+  /** The generator that runs now, if one does. */
+  fiber: Flow<unknown> | null = null;
+  /** What a handler's process does first. */
+  starting: Body | null;
+  /** Where it is while it waits between two messages. */
+  idleAt: string;
+
+  name: string | null = null;
+  groupLeader: Pid;
+  trapExit = false;
+  reductions = 0;
+  runState: RunState = 'runnable';
+  queued = false;
+  /** How often it is suspended, by whom. */
+  suspendedBy: Map<object, number> | null = null;
+  /** A signal has ended it while its own code was running: it ends as soon as that code gives way. */
+  doom: { readonly reason: Value } | null = null;
+
+  wait: Wait | null = null;
+  waitTimer: Timer | null = null;
+  waitIsOver = false;
+  /** Messages before this position were refused by the present `receive`. */
+  scanFrom = 0;
+  /** The reference made last, and where the mailbox ended then. */
+  marker: Ref | null = null;
+  markedAt = 0;
+
+  links: Set<Pid> | null = null;
+  /** The monitors it has set. */
+  monitors: Map<Ref, Monitor> | null = null;
+  /** The monitors others have set on it, by themselves or by its name. */
+  monitoredBy: Map<Ref, Pid> | null = null;
+  aliases: Map<Ref, AliasMode> | null = null;
+  dictionary: Map<Value, Value> | null = null;
+
+  constructor(pid: Pid, initialCall: Mfa, parent: Pid | null, groupLeader: Pid | null, body: Body, idleAt: string) {
+    this.pid = pid;
+    this.initialCall = initialCall;
+    this.parent = parent;
+    this.groupLeader = groupLeader ?? pid;
+    this.starting = body;
+    this.idleAt = idleAt;
+  }
+
+  /** False from the moment an exit signal was accepted. */
+  get alive(): boolean {
+    return this.runState !== 'exiting';
+  }
+}

@@ -1,0 +1,322 @@
+/**
+ * The functions of module `erlang` that a process calls, for the process they are called in. Each counts one reduction.
+ * Bad arguments end the process with `badarg`, as on the BEAM, by an {@link ErrorException}.
+ */
+import type { Atom, Value } from '../../term/values.ts';
+import { Pid, Ref, Tuple, a, tup } from '../../term/values.ts';
+import { ErrorException, ExitException } from './exceptions.ts';
+import type { Flow } from './flow.ts';
+import { receive, settle, timedOut } from './flow.ts';
+import type { KernelEvent } from './events.ts';
+import type { KernelNode } from './node.ts';
+import type { AliasMode, Body, Process } from './process.ts';
+import type { Mfa } from './module.ts';
+import type { Timer } from './timerHeap.ts';
+import { atoms } from './values.ts';
+
+/** A process wherever it is: by pid, by a name here, by a name elsewhere (`{Name, Node}`), or by an alias. */
+export type Destination = Pid | Atom | Ref | Tuple<readonly [Atom, Atom]>;
+
+export type TimerRef = { readonly ref: Ref; readonly timer: Timer };
+
+export class Self {
+  static readonly systemLimit: Value = a('system_limit');
+  static readonly spawnReply: Atom = a('spawn_reply');
+  readonly pid: Pid;
+  readonly #node: KernelNode;
+  readonly #process: Process;
+
+  constructor(node: KernelNode, process: Process) {
+    this.#node = node;
+    this.#process = process;
+    this.pid = process.pid;
+  }
+
+  // ------------------------------------------------------------------------------------------------ about itself
+
+  /** `node()` */
+  get node(): string {
+    return this.#node.name;
+  }
+  /** Milliseconds of the cluster's monotonic clock (`erlang:monotonic_time(millisecond)`). */
+  get nowMs(): number {
+    return this.#node.world.nowMs;
+  }
+  get registeredName(): string | null {
+    return this.#process.name;
+  }
+  get groupLeader(): Pid {
+    return this.#process.groupLeader;
+  }
+  setGroupLeader(leader: Pid): void {
+    this.#process.groupLeader = leader;
+  }
+  get messageQueueLength(): number {
+    return this.#process.mailbox.length;
+  }
+  /** A number in [0, 1) of the cluster's one stream. */
+  random(): number {
+    return this.#node.world.prng.next();
+  }
+  put(key: Value, value: Value): void {
+    (this.#process.dictionary ??= new Map()).set(key, value);
+  }
+  get(key: Value): Value {
+    return this.#process.dictionary?.get(key);
+  }
+  /** `process_flag(trap_exit, on)` */
+  trapExit(on: boolean): void {
+    this.#bump();
+    this.#process.trapExit = on;
+  }
+  /** What the process is shown as being in while it waits between messages. */
+  idleAt(mfa: string): void {
+    this.#process.idleAt = mfa;
+  }
+  /** The names of the connected nodes (`nodes()`). */
+  nodes(): readonly string[] {
+    return this.#node.world.connectedTo(this.#node);
+  }
+  emit(event: KernelEvent): void {
+    this.#node.world.emit(event);
+  }
+
+  // ---------------------------------------------------------------------------------------------------- messages
+
+  /** `To ! Message`. To an unknown name of this node it is `badarg`; to anything else that is not there, silent. */
+  send(to: Destination, message: Value): void {
+    this.#bump();
+    if (to instanceof Pid || to instanceof Ref) this.#node.send(to, message);
+    else if (to instanceof Tuple) this.#sendToName(to.elements[0].name, to.elements[1].name, message);
+    else if (this.#node.names.has(to.name)) this.#sendToName(to.name, this.#node.name, message);
+    else throw new ErrorException(atoms.badarg);
+  }
+
+  #sendToName(name: string, node: string, message: Value): void {
+    if (node === this.#node.name) this.#node.receive({ is: 'message', to: name, message });
+    else this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message });
+  }
+
+  makeRef(): Ref {
+    this.#bump();
+    const ref = this.#node.makeRef();
+    this.#process.marker = ref;
+    this.#process.markedAt = this.#process.mailbox.end;
+    return ref;
+  }
+
+  /** `erlang:send_after/3`: nothing happens when `to` or this node has ended by then. */
+  sendAfter(ms: number, to: Pid | Atom, message: Value): TimerRef {
+    this.#bump();
+    const node = this.#node;
+    const timer = node.world.timers.set(node.world.nowMs + Math.max(0, ms), () => {
+      if (!node.alive) return;
+      if (to instanceof Pid) node.send(to, message);
+      else node.receive({ is: 'message', to: to.name, message });
+    });
+    return { ref: node.makeRef(), timer };
+  }
+
+  /** The milliseconds that were left, or null when the timer had fired or was cancelled. */
+  cancelTimer({ timer }: TimerRef): number | null {
+    this.#bump();
+    return this.#node.world.timers.cancel(timer) ? Math.max(0, timer.atMs - this.#node.world.nowMs) : null;
+  }
+
+  // --------------------------------------------------------------------------------------------- other processes
+
+  /** `spawn/3`, `spawn_link/3`: a function of a loaded module. */
+  spawn(module: string, name: string, args: readonly Value[], options: { readonly link?: boolean } = {}): Pid {
+    const mfa: Mfa = { module, function: name, arity: args.length };
+    return this.spawnBody(this.#node.bodyOf(mfa, args), mfa, options);
+  }
+
+  /** A process that runs `body`; `initialCall` is what it is shown as. */
+  spawnBody(body: Body, initialCall: Mfa, options: { readonly link?: boolean; readonly idleAt?: string } = {}): Pid {
+    this.#bump();
+    return this.#node.spawn({ ...options, body, initialCall, parent: this.#process }).pid;
+  }
+
+  /** `spawn/4`, `spawn_link/4`: on another node, waiting for its answer; `noconnection` as the reason when it cannot be asked. */
+  *spawnAt(
+    node: string,
+    module: string,
+    name: string,
+    args: readonly Value[],
+    options: { readonly link?: boolean } = {},
+  ): Flow<Pid | { readonly error: Value }> {
+    if (node === this.#node.name) return this.spawn(module, name, args, options);
+    const ref = this.makeRef();
+    const mfa: Mfa = { module, function: name, arity: args.length };
+    const link = options.link === true;
+    const groupLeader = this.#process.groupLeader;
+    const asked = { is: 'spawn', from: this.pid, ref, mfa, args, link, groupLeader } as const;
+    if (!this.#node.world.transmit(this.#node, node, asked)) return { error: atoms.noconnection };
+    const watch = this.monitor(tup(a('net_kernel'), a(node)));
+    const answer = yield* receive({
+      marker: ref,
+      match: (message) => message instanceof Tuple && (message.elements[1] === ref || message.elements[1] === watch),
+    });
+    this.demonitor(watch, { flush: true });
+    if (answer === timedOut || !(answer instanceof Tuple)) return { error: atoms.noconnection };
+    const pid: unknown = answer.elements[3];
+    if (answer.elements[0] !== Self.spawnReply || !(pid instanceof Pid)) return { error: atoms.noconnection };
+    if (link) (this.#process.links ??= new Set()).add(pid);
+    return pid;
+  }
+
+  /** Calls a function of a loaded module in this process; `undef` when there is none. */
+  *apply(module: string, name: string, args: readonly Value[]): Flow<Value> {
+    this.#bump();
+    const code = this.#node.world.code.find(module, name, args.length);
+    if (code === null) throw new ErrorException(tup(atoms.undef, tup(a(module), a(name), args)));
+    return yield* settle(code(this, ...args));
+  }
+
+  /** Whether the function is there to be called (`erlang:function_exported/3`). */
+  exports(module: string, name: string, arity: number): boolean {
+    return this.#node.world.code.find(module, name, arity) !== null;
+  }
+
+  /** `is_process_alive/1`, for processes of this node. */
+  isAlive(pid: Pid): boolean {
+    this.#bump();
+    return this.#node.find(pid) !== undefined;
+  }
+
+  /**
+   * `link/1`. To a process that is not there: without trap_exit the error `noproc` when it would be on this node; otherwise an
+   * `{'EXIT', Pid, noproc}` signal.
+   */
+  link(other: Pid): void {
+    this.#bump();
+    const pid = this.#node.world.canonical(other);
+    if (pid === this.pid || this.#process.links?.has(pid) === true) return;
+    const links = (this.#process.links ??= new Set());
+    if (pid.node === this.#node.name) {
+      const process = this.#node.find(pid);
+      if (process !== undefined) (process.links ??= new Set()).add(this.pid);
+      else if (!this.#process.trapExit) throw new ErrorException(atoms.noproc);
+      else {
+        links.add(pid);
+        this.#node.exitSignal(this.#process, pid, atoms.noproc, 'link');
+        return;
+      }
+      links.add(pid);
+      return;
+    }
+    links.add(pid);
+    const sent = this.#node.world.transmit(this.#node, pid.node, { is: 'link', from: this.pid, to: pid });
+    if (!sent) this.#node.exitSignal(this.#process, pid, atoms.noconnection, 'link');
+  }
+
+  /** `unlink/1`: no exit signal of that link comes afterwards. */
+  unlink(other: Pid): void {
+    this.#bump();
+    const pid = this.#node.world.canonical(other);
+    if (this.#process.links?.delete(pid) !== true) return;
+    if (pid.node === this.#node.name) this.#node.find(pid)?.links?.delete(this.pid);
+    else this.#node.world.transmit(this.#node, pid.node, { is: 'unlink', from: this.pid, to: pid });
+  }
+
+  /** `monitor(process, Target, Options)`. */
+  monitor(
+    target: Pid | Atom | Tuple<readonly [Atom, Atom]>,
+    options: { readonly alias?: AliasMode; readonly tag?: Value } = {},
+  ): Ref {
+    const ref = this.makeRef();
+    const alias = options.alias ?? null;
+    const object =
+      target instanceof Pid
+        ? this.#node.world.canonical(target)
+        : target instanceof Tuple
+          ? target
+          : tup(target, a(this.#node.name));
+    (this.#process.monitors ??= new Map()).set(ref, { target: object, alias, tag: options.tag ?? atoms.down });
+    if (alias !== null) this.#node.makeAlias(this.#process, ref, alias);
+    const to = object instanceof Pid ? object : object.elements[0].name;
+    const node = object instanceof Pid ? object.node : object.elements[1].name;
+    if (node === this.#node.name) this.#node.watch(ref, this.pid, to);
+    else if (!this.#node.world.transmit(this.#node, node, { is: 'monitor', ref, from: this.pid, to })) {
+      this.#node.receive({ is: 'down', ref, to: this.pid, reason: atoms.noconnection });
+    }
+    return ref;
+  }
+
+  /** `demonitor/2`; `flush` also takes a `DOWN` of this monitor out of the mailbox. True when the monitor was there. */
+  demonitor(ref: Ref, options: { readonly flush?: boolean } = {}): boolean {
+    this.#bump();
+    const was = this.#node.demonitor(this.#process, ref);
+    if (!was && options.flush === true) this.#takeDown(ref);
+    return was;
+  }
+
+  #takeDown(ref: Ref): void {
+    const { mailbox } = this.#process;
+    for (let at = mailbox.start; at < mailbox.end; at += 1) {
+      const message = mailbox.at(at);
+      if (!(message instanceof Tuple) || message.elements.length !== 5 || message.elements[1] !== ref) continue;
+      mailbox.removeAt(at);
+      // Positions moved: the marker would be one off.
+      this.#process.marker = null;
+      return;
+    }
+  }
+
+  /** `alias/1` */
+  alias(mode: AliasMode = 'explicit_unalias'): Ref {
+    const ref = this.makeRef();
+    this.#node.makeAlias(this.#process, ref, mode);
+    return ref;
+  }
+  /** `unalias/1` */
+  unalias(ref: Ref): boolean {
+    this.#bump();
+    return this.#node.dropAlias(this.#process, ref);
+  }
+
+  /** `exit/1` */
+  exit(reason: Value): never {
+    throw new ExitException(reason);
+  }
+  /** `error/1` */
+  error(reason: Value): never {
+    throw new ErrorException(reason);
+  }
+
+  /** `exit/2` */
+  sendExit(to: Pid, reason: Value): void {
+    this.#bump();
+    if (to.node !== this.#node.name) {
+      this.#node.world.transmit(this.#node, to.node, { is: 'exit', from: this.pid, to, reason, because: 'asked' });
+      return;
+    }
+    const process = this.#node.find(to);
+    if (process === undefined) return;
+    this.#node.exitSignal(process, this.pid, reason, 'asked');
+    if (process === this.#process && process.doom !== null) throw new ExitException(process.doom.reason);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- names
+
+  /** `register/2`; `badarg` when the name or the process is taken, or the process is not of this node. */
+  register(name: Atom, pid: Pid): void {
+    this.#bump();
+    const process = this.#node.find(pid);
+    if (process === undefined || !this.#node.register(name.name, process)) throw new ErrorException(atoms.badarg);
+  }
+  /** `unregister/1` */
+  unregister(name: Atom): void {
+    this.#bump();
+    if (!this.#node.unregister(name.name)) throw new ErrorException(atoms.badarg);
+  }
+  /** `whereis/1` */
+  whereis(name: Atom): Pid | null {
+    this.#bump();
+    return this.#node.names.get(name.name)?.pid ?? null;
+  }
+
+  #bump(): void {
+    this.#process.reductions += 1;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * What one process can do to another ("Communication in Erlang", erts user's guide). Order is kept per pair of sender and
+ * receiver. On one node a signal takes effect at once; between nodes it travels as one of these.
+ */
+import type { Pid, Ref, Value } from '../../term/values.ts';
+import type { Mfa } from './module.ts';
+
+export type Signal =
+  /** `to` is a process, a registered name, or an alias. */
+  | { readonly is: 'message'; readonly to: Pid | string | Ref; readonly message: Value }
+  | {
+      readonly is: 'exit';
+      readonly from: Pid;
+      readonly to: Pid;
+      readonly reason: Value;
+      /** `asked`: exit/2, where `kill` and `normal` are special; `link`: an ordinary reason whatever it is. */
+      readonly because: 'asked' | 'link';
+    }
+  | { readonly is: 'link' | 'unlink'; readonly from: Pid; readonly to: Pid }
+  | { readonly is: 'monitor' | 'demonitor'; readonly ref: Ref; readonly from: Pid; readonly to: Pid | string }
+  | { readonly is: 'down'; readonly ref: Ref; readonly to: Pid; readonly reason: Value }
+  /** `link`: the new process is linked to `from`. Answered by a message `{spawn_reply, Ref, ok | error, Pid | Reason}`. */
+  | {
+      readonly is: 'spawn';
+      readonly from: Pid;
+      readonly ref: Ref;
+      readonly mfa: Mfa;
+      readonly args: readonly Value[];
+      readonly link: boolean;
+      readonly groupLeader: Pid;
+    };
