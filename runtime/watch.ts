@@ -315,6 +315,8 @@ type Parts = { readonly of: WatchSnapshot; next: number };
 export type WatchSenderOptions = {
   /** How long an acknowledgement may take before a snapshot is sent again, twice as long each time; null: for ever. */
   readonly overdueMs?: number | null;
+  /** false: begins hidden. */
+  readonly shown?: boolean;
   readonly timers?: Timers;
 };
 
@@ -331,7 +333,7 @@ export class WatchSender {
   readonly #overdueMs: number | null;
   readonly #timers: Timers;
   readonly #subscription: { dispose(): void };
-  #shown = true;
+  #shown: boolean;
   #needs: 'snapshot' | 'deltas' = 'snapshot';
   #waiting: Waiting | null = null;
   #parts: Parts | null = null;
@@ -345,6 +347,7 @@ export class WatchSender {
     this.#transmit = transmit;
     this.#overdueMs = options.overdueMs === undefined ? 10_000 : options.overdueMs;
     this.#timers = options.timers ?? realTimers;
+    this.#shown = options.shown ?? true;
     this.#subscription = feed.watch((event) => {
       if (event.is === 'delta') this.#offer(event);
       if (event.is === 'replaced') this.#startOver();
@@ -355,6 +358,11 @@ export class WatchSender {
   /** Rows in the delta that waits: never more than exist. */
   get waitingRows(): number {
     return this.#waiting === null ? 0 : this.#waiting.put.size + this.#waiting.gone.size;
+  }
+
+  /** Whether the receiver has said that it is where the feed is now. */
+  get isIdle(): boolean {
+    return this.#needs === 'deltas' && this.#waiting === null && this.#parts === null && this.#inFlight === null;
   }
 
   /** Takes the receiver's word for where it is. Words about frames of the past change nothing. */
