@@ -1,0 +1,304 @@
+/**
+ * The language server: the backend's door as requests and notifications of the Language Server Protocol.
+ *
+ * One life: `initialize` starts the backend for the home it is given, `initialized` looks for the user's own operations, `shutdown`
+ * ends every connection. That the client has gone is noticed by the caller of {@link serveLanguage} (see main.ts).
+ */
+import { fileURLToPath } from 'node:url';
+import {
+  DidChangeWatchedFilesNotification,
+  ResponseError,
+  TextDocuments,
+  TextDocumentSyncKind,
+} from 'vscode-languageserver/node';
+import type { Connection, InitializeParams, InitializeResult } from 'vscode-languageserver/node';
+import { TextDocument } from 'vscode-languageserver-textdocument';
+import { failure } from '../../runtime/errors.ts';
+import { fail, ok } from '../../runtime/model.ts';
+import type { Result } from '../../runtime/model.ts';
+import type { BackendCallOptions } from '../backend/backend.ts';
+import type { BackendLog, LocalBackend } from '../backend/localBackend.ts';
+import {
+  arsenalFailureCode,
+  closeConnection,
+  event,
+  executeOperation,
+  listConnections,
+  openConnection,
+  operationOutcome,
+  protocolVersion,
+  readAvailability,
+  readCatalogue,
+  readTree,
+  retryConnection,
+  scaffoldActionKind,
+  scaffoldOperation,
+  setAccess,
+} from '../protocol/lsp.ts';
+import type { ArsenalInitializationOptions, ArsenalServerCapabilities } from '../protocol/lsp.ts';
+import { decodeWatchTopic } from '../protocol/watch.ts';
+import type { WorkspaceOperations } from '../workspace/workspaceOperations.ts';
+import {
+  connectSpecSchema,
+  decode,
+  executeSchema,
+  initializationSchema,
+  malformed,
+  onConnectionSchema,
+  outcomeSchema,
+  readTreeSchema,
+  scaffoldSchema,
+  setAccessSchema,
+} from './messages.ts';
+import { sendProgressOf } from './progress.ts';
+import { editorCaller, serveRequest } from './requests.ts';
+import { offerScaffold, resolveScaffold, scaffoldFiles } from './scaffold.ts';
+import { snapshotOf, serveWatches } from './watches.ts';
+
+/** What the server is made of; handed in, so that it can be tested without runtimes and files. */
+export type LanguageServerParts = {
+  /** Where state is kept when the client does not say. */
+  readonly defaultHome: string;
+  readonly startBackend: (home: string, log: BackendLog) => Promise<Result<LocalBackend>>;
+  readonly startWorkspace: (options: {
+    readonly backend: LocalBackend;
+    readonly connection: Connection;
+    readonly folders: readonly string[];
+  }) => WorkspaceOperations;
+};
+
+type Started = { readonly backend: LocalBackend; readonly workspace: WorkspaceOperations | null; close(): Promise<void> };
+
+const features: ArsenalServerCapabilities['features'] = ['connections', 'watch', 'operations', 'scaffold'];
+const notStarted = failure(
+  'unavailable',
+  'server.not_started',
+  'The language server is not initialized.',
+  'Send initialize first.',
+);
+
+/**
+ * Serves the protocol on `connection` until it is closed. The answer's `close` ends connections and workers; it never rejects and
+ * can be called more than once.
+ */
+export function serveLanguage(connection: Connection, parts: LanguageServerParts): { close(): Promise<void> } {
+  let started: Started | null = null;
+  const close = async () => {
+    const ending = started;
+    started = null;
+    await ending?.close();
+  };
+
+  connection.onInitialize(async (params) => {
+    const options = initializationOptions(params, parts.defaultHome);
+    if (!options.ok) return initializeError(options.error);
+    const made = await parts.startBackend(options.value.home, logTo(connection));
+    if (!made.ok) return initializeError(made.error);
+    const backend = made.value;
+    // The client decides what is trusted; without its word the workspace's modules are not loaded.
+    const workspace = options.value.trusted
+      ? parts.startWorkspace({ backend, connection, folders: foldersOf(params) })
+      : null;
+    const watches = serveWatches(connection, backend);
+    const events = backend.onEvent((published) => void connection.sendNotification(event, published));
+    started = {
+      backend,
+      workspace,
+      close: async () => {
+        events.dispose();
+        watches.close();
+        await workspace?.close();
+        await backend.close();
+      },
+    };
+    return initializeResult();
+  });
+
+  connection.onInitialized(() => {
+    started?.workspace?.start();
+    void connection.client.register(DidChangeWatchedFilesNotification.type, {
+      watchers: [{ globPattern: '**/arsenal/operations/**/*.{ts,js,mts,mjs}' }],
+    });
+    connection.workspace.onDidChangeWorkspaceFolders((changed) => {
+      started?.workspace?.changeFolders(changed.added.flatMap(folderPath), changed.removed.flatMap(folderPath));
+    });
+  });
+  connection.onShutdown(close);
+
+  const documents = new TextDocuments(TextDocument);
+  documents.onDidSave(({ document }) => {
+    for (const file of pathOf(document.uri)) started?.workspace?.fileChanged(file);
+  });
+  documents.listen(connection);
+  connection.onDidChangeWatchedFiles(({ changes }) => {
+    for (const file of changes.flatMap((change) => pathOf(change.uri))) started?.workspace?.fileChanged(file);
+  });
+  connection.onCodeAction((params) => offerScaffold(params, documents.get(params.textDocument.uri)));
+  connection.onCodeActionResolve((action) => resolveScaffold(action));
+
+  serveRequests(connection, () => started);
+  connection.listen();
+  return { close };
+}
+
+function serveRequests(connection: Connection, current: () => Started | null): void {
+  const caller = editorCaller();
+  const optionsOf = (signal: AbortSignal): BackendCallOptions => ({ caller, signal });
+  /** Serves on the backend, once there is one. */
+  const onBackend =
+    <R>(serve: (backend: LocalBackend, params: unknown, options: BackendCallOptions) => Promise<Result<R>> | Result<R>) =>
+    (params: unknown, signal: AbortSignal) => {
+      const started = current();
+      return started === null ? notStarted : serve(started.backend, params, optionsOf(signal));
+    };
+
+  serveRequest(
+    connection,
+    openConnection,
+    onBackend((backend, params, options) => {
+      const spec = decode(connectSpecSchema, params);
+      return spec.ok ? backend.connect(spec.value, options) : spec;
+    }),
+  );
+  serveRequest(
+    connection,
+    closeConnection,
+    onBackend((backend, params, options) => {
+      const of = decode(onConnectionSchema, params);
+      return of.ok ? backend.disconnect(of.value.connection, options) : of;
+    }),
+  );
+  serveRequest(
+    connection,
+    retryConnection,
+    onBackend((backend, params, options) => {
+      const of = decode(onConnectionSchema, params);
+      return of.ok ? backend.retry(of.value.connection, options) : of;
+    }),
+  );
+  serveRequest(
+    connection,
+    listConnections,
+    onBackend((backend) => ok(backend.connections())),
+  );
+  serveRequest(
+    connection,
+    setAccess,
+    onBackend((backend, params, options) => {
+      const wanted = decode(setAccessSchema, params);
+      return wanted.ok ? backend.setAccess(wanted.value.connection, wanted.value.access, options) : wanted;
+    }),
+  );
+  serveRequest(
+    connection,
+    readTree,
+    onBackend(async (backend, params, options) => {
+      const wanted = decode(readTreeSchema, params);
+      if (!wanted.ok) return wanted;
+      const topic = decodeWatchTopic(wanted.value.topic);
+      return topic === null ? malformed('/topic', 'is no topic') : snapshotOf(backend, topic, options);
+    }),
+  );
+  serveRequest(
+    connection,
+    readCatalogue,
+    onBackend((backend) => ok(backend.catalogue())),
+  );
+  serveRequest(
+    connection,
+    readAvailability,
+    onBackend((backend, params) => {
+      const of = decode(onConnectionSchema, params);
+      return of.ok ? backend.availability(of.value.connection) : of;
+    }),
+  );
+  serveRequest(
+    connection,
+    executeOperation,
+    onBackend(async (backend, params, options) => {
+      const call = decode(executeSchema, params);
+      if (!call.ok) return call;
+      const { wantsProgress, workDoneToken, ...rest } = call.value;
+      const progress = sendProgressOf(connection, rest.requestId, wantsProgress === true, workDoneToken);
+      progress.begin(rest.operation);
+      const answer = await backend.execute(rest, { ...options, onProgress: progress.report });
+      progress.end();
+      return answer;
+    }),
+  );
+  serveRequest(
+    connection,
+    operationOutcome,
+    onBackend((backend, params, options) => {
+      const of = decode(outcomeSchema, params);
+      return of.ok ? backend.outcome(of.value.requestId, options) : of;
+    }),
+  );
+  serveRequest(connection, scaffoldOperation, (params) => {
+    const wanted = decode(scaffoldSchema, params);
+    return wanted.ok ? scaffoldFiles(wanted.value) : wanted;
+  });
+}
+
+function initializationOptions(params: InitializeParams, defaultHome: string): Result<ArsenalInitializationOptions> {
+  // An editor that knows nothing of ours gets the standard features with the defaults.
+  if (params.initializationOptions === undefined || params.initializationOptions === null) {
+    return ok({ home: defaultHome, trusted: false, protocolVersion });
+  }
+  const options = decode(initializationSchema, params.initializationOptions);
+  if (!options.ok) return options;
+  const { major } = options.value.protocolVersion;
+  if (major === protocolVersion.major) return options;
+  return failure(
+    'unsupported',
+    'protocol.version',
+    `The client speaks protocol version ${major}, this server ${protocolVersion.major}.`,
+    'Install a client and a server of the same release.',
+  );
+}
+
+/** The backend's log in the client's output channel, without what only we need to see. */
+function logTo(connection: Connection): BackendLog {
+  return (level, message, details) => {
+    const line = details === undefined ? message : `${message} ${JSON.stringify(details)}`;
+    if (level === 'error') connection.console.error(line);
+    else if (level === 'warn') connection.console.warn(line);
+    else if (level === 'info') connection.console.info(line);
+    else connection.console.debug(line);
+  };
+}
+
+function initializeError(error: Parameters<typeof fail>[0]): ResponseError<{ retry: boolean }> {
+  return new ResponseError(arsenalFailureCode, error.message, { retry: false, arsenal: error });
+}
+
+function initializeResult(): InitializeResult {
+  const arsenal: ArsenalServerCapabilities = { protocolVersion, features };
+  return {
+    serverInfo: { name: 'arsenal' },
+    capabilities: {
+      textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: { includeText: false } },
+      codeActionProvider: { codeActionKinds: [scaffoldActionKind], resolveProvider: true },
+      workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
+      experimental: { arsenal },
+    },
+  };
+}
+
+function foldersOf(params: InitializeParams): readonly string[] {
+  return (params.workspaceFolders ?? []).flatMap(folderPath);
+}
+
+function folderPath(folder: { readonly uri: string }): readonly string[] {
+  return pathOf(folder.uri);
+}
+
+/** The path of a `file:` URI; none for what lies elsewhere (untitled, virtual workspaces) or is no URI. */
+function pathOf(uri: string): readonly string[] {
+  if (!uri.startsWith('file:')) return [];
+  try {
+    return [fileURLToPath(uri)];
+  } catch {
+    return [];
+  }
+}

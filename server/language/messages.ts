@@ -1,0 +1,99 @@
+/**
+ * What the client's messages must look like. The client may be any editor's, so a message is data from outside: it is checked
+ * here, once, and a wrong one is answered as a `validation` failure, never by a crash further in.
+ */
+import { Type } from 'typebox';
+import type { TSchema } from 'typebox';
+import { Errors, Check } from 'typebox/value';
+import { failure } from '../../runtime/errors.ts';
+import { ok } from '../../runtime/model.ts';
+import type { Failure, Json, Result } from '../../runtime/model.ts';
+
+const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
+const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const connectionId = text(300);
+const closed = { additionalProperties: false } as const;
+
+const cookieSource = Type.Union([
+  Type.Object({ from: Type.Literal('text'), value: Type.String({ maxLength: 255 }) }, closed),
+  Type.Object({ from: Type.Literal('file'), path: text(4_096) }, closed),
+  Type.Object({ from: Type.Literal('default') }, closed),
+]);
+
+/** `ConnectSpec` */
+export const connectSpecSchema = Type.Union([
+  Type.Object(
+    {
+      kind: Type.Literal('simulated'),
+      nodes: Type.Optional(Type.Integer({ minimum: 1, maximum: 50 })),
+      seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffffffff })),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('beam'),
+      node: text(255),
+      cookie: cookieSource,
+      address: Type.Optional(Type.Object({ host: text(255), port }, closed)),
+      epmd: Type.Optional(
+        Type.Object({ host: Type.Optional(text(255)), port: Type.Optional(port) }, closed),
+      ),
+    },
+    closed,
+  ),
+]);
+
+/** `{connection}` */
+export const onConnectionSchema = Type.Object({ connection: connectionId });
+
+/** `{connection, access}` */
+export const setAccessSchema = Type.Object({
+  connection: connectionId,
+  access: Type.Union([Type.Literal('read_only'), Type.Literal('confirm'), Type.Literal('full')]),
+});
+
+/** `{topic}`; the topic has a decoder of its own, shared with the other transports. */
+export const readTreeSchema = Type.Object({ topic: Type.Unknown() });
+
+/** `ExecuteParams` */
+export const executeSchema = Type.Object({
+  requestId: text(200),
+  connection: Type.Union([connectionId, Type.Null()]),
+  operation: text(200),
+  params: Type.Unsafe<Json>(Type.Any()),
+  mode: Type.Union([Type.Literal('run'), Type.Literal('dry_run'), Type.Literal('validate')]),
+  wantsProgress: Type.Optional(Type.Boolean()),
+  workDoneToken: Type.Optional(Type.Union([Type.String({ maxLength: 300 }), Type.Integer()])),
+});
+
+/** `{requestId}` */
+export const outcomeSchema = Type.Object({ requestId: text(200) });
+
+/** `ScaffoldParams` */
+export const scaffoldSchema = Type.Object({ name: text(100), workspaceFolder: text(4_096) });
+
+/** `ArsenalInitializationOptions` */
+export const initializationSchema = Type.Object({
+  home: text(4_096),
+  trusted: Type.Boolean(),
+  protocolVersion: Type.Object({ major: Type.Integer({ minimum: 0 }), minor: Type.Integer({ minimum: 0 }) }),
+});
+
+/** The message when it has the shape of `schema`, else a `validation` failure that points at the first wrong place. */
+export function decode<S extends TSchema>(schema: S, message: unknown): Result<Type.Static<S>> {
+  if (Check(schema, message)) return ok(message);
+  const [first] = Errors(schema, message);
+  return malformed(first?.instancePath ?? '', first?.message ?? 'is not well-formed');
+}
+
+/** A request that is wrong at `pointer`. */
+export function malformed(pointer: string, what: string): Failure {
+  return failure(
+    'validation',
+    'request.malformed',
+    `The request is not well-formed: ${pointer === '' ? 'it' : pointer} ${what}.`,
+    'See docs/protocol.md for the shape of each request.',
+    { pointer },
+  );
+}

@@ -1,0 +1,42 @@
+/**
+ * The language server's process, `--node-ipc` or `--stdio`.
+ *
+ * The connection is made before anything else can print: on `--stdio` every byte on stdout is the protocol's (the library redirects
+ * `console`). The process ends with its client: on `exit`, when stdin closes, when the IPC channel closes, or when the process that
+ * `initialize` names is gone; sandboxes and the simulated cluster's worker end with it.
+ */
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
+import { createBackend } from './backend/localBackend.ts';
+import { serveLanguage } from './language/languageServer.ts';
+import { startWorkspaceOperations } from './workspace/workspaceOperations.ts';
+
+const connection = createConnection(ProposedFeatures.all);
+/** Beside this bundle lie the others. */
+const beside = (name: string) => path.join(__dirname, name);
+
+const server = serveLanguage(connection, {
+  defaultHome: process.env['ARSENAL_HOME'] ?? path.join(os.homedir(), '.arsenal'),
+  startBackend: (home, log) =>
+    createBackend({
+      home,
+      simulatedWorkerFile: beside('simulatedWorker.js'),
+      sandboxChildFile: beside('sandboxChild.js'),
+      log,
+    }),
+  startWorkspace: ({ backend, connection: to, folders }) =>
+    startWorkspaceOperations({
+      registry: backend.registry,
+      connection: to,
+      folders,
+      workerFile: beside('operationWorker.js'),
+      operationApiFile: beside('operation.js'),
+    }),
+});
+
+// Only IPC has this event. The library watches the client's process too, but only every three seconds.
+process.once('disconnect', () => {
+  void server.close().finally(() => process.exit(0));
+});
