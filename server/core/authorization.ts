@@ -28,6 +28,11 @@ export function isAtLeast(role: Role, least: Role): boolean {
   return roles.indexOf(role) >= roles.indexOf(least);
 }
 
+/** The one of two roles that may do more. */
+export function graverRole(a: Role, b: Role): Role {
+  return isAtLeast(a, b) ? a : b;
+}
+
 /** Whether the caller's role suffices. Error: `authorization` `role.insufficient`. */
 export function checkRole(caller: Caller, operation: string, least: Role): Result<null> {
   if (isAtLeast(caller.role, least)) return ok(null);

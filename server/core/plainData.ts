@@ -2,25 +2,29 @@
 import type { Json } from '../../runtime/model.ts';
 import type { Problem } from './operation.ts';
 
-export const plainDataLimits = { depth: 32, values: 100_000, characters: 1_048_576 } as const;
+export type PlainDataLimits = { readonly depth: number; readonly values: number; readonly characters: number };
+/** For what callers send. */
+export const paramLimits: PlainDataLimits = { depth: 32, values: 100_000, characters: 1_048_576 };
+/** For what operations answer: larger lists are paged or streamed. */
+export const resultLimits: PlainDataLimits = { depth: 64, values: 1_000_000, characters: 33_554_432 };
 
 type Waiting = { readonly value: unknown; readonly pointer: string; readonly depth: number };
 
 /**
- * What keeps `value` from being plain JSON within {@link plainDataLimits}: cycles (too deep), functions, NaN, class instances,
+ * What keeps `value` from being plain JSON within the limits: cycles (too deep), functions, NaN, class instances,
  * `undefined` in an array; null when nothing does. Walks without recursion, so that no depth overflows the stack.
  */
-export function plainDataProblem(value: unknown): Problem | null {
+export function plainDataProblem(value: unknown, limits: PlainDataLimits = paramLimits): Problem | null {
   const waiting: Waiting[] = [{ value, pointer: '', depth: 0 }];
   let values = 0;
   let characters = 0;
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     values += 1;
     characters += sizeOf(next.value);
-    if (values > plainDataLimits.values || characters > plainDataLimits.characters) {
+    if (values > limits.values || characters > limits.characters) {
       return { pointer: '', message: 'is too large.' };
     }
-    if (next.depth > plainDataLimits.depth) return { pointer: next.pointer, message: 'is nested too deep.' };
+    if (next.depth > limits.depth) return { pointer: next.pointer, message: 'is nested too deep.' };
     if (!isPlain(next.value)) return { pointer: next.pointer, message: 'is not JSON.' };
     waiting.push(...partsOf(next));
   }
@@ -28,8 +32,13 @@ export function plainDataProblem(value: unknown): Problem | null {
 }
 
 /** Whether `value` is JSON that {@link plainDataProblem} has nothing against. */
-export function isJson(value: unknown): value is Json {
-  return plainDataProblem(value) === null;
+export function isJson(value: unknown, limits: PlainDataLimits = paramLimits): value is Json {
+  return plainDataProblem(value, limits) === null;
+}
+
+/** Whether JSON is an object. */
+export function isJsonObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** A property name or index as a step of a JSON pointer (RFC 6901). */

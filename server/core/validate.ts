@@ -16,7 +16,10 @@ export type ValueSource = 'json' | 'text';
 export type CompiledSchema = {
   readonly schema: JsonSchema;
   /** The value with defaults filled in (in a copy: what was given is never changed), or what is wrong with it. */
-  check(value: Json, source?: ValueSource): { readonly value: Json } | { readonly problems: readonly Problem[] };
+  check<T extends Json>(
+    value: T,
+    source?: ValueSource,
+  ): { readonly value: T } | { readonly problems: readonly Problem[] };
 };
 
 const mostProblems = 50;

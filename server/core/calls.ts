@@ -1,0 +1,132 @@
+/** A call on its way through the pipeline, and what the pipeline asks of the services around it. */
+import type { ArsenalError, Failure, Json, Result } from '../../runtime/model.ts';
+import type { CallOptions, Runtime, Severity } from '../../runtime/port.ts';
+import type { Access } from '../protocol/connection.ts';
+import type { CatalogueEntry, OperationAnswer, OperationCall, OperationProgress } from '../protocol/operation.ts';
+import type { Caller, CallerWay, ConnectionFacts } from './context.ts';
+import type { Plan } from './operation.ts';
+import type { Found } from './registry.ts';
+
+export type JsonObject = { readonly [key: string]: Json };
+
+/** What comes with a call from the surface it came in by. */
+export type CallExtras = {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  readonly timeoutMs?: number;
+  readonly correlationId?: string;
+  readonly onProgress?: (progress: OperationProgress) => Promise<void> | void;
+};
+
+/** A connection as the pipeline sees it. */
+export type CallConnection = {
+  readonly facts: ConnectionFacts;
+  /** For people. */
+  readonly label: string;
+  readonly runtime: Runtime;
+  /** What callers of this way in may change. */
+  access(way: CallerWay): Access;
+};
+
+export const pipelineSteps = [
+  'receive',
+  'authenticate',
+  'validate',
+  'authorize',
+  'prepare',
+  'execute',
+  'shape',
+  'record',
+  'answer',
+] as const;
+export type PipelineStep = (typeof pipelineSteps)[number];
+
+export type Received = {
+  readonly call: OperationCall;
+  readonly params: JsonObject;
+  readonly found: Found | null;
+  readonly extras: CallExtras;
+  readonly budget: CallOptions;
+};
+export type Validated = Received & { readonly found: Found };
+export type Authorized = Validated & { readonly connection: CallConnection | null };
+
+/** What is about to be done, written down before it is. */
+export type Intent = {
+  readonly requestId: string;
+  readonly correlationId: string;
+  readonly operation: string;
+  readonly connection: (ConnectionFacts & { readonly label: string }) | null;
+  readonly caller: Caller;
+  readonly severity: Severity;
+  readonly params: JsonObject;
+  readonly plan: Plan<Json>;
+  readonly fingerprint: string;
+};
+export type IntentOutcome = {
+  readonly requestId: string;
+  readonly operation: string;
+  readonly result: Result<Json>;
+  readonly durationMs: number;
+  /** It came after the caller had been told that it is not known. */
+  readonly late: boolean;
+};
+
+/** The record of what changes state. */
+export interface AuditTrail {
+  /** Resolves once the intent is on disk. A failure means that nothing may be done. */
+  intent(intent: Intent): Promise<Result<null>>;
+  /** Never rejects: by now it has happened. */
+  outcome(outcome: IntentOutcome): Promise<void>;
+}
+
+export type ClaimedCall = {
+  readonly requestId: string;
+  readonly operation: string;
+  readonly principal: string;
+  /** Equal for two calls exactly when they ask the same of the same in the same name. */
+  readonly fingerprint: string;
+  readonly write: boolean;
+};
+export type Claim =
+  | {
+      readonly is: 'ours';
+      /** `executed` is false when it was refused before anything was done: the same requestId may then be tried again. */
+      settle(answer: Result<OperationAnswer>, executed: boolean): void;
+      /** Replaces what was settled, when the truth came late. */
+      correct(answer: Result<OperationAnswer>): void;
+    }
+  | { readonly is: 'joined'; readonly answer: Promise<Result<OperationAnswer>> }
+  | { readonly is: 'refused'; readonly failure: Failure };
+
+/** Sees to it that one requestId is one execution. */
+export interface Claims {
+  claim(call: ClaimedCall): Promise<Claim>;
+}
+
+/** A call that is over, for metrics, history, events and spans. */
+export type FinishedCall = {
+  /** null when there is no such operation. */
+  readonly entry: CatalogueEntry | null;
+  readonly requestId: string;
+  readonly correlationId: string;
+  readonly connection: string | null;
+  readonly caller: Caller;
+  readonly mode: OperationCall['mode'];
+  readonly startedAt: number;
+  readonly durationMs: number;
+  readonly error: ArsenalError | null;
+  /** The steps it went through; the last before `record` is where it was refused or failed. */
+  readonly steps: readonly PipelineStep[];
+};
+
+export type PipelineServices = {
+  find(operation: string): Found | null;
+  connection(id: string): CallConnection | null;
+  /** Refuses a caller who calls too often. */
+  admit(caller: Caller, entry: CatalogueEntry): Result<null>;
+  readonly audit: AuditTrail;
+  readonly claims: Claims;
+  /** Told of every call that is over; what they throw is theirs alone. */
+  readonly observers: readonly ((finished: FinishedCall) => void)[];
+};

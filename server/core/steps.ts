@@ -1,0 +1,139 @@
+/** The first four steps of a call: nothing has been asked of the target yet, and each may refuse. */
+import { callOptions } from '../../runtime/callOptions.ts';
+import { failure } from '../../runtime/errors.ts';
+import type { Failure, Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import type { Severity } from '../../runtime/port.ts';
+import type { OperationCall } from '../protocol/operation.ts';
+import { roles } from '../protocol/operation.ts';
+import { checkAccess, checkRole } from './authorization.ts';
+import { threw } from './budget.ts';
+import type { Authorized, CallConnection, CallExtras, PipelineServices, Received, Validated } from './calls.ts';
+import { callerWays } from './context.ts';
+import { operationNotFound } from './errors.ts';
+import type { Problem } from './operation.ts';
+import { isJsonObject, plainDataProblem } from './plainData.ts';
+import { invalidParams } from './validate.ts';
+
+const defaultTimeoutMs = 30_000;
+const longestTimeoutMs = 3_600_000;
+const idPattern = /^[\w.:~-]{1,128}$/;
+const modes = ['run', 'dry_run', 'validate'];
+
+/** A correlation id that is safe to log and to send back, made here when the caller gave none that is. */
+export function correlationIdOf(given: string | undefined): string {
+  return given !== undefined && idPattern.test(given) ? given : crypto.randomUUID();
+}
+
+/**
+ * Step 1. Takes the call as untrusted data: ids, mode and time limit in their form, parameters plain JSON of a bounded size. The time
+ * limit is the caller's, else the operation's, else 30 s; it begins now.
+ */
+export function receive(
+  call: OperationCall,
+  extras: CallExtras,
+  correlationId: string,
+  services: Pick<PipelineServices, 'find'>,
+): Result<Received> {
+  if (!idPattern.test(call.requestId)) {
+    return malformed('requestId', 'must be 1 to 128 of the characters A-Z a-z 0-9 _ . : ~ -');
+  }
+  if (!modes.includes(call.mode)) return malformed('mode', `must be one of ${modes.join(', ')}`);
+  const { timeoutMs } = extras;
+  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= longestTimeoutMs)) {
+    return malformed('timeoutMs', `must be above 0 and at most ${longestTimeoutMs}`);
+  }
+  const problem = plainDataProblem(call.params);
+  if (problem !== null) return invalidParams([problem]);
+  const { params } = call;
+  if (!isJsonObject(params)) return invalidParams([{ pointer: '', message: 'must be an object.' }]);
+  const found = services.find(call.operation);
+  const limitMs = timeoutMs ?? found?.operation.timeoutMs ?? defaultTimeoutMs;
+  return ok({ call, params, found, extras, budget: callOptions(limitMs, extras.signal, correlationId) });
+}
+
+function malformed(part: string, rule: string): Failure {
+  return failure('validation', 'call.malformed', `The call's ${part} ${rule}.`, 'Correct the call.', {
+    details: { part },
+  });
+}
+
+/**
+ * Step 2. Who calls has been established by the surface (key, token, the editor's own user); here an unknown way in or role is denied
+ * rather than given a default.
+ */
+export function authenticate(received: Received): Result<Received> {
+  const { principal, role, via } = received.extras.caller;
+  if (principal !== '' && roles.includes(role) && callerWays.includes(via)) return ok(received);
+  return failure('authentication', 'caller.unknown', 'It is not known who calls.', 'Authenticate, then call again.');
+}
+
+/** Step 3. The parameters against the schema, with defaults filled in and an alias's presets, then the operation's own validation. */
+export function validate(received: Received): Result<Validated> {
+  const { found, call, params } = received;
+  if (found === null) return operationNotFound(call.operation);
+  const checked = found.params.check({ ...found.preset, ...params });
+  const missing = found.requires.filter((name) => !Object.hasOwn(params, name));
+  const problems: readonly Problem[] = [
+    ...missing.map((name) => ({ pointer: `/${name}`, message: 'is missing.' })),
+    ...('problems' in checked ? checked.problems : []),
+  ];
+  if (problems.length > 0 || 'problems' in checked) return invalidParams(problems);
+  try {
+    const own = found.operation.validate?.(checked.value) ?? [];
+    return own.length > 0 ? invalidParams(own) : ok({ ...received, found, params: checked.value });
+  } catch (thrown) {
+    return threw(found.entry.name, 'none', thrown);
+  }
+}
+
+/**
+ * Step 4. The connection is there, the role suffices, the connection lets this caller do it (a plan or a validation changes nothing,
+ * so that asks for the role only), and the operation's own condition holds.
+ */
+export function authorize(validated: Validated, services: Pick<PipelineServices, 'connection'>): Result<Authorized> {
+  const { call, found, extras, params } = validated;
+  const { entry, operation } = found;
+  const role = checkRole(extras.caller, entry.name, entry.role);
+  if (!role.ok) return role;
+  const connection = connectionOf(validated, services);
+  if (!connection.ok) return connection;
+  const access = call.mode === 'run' ? accessTo(connection.value, validated, entry.severity) : ok(null);
+  if (!access.ok) return access;
+  try {
+    const who = { caller: extras.caller, connection: connection.value?.facts ?? null };
+    const own = operation.authorize?.(params, who) ?? ok(null);
+    return own.ok ? ok({ ...validated, connection: connection.value }) : own;
+  } catch (thrown) {
+    return threw(entry.name, 'none', thrown);
+  }
+}
+
+function connectionOf(
+  { call, found }: Validated,
+  services: Pick<PipelineServices, 'connection'>,
+): Result<CallConnection | null> {
+  if (call.connection === null) {
+    if (found.entry.needs.length === 0) return ok(null);
+    return failure(
+      'validation',
+      'connection.required',
+      `${found.entry.name} needs a connection.`,
+      'Connect to a system first, and name the connection.',
+    );
+  }
+  const connection = services.connection(call.connection);
+  if (connection !== null) return ok(connection);
+  return failure(
+    'not_found',
+    'connection.not_found',
+    'There is no such connection.',
+    'It has been closed, or was never opened: connect again.',
+  );
+}
+
+/** Whether the connection lets this caller do something of that severity; without a connection nothing of a system is touched. */
+export function accessTo(connection: CallConnection | null, call: Received, severity: Severity): Result<null> {
+  if (connection === null) return ok(null);
+  return checkAccess(connection.access(call.extras.caller.via), severity, connection.label);
+}

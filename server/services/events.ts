@@ -1,0 +1,30 @@
+/** What has happened, for logs, notifications and the event stream: a ring, newest last. */
+import type { ConnectionId } from '../../runtime/model.ts';
+import type { ArsenalEvent } from '../protocol/connection.ts';
+
+export const mostEvents = 500;
+
+export class Events {
+  readonly #events: ArsenalEvent[] = [];
+  readonly #listeners = new Set<(event: ArsenalEvent) => void>();
+  #seq = 0;
+
+  publish(connection: ConnectionId | null, what: ArsenalEvent['what']): void {
+    this.#seq += 1;
+    const event: ArsenalEvent = { seq: this.#seq, at: Date.now(), connection, what };
+    this.#events.push(event);
+    if (this.#events.length > mostEvents) this.#events.shift();
+    for (const listener of [...this.#listeners]) listener(event);
+  }
+
+  /** Those still held, oldest first. */
+  all(): readonly ArsenalEvent[] {
+    return [...this.#events];
+  }
+
+  onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void } {
+    const own = (event: ArsenalEvent) => listener(event);
+    this.#listeners.add(own);
+    return { dispose: () => void this.#listeners.delete(own) };
+  }
+}

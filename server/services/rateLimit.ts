@@ -1,0 +1,59 @@
+/** A bucket of calls for every caller and operation: generous for people, a stop for a loop that has gone wild. */
+import { failure } from '../../runtime/errors.ts';
+import type { Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import type { Caller } from '../core/context.ts';
+
+export type RateLimits = {
+  /** Calls at once. */
+  readonly burst: number;
+  readonly perSecond: number;
+};
+export const defaultRateLimits: RateLimits = { burst: 500, perSecond: 100 };
+
+type Bucket = { calls: number; at: number };
+const mostBuckets = 10_000;
+
+export class RateLimiter {
+  readonly #limits: RateLimits;
+  readonly #nowMs: () => number;
+  readonly #buckets = new Map<string, Bucket>();
+
+  constructor(limits: RateLimits = defaultRateLimits, nowMs: () => number = () => performance.now()) {
+    this.#limits = limits;
+    this.#nowMs = nowMs;
+  }
+
+  /** Takes one call out of the bucket. Error: `rate_limited` `rate.exceeded`, with how long to wait. */
+  admit(caller: Caller, operation: string): Result<null> {
+    const key = JSON.stringify([caller.via, caller.principal, operation]);
+    const now = this.#nowMs();
+    const bucket = this.#buckets.get(key) ?? { calls: this.#limits.burst, at: now };
+    const refilled = bucket.calls + ((now - bucket.at) / 1000) * this.#limits.perSecond;
+    bucket.calls = Math.min(this.#limits.burst, refilled);
+    bucket.at = now;
+    // Most recently used last; the one forgotten has had the longest time to fill up.
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > mostBuckets) this.#forgetOldest();
+    if (bucket.calls >= 1) {
+      bucket.calls -= 1;
+      return ok(null);
+    }
+    const retryAfterMs = Math.ceil(((1 - bucket.calls) / this.#limits.perSecond) * 1000);
+    return failure(
+      'rate_limited',
+      'rate.exceeded',
+      `${operation} was called too often.`,
+      `Wait ${retryAfterMs} ms, or call it less often.`,
+      { retryAfterMs },
+    );
+  }
+
+  #forgetOldest(): void {
+    for (const key of this.#buckets.keys()) {
+      this.#buckets.delete(key);
+      return;
+    }
+  }
+}
