@@ -19,7 +19,7 @@ import { admit, hostsOf, isLoopback } from './gate.ts';
 import type { GateRules } from './gate.ts';
 import { errorDocument, mediaType } from './jsonApi.ts';
 import { createKey, hashKey } from './key.ts';
-import { addRoutes } from './routes.ts';
+import { addRoutes, answerFrameworkError } from './routes.ts';
 
 export type GatewayOptions = {
   readonly backend: Backend;
@@ -93,6 +93,7 @@ export async function startGateway(options: GatewayOptions): Promise<Result<Gate
     exposeHeadRoutes: true,
     return503OnClosing: true,
     forceCloseConnections: true,
+    frameworkErrors: (error, _request, reply) => void answerFrameworkError(error, reply),
     routerOptions: { maxParamLength: longestPathSegment },
     genReqId: (request) => correlationIds.get(request) ?? randomUUID(),
   });

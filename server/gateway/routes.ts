@@ -131,12 +131,8 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   });
 
   app.setErrorHandler(async (error, request, reply) => {
-    if (reply.raw.headersSent) {
-      request.raw.destroy();
-      return;
-    }
-    const known = frameworkError(error);
-    await sendError(reply, known.error, { in: 'nowhere' }, known.status);
+    if (reply.raw.headersSent) request.raw.destroy();
+    else await answerFrameworkError(error, reply);
   });
 
   /** A route of an operation's own, from the catalogue. */
@@ -404,7 +400,11 @@ function toJson(value: object): Json {
 }
 
 async function send(reply: FastifyReply, document: Document, status = 200): Promise<void> {
-  await reply.code(status).type(mediaType).send(JSON.stringify(document));
+  // As bytes: to text the framework would add a charset, and JSON:API's media type has no such parameter.
+  await reply
+    .code(status)
+    .type(mediaType)
+    .send(Buffer.from(JSON.stringify(document)));
 }
 
 async function sendError(
@@ -444,6 +444,12 @@ function invalid(
   );
 }
 
+/** Answers an error the framework raised, before a route was found or in one. */
+export async function answerFrameworkError(error: unknown, reply: FastifyReply): Promise<void> {
+  const known = frameworkError(error);
+  await sendError(reply, known.error, { in: 'nowhere' }, known.status);
+}
+
 /** Errors of the framework: all are about the request, known by code and status; anything else is a fault of ours. */
 function frameworkError(error: unknown): { readonly status: number; readonly error: ArsenalError } {
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
@@ -469,9 +475,9 @@ const frameworkErrors: ReadonlyMap<number, Wrong> = new Map<number, Wrong>([
     400,
     {
       class: 'validation',
-      code: 'gateway.bad_body',
-      message: 'The body cannot be read as JSON.',
-      remedy: 'Send one JSON document, as long as Content-Length says.',
+      code: 'gateway.bad_request',
+      message: 'The request cannot be read.',
+      remedy: 'Send a well-formed path, and one JSON document as long as Content-Length says.',
     },
   ],
   [
