@@ -19,6 +19,7 @@ const beside = (name: string) => path.join(__dirname, name);
 
 const server = serveLanguage(connection, {
   defaultHome: process.env['ARSENAL_HOME'] ?? path.join(os.homedir(), '.arsenal'),
+  declarationsFile: beside(path.join('types', 'operation.d.ts')),
   startBackend: (home, log) =>
     createBackend({
       home,
@@ -26,13 +27,12 @@ const server = serveLanguage(connection, {
       sandboxChildFile: beside('sandboxChild.js'),
       log,
     }),
-  startWorkspace: ({ backend, connection: to, folders }) =>
+  startWorkspace: ({ registry, ...rest }) =>
     startWorkspaceOperations({
-      registry: backend.registry,
-      connection: to,
-      folders,
+      registry,
       workerFile: beside('operationWorker.js'),
       operationApiFile: beside('operation.js'),
+      ...rest,
     }),
 });
 

@@ -1,6 +1,7 @@
 /** The backend in this process: catalogue, pipeline, services and runtimes. */
 import type { Result } from '../../runtime/model.ts';
 import type { Registry } from '../core/registry.ts';
+import type { ArsenalEvent } from '../protocol/connection.ts';
 import type { Backend } from './backend.ts';
 
 export type BackendLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: object) => void;
@@ -20,6 +21,8 @@ export type BackendOptions = {
 /** A backend in this process, whose catalogue can be added to. */
 export interface LocalBackend extends Backend {
   readonly registry: Registry;
+  /** Publishes an event of whoever adds to the catalogue (a module of the user's that is broken). */
+  publish(what: ArsenalEvent['what']): void;
 }
 
 export type CreateBackend = (options: BackendOptions) => Promise<Result<LocalBackend>>;

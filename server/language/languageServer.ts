@@ -37,7 +37,7 @@ import {
 } from '../protocol/lsp.ts';
 import type { ArsenalInitializationOptions, ArsenalServerCapabilities } from '../protocol/lsp.ts';
 import { decodeWatchTopic } from '../protocol/watch.ts';
-import type { WorkspaceOperations } from '../workspace/workspaceOperations.ts';
+import type { WorkspaceOperations, WorkspaceOptions } from '../workspace/workspaceOperations.ts';
 import {
   connectSpecSchema,
   decode,
@@ -53,21 +53,28 @@ import {
 import { sendProgressOf } from './progress.ts';
 import { editorCaller, serveRequest } from './requests.ts';
 import { offerScaffold, resolveScaffold, scaffoldFiles } from './scaffold.ts';
+import type { ScaffoldOptions } from './scaffold.ts';
 import { snapshotOf, serveWatches } from './watches.ts';
 
 /** What the server is made of; handed in, so that it can be tested without runtimes and files. */
 export type LanguageServerParts = {
   /** Where state is kept when the client does not say. */
   readonly defaultHome: string;
+  /** The declarations of `arsenal-otp/operation`, for scaffolding. */
+  readonly declarationsFile: string;
   readonly startBackend: (home: string, log: BackendLog) => Promise<Result<LocalBackend>>;
-  readonly startWorkspace: (options: {
-    readonly backend: LocalBackend;
-    readonly connection: Connection;
-    readonly folders: readonly string[];
-  }) => WorkspaceOperations;
+  readonly startWorkspace: (
+    options: Omit<WorkspaceOptions, 'workerFile' | 'operationApiFile'>,
+  ) => WorkspaceOperations;
 };
 
-type Started = { readonly backend: LocalBackend; readonly workspace: WorkspaceOperations | null; close(): Promise<void> };
+type Started = {
+  readonly backend: LocalBackend;
+  readonly workspace: WorkspaceOperations | null;
+  /** Of the workspace, as they are now. */
+  readonly folders: Set<string>;
+  close(): Promise<void>;
+};
 
 const features: ArsenalServerCapabilities['features'] = ['connections', 'watch', 'operations', 'scaffold'];
 const notStarted = failure(
@@ -97,13 +104,14 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
     const backend = made.value;
     // The client decides what is trusted; without its word the workspace's modules are not loaded.
     const workspace = options.value.trusted
-      ? parts.startWorkspace({ backend, connection, folders: foldersOf(params) })
+      ? parts.startWorkspace(workspaceOptions(connection, backend, params))
       : null;
     const watches = serveWatches(connection, backend);
     const events = backend.onEvent((published) => void connection.sendNotification(event, published));
     started = {
       backend,
       workspace,
+      folders: new Set(foldersOf(params)),
       close: async () => {
         events.dispose();
         watches.close();
@@ -120,7 +128,11 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
       watchers: [{ globPattern: '**/arsenal/operations/**/*.{ts,js,mts,mjs}' }],
     });
     connection.workspace.onDidChangeWorkspaceFolders((changed) => {
-      started?.workspace?.changeFolders(changed.added.flatMap(folderPath), changed.removed.flatMap(folderPath));
+      const added = changed.added.flatMap(folderPath);
+      const removed = changed.removed.flatMap(folderPath);
+      for (const folder of added) started?.folders.add(folder);
+      for (const folder of removed) started?.folders.delete(folder);
+      started?.workspace?.changeFolders(added, removed);
     });
   });
   connection.onShutdown(close);
@@ -133,15 +145,21 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
   connection.onDidChangeWatchedFiles(({ changes }) => {
     for (const file of changes.flatMap((change) => pathOf(change.uri))) started?.workspace?.fileChanged(file);
   });
-  connection.onCodeAction((params) => offerScaffold(params, documents.get(params.textDocument.uri)));
-  connection.onCodeActionResolve((action) => resolveScaffold(action));
+  const scaffolding: ScaffoldOptions = {
+    declarationsFile: parts.declarationsFile,
+    isTaken: (name) => started?.backend.registry.find(name) != null,
+  };
+  connection.onCodeAction((params) =>
+    offerScaffold(params, documents.get(params.textDocument.uri), [...(started?.folders ?? [])]),
+  );
+  connection.onCodeActionResolve((action) => resolveScaffold(action, scaffolding));
 
-  serveRequests(connection, () => started);
+  serveRequests(connection, () => started, scaffolding);
   connection.listen();
   return { close };
 }
 
-function serveRequests(connection: Connection, current: () => Started | null): void {
+function serveRequests(connection: Connection, current: () => Started | null, scaffolding: ScaffoldOptions): void {
   const caller = editorCaller();
   const optionsOf = (signal: AbortSignal): BackendCallOptions => ({ caller, signal });
   /** Serves on the backend, once there is one. */
@@ -236,7 +254,7 @@ function serveRequests(connection: Connection, current: () => Started | null): v
   );
   serveRequest(connection, scaffoldOperation, (params) => {
     const wanted = decode(scaffoldSchema, params);
-    return wanted.ok ? scaffoldFiles(wanted.value) : wanted;
+    return wanted.ok ? scaffoldFiles(wanted.value, scaffolding) : wanted;
   });
 }
 
@@ -255,6 +273,28 @@ function initializationOptions(params: InitializeParams, defaultHome: string): R
     `The client speaks protocol version ${major}, this server ${protocolVersion.major}.`,
     'Install a client and a server of the same release.',
   );
+}
+
+/** How often a client that cannot tell of changed files is made up for. */
+const pollMs = 2_000;
+
+function workspaceOptions(
+  connection: Connection,
+  backend: LocalBackend,
+  params: InitializeParams,
+): Omit<WorkspaceOptions, 'workerFile' | 'operationApiFile'> {
+  const tells = params.capabilities.workspace?.didChangeWatchedFiles?.dynamicRegistration === true;
+  const log = logTo(connection);
+  return {
+    registry: backend.registry,
+    folders: foldersOf(params),
+    publishDiagnostics: (uri, diagnostics) => void connection.sendDiagnostics({ uri, diagnostics }),
+    onBroken: (file, { line, column }, error) => {
+      backend.publish({ is: 'operation_broken', file, line, column, error });
+    },
+    log,
+    ...(!tells && { pollMs }),
+  };
 }
 
 /** The backend's log in the client's output channel, without what only we need to see. */

@@ -1,0 +1,82 @@
+/** What a user's module defines, as data that can leave its worker. What is wrong with it, the registry says. */
+import type { Json } from '../../runtime/model.ts';
+import { isMethodName, severities } from '../../runtime/port.ts';
+import { isJson } from '../core/plainData.ts';
+import type { OperationDescription, Place, Step } from './messages.ts';
+import { steps } from './messages.ts';
+import { ModuleError } from './sourceModules.ts';
+
+export type Definition = {
+  readonly description: OperationDescription;
+  /** A member of the definition that can be called; null when it has none of that name. */
+  call(member: string, args: readonly unknown[]): unknown;
+  has(member: string): boolean;
+};
+
+/** Reads a definition that `defineOperation` was given. Throws {@link ModuleError} when it is not even readable as one. */
+export function describe(value: unknown, at: Place): Definition {
+  if (typeof value !== 'object' || value === null) throw new ModuleError('This is no operation.', at);
+  const get = (key: string): unknown => Reflect.get(value, key);
+  const text = (key: string): string => {
+    const found = get(key);
+    if (typeof found !== 'string') throw new ModuleError(`${key}: must be text.`, at);
+    return found;
+  };
+  const data = <T extends Json>(key: string, otherwise: T): Json => {
+    const found: unknown = get(key);
+    if (found === undefined) return otherwise;
+    const plain = plainCopy(found);
+    if (plain === undefined) throw new ModuleError(`${key}: must be plain data.`, at);
+    return plain;
+  };
+  const needs = data('needs', []);
+  if (!Array.isArray(needs) || !needs.every((need) => typeof need === 'string')) {
+    throw new ModuleError('needs: must be a list of port methods.', at);
+  }
+  const strange = needs.filter((need) => !isMethodName(need));
+  if (strange.length > 0) throw new ModuleError(`needs: ${strange.join(', ')} is no method of the port.`, at);
+  const severity = severities.find((known) => known === get('severity'));
+  if (severity === undefined) throw new ModuleError(`severity: must be one of ${severities.join(', ')}.`, at);
+  const timeoutMs = get('timeoutMs');
+  const has = (member: string) => typeof get(member) === 'function';
+  return {
+    has,
+    call: (member, args) => {
+      const method = get(member);
+      return typeof method === 'function' ? Reflect.apply(method, value, [...args]) : undefined;
+    },
+    description: {
+      name: text('name'),
+      title: text('title'),
+      description: text('description'),
+      category: text('category'),
+      severity,
+      idempotent: get('idempotent') === true,
+      needs: needs.filter(isMethodName),
+      params: data('params', {}),
+      result: data('result', {}),
+      route: decoded(data('route', null)),
+      aliases: decoded(data('aliases', [])),
+      examples: decoded(data('examples', [])),
+      errors: decoded(data('errors', [])),
+      timeoutMs: typeof timeoutMs === 'number' && timeoutMs > 0 ? timeoutMs : null,
+      steps: steps.filter((step: Step) => has(step)),
+      at,
+    },
+  };
+}
+
+/** The registry checks the shape of routes, aliases, examples and errors; here they only have to be data. */
+function decoded<T>(value: Json): T {
+  return value as T;
+}
+
+/** A JSON copy, or undefined for what is none. A schema's hidden marks are left behind. */
+function plainCopy(value: unknown): Json | undefined {
+  try {
+    const copy: unknown = JSON.parse(JSON.stringify(value));
+    return isJson(copy) ? copy : undefined;
+  } catch {
+    return undefined;
+  }
+}

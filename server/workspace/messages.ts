@@ -1,0 +1,86 @@
+/** What passes between the server and the worker that holds a user's operation module. Plain data, as everything that crosses a thread. */
+import type { MessagePort } from 'node:worker_threads';
+import type { HoldingOwner, Json, Result } from '../../runtime/model.ts';
+import type { MethodName, Severity } from '../../runtime/port.ts';
+import type { Caller, ConnectionFacts } from '../core/context.ts';
+import type { CatalogueEntry, OperationProgress } from '../protocol/operation.ts';
+
+/** Where in a file something is wrong; both counted from 1. */
+export type Place = { readonly file: string; readonly line: number; readonly column: number };
+
+/** What the worker is started with. */
+export type WorkerStart = {
+  readonly file: string;
+  /** The folder outside of which nothing is loaded. */
+  readonly root: string;
+  /** The bundle behind `arsenal-otp/operation`. */
+  readonly apiFile: string;
+  /** The files as they were when they were first loaded; absent then. What is on disk may have changed, or be broken, since. */
+  readonly sources?: Sources;
+};
+/** Path → text. */
+export type Sources = { readonly [file: string]: string };
+
+/** The halves of an operation. What the module's own hooks do (`validate`, `authorize`, `shape`) is done in the worker with them. */
+export const steps = ['execute', 'plan', 'apply', 'compensate', 'probe'] as const;
+export type Step = (typeof steps)[number];
+
+/** An operation as data: everything but what it does. */
+export type OperationDescription = {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly category: string;
+  readonly severity: Severity;
+  readonly idempotent: boolean;
+  readonly needs: readonly MethodName[];
+  readonly params: Json;
+  readonly result: Json;
+  readonly route: CatalogueEntry['route'];
+  readonly aliases: CatalogueEntry['aliases'];
+  readonly examples: CatalogueEntry['examples'];
+  readonly errors: CatalogueEntry['errors'];
+  readonly timeoutMs: number | null;
+  readonly steps: readonly Step[];
+  /** Where it is defined, for what is wrong with the definition as a whole. */
+  readonly at: Place;
+};
+
+export type Loaded = {
+  readonly operations: readonly OperationDescription[];
+  /** Every file that was loaded: when one changes, the module is loaded again. */
+  readonly sources: Sources;
+};
+export type LoadFailure = { readonly message: string; readonly at: Place; readonly files: readonly string[] };
+
+/** Plain data that has been checked before: parameters by their schema, plans and results when they were made. */
+export type StepInput =
+  | { readonly params: unknown }
+  | { readonly plan: unknown }
+  | { readonly plan: unknown; readonly done: unknown };
+
+export type ToWorker =
+  | {
+      readonly m: 'run';
+      readonly id: number;
+      readonly operation: string;
+      readonly step: Step;
+      readonly input: StepInput;
+      readonly connection: ConnectionFacts | null;
+      readonly caller: Caller;
+      readonly owner: HoldingOwner;
+      readonly requestId: string;
+      readonly correlationId: string;
+      readonly remainingMs: number;
+      /** The part of the port this step may use. */
+      readonly port: MessagePort;
+    }
+  | { readonly m: 'cancel'; readonly id: number }
+  /** The receiver took that many progress messages: there is room for as many more. */
+  | { readonly m: 'taken'; readonly id: number };
+export type FromWorker =
+  | { readonly m: 'loaded'; readonly loaded: Loaded }
+  | { readonly m: 'broken'; readonly failure: LoadFailure }
+  | { readonly m: 'progress'; readonly id: number; readonly progress: OperationProgress }
+  | { readonly m: 'log'; readonly level: 'info' | 'warn' | 'error'; readonly text: string }
+  | { readonly m: 'done'; readonly id: number; readonly result: Result<Json> };

@@ -1,0 +1,294 @@
+/**
+ * The user's own operations: every module below `arsenal/operations` of a trusted workspace folder, found at start and on save,
+ * registered at once. A module that is broken becomes a diagnostic at its line, and what it had registered before stays.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { DiagnosticSeverity } from 'vscode-languageserver/node';
+import type { Diagnostic } from 'vscode-languageserver/node';
+import { arsenalError } from '../../runtime/errors.ts';
+import type { ArsenalError } from '../../runtime/model.ts';
+import type { AnyOperation } from '../core/operation.ts';
+import { checkOperation } from '../core/registration.ts';
+import type { Registry } from '../core/registry.ts';
+import type { OperationDescription, Place } from './messages.ts';
+import { OperationWorker } from './operationWorker.ts';
+import { proxyOperation } from './proxyOperation.ts';
+
+export type WorkspaceOperations = {
+  /** Looks for modules in every folder. */
+  start(): void;
+  /** A file was made, saved or deleted; other files are ignored. */
+  fileChanged(file: string): void;
+  changeFolders(added: readonly string[], removed: readonly string[]): void;
+  /** Resolves when everything that was asked for so far has been looked at. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type WorkspaceOptions = {
+  readonly registry: Registry;
+  readonly folders: readonly string[];
+  /** Bundles of worker.ts and of the API a module imports. */
+  readonly workerFile: string;
+  readonly operationApiFile: string;
+  readonly publishDiagnostics: (uri: string, diagnostics: Diagnostic[]) => void;
+  readonly onBroken: (file: string, place: Place, error: ArsenalError) => void;
+  readonly log: (level: 'info' | 'warn' | 'error', text: string) => void;
+  /** Looks by itself every so often, for a client that does not tell of changed files. */
+  readonly pollMs?: number;
+  readonly worker?: { readonly loadMs?: number; readonly idleMs?: number; readonly graceMs?: number };
+};
+
+type Module = {
+  readonly file: string;
+  readonly folder: string;
+  /** Behind what is registered. */
+  worker: OperationWorker | null;
+  registered: readonly string[];
+  /** Everything the module is made of; a change of any loads it anew. */
+  files: readonly string[];
+  /** What the files looked like when they were last loaded. */
+  stamp: string;
+};
+
+const modulesFolder = path.join('arsenal', 'operations');
+const isModule = /(?<!\.d|\.test)\.(ts|mts|js|mjs)$/;
+const mostModules = 200;
+/** Editors write a file in several steps; a module is loaded when they are over. */
+const debounceMs = 80;
+
+/** Begins to keep the registry in step with the folders; see {@link WorkspaceOperations}. */
+export function startWorkspaceOperations(options: WorkspaceOptions): WorkspaceOperations {
+  return new Workspace(options);
+}
+
+class Workspace implements WorkspaceOperations {
+  readonly #options: WorkspaceOptions;
+  readonly #folders: Set<string>;
+  readonly #modules = new Map<string, Module>();
+  readonly #waiting = new Map<string, NodeJS.Timeout>();
+  /** One load after the other: a later save never overtakes an earlier one. */
+  #queue: Promise<void> = Promise.resolve();
+  #poll: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: WorkspaceOptions) {
+    this.#options = options;
+    this.#folders = new Set(options.folders);
+  }
+
+  start(): void {
+    for (const folder of this.#folders) this.#scan(folder);
+    const { pollMs } = this.#options;
+    if (pollMs === undefined) return;
+    this.#poll = setInterval(() => {
+      for (const folder of this.#folders) this.#scan(folder);
+      for (const file of this.#modules.keys()) this.#enqueue(file);
+    }, pollMs);
+    this.#poll.unref();
+  }
+
+  fileChanged(file: string): void {
+    const affected = [...this.#modules.values()].filter((module) => module.files.includes(file)).map((module) => module.file);
+    if (this.#folderOf(file) !== null && isModule.test(file)) affected.push(file);
+    for (const each of new Set(affected)) {
+      clearTimeout(this.#waiting.get(each));
+      this.#waiting.set(
+        each,
+        setTimeout(() => {
+          this.#waiting.delete(each);
+          this.#enqueue(each);
+        }, debounceMs),
+      );
+    }
+  }
+
+  changeFolders(added: readonly string[], removed: readonly string[]): void {
+    for (const folder of added) {
+      this.#folders.add(folder);
+      this.#scan(folder);
+    }
+    for (const folder of removed) {
+      this.#folders.delete(folder);
+      for (const module of this.#modules.values()) if (module.folder === folder) this.#enqueue(module.file);
+    }
+  }
+
+  async settled(): Promise<void> {
+    while (this.#waiting.size > 0) await new Promise((resolve) => setTimeout(resolve, debounceMs));
+    await this.#queue;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#poll);
+    for (const timer of this.#waiting.values()) clearTimeout(timer);
+    this.#waiting.clear();
+    await this.#queue;
+    await Promise.all([...this.#modules.values()].map((module) => module.worker?.close()));
+    this.#modules.clear();
+  }
+
+  #folderOf(file: string): string | null {
+    const inside = (folder: string) => {
+      const relative = path.relative(path.join(folder, modulesFolder), file);
+      return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
+    };
+    return [...this.#folders].find(inside) ?? null;
+  }
+
+  #scan(folder: string): void {
+    const found = modulesIn(path.join(folder, modulesFolder));
+    if (found.length > mostModules) {
+      this.#options.log('warn', `${folder} has more than ${mostModules} operation modules; the rest is left out.`);
+    }
+    for (const file of found.slice(0, mostModules)) if (!this.#modules.has(file)) this.#enqueue(file);
+  }
+
+  #enqueue(file: string): void {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#closed) return;
+      try {
+        await this.#refresh(file);
+      } catch (thrown) {
+        this.#options.log('error', `${file}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
+      }
+    });
+  }
+
+  async #refresh(file: string): Promise<void> {
+    const folder = this.#folderOf(file);
+    const known = this.#modules.get(file);
+    if (folder === null || !fs.existsSync(file)) {
+      if (known !== undefined) await this.#remove(known);
+      return;
+    }
+    const stamp = stampOf(known?.files ?? [file]);
+    if (known !== undefined && known.stamp === stamp) return;
+    const module: Module = known ?? { file, folder, worker: null, registered: [], files: [file], stamp };
+    this.#modules.set(file, module);
+    await this.#load(module);
+    module.stamp = stampOf(module.files);
+  }
+
+  /** Loads the module in a new worker, and puts its operations in the place of the earlier ones if all of them can be registered. */
+  async #load(module: Module): Promise<void> {
+    const { file, folder } = module;
+    const { workerFile, operationApiFile, worker: limits, log } = this.#options;
+    const worker = new OperationWorker({
+      workerFile,
+      start: { file, root: path.join(folder, 'arsenal'), apiFile: operationApiFile },
+      log,
+      ...limits,
+    });
+    const result = await worker.load();
+    if (!result.ok) {
+      await worker.close();
+      module.files = [...new Set([file, ...module.files, ...result.failure.files])];
+      this.#broken(result.failure.at, brokenError(result.failure.message));
+      return;
+    }
+    module.files = Object.keys(result.loaded.sources);
+    const prepared = result.loaded.operations.map((description) => this.#prepare(description, worker, file));
+    const wrong = prepared.find((one) => 'error' in one);
+    if (wrong !== undefined && 'error' in wrong) {
+      await worker.close();
+      this.#broken(wrong.at, wrong.error);
+      return;
+    }
+    const operations = prepared.flatMap((one) => ('operation' in one ? [one.operation] : []));
+    const origin = { from: 'workspace', file } as const;
+    for (const operation of operations) this.#options.registry.register(operation, origin);
+    const registered = operations.map(({ name }) => name);
+    for (const name of module.registered) {
+      if (!registered.includes(name)) this.#options.registry.unregister(name, origin);
+    }
+    await module.worker?.close();
+    module.worker = worker;
+    module.registered = registered;
+    this.#options.publishDiagnostics(pathToFileURL(file).href, []);
+    this.#options.log('info', `Registered ${registered.join(', ')} of ${file}.`);
+  }
+
+  /** The operation as it will be registered, or why it cannot be: all of a module are registered, or none. */
+  #prepare(
+    description: OperationDescription,
+    worker: OperationWorker,
+    file: string,
+  ): { readonly operation: AnyOperation } | { readonly error: ArsenalError; readonly at: Place } {
+    const { name, at, aliases } = description;
+    const operation = proxyOperation(description, (step, input, context) => worker.run(name, step, input, context));
+    if ('problem' in operation) return { error: brokenError(operation.problem), at };
+    const checked = checkOperation(operation);
+    if (!checked.ok) return { error: checked.error, at };
+    const taken = [name, ...aliases.map((alias) => alias.name)].find((one) => {
+      const origin = this.#options.registry.find(one)?.entry.origin;
+      return origin !== undefined && !(origin.from === 'workspace' && origin.file === file);
+    });
+    return taken === undefined ? { operation } : { error: takenError(taken), at };
+  }
+
+  async #remove(module: Module): Promise<void> {
+    this.#modules.delete(module.file);
+    for (const name of module.registered) {
+      this.#options.registry.unregister(name, { from: 'workspace', file: module.file });
+    }
+    this.#options.publishDiagnostics(pathToFileURL(module.file).href, []);
+    await module.worker?.close();
+  }
+
+  #broken(at: Place, error: ArsenalError): void {
+    const start = { line: at.line - 1, character: at.column - 1 };
+    const problems = error.details?.['problems'];
+    const message = Array.isArray(problems) ? [error.message, ...problems.map(String)].join('\n') : error.message;
+    this.#options.publishDiagnostics(pathToFileURL(at.file).href, [
+      {
+        range: { start, end: { line: start.line, character: start.character + 1 } },
+        severity: DiagnosticSeverity.Error,
+        source: 'arsenal',
+        code: error.code,
+        message,
+      },
+    ]);
+    this.#options.onBroken(at.file, at, error);
+    this.#options.log('warn', `${at.file}:${at.line}:${at.column}: ${message}`);
+  }
+}
+
+function brokenError(message: string): ArsenalError {
+  return arsenalError('validation', 'operation.broken', message, 'Mend the module and save it.');
+}
+
+function takenError(name: string): ArsenalError {
+  return arsenalError(
+    'conflict',
+    'operation.name_taken',
+    `The name ${name} belongs to another operation.`,
+    'Choose another name; the operations of Arsenal itself cannot be replaced.',
+  );
+}
+
+function modulesIn(folder: string): readonly string[] {
+  try {
+    return fs
+      .readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && isModule.test(entry.name))
+      .map((entry) => path.join(entry.parentPath, entry.name))
+      .sort();
+  } catch {
+    // No such folder: there are no operations in it.
+    return [];
+  }
+}
+
+/** Changes when one of the files does. */
+function stampOf(files: readonly string[]): string {
+  return files
+    .map((file) => {
+      const stat = fs.statSync(file, { throwIfNoEntry: false });
+      return stat === undefined ? `${file}:gone` : `${file}:${stat.mtimeMs}:${stat.size}`;
+    })
+    .join('\n');
+}
