@@ -1,0 +1,69 @@
+/**
+ * Acting in the cluster from outside: each command is a process of its own on the node it concerns, so that it obeys the same rules
+ * as every process there (signals in order, calls that exit).
+ */
+import { failure, nodeUnavailable, timedOut } from '../../errors.ts';
+import type { Result } from '../../model.ts';
+import { ok } from '../../model.ts';
+import { atoms } from '../kernel/values.ts';
+import { ExitException, reasonOf } from '../kernel/exceptions.ts';
+import type { Flow } from '../kernel/flow.ts';
+import type { KernelNode } from '../kernel/node.ts';
+import type { Self } from '../kernel/self.ts';
+import type { Context } from './context.ts';
+import { termJson, termOf } from './context.ts';
+
+/**
+ * Runs `work` in a new process on `node` and answers what it answers. When the call is cancelled or out of time the process is
+ * killed; when the node goes down the answer is `node.unavailable`; what `work` throws is an `execution` error.
+ */
+export function command<T>(
+  context: Context,
+  node: KernelNode,
+  signal: AbortSignal,
+  work: (self: Self) => Flow<Result<T>>,
+): Promise<Result<T>> {
+  return new Promise((resolve) => {
+    const settle = (answer: Result<T>): void => {
+      listening.dispose();
+      signal.removeEventListener('abort', onAbort);
+      resolve(answer);
+    };
+    const listening = context.cluster.listen((event) => {
+      if (event.is === 'node_down' && event.node === node.name) settle(nodeUnavailable(node.name, 'unknown'));
+    });
+    const process = node.spawn({
+      initialCall: { module: 'arsenal', function: 'command', arity: 0 },
+      parent: null,
+      body: {
+        is: 'flow',
+        *run(self) {
+          settle(yield* attempt(self, work));
+        },
+      },
+    });
+    const onAbort = (): void => {
+      settle(timedOut('The cluster', 'unknown', node.name));
+      node.end(process, atoms.killed);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+function* attempt<T>(self: Self, work: (self: Self) => Flow<Result<T>>): Flow<Result<T>> {
+  try {
+    return yield* work(self);
+  } catch (thrown) {
+    const reason = thrown instanceof ExitException ? thrown.reason : reasonOf(thrown);
+    return failure(
+      'execution',
+      'process.exited',
+      'The process that was asked ended, or did not answer.',
+      'See details.reason; look at the process and its supervisor.',
+      { effect: 'unknown', details: { reason: termJson(termOf(reason)) } },
+    );
+  }
+}
+
+/** A command that has nothing to say. */
+export const nothing: Result<Record<never, never>> = ok({});

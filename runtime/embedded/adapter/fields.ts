@@ -1,0 +1,127 @@
+/** The columns of a process, read from the kernel. */
+import type { Column, Json, ProcessField, ProcessRow, RowPage, Scalar } from '../../model.ts';
+import { costlyFields, pidText } from '../../model.ts';
+import { Pid } from '../../term/values.ts';
+import { mfaText } from '../kernel/module.ts';
+import type { KernelNode } from '../kernel/node.ts';
+import type { Process } from '../kernel/process.ts';
+import { bytesPerWord, processBytes } from '../kernel/termSize.ts';
+import { genAtoms } from '../otp/gen.ts';
+import type { Context } from './context.ts';
+import { idOf, refOf, termJson, termOf } from './context.ts';
+
+const numbers: readonly ProcessField[] = ['reductions', 'message_queue_len', 'memory', 'total_heap_size'];
+const lists: readonly ProcessField[] = ['links', 'monitors', 'dictionary', 'current_stacktrace', 'ancestors'];
+
+export function isCostly(field: ProcessField): boolean {
+  return costlyFields.some((costly) => costly === field);
+}
+
+/** `running`, `runnable`, `waiting`, `suspended` or `exiting`, as process_info(status). */
+export function statusOf(process: Process): string {
+  return process.suspendedBy === null ? process.runState : 'suspended';
+}
+
+/** Where a process is now: in its `receive`, or between two messages. */
+export function currentFunction(process: Process): string {
+  return (process.wait?.is === 'receive' ? process.wait.at : null) ?? process.idleAt;
+}
+
+/** The value of one column of one process. `memory` is what its terms would take on a BEAM (see processBytes). */
+export function fieldOf(process: Process, field: ProcessField): Json {
+  switch (field) {
+    case 'registered_name':
+      return process.name;
+    case 'initial_call':
+      return mfaText(process.initialCall);
+    case 'status':
+      return statusOf(process);
+    case 'reductions':
+      return process.reductions;
+    case 'message_queue_len':
+      return process.mailbox.length;
+    case 'group_leader':
+      return idOf(process.groupLeader);
+    case 'label':
+      return null;
+    case 'memory':
+      return processBytes(process);
+    case 'current_function':
+      return currentFunction(process);
+    case 'total_heap_size':
+      return processBytes(process) / bytesPerWord;
+    case 'links':
+      return [...(process.links ?? [])].map(idOf);
+    case 'monitors':
+      return [...(process.monitors?.values() ?? [])].map(({ target }) =>
+        target instanceof Pid ? idOf(target) : target.elements.map(String).join('@'),
+      );
+    case 'dictionary':
+      return [...(process.dictionary ?? [])].map(([key, value]) => [termJson(termOf(key)), termJson(termOf(value))]);
+    case 'current_stacktrace':
+      return [currentFunction(process)];
+    case 'trap_exit':
+      return process.trapExit;
+    case 'parent':
+      return process.parent === null ? null : idOf(process.parent);
+    case 'ancestors': {
+      const above = process.dictionary?.get(genAtoms.ancestors);
+      return Array.isArray(above) ? above.map((one) => (one instanceof Pid ? idOf(one) : String(one))) : [];
+    }
+  }
+}
+
+export function scalarOf(process: Process, field: ProcessField): Scalar {
+  const value = fieldOf(process, field);
+  return typeof value === 'object' ? null : value;
+}
+
+/** One page of rows of one node. */
+export function pageOf(
+  context: Context,
+  node: KernelNode,
+  processes: readonly Process[],
+  keys: readonly ProcessField[],
+): RowPage {
+  const columns: { [key in ProcessField]?: Column } = {};
+  for (const key of new Set(keys)) columns[key] = columnOf(processes, key);
+  return {
+    of: { node: node.name, creation: node.creation },
+    ids: Uint32Array.from(processes, ({ pid }) => pid.id),
+    serials: Uint32Array.from(processes, ({ pid }) => pid.serial),
+    columns,
+    takenAt: context.time(node),
+  };
+}
+
+function columnOf(processes: readonly Process[], key: ProcessField): Column {
+  if (numbers.includes(key)) {
+    return { as: 'number', values: Float64Array.from(processes, (process) => Number(fieldOf(process, key))) };
+  }
+  if (lists.includes(key)) return { as: 'json', values: processes.map((process) => fieldOf(process, key)) };
+  const known = new Map<Scalar, number>();
+  const index = Uint32Array.from(processes, (process) => {
+    const value = scalarOf(process, key);
+    const at = known.get(value) ?? known.size;
+    known.set(value, at);
+    return at;
+  });
+  return { as: 'dictionary', index, values: [...known.keys()] };
+}
+
+/** A process as the row of a watch, with the columns asked for. */
+export function processRow(process: Process, keys: readonly ProcessField[]): ProcessRow {
+  const wants = (key: ProcessField): boolean => keys.includes(key);
+  return {
+    pid: idOf(process.pid),
+    node: process.pid.node,
+    display: pidText(refOf(process.pid)),
+    ...(wants('registered_name') && { registeredName: process.name }),
+    ...(wants('initial_call') && { initialCall: mfaText(process.initialCall) }),
+    ...(wants('current_function') && { currentFunction: currentFunction(process) }),
+    ...(wants('status') && { status: statusOf(process) }),
+    ...(wants('memory') && { memory: processBytes(process) }),
+    ...(wants('reductions') && { reductions: process.reductions }),
+    ...(wants('message_queue_len') && { messageQueueLen: process.mailbox.length }),
+  };
+}

@@ -1,0 +1,268 @@
+/** The port's `processes.*` on the simulated cluster. */
+import { failure, unsupported } from '../../errors.ts';
+import type { Failure, NodeName, ProcessField, ProcessRef, Result, RowPage, TermInput } from '../../model.ts';
+import { ok } from '../../model.ts';
+import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
+import type { Value } from '../../term/values.ts';
+import { a } from '../../term/values.ts';
+import type { Flow } from '../kernel/flow.ts';
+import { timedOut as noMessage, receive } from '../kernel/flow.ts';
+import { ErrorException } from '../kernel/exceptions.ts';
+import { mfaText } from '../kernel/module.ts';
+import type { Process } from '../kernel/process.ts';
+import { atoms, tagged } from '../kernel/values.ts';
+import { call, cast, valueAt } from '../otp/gen.ts';
+import { command } from './commands.ts';
+import type { Context, Found } from './context.ts';
+import { gone, isProtected, protectedProcess, refOf, termOf } from './context.ts';
+import { pageOf } from './fields.ts';
+import { scan } from './scan.ts';
+import { limitTerm, termBytes, valueOf } from './terms.ts';
+
+/** The methods of group `processes`, holdings apart. */
+export function processMethods(context: Context): MethodTable {
+  return {
+    'processes.scan': (params, options) => scan(context, params, options),
+    'processes.info': async ({ pids, keys }) => info(context, pids, keys),
+    'processes.start': async (params) => start(context, params),
+    'processes.exit': (params, options) => exit(context, params, options),
+    'processes.state': async (params) => state(context, params),
+    'processes.mailbox': async (params) => mailbox(context, params),
+    'processes.send': (params, options) => send(context, params, options),
+    'processes.monitor': (params, options) => monitor(context, params, options),
+  };
+}
+
+async function info(
+  context: Context,
+  pids: readonly ProcessRef[],
+  keys: readonly ProcessField[],
+): Promise<Result<Answer<'processes.info'>>> {
+  const byNode = new Map<NodeName, Found[]>();
+  const absent: ProcessRef[] = [];
+  for (const ref of pids) {
+    const found = context.process(ref);
+    if (!found.ok && found.error.class !== 'not_found') return found;
+    if (found.ok) byNode.set(ref.node, [...(byNode.get(ref.node) ?? []), found.value]);
+    else absent.push(ref);
+  }
+  const pages: RowPage[] = [];
+  for (const found of byNode.values()) {
+    const [first] = found;
+    if (first !== undefined) pages.push(pageOf(context, first.node, found.map(({ process }) => process), keys));
+  }
+  return Promise.resolve(ok({ pages, gone: absent }));
+}
+
+async function start(context: Context, params: Params<'processes.start'>): Promise<Result<ProcessRef>> {
+  const node = context.node(params.node);
+  if (!node.ok) return node;
+  const values: Value[] = [];
+  for (const input of params.args) {
+    const value = valueOf(input);
+    if (!value.ok) return value;
+    values.push(value.value);
+  }
+  const { code } = context.cluster;
+  const arity = values.length;
+  const module = code.module(params.module)?.name ?? `Elixir.${params.module}`;
+  const mfa = { module, function: params.function, arity };
+  if (code.find(module, params.function, arity) === null) return undef(context, params);
+  if (params.name !== undefined && node.value.names.has(params.name)) return nameTaken(params.name, params.node);
+  const related: { readonly link: Process | null; readonly watcher: Process | null } | Failure = relatives(context, params);
+  if ('error' in related) return related;
+  const groupLeader = node.value.names.get('user')?.pid;
+  const body = node.value.bodyOf(mfa, values);
+  const process = spawnOr(() =>
+    node.value.spawn({ body, initialCall: mfa, parent: null, ...(groupLeader !== undefined && { groupLeader }) }),
+  );
+  if (!process.ok) return process;
+  const { pid } = process.value;
+  if (params.name !== undefined) node.value.register(params.name, process.value);
+  if (related.link !== null) {
+    (related.link.links ??= new Set()).add(pid);
+    (process.value.links ??= new Set()).add(related.link.pid);
+  }
+  if (related.watcher !== null) {
+    const ref = node.value.makeRef();
+    (related.watcher.monitors ??= new Map()).set(ref, { target: pid, alias: null, tag: atoms.down });
+    (process.value.monitoredBy ??= new Map()).set(ref, related.watcher.pid);
+  }
+  return Promise.resolve(ok(refOf(pid)));
+}
+
+function relatives(
+  context: Context,
+  { link, monitoredBy }: Params<'processes.start'>,
+): { readonly link: Process | null; readonly watcher: Process | null } | Failure {
+  const linked = link === undefined ? null : context.process(link);
+  if (linked !== null && !linked.ok) return linked;
+  const watcher = monitoredBy === undefined ? null : context.process(monitoredBy);
+  if (watcher !== null && !watcher.ok) return watcher;
+  return { link: linked?.value.process ?? null, watcher: watcher?.value.process ?? null };
+}
+
+function spawnOr(spawn: () => Process): Result<Process> {
+  try {
+    return ok(spawn());
+  } catch (thrown) {
+    if (!(thrown instanceof ErrorException)) throw thrown;
+    return failure(
+      'execution',
+      'process.system_limit',
+      'The node has as many processes as it can have.',
+      'End processes that are not needed, or use another node.',
+    );
+  }
+}
+
+function undef(context: Context, params: Params<'processes.start'>): Failure {
+  const mfa = { module: params.module, function: params.function, arity: params.args.length };
+  const { code } = context.cluster;
+  const functions = [params.module, `Elixir.${params.module}`].flatMap((name) =>
+    Object.keys(code.module(name)?.functions ?? {}),
+  );
+  return failure(
+    'execution',
+    'process.undef',
+    `There is no function ${mfaText(mfa)} (undef).`,
+    functions.length > 0
+      ? `The module has ${functions.join(', ')}.`
+      : `The simulated nodes have these modules: ${code.names().join(', ')}.`,
+    { node: params.node },
+  );
+}
+
+export function nameTaken(name: string, node: NodeName): Failure {
+  return failure(
+    'conflict',
+    'name.taken',
+    `The name ${name} is taken on ${node}.`,
+    'Choose another name, or end the process that has it.',
+    { node },
+  );
+}
+
+async function exit(
+  context: Context,
+  { pid, reason, confirmMs }: Params<'processes.exit'>,
+  { signal }: CallOptions,
+): Promise<Result<Answer<'processes.exit'>>> {
+  const found = context.process(pid);
+  if (!found.ok) return found;
+  const { node, process } = found.value;
+  if (isProtected(process)) return protectedProcess(pid, process);
+  const why = valueOf(reason);
+  if (!why.ok) return why;
+  return command(context, node, signal, function* (self): Flow<Result<Answer<'processes.exit'>>> {
+    const ref = self.monitor(process.pid);
+    self.sendExit(process.pid, why.value);
+    const down = yield* receive({ marker: ref, match: (message) => tagged(message, atoms.down, 5) !== null, afterMs: confirmMs });
+    self.demonitor(ref, { flush: true });
+    if (down === noMessage) return ok({ outcome: 'survived' });
+    const elements = tagged(down, atoms.down, 5);
+    const ended = elements === null ? atoms.noproc : valueAt(elements, 4);
+    return ok({ outcome: 'exited', reason: termOf(ended) });
+  });
+}
+
+async function state(
+  context: Context,
+  { pid, maxBytes }: Params<'processes.state'>,
+): Promise<Result<Answer<'processes.state'>>> {
+  const found = context.process(pid);
+  if (!found.ok) return found;
+  const { handler } = found.value.process;
+  if (handler === null) {
+    return Promise.resolve(
+      unsupported(
+        'Showing its state',
+        'this process is no gen_server or supervisor: what it holds is in its code.',
+        'Choose a process whose initial call is of a behaviour.',
+      ),
+    );
+  }
+  const term: Term = termOf(handler.state());
+  return termBytes(term) <= maxBytes
+    ? ok({ state: term, whole: true })
+    : ok({ state: limitTerm(term, maxBytes), whole: false });
+}
+
+async function mailbox(
+  context: Context,
+  { pid, limit }: Params<'processes.mailbox'>,
+): Promise<Result<Answer<'processes.mailbox'>>> {
+  const found = context.process(pid);
+  if (!found.ok) return found;
+  const { mailbox: queue } = found.value.process;
+  const messages = queue.length <= limit ? queue.peek(limit).map(termOf) : null;
+  return Promise.resolve(ok({ length: queue.length, messages }));
+}
+
+async function send(
+  context: Context,
+  { pid, message, how }: { readonly pid: ProcessRef; readonly message: TermInput; readonly how: 'info' | 'cast' | 'call' },
+  options: CallOptions,
+): Promise<Result<{ readonly reply: Term | null }>> {
+  const found = context.process(pid);
+  if (!found.ok) return found;
+  const { node, process } = found.value;
+  const value = valueOf(message);
+  if (!value.ok) return value;
+  return command(context, node, options.signal, function* (self): Flow<Result<Answer<'processes.send'>>> {
+    if (how === 'call') {
+      return ok({ reply: termOf(yield* call(self, process.pid, value.value, Math.max(1, options.remainingMs - callMarginMs))) });
+    }
+    if (how === 'cast') cast(self, process.pid, value.value);
+    else self.send(process.pid, value.value);
+    return ok({ reply: null });
+  });
+}
+
+/** A call into the cluster gives up this much before the caller does, so that its own error is the one that is told. */
+const callMarginMs = 50;
+
+async function* monitor(
+  context: Context,
+  { pid, keys, everyMs }: Params<'processes.monitor'>,
+  { signal }: CallOptions,
+): AsyncGenerator<StreamItem<RowPage, StreamEnd<'processes.monitor'>>> {
+  const found = context.process(pid);
+  if (!found.ok) return yield { is: 'end', result: found };
+  const { node, process } = found.value;
+  let ended: StreamItem<RowPage, StreamEnd<'processes.monitor'>> | null = null;
+  let wake = (): void => undefined;
+  const listening = context.cluster.listen((event) => {
+    if (event.is === 'exited' && event.pid === process.pid) ended = { is: 'end', result: ok({ reason: termOf(event.reason) }) };
+    else if (event.is === 'node_down' && event.node === pid.node) {
+      ended = { is: 'end', result: ok({ reason: termOf(a('noconnection')) }) };
+    } else return;
+    wake();
+  });
+  try {
+    for (;;) {
+      if (ended !== null) return yield ended;
+      yield { is: 'frame', frame: pageOf(context, node, [process], keys) };
+      if (ended === null) await pause(everyMs, signal, (early) => (wake = early));
+      if (signal.aborted) return yield { is: 'end', result: gone(pid) };
+    }
+  } finally {
+    listening.dispose();
+  }
+}
+
+/** Waits `ms`, or until aborted or woken through what `onWake` is given. */
+function pause(ms: number, signal: AbortSignal, onWake: (wake: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = setTimeout(finish, ms);
+    signal.addEventListener('abort', finish, { once: true });
+    onWake(finish);
+  });
+}
+

@@ -1,0 +1,94 @@
+/** The simulated cluster behind the port. */
+import type { ConnectionId } from '../../model.ts';
+import type { MethodTable, Runtime } from '../../port.ts';
+import type { Refusals } from '../../portFacade.ts';
+import { buildCapabilities, buildPort } from '../../portFacade.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { Context } from './context.ts';
+import { Holdings, holdingMethods } from './holdings.ts';
+import { nodeMethods } from './nodes.ts';
+import { processMethods } from './processes.ts';
+import { RestartHistory } from './restartHistory.ts';
+import type { Sandboxes } from './sandboxes.ts';
+import { supervisorMethods } from './supervisors.ts';
+import { openWatch } from './watches.ts';
+
+export type SimulatedRuntimeOptions = {
+  readonly id: ConnectionId;
+  readonly cluster: Cluster;
+  readonly sandboxes: Sandboxes;
+  readonly wallNow: () => number;
+  /** Names this life of the cluster: a new one voids every version, cursor and holding. */
+  readonly epoch: string;
+  /** Called by `close`, after the sandboxes have ended. */
+  readonly onClose: () => void;
+};
+
+const refusals: Refusals = {
+  otherwise: {
+    why: 'the simulated cluster does not do this yet.',
+    remedy: 'Connect to a real BEAM node for it.',
+  },
+  methods: {
+    'processes.collectGarbage': {
+      why: 'simulated processes have no heaps of their own: the JavaScript engine collects for all of them.',
+      remedy: 'Connect to a real BEAM node to collect the garbage of one process.',
+    },
+    'system.ets': {
+      why: 'the simulated nodes have no ETS tables.',
+      remedy: 'Connect to a real BEAM node to look at tables.',
+    },
+    'system.etsRows': {
+      why: 'the simulated nodes have no ETS tables.',
+      remedy: 'Connect to a real BEAM node to look at tables.',
+    },
+    'code.load': {
+      why: 'object code runs on the BEAM only.',
+      remedy: 'Connect to a real BEAM node to load a module.',
+    },
+    'profile.sample': {
+      why: 'simulated processes run to completion between two messages, so there is nothing to sample within.',
+      remedy: 'Look at reductions and message queues instead, or connect to a real BEAM node.',
+    },
+  },
+};
+
+/** A runtime over `cluster`. It does not run the cluster: its host gives it time (see liveDriver.ts). */
+export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
+  const { cluster, sandboxes, wallNow, epoch } = options;
+  const context = new Context(cluster, wallNow);
+  const holdings = new Holdings(context);
+  const history = new RestartHistory(cluster, wallNow);
+  const table: MethodTable = {
+    ...nodeMethods(context),
+    ...processMethods(context),
+    ...supervisorMethods(context, history),
+    ...holdingMethods(context, holdings),
+    ...sandboxes.methods,
+    'watch.open': (query, call) => openWatch({ context, holdings, sandboxes }, query, call),
+  };
+  const capabilities = buildCapabilities(1, table, refusals);
+  const listeners = new Set<() => void>();
+  let closing: Promise<void> | null = null;
+  let state: Runtime['state'] = { is: 'ready', epoch };
+  const close = async (): Promise<void> => {
+    state = { is: 'closed' };
+    await sandboxes.close();
+    options.onClose();
+    for (const listener of listeners) listener();
+  };
+  return {
+    id: options.id,
+    kind: 'simulated',
+    port: buildPort(table, (name) => capabilities.runtime[name]),
+    capabilities,
+    get state() {
+      return state;
+    },
+    onChange: (listener) => {
+      listeners.add(listener);
+      return { dispose: () => void listeners.delete(listener) };
+    },
+    close: () => (closing ??= close()),
+  };
+}

@@ -1,0 +1,302 @@
+/** The port's `supervisors.*`: read from the kernel, changed through the supervisors themselves. */
+import { cancelled, failure, unsupported } from '../../errors.ts';
+import type {
+  ChildRow,
+  ChildSpec,
+  Failure,
+  ProcessRef,
+  Result,
+  SupervisorInfo,
+} from '../../model.ts';
+import { fail, ok } from '../../model.ts';
+import type { CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
+import { termKey } from '../../term/term.ts';
+import type { Value } from '../../term/values.ts';
+import { a, Atom, Pid, toValue } from '../../term/values.ts';
+import type { Flow } from '../kernel/flow.ts';
+import type { KernelNode } from '../kernel/node.ts';
+import type { Process } from '../kernel/process.ts';
+import type { Self } from '../kernel/self.ts';
+import { atoms, sameValue, tagged } from '../kernel/values.ts';
+import type { Spec } from '../otp/childSpec.ts';
+import { childSpec, specValue } from '../otp/childSpec.ts';
+import { valueAt } from '../otp/gen.ts';
+import type { Child, SupervisorState } from '../otp/supervisor.ts';
+import { countOf, deleteChild, restartChild, startChild, supervisorAt, terminateChild } from '../otp/supervisor.ts';
+import { command } from './commands.ts';
+import type { Context, Found } from './context.ts';
+import { isProtected, protectedProcess, refOf, termJson, termOf } from './context.ts';
+import type { RestartHistory } from './restartHistory.ts';
+
+type FoundSupervisor = Found & { readonly supervisor: SupervisorState };
+
+/** The methods of group `supervisors`. */
+export function supervisorMethods(context: Context, history: RestartHistory): MethodTable {
+  return {
+    'supervisors.find': (params, options) => find(context, params, options),
+    'supervisors.children': (params) => children(context, params),
+    'supervisors.count': async (params) =>
+      withSupervisor(context, params.supervisor, ({ supervisor }) =>
+        ok(countOf(supervisor, (pid) => context.cluster.find(pid) !== undefined)),
+      ),
+    'supervisors.flags': async (params) =>
+      withSupervisor(context, params.supervisor, ({ supervisor }) => ok(supervisor.flags)),
+    'supervisors.childSpec': async (params) =>
+      withSupervisor(context, params.supervisor, ({ supervisor }) => {
+        const spec = specOf(supervisor, params.childId);
+        return spec === null ? childNotFound(params.supervisor) : ok(specModel(spec));
+      }),
+    'supervisors.restarts': async (params) =>
+      withSupervisor(context, params.supervisor, ({ process }) => ok(history.of(process.pid, params.limit))),
+    'supervisors.startChild': (params, options) => start(context, params, options),
+    'supervisors.terminateChild': (params, options) => terminate(context, params, options),
+    'supervisors.restartChild': (params, options) =>
+      change(context, params.supervisor, options, (self, pid) => restartChild(self, pid, toValue(params.childId)), startedChild),
+    'supervisors.deleteChild': (params, options) =>
+      change(context, params.supervisor, options, (self, pid) => deleteChild(self, pid, toValue(params.childId)), () => ok({})),
+  };
+}
+
+/** The process, when it surely is a supervisor. */
+export function supervisorOf(context: Context, ref: ProcessRef): Result<FoundSupervisor> {
+  const found = context.process(ref);
+  if (!found.ok) return found;
+  const supervisor = supervisorAt(found.value.process.pid);
+  if (supervisor !== null) return ok({ ...found.value, supervisor });
+  return failure('validation', 'supervisor.not_one', 'This process is not a supervisor.', 'Choose one of list_supervisors.', {
+    node: ref.node,
+  });
+}
+
+function withSupervisor<T>(
+  context: Context,
+  ref: ProcessRef,
+  read: (found: FoundSupervisor) => Result<T>,
+): Promise<Result<T>> {
+  const found = supervisorOf(context, ref);
+  return Promise.resolve(found.ok ? read(found.value) : found);
+}
+
+/** Every supervisor of a node, as the kernel knows them. */
+export function supervisorsOn(context: Context, node: KernelNode): readonly SupervisorInfo[] {
+  const roots = new Map(
+    [...(context.cluster.applicationsOf(node.name)?.running.values() ?? [])].map(({ root, application }) => [
+      root,
+      application.name,
+    ]),
+  );
+  const found: SupervisorInfo[] = [];
+  for (const process of node.processes.values()) {
+    const supervisor = supervisorAt(process.pid);
+    if (supervisor === null) continue;
+    const parent = process.parent === null || supervisorAt(process.parent) === null ? null : process.parent;
+    found.push({
+      supervisor: refOf(process.pid),
+      name: process.name === null ? null : { in: 'local', node: node.name, name: process.name },
+      kind: 'supervisor',
+      module: supervisor.module,
+      application: roots.get(process.pid) ?? null,
+      parent: parent === null ? null : refOf(parent),
+      flags: supervisor.flags,
+      evidence: 'builtin',
+    });
+  }
+  return found;
+}
+
+async function* find(
+  context: Context,
+  { nodes }: Params<'supervisors.find'>,
+  { signal }: CallOptions,
+): AsyncGenerator<StreamItem<readonly SupervisorInfo[], StreamEnd<'supervisors.find'>>> {
+  const { up, coverage } = context.nodes(nodes);
+  let total = 0;
+  for (const node of up) {
+    const found = supervisorsOn(context, node);
+    total += found.length;
+    yield { is: 'frame', frame: found };
+    if (signal.aborted) return yield { is: 'end', result: cancelled('none') };
+  }
+  await Promise.resolve();
+  yield { is: 'end', result: ok({ nodes: coverage, total }) };
+}
+
+/** The children of a supervisor from `offset`, at most `limit`, in start order. */
+export function childRows(
+  context: Context,
+  supervisor: SupervisorState,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): readonly ChildRow[] {
+  return supervisor.children
+    .slice(offset, offset + limit)
+    .map((child, at) => childRow(context, supervisor, child, offset + at));
+}
+
+function childRow(context: Context, supervisor: SupervisorState, child: Child, index: number): ChildRow {
+  const { spec, pid } = child;
+  const process: Process | undefined = pid instanceof Pid ? context.cluster.find(pid) : undefined;
+  return {
+    childId: termOf(supervisor.simple ? undefined : spec.id),
+    type: spec.type,
+    modules: spec.modules,
+    state: pid instanceof Pid ? { is: 'running', pid: refOf(pid) } : { is: pid },
+    index,
+    supervisor: pid instanceof Pid && supervisorAt(pid) !== null ? 'supervisor' : null,
+    registeredName: process?.name ?? null,
+  };
+}
+
+/** A key that stays a child's own while others come and go. */
+export function childKey(row: ChildRow): string {
+  const anonymous = row.childId.t === 'atom' && row.childId.v === 'undefined';
+  if (!anonymous) return termKey(row.childId);
+  return row.state.is === 'running' ? `${row.state.pid.id}.${row.state.pid.serial}` : `${row.state.is} ${row.index}`;
+}
+
+async function* children(
+  context: Context,
+  { supervisor, offset, limit }: Params<'supervisors.children'>,
+): AsyncGenerator<StreamItem<readonly ChildRow[], StreamEnd<'supervisors.children'>>> {
+  const found = supervisorOf(context, supervisor);
+  if (!found.ok) return yield { is: 'end', result: found };
+  const rows = childRows(context, found.value.supervisor, { offset, limit });
+  const total = found.value.supervisor.children.length;
+  for (let at = 0; at < rows.length; at += rowsPerFrame) yield { is: 'frame', frame: rows.slice(at, at + rowsPerFrame) };
+  await Promise.resolve();
+  yield { is: 'end', result: ok({ total }) };
+}
+const rowsPerFrame = 1000;
+
+function specOf(supervisor: SupervisorState, childId: Term): Spec | null {
+  if (supervisor.simple) return supervisor.template;
+  const id = toValue(childId);
+  return supervisor.children.find(({ spec }) => sameValue(spec.id, id))?.spec ?? null;
+}
+
+function specModel(spec: Spec): ChildSpec {
+  return {
+    childId: termOf(spec.id),
+    start: { module: spec.start.module, function: spec.start.function, args: spec.start.args.map(termOf) },
+    restart: spec.restart,
+    shutdown: spec.shutdown,
+    type: spec.type,
+    significant: spec.significant,
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------------ changing
+
+function change<T>(
+  context: Context,
+  ref: ProcessRef,
+  { signal }: CallOptions,
+  ask: (self: Self, supervisor: Pid) => Flow<Value>,
+  read: (answer: Value) => Result<T>,
+): Promise<Result<T>> {
+  const found = supervisorOf(context, ref);
+  if (!found.ok) return Promise.resolve(found);
+  const { node, process } = found.value;
+  if (isProtected(process)) return Promise.resolve(protectedProcess(ref, process));
+  return command(context, node, signal, function* (self): Flow<Result<T>> {
+    const answer = yield* ask(self, process.pid);
+    const error = tagged(answer, atoms.error, 2);
+    return error === null ? read(answer) : refusedBy(ref, valueAt(error, 1));
+  });
+}
+
+function start(
+  context: Context,
+  { supervisor, spec, initialState }: Params<'supervisors.startChild'>,
+  options: CallOptions,
+): Promise<Result<{ readonly pid: ProcessRef | null }>> {
+  if (initialState !== undefined) {
+    const why = 'a simulated process cannot be given a state from outside.';
+    return Promise.resolve(unsupported('Starting a child with a state', why, 'Start it without, and send it what it needs.'));
+  }
+  return change(
+    context,
+    supervisor,
+    options,
+    (self, pid) => startChild(self, pid, supervisorAt(pid)?.simple === true ? spec.start.args.map(toValue) : specValue(specFrom(spec))),
+    startedChild,
+  );
+}
+
+function specFrom({ childId, start: { module, function: name, args }, ...rest }: ChildSpec): Spec {
+  const { restart, shutdown, type, significant } = rest;
+  return childSpec(toValue(childId), [module, name, args.map(toValue)], { restart, shutdown, type, significant });
+}
+
+function startedChild(answer: Value): Result<{ readonly pid: ProcessRef | null }> {
+  const started = tagged(answer, atoms.ok, 2) ?? tagged(answer, atoms.ok, 3);
+  return ok({ pid: started?.[1] instanceof Pid ? refOf(started[1]) : null });
+}
+
+function terminate(
+  context: Context,
+  { supervisor, child }: Params<'supervisors.terminateChild'>,
+  options: CallOptions,
+): Promise<Result<Record<never, never>>> {
+  const found = supervisorOf(context, supervisor);
+  if (!found.ok) return Promise.resolve(found);
+  const which = whichChild(found.value.supervisor, child);
+  if (which === null) return Promise.resolve(childNotFound(supervisor));
+  return change(context, supervisor, options, (self, pid) => terminateChild(self, pid, which.is), () => ok({}));
+}
+
+/** How the supervisor names this child: by pid when it is simple_one_for_one, else by id. */
+function whichChild(
+  supervisor: SupervisorState,
+  child: { readonly childId: Term } | { readonly pid: ProcessRef },
+): { readonly is: Value } | null {
+  if (!('pid' in child)) return { is: toValue(child.childId) };
+  const { pid } = child;
+  const found = supervisor.children.find((one) => one.pid instanceof Pid && sameRef(refOf(one.pid), pid));
+  if (found === undefined) return null;
+  return { is: supervisor.simple && found.pid instanceof Pid ? found.pid : found.spec.id };
+}
+
+function sameRef(one: ProcessRef, other: ProcessRef): boolean {
+  return one.node === other.node && one.creation === other.creation && one.id === other.id && one.serial === other.serial;
+}
+
+function childNotFound(supervisor: ProcessRef): Failure {
+  return failure(
+    'not_found',
+    'child.not_found',
+    'The supervisor has no such child.',
+    'See which_children for those it has.',
+    { node: supervisor.node },
+  );
+}
+
+const refusals: { readonly [reason: string]: readonly [code: string, message: string, remedy: string] } = {
+  running: ['child.running', 'The child is running.', 'Terminate it first.'],
+  restarting: ['child.restarting', 'The child is being restarted.', 'Wait until its restart has succeeded or failed.'],
+  already_present: ['child.exists', 'There is a child with this id, which is not running.', 'Restart or delete it.'],
+  already_started: ['child.exists', 'There is a child with this id, or its name is taken.', 'Choose another id or name.'],
+  simple_one_for_one: [
+    'supervisor.simple_one_for_one',
+    'A simple_one_for_one supervisor knows its children by pid only.',
+    'Give the pid; its children can be terminated, not restarted or deleted.',
+  ],
+};
+
+function refusedBy(supervisor: ProcessRef, reason: Value): Failure {
+  const { node } = supervisor;
+  const named = tagged(reason, a('already_started'), 2) === null ? reason : a('already_started');
+  if (named instanceof Atom && named.name === 'not_found') return childNotFound(supervisor);
+  const known = named instanceof Atom && Object.hasOwn(refusals, named.name) ? refusals[named.name] : undefined;
+  if (known !== undefined) return failure('conflict', ...known, { node });
+  return fail({
+    code: 'child.start_failed',
+    class: 'execution',
+    message: 'The child could not be started.',
+    remedy: 'See details.reason; correct the child specification or what the child needs.',
+    effect: 'none',
+    node,
+    details: { reason: termJson(termOf(reason)) },
+  });
+}
+

@@ -1,0 +1,67 @@
+/** Terms from and for people: text parsed to values, and terms cut to a size that can be shown. */
+import { failure } from '../../errors.ts';
+import type { Result, TermInput } from '../../model.ts';
+import { ok } from '../../model.ts';
+import type { Term } from '../../term/term.ts';
+import { listElements } from '../../term/term.ts';
+import type { Value } from '../../term/values.ts';
+import { toValue } from '../../term/values.ts';
+
+/** The value of what somebody typed or sent; text that is no term is a `validation` error with its place. */
+export function valueOf(input: TermInput): Result<Value> {
+  if ('term' in input) return ok(toValue(input.term));
+  return failure('unsupported', 'term.text', 'Text cannot be read as a term yet.', 'Give the term itself.');
+}
+
+/** About as many bytes as the term has in the external format: what a limit on size is measured in. */
+export function termBytes(term: Term): number {
+  switch (term.t) {
+    case 'text':
+      return 5 + Buffer.byteLength(term.v);
+    case 'bits':
+      return 5 + Math.ceil((term.base64.length * 3) / 4);
+    case 'bytelist':
+      return 3 + term.latin1.length;
+    case 'list':
+      return 6 + sum(term.e) + (term.tail === undefined ? 0 : termBytes(term.tail));
+    case 'tuple':
+      return 2 + sum(term.e);
+    case 'map':
+      return 5 + term.e.reduce((bytes, [key, value]) => bytes + termBytes(key) + termBytes(value), 0);
+    case 'atom':
+      return 2 + term.v.length;
+    case 'big':
+      return 3 + Math.ceil(term.v.length / 2);
+    default:
+      return 9;
+  }
+}
+
+function sum(terms: readonly Term[]): number {
+  return terms.reduce((bytes, term) => bytes + termBytes(term), 0);
+}
+
+/** The term with its largest parts elided, so that about `maxBytes` are left. */
+export function limitTerm(term: Term, maxBytes: number): Term {
+  const bytes = termBytes(term);
+  if (bytes <= maxBytes) return term;
+  switch (term.t) {
+    case 'tuple':
+      return { t: 'tuple', e: shareOut(term.e, maxBytes) };
+    case 'map': {
+      const kept = term.e.filter(([key]) => termBytes(key) * 2 < maxBytes);
+      const values = shareOut(kept.map(([, value]) => value), maxBytes / 2);
+      return { t: 'map', e: kept.flatMap(([key], at) => (values[at] === undefined ? [] : [[key, values[at]] as const])) };
+    }
+    case 'list':
+    case 'bytelist':
+      return { t: 'elided', was: 'list', size: listElements(term)?.length ?? 0 };
+    default:
+      return { t: 'elided', was: 'binary', size: bytes };
+  }
+}
+
+function shareOut(terms: readonly Term[], maxBytes: number): readonly Term[] {
+  const share = Math.max(16, Math.floor(maxBytes / Math.max(1, terms.length)));
+  return terms.map((term) => limitTerm(term, share));
+}
