@@ -76,9 +76,7 @@ export class Context {
     for (const name of new Set(asked === 'all' ? this.cluster.names : asked)) {
       const found = this.node(name);
       if (found.ok) up.push(found.value);
-      coverage.push(
-        found.ok ? { node: name, status: 'ok' } : { node: name, status: 'missing', error: found.error },
-      );
+      coverage.push(found.ok ? { node: name, status: 'ok' } : { node: name, status: 'missing', error: found.error });
     }
     return { up, coverage };
   }
@@ -123,7 +121,8 @@ export function isProtected(process: Process): boolean {
   const { module } = process.initialCall;
   return (
     module === 'application_master' ||
-    (process.name !== null && ['init', 'application_controller', 'kernel_sup', 'net_kernel', 'user'].includes(process.name))
+    (process.name !== null &&
+      ['init', 'application_controller', 'kernel_sup', 'net_kernel', 'user'].includes(process.name))
   );
 }
 

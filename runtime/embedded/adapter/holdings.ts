@@ -35,7 +35,12 @@ export class Holdings {
     return { dispose: () => void this.#listeners.delete(listener) };
   }
 
-  add(target: ProcessRef, process: Process, kind: 'suspension' | 'sys_suspension', params: Params<'processes.suspend'>): Holding {
+  add(
+    target: ProcessRef,
+    process: Process,
+    kind: 'suspension' | 'sys_suspension',
+    params: Params<'processes.suspend'>,
+  ): Holding {
     this.#last += 1;
     const { owner, lingerMs } = params;
     const at = { node: target.node, creation: target.creation };
@@ -128,4 +133,3 @@ async function release(
   holdings.remove(id);
   return ok({ wasHeld: true });
 }
-

@@ -1,6 +1,16 @@
 /** The port's `cluster.*`, `system.*`, `names.*` and `faults.*` on the simulated cluster. */
 import { cancelled, failure, nodeNotFound, nodeUnavailable, processNotFound, unsupported } from '../../errors.ts';
-import type { NameRow, NodeInfo, NodeName, NodeRow, NodeStats, ProcessRef, ProcessTarget, Reach, Result } from '../../model.ts';
+import type {
+  NameRow,
+  NodeInfo,
+  NodeName,
+  NodeRow,
+  NodeStats,
+  ProcessRef,
+  ProcessTarget,
+  Reach,
+  Result,
+} from '../../model.ts';
 import { ok, parseProcessId } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { KernelNode } from '../kernel/node.ts';
@@ -36,7 +46,8 @@ export function nodeMethods(context: Context): MethodTable {
     },
     'system.stats': ({ node }) => withNode(context, node, (found) => statsOf(context, found)),
     'system.info': ({ node }) => withNode(context, node, (found) => infoOf(context, found)),
-    'system.memory': ({ node }) => withNode(context, node, (found) => ({ bytes: { processes: processesBytes(found) } })),
+    'system.memory': ({ node }) =>
+      withNode(context, node, (found) => ({ bytes: { processes: processesBytes(found) } })),
     'system.applications': ({ node }) => withNode(context, node, (found) => applicationsOf(context, found)),
     'names.resolve': async ({ target }) => Promise.resolve(resolve(context, target)),
     'names.list': (params, options) => listNames(context, params, options),
@@ -174,7 +185,12 @@ function readPrinted(
   const node = printedOn ?? context.cluster.names[0] ?? '';
   const creation = context.cluster.creationOf(node);
   if (first === undefined) {
-    return failure('validation', 'process.bad_pid', 'This is no pid.', 'Write <0.123.0>, #PID<0.123.0>, or the id of a row.');
+    return failure(
+      'validation',
+      'process.bad_pid',
+      'This is no pid.',
+      'Write <0.123.0>, #PID<0.123.0>, or the id of a row.',
+    );
   }
   if (creation === null) return nodeNotFound(node);
   if (first !== '0') {
@@ -244,8 +260,9 @@ function addNode(context: Context, name: NodeName): Result<NodeInfo> {
 function startNode(context: Context, name: NodeName): Result<NodeInfo> {
   if (context.cluster.creationOf(name) === null) return nodeNotFound(name);
   if (context.cluster.startNode(name) === null) {
-    return failure('conflict', 'node.up', `Node ${name} is up.`, 'Crash it first, if it is to start anew.', { node: name });
+    return failure('conflict', 'node.up', `Node ${name} is up.`, 'Crash it first, if it is to start anew.', {
+      node: name,
+    });
   }
   return ok(nodeInfo(context, name));
 }
-

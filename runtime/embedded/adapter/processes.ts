@@ -50,7 +50,15 @@ async function info(
   const pages: RowPage[] = [];
   for (const found of byNode.values()) {
     const [first] = found;
-    if (first !== undefined) pages.push(pageOf(context, first.node, found.map(({ process }) => process), keys));
+    if (first !== undefined)
+      pages.push(
+        pageOf(
+          context,
+          first.node,
+          found.map(({ process }) => process),
+          keys,
+        ),
+      );
   }
   return Promise.resolve(ok({ pages, gone: absent }));
 }
@@ -70,7 +78,10 @@ async function start(context: Context, params: Params<'processes.start'>): Promi
   const mfa = { module, function: params.function, arity };
   if (code.find(module, params.function, arity) === null) return undef(context, params);
   if (params.name !== undefined && node.value.names.has(params.name)) return nameTaken(params.name, params.node);
-  const related: { readonly link: Process | null; readonly watcher: Process | null } | Failure = relatives(context, params);
+  const related: { readonly link: Process | null; readonly watcher: Process | null } | Failure = relatives(
+    context,
+    params,
+  );
   if ('error' in related) return related;
   const groupLeader = node.value.names.get('user')?.pid;
   const body = node.value.bodyOf(mfa, values);
@@ -158,7 +169,11 @@ async function exit(
   return command(context, node, signal, function* (self): Flow<Result<Answer<'processes.exit'>>> {
     const ref = self.monitor(process.pid);
     self.sendExit(process.pid, why.value);
-    const down = yield* receive({ marker: ref, match: (message) => tagged(message, atoms.down, 5) !== null, afterMs: confirmMs });
+    const down = yield* receive({
+      marker: ref,
+      match: (message) => tagged(message, atoms.down, 5) !== null,
+      afterMs: confirmMs,
+    });
     self.demonitor(ref, { flush: true });
     if (down === noMessage) return ok({ outcome: 'survived' });
     const elements = tagged(down, atoms.down, 5);
@@ -202,7 +217,11 @@ async function mailbox(
 
 async function send(
   context: Context,
-  { pid, message, how }: { readonly pid: ProcessRef; readonly message: TermInput; readonly how: 'info' | 'cast' | 'call' },
+  {
+    pid,
+    message,
+    how,
+  }: { readonly pid: ProcessRef; readonly message: TermInput; readonly how: 'info' | 'cast' | 'call' },
   options: CallOptions,
 ): Promise<Result<{ readonly reply: Term | null }>> {
   const found = context.process(pid);
@@ -212,7 +231,9 @@ async function send(
   if (!value.ok) return value;
   return command(context, node, options.signal, function* (self): Flow<Result<Answer<'processes.send'>>> {
     if (how === 'call') {
-      return ok({ reply: termOf(yield* call(self, process.pid, value.value, Math.max(1, options.remainingMs - callMarginMs))) });
+      return ok({
+        reply: termOf(yield* call(self, process.pid, value.value, Math.max(1, options.remainingMs - callMarginMs))),
+      });
     }
     if (how === 'cast') cast(self, process.pid, value.value);
     else self.send(process.pid, value.value);
@@ -234,7 +255,8 @@ async function* monitor(
   let ended: StreamItem<RowPage, StreamEnd<'processes.monitor'>> | null = null;
   let wake = (): void => undefined;
   const listening = context.cluster.listen((event) => {
-    if (event.is === 'exited' && event.pid === process.pid) ended = { is: 'end', result: ok({ reason: termOf(event.reason) }) };
+    if (event.is === 'exited' && event.pid === process.pid)
+      ended = { is: 'end', result: ok({ reason: termOf(event.reason) }) };
     else if (event.is === 'node_down' && event.node === pid.node) {
       ended = { is: 'end', result: ok({ reason: termOf(a('noconnection')) }) };
     } else return;
@@ -265,4 +287,3 @@ function pause(ms: number, signal: AbortSignal, onWake: (wake: () => void) => vo
     onWake(finish);
   });
 }
-

@@ -108,7 +108,8 @@ export function matches(process: Process, where: Predicate): boolean {
 
 function inOrder(value: unknown, op: 'lt' | 'le' | 'gt' | 'ge', other: unknown): boolean {
   const comparable =
-    (typeof value === 'number' && typeof other === 'number') || (typeof value === 'string' && typeof other === 'string');
+    (typeof value === 'number' && typeof other === 'number') ||
+    (typeof value === 'string' && typeof other === 'string');
   if (!comparable) return false;
   const order = compare(value, other);
   if (op === 'lt') return order < 0;

@@ -1,13 +1,6 @@
 /** The port's `supervisors.*`: read from the kernel, changed through the supervisors themselves. */
 import { cancelled, failure, unsupported } from '../../errors.ts';
-import type {
-  ChildRow,
-  ChildSpec,
-  Failure,
-  ProcessRef,
-  Result,
-  SupervisorInfo,
-} from '../../model.ts';
+import type { ChildRow, ChildSpec, Failure, ProcessRef, Result, SupervisorInfo } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
@@ -52,9 +45,21 @@ export function supervisorMethods(context: Context, history: RestartHistory): Me
     'supervisors.startChild': (params, options) => start(context, params, options),
     'supervisors.terminateChild': (params, options) => terminate(context, params, options),
     'supervisors.restartChild': (params, options) =>
-      change(context, params.supervisor, options, (self, pid) => restartChild(self, pid, toValue(params.childId)), startedChild),
+      change(
+        context,
+        params.supervisor,
+        options,
+        (self, pid) => restartChild(self, pid, toValue(params.childId)),
+        startedChild,
+      ),
     'supervisors.deleteChild': (params, options) =>
-      change(context, params.supervisor, options, (self, pid) => deleteChild(self, pid, toValue(params.childId)), () => ok({})),
+      change(
+        context,
+        params.supervisor,
+        options,
+        (self, pid) => deleteChild(self, pid, toValue(params.childId)),
+        () => ok({}),
+      ),
   };
 }
 
@@ -64,9 +69,15 @@ export function supervisorOf(context: Context, ref: ProcessRef): Result<FoundSup
   if (!found.ok) return found;
   const supervisor = supervisorAt(found.value.process.pid);
   if (supervisor !== null) return ok({ ...found.value, supervisor });
-  return failure('validation', 'supervisor.not_one', 'This process is not a supervisor.', 'Choose one of list_supervisors.', {
-    node: ref.node,
-  });
+  return failure(
+    'validation',
+    'supervisor.not_one',
+    'This process is not a supervisor.',
+    'Choose one of list_supervisors.',
+    {
+      node: ref.node,
+    },
+  );
 }
 
 function withSupervisor<T>(
@@ -162,7 +173,8 @@ async function* children(
   if (!found.ok) return yield { is: 'end', result: found };
   const rows = childRows(context, found.value.supervisor, { offset, limit });
   const total = found.value.supervisor.children.length;
-  for (let at = 0; at < rows.length; at += rowsPerFrame) yield { is: 'frame', frame: rows.slice(at, at + rowsPerFrame) };
+  for (let at = 0; at < rows.length; at += rowsPerFrame)
+    yield { is: 'frame', frame: rows.slice(at, at + rowsPerFrame) };
   await Promise.resolve();
   yield { is: 'end', result: ok({ total }) };
 }
@@ -212,13 +224,20 @@ function start(
 ): Promise<Result<{ readonly pid: ProcessRef | null }>> {
   if (initialState !== undefined) {
     const why = 'a simulated process cannot be given a state from outside.';
-    return Promise.resolve(unsupported('Starting a child with a state', why, 'Start it without, and send it what it needs.'));
+    return Promise.resolve(
+      unsupported('Starting a child with a state', why, 'Start it without, and send it what it needs.'),
+    );
   }
   return change(
     context,
     supervisor,
     options,
-    (self, pid) => startChild(self, pid, supervisorAt(pid)?.simple === true ? spec.start.args.map(toValue) : specValue(specFrom(spec))),
+    (self, pid) =>
+      startChild(
+        self,
+        pid,
+        supervisorAt(pid)?.simple === true ? spec.start.args.map(toValue) : specValue(specFrom(spec)),
+      ),
     startedChild,
   );
 }
@@ -242,7 +261,13 @@ function terminate(
   if (!found.ok) return Promise.resolve(found);
   const which = whichChild(found.value.supervisor, child);
   if (which === null) return Promise.resolve(childNotFound(supervisor));
-  return change(context, supervisor, options, (self, pid) => terminateChild(self, pid, which.is), () => ok({}));
+  return change(
+    context,
+    supervisor,
+    options,
+    (self, pid) => terminateChild(self, pid, which.is),
+    () => ok({}),
+  );
 }
 
 /** How the supervisor names this child: by pid when it is simple_one_for_one, else by id. */
@@ -258,7 +283,9 @@ function whichChild(
 }
 
 function sameRef(one: ProcessRef, other: ProcessRef): boolean {
-  return one.node === other.node && one.creation === other.creation && one.id === other.id && one.serial === other.serial;
+  return (
+    one.node === other.node && one.creation === other.creation && one.id === other.id && one.serial === other.serial
+  );
 }
 
 function childNotFound(supervisor: ProcessRef): Failure {
@@ -275,7 +302,11 @@ const refusals: { readonly [reason: string]: readonly [code: string, message: st
   running: ['child.running', 'The child is running.', 'Terminate it first.'],
   restarting: ['child.restarting', 'The child is being restarted.', 'Wait until its restart has succeeded or failed.'],
   already_present: ['child.exists', 'There is a child with this id, which is not running.', 'Restart or delete it.'],
-  already_started: ['child.exists', 'There is a child with this id, or its name is taken.', 'Choose another id or name.'],
+  already_started: [
+    'child.exists',
+    'There is a child with this id, or its name is taken.',
+    'Choose another id or name.',
+  ],
   simple_one_for_one: [
     'supervisor.simple_one_for_one',
     'A simple_one_for_one supervisor knows its children by pid only.',
@@ -299,4 +330,3 @@ function refusedBy(supervisor: ProcessRef, reason: Value): Failure {
     details: { reason: termJson(termOf(reason)) },
   });
 }
-

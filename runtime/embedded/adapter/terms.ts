@@ -50,8 +50,14 @@ export function limitTerm(term: Term, maxBytes: number): Term {
       return { t: 'tuple', e: shareOut(term.e, maxBytes) };
     case 'map': {
       const kept = term.e.filter(([key]) => termBytes(key) * 2 < maxBytes);
-      const values = shareOut(kept.map(([, value]) => value), maxBytes / 2);
-      return { t: 'map', e: kept.flatMap(([key], at) => (values[at] === undefined ? [] : [[key, values[at]] as const])) };
+      const values = shareOut(
+        kept.map(([, value]) => value),
+        maxBytes / 2,
+      );
+      return {
+        t: 'map',
+        e: kept.flatMap(([key], at) => (values[at] === undefined ? [] : [[key, values[at]] as const])),
+      };
     }
     case 'list':
     case 'bytelist':

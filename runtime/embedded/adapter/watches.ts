@@ -177,21 +177,18 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
   }
 }
 
-function processPlan(
-  context: Context,
-  ids: readonly string[],
-  keys: readonly ProcessField[],
-  everyMs: number,
-): Plan {
+function processPlan(context: Context, ids: readonly string[], keys: readonly ProcessField[], everyMs: number): Plan {
   const wanted = new Set(ids);
   return {
     fidelity: { is: 'sampled', everyMs },
     rows: () => ({
-      rows: context.nodes('all').up.flatMap((node) =>
-        [...node.processes.values()]
-          .filter(({ pid }) => wanted.has(idOf(pid)))
-          .map((process): KeyedRow => [idOf(process.pid), processRow(process, keys)]),
-      ),
+      rows: context
+        .nodes('all')
+        .up.flatMap((node) =>
+          [...node.processes.values()]
+            .filter(({ pid }) => wanted.has(idOf(pid)))
+            .map((process): KeyedRow => [idOf(process.pid), processRow(process, keys)]),
+        ),
     }),
     concerns: (event) => (event.is === 'exited' && wanted.has(idOf(event.pid))) || event.is === 'node_down',
   };
@@ -200,4 +197,3 @@ function processPlan(
 function nameKey(node: NodeName, { name }: ReturnType<typeof nameRows>[number]): string {
   return `${node} ${name.in === 'local' ? name.name : ''}`;
 }
-

@@ -1,0 +1,40 @@
+/** The demo cluster in real time, behind the port, in this thread. */
+import type { Runtime } from '../port.ts';
+import { simulatedRuntime } from './adapter/simulatedRuntime.ts';
+import { Cluster } from './cluster/cluster.ts';
+import { shop, shopModules } from './demo/shop.ts';
+import { seededPrng } from './kernel/prng.ts';
+import type { LiveDriver } from './liveDriver.ts';
+import { driveLive } from './liveDriver.ts';
+import { SandboxManager } from './sandbox/sandboxManager.ts';
+import type { WorkerData } from './workerData.ts';
+
+/** Small, as between machines in one rack. */
+const latencyMs = { min: 0.3, max: 1.5 } as const;
+
+/** Starts the cluster; `onClose` is called when the runtime has been closed. */
+export function liveRuntime(options: WorkerData, onClose: () => void = () => undefined): Runtime {
+  let driver: LiveDriver | null = null;
+  const cluster = new Cluster({
+    nodes: options.nodes,
+    prng: seededPrng(options.seed),
+    modules: shopModules,
+    applications: [shop],
+    boot: [shop.name],
+    latencyMs,
+    onWork: () => driver?.wake(),
+  });
+  driver = driveLive(cluster, () => performance.now());
+  const wallNow = (): number => Date.now();
+  return simulatedRuntime({
+    id: options.id,
+    cluster,
+    sandboxes: new SandboxManager({ childFile: options.sandboxChildFile, wallNow }),
+    wallNow,
+    epoch: crypto.randomUUID(),
+    onClose: () => {
+      driver.stop();
+      onClose();
+    },
+  });
+}

@@ -1,0 +1,29 @@
+/** What the worker is started with. */
+import type { ConnectionId, NodeName } from '../model.ts';
+
+export type WorkerData = {
+  readonly id: ConnectionId;
+  readonly nodes: readonly NodeName[];
+  readonly seed: number;
+  readonly sandboxChildFile: string;
+};
+
+/** Checks what came with the thread; null when it is not ours. */
+export function readWorkerData(data: unknown): WorkerData | null {
+  return isWorkerData(data) ? data : null;
+}
+
+function isWorkerData(data: unknown): data is WorkerData {
+  if (typeof data !== 'object' || data === null) return false;
+  return (
+    'id' in data &&
+    typeof data.id === 'string' &&
+    'seed' in data &&
+    typeof data.seed === 'number' &&
+    'sandboxChildFile' in data &&
+    typeof data.sandboxChildFile === 'string' &&
+    'nodes' in data &&
+    Array.isArray(data.nodes) &&
+    data.nodes.every((name) => typeof name === 'string')
+  );
+}
