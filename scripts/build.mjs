@@ -7,6 +7,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
+import { writeDeclarations } from './declarations.mjs';
 import { inProject, projectRoot } from './lib/paths.mjs';
 
 const { values: flags } = parseArgs({
@@ -59,6 +60,7 @@ const bundles = [
   { ...forNode, entryPoints: ['server/main.ts'], outfile: 'dist/server.js' },
   { ...forNode, entryPoints: ['server/cli/main.ts'], outfile: 'dist/cli.js', banner: { js: '#!/usr/bin/env node' } },
   { ...forNode, entryPoints: ['server/operation.ts'], outfile: 'dist/operation.js' },
+  { ...forNode, entryPoints: ['server/workspace/worker.ts'], outfile: 'dist/operationWorker.js' },
   { ...forNode, entryPoints: ['runtime/embedded/worker.ts'], outfile: 'dist/simulatedWorker.js' },
   { ...forNode, entryPoints: ['runtime/embedded/sandbox/child.ts'], outfile: 'dist/sandboxChild.js' },
   { ...forBrowser, entryPoints: ['webview/cluster/main.tsx'], outfile: 'dist/webview/cluster.js' },
@@ -101,6 +103,7 @@ if (flags.watch) {
     console.error(`The build failed (${names}). The first error above names the file and line to mend.`);
     process.exitCode = 1;
   } else {
+    writeDeclarations();
     fs.chmodSync(inProject('dist', 'cli.js'), 0o755);
     console.log(`Built ${all.length} bundles in ${Date.now() - startedAt} ms: ${path.relative(process.cwd(), inProject('dist')) || 'dist'}/`);
   }
