@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Built by other tools, or run by them: mocha in the extension host (test/editor), other languages' fixtures. */
-const elsewhere = ['**/node_modules/**', '**/dist/**', '**/out/**', '**/.cache/**', 'test/editor/**', 'test/fixtures/**'];
+const elsewhere = ['**/node_modules/**', 'dist/**', 'out/**', '**/.cache/**', 'test/editor/**', 'test/fixtures/**'];
 
 export default defineConfig({
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
