@@ -28,6 +28,7 @@ export type LoadResult = { readonly ok: true; readonly loaded: Loaded } | { read
 
 type Call = {
   readonly worker: Worker;
+  readonly step: Step;
   done(result: Result<Json>): void;
   progress(progress: Extract<FromWorker, { m: 'progress' }>): void;
 };
@@ -169,6 +170,8 @@ export class OperationWorker {
         worker.postMessage({ m: 'cancel', id } satisfies ToWorker);
         grace ??= setTimeout(() => {
           finish(answer);
+          // The next call starts another; nobody is to meet the one that is being ended.
+          if (this.#running?.worker === worker) this.#running = null;
           void worker.terminate();
         }, this.#options.graceMs);
       };
@@ -176,6 +179,7 @@ export class OperationWorker {
       const deadline = setTimeout(() => stop(timedOut(operation, effectOfEnd(step))), Math.min(remainingMs, 2 ** 31 - 1));
       this.#calls.set(id, {
         worker,
+        step,
         done: finish,
         progress: ({ progress }) => {
           void context.emit(progress).then(() => worker.postMessage({ m: 'taken', id } satisfies ToWorker));
@@ -204,7 +208,7 @@ export class OperationWorker {
   #exited(worker: Worker): void {
     if (this.#running?.worker === worker) this.#running = null;
     for (const [, call] of this.#calls) {
-      if (call.worker === worker) call.done(this.#gone('apply', 'its worker ended while it ran'));
+      if (call.worker === worker) call.done(this.#gone(call.step, 'its worker ended while it ran'));
     }
   }
 

@@ -95,8 +95,18 @@ function plain(step: Step, answer: unknown): Result<Json> {
     return broken(step, 'operation.bad_result', 'It answered neither ok(…) nor fail(…).', 'Answer a Result.');
   }
   if (!answer.ok) return answer;
-  if (isJson(answer.value, resultLimits)) return ok(answer.value);
+  const value = plainCopy(answer.value);
+  if (isJson(value, resultLimits)) return ok(value);
   return broken(step, 'operation.bad_result', 'Its result is not plain JSON data.', 'Answer JSON data of a moderate size.');
+}
+
+/** A copy whose objects are of this context: those of the module's own are foreign to every check. Functions cannot be copied. */
+function plainCopy(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    return undefined;
+  }
 }
 
 function broken(step: Step, code: string, message: string, remedy: string): Result<never> {

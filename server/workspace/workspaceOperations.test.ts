@@ -1,0 +1,280 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { build } from 'esbuild';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Diagnostic } from 'vscode-languageserver/node';
+import { callOptions } from '../../runtime/callOptions.ts';
+import { ok } from '../../runtime/model.ts';
+import type { ArsenalError, Json, Result } from '../../runtime/model.ts';
+import type { MethodName, Port } from '../../runtime/port.ts';
+import { buildPort, restrictPort } from '../../runtime/portFacade.ts';
+import { makeContext } from '../core/context.ts';
+import type { Context } from '../core/context.ts';
+import { isWrite } from '../core/operation.ts';
+import { Registry } from '../core/registry.ts';
+import type { OperationProgress } from '../protocol/operation.ts';
+import { scaffoldFiles } from '../language/scaffold.ts';
+import type { Place } from './messages.ts';
+import { startWorkspaceOperations } from './workspaceOperations.ts';
+import type { WorkspaceOperations } from './workspaceOperations.ts';
+
+/** Long enough for every call, short enough to wait for. */
+const idleMs = 400;
+const built = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-worker-'));
+const workerFile = path.join(built, 'operationWorker.js');
+const operationApiFile = path.join(built, 'operation.js');
+
+beforeAll(async () => {
+  const shared = { bundle: true, platform: 'node', format: 'cjs', target: 'node20' } as const;
+  await build({ ...shared, entryPoints: ['server/workspace/worker.ts'], outfile: workerFile });
+  await build({ ...shared, entryPoints: ['server/operation.ts'], outfile: operationApiFile });
+}, 30_000);
+afterAll(() => fs.rmSync(built, { recursive: true, force: true }));
+
+const port: Port = buildPort(
+  {
+    'cluster.nodes': () =>
+      Promise.resolve(
+        ok({
+          nodes: ['a@h', 'b@h'].map((node) => ({
+            node,
+            creation: 1,
+            otpRelease: null,
+            hidden: false,
+            reach: { via: 'direct' as const },
+            observer: 'builtin' as const,
+          })),
+        }),
+      ),
+    'system.stats': ({ node }) =>
+      Promise.resolve(
+        ok({
+          uptimeMs: 1,
+          processCount: node === 'a@h' ? 7 : 70,
+          processLimit: null,
+          runQueue: 0,
+          memoryBytes: null,
+          atomCount: null,
+          reductions: 0,
+          schedulersOnline: 1,
+        }),
+      ),
+  },
+  () => ({ can: true }),
+);
+
+let folder = '';
+let registry: Registry;
+let operations: WorkspaceOperations;
+let diagnostics: Map<string, Diagnostic[]>;
+let broken: { file: string; place: Place; error: ArsenalError }[];
+let logged: string[];
+
+beforeEach(() => {
+  folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-ws-')));
+  registry = new Registry();
+  diagnostics = new Map();
+  broken = [];
+  logged = [];
+  operations = startWorkspaceOperations({
+    registry,
+    folders: [folder],
+    workerFile,
+    operationApiFile,
+    publishDiagnostics: (uri, found) => diagnostics.set(path.basename(uri), found),
+    onBroken: (file, place, error) => broken.push({ file, place, error }),
+    log: (_level, text) => logged.push(text),
+    worker: { loadMs: 2_000, idleMs, graceMs: 200 },
+  });
+});
+afterEach(async () => {
+  await operations.close();
+  fs.rmSync(folder, { recursive: true, force: true });
+});
+
+async function save(name: string, text: string): Promise<string> {
+  const file = path.join(folder, 'arsenal', 'operations', name);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, text);
+  operations.fileChanged(file);
+  await operations.settled();
+  return file;
+}
+
+function reading(name: string, body: string, extra = ''): string {
+  return `import { defineOperation, ok, Type } from 'arsenal-otp/operation';
+${extra}
+export const op = defineOperation({
+  name: '${name}', title: 'T', description: 'D', category: 'custom', severity: 'read', idempotent: true,
+  needs: ['cluster.nodes'],
+  params: Type.Object({ n: Type.Optional(Type.Integer()) }), result: Type.Any(),
+  examples: [],
+  async execute(context: unknown, params: { n?: number }) { ${body} },
+});
+`;
+}
+
+function contextFor(needs: readonly MethodName[], budgetMs = 5_000, onProgress?: (progress: OperationProgress) => void): {
+  context: Context<MethodName>;
+  abort: () => void;
+} {
+  const control = new AbortController();
+  const context = makeContext<MethodName>({
+    connection: { id: 'sim', kind: 'simulated' },
+    port: restrictPort(port, needs),
+    caller: { principal: 'me', via: 'editor', role: 'admin' },
+    owner: { principal: 'me', client: 'test', operation: 'x', requestId: 'r' },
+    requestId: 'r',
+    budget: callOptions(budgetMs, control.signal, 'c'),
+    onProgress,
+  });
+  return { context, abort: () => control.abort() };
+}
+
+async function execute(name: string, params: { readonly [key: string]: Json }, budgetMs = 5_000): Promise<Result<unknown>> {
+  const found = registry.find(name);
+  if (found === null || isWrite(found.operation)) throw new Error(`no reading operation ${name}`);
+  return found.operation.execute(contextFor(found.operation.needs, budgetMs).context, params);
+}
+
+describe('a module of the workspace', () => {
+  it('is scaffolded, registered on save and runs with the port methods it needs', async () => {
+    const declarationsFile = path.join(built, 'd.ts');
+    fs.writeFileSync(declarationsFile, '');
+    const made = scaffoldFiles(
+      { name: 'count_processes', workspaceFolder: folder },
+      { declarationsFile, isTaken: (name) => registry.find(name) !== null },
+    );
+    if (!made.ok) throw new Error(made.error.message);
+    await save('countProcesses.ts', made.value.files[0]?.text ?? '');
+    expect(logged.join('\n')).toContain('Registered count_processes');
+    expect(registry.find('count_processes')?.entry).toMatchObject({
+      severity: 'read',
+      origin: { from: 'workspace', file: path.join(folder, 'arsenal', 'operations', 'countProcesses.ts') },
+    });
+    expect(await execute('count_processes', { atLeast: 10 })).toEqual({
+      ok: true,
+      value: { nodes: [{ node: 'b@h', processes: 70, runQueue: 0 }] },
+    });
+  });
+
+  it('is found at start, and forgotten when its file is deleted', async () => {
+    const file = path.join(folder, 'arsenal', 'operations', 'deep', 'x.js');
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, reading('found_at_start', 'return ok(1)').replaceAll(/: unknown|: \{ n\?: number \}/g, ''));
+    operations.start();
+    await operations.settled();
+    expect(await execute('found_at_start', {})).toEqual({ ok: true, value: 1 });
+    fs.rmSync(file);
+    operations.fileChanged(file);
+    await operations.settled();
+    expect(registry.find('found_at_start')).toBeNull();
+  });
+
+  it('is replaced by a later version, also when only a file it imports has changed', async () => {
+    const lib = path.join(folder, 'arsenal', 'lib.ts');
+    fs.mkdirSync(path.dirname(lib), { recursive: true });
+    fs.writeFileSync(lib, 'export const answer: number = 1;');
+    await save('x.ts', reading('answers', 'return ok(answer)', "import { answer } from '../lib';"));
+    expect(await execute('answers', {})).toEqual({ ok: true, value: 1 });
+    fs.writeFileSync(lib, 'export const answer: number = 22;');
+    operations.fileChanged(lib);
+    await operations.settled();
+    expect(await execute('answers', {})).toEqual({ ok: true, value: 22 });
+    await save('x.ts', reading('answers_anew', 'return ok(3)'));
+    expect(registry.find('answers')).toBeNull();
+    expect(await execute('answers_anew', {})).toEqual({ ok: true, value: 3 });
+  });
+});
+
+describe('a broken module', () => {
+  it.each([
+    ['a syntax error', 'const a = 1;\nexport const b = {;\n', 3, 1],
+    ['a missing bracket', 'export const a: number = (1;\n', 1, 28],
+    ['what it does when it is loaded', 'const a: number | null = null as number | null;\n\nexport const b = a!.toFixed();\n', 3, 21],
+    ['no operation', 'export const a = 1;\n', 1, 1],
+    ['an import of the machine', "import fs from 'node:fs';\nexport const a = fs;\n", 1, 17],
+    ['an import that is not there', "\nimport { a } from './gone';\nexport const b = a;\n", 2, 20],
+    ['a way out of its folder', "import a from '../../../../../../etc/hostname';\nexport const b = a;\n", 1, 16],
+  ])('is a diagnostic at the line and column of %s', async (_what, text, line, column) => {
+    const file = await save('x.ts', text);
+    const [found] = diagnostics.get('x.ts') ?? [];
+    expect({ found: found?.range.start, message: found?.message }).toMatchObject({
+      found: { line: line - 1, character: column - 1 },
+    });
+    expect(broken).toMatchObject([{ file, place: { line, column }, error: { class: 'validation' } }]);
+  });
+
+  it('leaves the previous version registered, even after its worker has gone idle', async () => {
+    await save('x.ts', reading('stays', 'return ok(1)'));
+    await save('x.ts', `${reading('stays', 'return ok(2)')}\n}`);
+    expect(diagnostics.get('x.ts')).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 2 * idleMs));
+    expect(await execute('stays', {})).toEqual({ ok: true, value: 1 });
+    await save('x.ts', reading('stays', 'return ok(3)'));
+    expect(diagnostics.get('x.ts')).toEqual([]);
+    expect(await execute('stays', {})).toEqual({ ok: true, value: 3 });
+  });
+
+  it('cannot state a severity below its needs, take the name of another, or leave a maximum out', async () => {
+    await save('a.ts', reading('harmless', 'return ok(1)').replace("'cluster.nodes'", "'processes.exit'"));
+    await save('b.ts', reading('first', 'return ok(1)'));
+    await save('c.ts', reading('first', 'return ok(2)'));
+    await save('d.ts', reading('unbounded', 'return ok(1)').replace('Type.Integer()', 'Type.String()'));
+    await save('e.ts', reading('strange', 'return ok(1)').replace("'cluster.nodes'", "'fs.readFile'"));
+    expect(registry.list().map(({ name }) => name)).toEqual(['first']);
+    expect(broken.map(({ error }) => error.code)).toEqual([
+      'operation.invalid',
+      'operation.name_taken',
+      'operation.invalid',
+      'operation.broken',
+    ]);
+    expect(diagnostics.get('a.ts')?.[0]?.range.start.line).toBe(2);
+  });
+});
+
+describe('a running operation', () => {
+  it('that never yields is ended at its deadline, and runs again afterwards', async () => {
+    await save('x.ts', reading('loops', 'while (params.n === 1); return ok(1)'));
+    const started = Date.now();
+    expect(await execute('loops', { n: 1 }, 100)).toMatchObject({ ok: false, error: { class: 'timeout', effect: 'none' } });
+    expect(Date.now() - started).toBeLessThan(3_000);
+    expect(await execute('loops', {})).toEqual({ ok: true, value: 1 });
+  });
+
+  it('that takes too much memory is ended alone', async () => {
+    await save('x.ts', reading('grows', 'const all = []; for (;;) all.push(new Array(100_000).fill(all.length));'));
+    expect(await execute('grows', {}, 20_000)).toMatchObject({ ok: false, error: { code: 'operation.worker_ended' } });
+  }, 30_000);
+
+  it('hears that it is cancelled', async () => {
+    const waits = `return new Promise((resolve) => context.signal.addEventListener('abort', () => resolve(ok('heard'))))`;
+    await save('x.ts', reading('waits', waits).replace('context: unknown', 'context: any'));
+    const found = registry.find('waits');
+    if (found === null || isWrite(found.operation)) throw new Error('not registered');
+    const { context, abort } = contextFor(['cluster.nodes']);
+    const answer = found.operation.execute(context, {});
+    setTimeout(abort, 50);
+    expect(await answer).toEqual({ ok: true, value: 'heard' });
+  });
+
+  it('gets no other method, no process and no network', async () => {
+    const looks = `return ok([Object.keys(context.port), typeof process, typeof require('arsenal-otp/operation'), typeof fetch])`;
+    await save('x.ts', reading('looks', looks).replace('context: unknown', 'context: any'));
+    expect(await execute('looks', {})).toEqual({ ok: true, value: [['cluster'], 'undefined', 'object', 'undefined'] });
+  });
+
+  it('that throws fails with the place in the file of the user', async () => {
+    const file = await save('x.ts', reading('throws', 'throw new Error(`no ${params.n}`)'));
+    const answer = await execute('throws', { n: 4 });
+    expect(answer).toMatchObject({ ok: false, error: { class: 'execution', code: 'operation.threw' } });
+    if (!answer.ok) expect(answer.error.message).toContain(`no 4 (${file}:8:`);
+  });
+
+  it('that answers nonsense fails', async () => {
+    await save('x.ts', reading('nonsense', 'return params.n === 1 ? 7 : ok(() => 1)'));
+    expect(await execute('nonsense', { n: 1 })).toMatchObject({ ok: false, error: { code: 'operation.bad_result' } });
+    expect(await execute('nonsense', {})).toMatchObject({ ok: false, error: { code: 'operation.bad_result' } });
+  });
+});
