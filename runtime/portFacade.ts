@@ -1,5 +1,5 @@
 /** Makes ports from tables of methods: the whole one of a runtime, and the part of it that an operation gets. */
-import type { AnyMethod } from './callGuard.ts';
+import type { AnyItem, AnyMethod, AnyResult } from './callGuard.ts';
 import { guardStream, guardUnary } from './callGuard.ts';
 import { unsupported } from './errors.ts';
 import type { NodeName } from './model.ts';
@@ -31,18 +31,18 @@ export function buildPort(table: MethodTable, capability: (name: MethodName) => 
         const answer: unknown = Reflect.apply(method, table, [params, options]);
         return answer;
       }
-      return refused(name, now.can ? missing : now);
+      const { why, remedy } = now.can ? missing : now;
+      return answerOf(name, unsupported(name, why, remedy));
     };
   });
 }
 
-/** What a method that is not possible answers. */
-function refused(name: MethodName, { why, remedy }: Refusal): unknown {
-  const result = unsupported(name, why, remedy);
-  return portMethods[name].kind === 'unary' ? result : onlyEnd(result);
+/** `result` as `method` answers it at once: itself, or a stream that has only an end. */
+export function answerOf(method: MethodName, result: AnyResult): unknown {
+  return portMethods[method].kind === 'unary' ? result : onlyEnd(result);
 }
 
-async function* onlyEnd(result: unknown): AsyncGenerator<unknown> {
+async function* onlyEnd(result: AnyResult): AsyncGenerator<AnyItem> {
   await Promise.resolve();
   yield { is: 'end', result };
 }
