@@ -2,6 +2,7 @@
  * The guard around every method of a port: whatever the method does (throws, hangs, ignores its signal, answers nonsense), the
  * caller gets a Result within the time it gave.
  */
+import { setMaxListeners } from 'node:events';
 import { childOptions, longestMs, remainingNow } from './callOptions.ts';
 import { cancelled, failure, timedOut } from './errors.ts';
 import type { Effect, Failure, Result } from './model.ts';
@@ -49,6 +50,8 @@ function watchBudget(method: MethodName, options: CallOptions, cut: (answer: Fai
   const onAbort = () => cut(cancelled(effectOfBreak(method)));
   const leftMs = remainingNow(options);
   const timer = leftMs < longestMs ? setTimeout(() => cut(timedOut(method, effectOfBreak(method))), leftMs) : undefined;
+  // An operation may ask a hundred nodes at once under one signal; that is no leak.
+  setMaxListeners(0, options.signal);
   options.signal.addEventListener('abort', onAbort, { once: true });
   return () => {
     clearTimeout(timer);

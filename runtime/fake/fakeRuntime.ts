@@ -1,4 +1,5 @@
 /** A {@link Runtime} for tests: a described cluster in memory, chosen capabilities, and faults on demand. */
+import { setMaxListeners } from 'node:events';
 import type { AnyItem, AnyMethod } from '../callGuard.ts';
 import { effectOfBreak } from '../callGuard.ts';
 import { childOptions, longestMs } from '../callOptions.ts';
@@ -85,7 +86,7 @@ class FakeRuntimeImpl implements FakeRuntime {
   #table: MethodTable;
   #epochs = 1;
   /** Aborts what runs when the connection breaks. */
-  #life = new AbortController();
+  #life = newLife();
   readonly #faults = new Map<MethodName, FakeFault>();
   readonly #calls = new Map<MethodName, number>();
   readonly #listeners = new Set<{ call(): void }>();
@@ -143,7 +144,7 @@ class FakeRuntimeImpl implements FakeRuntime {
 
   reconnect(): void {
     this.#release();
-    this.#life = new AbortController();
+    this.#life = newLife();
     this.#epochs += 1;
     this.#become({ is: 'ready', epoch: `fake-${this.#epochs}` });
   }
@@ -203,6 +204,13 @@ function chosen(all: MethodTable, names: readonly MethodName[] = methodNames()):
   return Object.fromEntries(Object.entries(all).filter(([name]) => isMethodName(name) && names.includes(name)));
 }
 
+/** As many calls may be under way as a test likes. */
+function newLife(): AbortController {
+  const life = new AbortController();
+  setMaxListeners(0, life.signal);
+  return life;
+}
+
 type Call = {
   readonly name: MethodName;
   readonly run: AnyMethod;
@@ -216,7 +224,7 @@ type Call = {
 async function unary(call: Call): Promise<unknown> {
   const { name, life } = call;
   if (life.aborted) return notConnected();
-  return Promise.race([answered(call), aborted(life).then(() => notConnected(effectOfBreak(name)))]);
+  return orLost(life, answered(call), notConnected(effectOfBreak(name)));
 }
 
 async function answered({ name, run, params, options, life, fault }: Call): Promise<unknown> {
@@ -230,7 +238,7 @@ async function answered({ name, run, params, options, life, fault }: Call): Prom
 async function* stream({ run, params, options, life, fault }: Call): AsyncGenerator<unknown> {
   const lost: AnyItem = { is: 'end', result: notConnected() };
   if (life.aborted) return yield lost;
-  await Promise.race([before(fault), aborted(life)]);
+  await orLost(life, before(fault), undefined);
   if (fault?.is === 'error' || fault?.is === 'done_but_error') return yield { is: 'end', result: fail(fault.error) };
   const either = AbortSignal.any([life, options.signal]);
   const items: unknown = run(params, childOptions(options, longestMs, either));
@@ -251,8 +259,15 @@ async function before(fault: FakeFault | null): Promise<void> {
   if (fault?.is === 'delay') await new Promise((resolve) => setTimeout(resolve, fault.delayMs));
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve());
+/** What `work` comes to, or `lost` when the connection breaks before. */
+function orLost(life: AbortSignal, work: Promise<unknown>, lost: unknown): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      resolve(lost);
+    };
+    life.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => {
+      life.removeEventListener('abort', onAbort);
+    });
   });
 }
