@@ -4,7 +4,7 @@
  */
 import { forceCollide, forceSimulation, forceX, forceY } from 'd3-force';
 import type { SimulationNodeDatum } from 'd3-force';
-import { compareText } from './model.ts';
+import { compareNames } from './model.ts';
 
 export type Place = { readonly x: number; readonly y: number };
 export type Places = ReadonlyMap<string, Place>;
@@ -27,7 +27,7 @@ export function hostOf(name: string): string {
 
 /** Names by host, then by name. */
 function inOrder(names: readonly string[]): readonly string[] {
-  return [...names].sort((one, other) => compareText(hostOf(one), hostOf(other)) || compareText(one, other));
+  return [...names].sort((one, other) => compareNames(hostOf(one), hostOf(other)) || compareNames(one, other));
 }
 
 /**

@@ -52,12 +52,22 @@ export function readNodeRows(rows: Iterable<readonly [string, Row]>): { nodes: N
     if (node === null) unreadable += 1;
     else nodes.push(node);
   }
-  return { nodes: nodes.sort((one, other) => compareText(one.node, other.node)), unreadable };
+  return { nodes: nodes.sort((one, other) => compareNames(one.node, other.node)), unreadable };
 }
 
-/** Order of names: by code point, the same in every locale. */
-export function compareText(one: string, other: string): number {
-  return one < other ? -1 : one > other ? 1 : 0;
+/** Order of names: `app2` before `app10`, else by code point; the same in every locale. */
+export function compareNames(one: string, other: string): number {
+  const [ones, others] = [one.split(/(\d+)/), other.split(/(\d+)/)];
+  for (const [at, part] of ones.entries()) {
+    const against = others[at];
+    if (against === undefined) return 1;
+    if (part === against) continue;
+    // Odd parts are numbers: the shorter is the smaller, once leading zeros are gone.
+    const numbers = at % 2 === 1 ? Number(part) - Number(against) : 0;
+    if (numbers !== 0) return numbers;
+    return part < against ? -1 : 1;
+  }
+  return ones.length - others.length;
 }
 
 function readNodeRow(row: Row): NodeRow | null {
@@ -175,7 +185,7 @@ export function clusterView(rows: readonly NodeRow[], ghosts: readonly NodeRow[]
     .filter((ghost) => !byName.has(ghost.node))
     .map((row): NodeView => ({ name: row.node, status: 'gone', reasons: ['It has left the cluster.'], row }));
   return {
-    nodes: [...views, ...left].sort((one, other) => compareText(one.name, other.name)),
+    nodes: [...views, ...left].sort((one, other) => compareNames(one.name, other.name)),
     links,
     islands,
     lostLinks,
@@ -215,7 +225,7 @@ function findIslands(
         members.push(other);
       }
     }
-    groups.push(members.sort(compareText));
+    groups.push(members.sort(compareNames));
   }
   // A node nobody could be asked about is not an island: that it sees nobody is not known.
   const known = groups.filter(
@@ -231,7 +241,7 @@ function findIslands(
     }))
     .sort(
       (one, other) =>
-        other.members.length - one.members.length || compareText(one.members[0] ?? '', other.members[0] ?? ''),
+        other.members.length - one.members.length || compareNames(one.members[0] ?? '', other.members[0] ?? ''),
     );
 }
 

@@ -76,6 +76,11 @@ export class ClusterStore {
     });
   }
 
+  /** Paints what there is to see before the editor has answered. */
+  begin(): void {
+    this.#changed();
+  }
+
   /** Takes a message of the editor. */
   receive(message: ToWebview): void {
     if (message.is === 'watch') this.#subscriber.receive(message.down);

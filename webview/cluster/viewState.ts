@@ -13,10 +13,14 @@ export type ViewState = {
 export const freshViewState: ViewState = { places: {}, look: 'graph', selected: null };
 const mostPlaces = 500;
 
+/** A column this thin, in pixels, is narrow however low it is: it can be scrolled down, not sideways. */
+const narrowBelow = 480;
+
 /** Which kind of room a width and a height make. */
 export function roomOf(width: number, height: number): Room {
   const aspect = height > 0 ? width / height : 1;
-  return aspect > 1.25 ? 'wide' : aspect < 0.8 ? 'narrow' : 'square';
+  if (width < narrowBelow || aspect < 0.8) return 'narrow';
+  return aspect > 1.25 ? 'wide' : 'square';
 }
 
 /** The aspect pictures are made for in a room. */

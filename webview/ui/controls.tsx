@@ -1,7 +1,7 @@
 /** The controls of the webviews. The only file that knows which library they come from. */
 import { provideVSCodeDesignSystem, vsCodeButton, vsCodeProgressRing } from '@vscode/webview-ui-toolkit';
 import { h } from 'preact';
-import type { ComponentChildren, VNode } from 'preact';
+import type { ComponentChildren, JSX } from 'preact';
 
 // At once, not on first use: the toolkit learns of the theme from the page's `load` event, and misses it when it comes later.
 provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeProgressRing());
@@ -17,7 +17,14 @@ export type ButtonProps = {
 };
 
 /** A push button; with `pressed` a toggle. */
-export function Button({ kind = 'secondary', disabled = false, hint, pressed, onPress, children }: ButtonProps): VNode {
+export function Button({
+  kind = 'secondary',
+  disabled = false,
+  hint,
+  pressed,
+  onPress,
+  children,
+}: ButtonProps): JSX.Element {
   return h(
     'vscode-button',
     {
@@ -34,6 +41,6 @@ export function Button({ kind = 'secondary', disabled = false, hint, pressed, on
 }
 
 /** A spinning ring for what takes an unknown time. */
-export function ProgressRing(): VNode {
+export function ProgressRing(): JSX.Element {
   return h('vscode-progress-ring', { 'aria-hidden': 'true' });
 }
