@@ -7,6 +7,11 @@ export function isRecord(value: unknown): value is { readonly [key: string]: unk
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Those of `values` that are objects. */
+export function recordsIn(values: readonly unknown[]): readonly { readonly [key: string]: unknown }[] {
+  return values.filter(isRecord);
+}
+
 /** The error of a failed request, when `data` is a `FailureData`; else null. */
 export function errorOfFailure(data: unknown): ArsenalError | null {
   if (!isRecord(data) || !isArsenalError(data['arsenal'])) return null;

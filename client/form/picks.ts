@@ -5,7 +5,7 @@ import type { WatchTarget } from '../../runtime/port.ts';
 import type { Row } from '../../runtime/watch.ts';
 import { readTree } from '../../server/protocol/lsp.ts';
 import type { Catalogue } from '../catalogue.ts';
-import { isRecord } from '../decode.ts';
+import { recordsIn } from '../decode.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import { isNodeRow, isProcessRow, isSandboxInfo, isSupervisorInfo, listingOf } from '../rows.ts';
@@ -77,7 +77,7 @@ export class Picks {
 
   private async names(connection: ConnectionId, values: FormValues): Promise<readonly PickItem<Json>[]> {
     const items = await this.listed('list_registered_processes', connection, values);
-    return items.filter(isRecord).flatMap((row) => {
+    return recordsIn(items).flatMap((row) => {
       const { name, node, display } = row;
       if (typeof name !== 'string') return [];
       const where = [display, node].filter((part) => typeof part === 'string').join(' ');

@@ -1,7 +1,7 @@
 /** The result of an operation as text a person reads: a table for a list, indented JSON for the rest. No editor in it. */
 import type { Json } from '../../runtime/model.ts';
 import { visibleText } from '../../server/protocol/visibleText.ts';
-import { isRecord } from '../decode.ts';
+import { isRecord, recordsIn } from '../decode.ts';
 import { listingOf } from '../rows.ts';
 
 export type ResultText = {
@@ -19,7 +19,7 @@ const longestSummary = 120;
 /** Renders `result` of the operation called `title`. */
 export function renderResult(title: string, result: Json): ResultText {
   const listing = listingOf(result);
-  const rows = listing?.items.filter(isRecord) ?? [];
+  const rows = listing === null ? [] : recordsIn(listing.items);
   if (listing !== null && rows.length > 0 && rows.length === listing.items.length) {
     const shown = listing.total === null ? `${rows.length}` : `${rows.length} / ${listing.total}`;
     const text = [`# ${visibleText(title)}`, '', shown, '', ...table(rows), ...coverage(result), ...more(listing.next)].join('\n');
@@ -55,7 +55,7 @@ function pad(text: string, width: number): string {
 
 /** The nodes that did not answer in full: a hole in a list is always said. */
 function coverage(result: Json): readonly string[] {
-  const nodes = isRecord(result) && Array.isArray(result['nodes']) ? result['nodes'].filter(isRecord) : [];
+  const nodes = isRecord(result) && Array.isArray(result['nodes']) ? recordsIn(result['nodes']) : [];
   const holes = nodes.filter((node) => node['status'] !== 'ok');
   if (holes.length === 0) return [];
   return [

@@ -1,0 +1,221 @@
+/** Nodes: connection → node → its figures and its busiest processes. */
+import * as vscode from 'vscode';
+import type { ConnectionId, NodeRow, NodeStats, ProcessRow } from '../../runtime/model.ts';
+import type { ConnectionInfo } from '../../server/protocol/connection.ts';
+import type { WatchTopic } from '../../server/protocol/watch.ts';
+import type { LanguageServer } from '../languageServer.ts';
+import type { OperationRunner } from '../operations/runner.ts';
+import { isNodeRow, isProcessRow, listingOf } from '../rows.ts';
+import type { Sessions } from '../session/sessions.ts';
+import { refreshIntervalMs } from '../settings.ts';
+import { bytesText, durationText, labelText, tooltip } from '../text.ts';
+import type { Watches } from '../watches.ts';
+import type { Child } from './liveTree.ts';
+import { LiveTree, TreeElement } from './liveTree.ts';
+import type { SessionData } from './sessionItems.ts';
+import { errorNotice, noticeItem, rowNotices, sessionChildren, sessionItem, sessionNotices } from './sessionItems.ts';
+
+export type NodesData =
+  | SessionData
+  | { readonly is: 'node'; readonly connection: ConnectionId; readonly row: NodeRow }
+  | { readonly is: 'figure'; readonly name: string; readonly value: string; readonly icon: string }
+  | { readonly is: 'processes'; readonly connection: ConnectionId; readonly node: string; readonly count: number | null }
+  | { readonly is: 'process'; readonly connection: ConnectionId; readonly row: ProcessRow }
+  | { readonly is: 'more'; readonly of: string; readonly left: number | null };
+
+/** Processes in a page. The table is for more. */
+const pageRows = 50;
+
+export class NodesView extends LiveTree<NodesData> {
+  private readonly parts: { readonly sessions: Sessions; readonly server: LanguageServer; readonly runner: OperationRunner };
+  /** By the element of a node's processes: how many are shown. */
+  private readonly shown = new Map<string, number>();
+
+  constructor(watches: Watches, parts: NodesView['parts']) {
+    super('arsenal.nodes', watches);
+    this.parts = parts;
+    this.store.add(parts.sessions.onDidChange(() => this.refresh()));
+    this.store.add(parts.server.onDidChangeState(() => this.refresh()));
+  }
+
+  /** Shows another page of the processes of that element. */
+  showMore(id: string): void {
+    this.shown.set(id, (this.shown.get(id) ?? pageRows) + pageRows);
+    this.refresh(this.find(id));
+  }
+
+  protected override watchOf({ data }: TreeElement<NodesData>): WatchTopic | null {
+    if (data.is !== 'session' || data.entry.is !== 'open') return null;
+    const connection = data.entry.info.id;
+    return { of: 'runtime', connection, query: { minIntervalMs: refreshIntervalMs(), of: { rows: 'nodes' } } };
+  }
+
+  protected override async childrenOf(element: TreeElement<NodesData> | null): Promise<readonly Child<NodesData>[]> {
+    if (element === null) return sessionChildren(this.parts.sessions, this.parts.server);
+    const { data } = element;
+    switch (data.is) {
+      case 'session':
+        return data.entry.is === 'open' ? this.nodes(element, data.entry.info) : sessionNotices(data.entry);
+      case 'node':
+        return figures(data.connection, data.row);
+      case 'processes':
+        return this.processes(element.id, data.connection, data.node);
+      default:
+        return [];
+    }
+  }
+
+  protected override itemOf({ data }: TreeElement<NodesData>): vscode.TreeItem {
+    switch (data.is) {
+      case 'session':
+        return sessionItem(data.entry);
+      case 'notice':
+        return noticeItem(data);
+      case 'node':
+        return nodeItem(data.row);
+      case 'figure': {
+        const item = new vscode.TreeItem(data.name);
+        item.description = labelText(data.value);
+        item.iconPath = new vscode.ThemeIcon(data.icon);
+        item.contextValue = ';figure;';
+        return item;
+      }
+      case 'processes': {
+        const item = new vscode.TreeItem(vscode.l10n.t('Processes'), vscode.TreeItemCollapsibleState.Collapsed);
+        item.description = data.count === null ? '' : data.count.toLocaleString();
+        item.iconPath = new vscode.ThemeIcon('list-tree');
+        item.contextValue = ';processes;';
+        return item;
+      }
+      case 'process':
+        return processItem(data.row);
+      case 'more':
+        return moreItem(data.left, 'nodes', data.of);
+    }
+  }
+
+  protected override rowsChanged(): void {
+    const rows = this.allRows.flatMap((live) => [...live.rows().values()].filter(isNodeRow));
+    const failed = this.parts.sessions.entries.filter((entry) => entry.is === 'failed').length;
+    const unhealthy = rows.filter((row) => row.status === 'down' || row.status === 'unreachable').length + failed;
+    this.view.badge =
+      unhealthy === 0 ? undefined : { value: unhealthy, tooltip: vscode.l10n.t('{0} not healthy', unhealthy) };
+    const stale = this.allRows.some((live) => live.status === 'stale') && this.parts.server.state.is !== 'running';
+    this.view.message = stale ? vscode.l10n.t('Not live: the language server is starting.') : '';
+  }
+
+  private async nodes(element: TreeElement<NodesData>, info: ConnectionInfo): Promise<readonly Child<NodesData>[]> {
+    const notices = sessionNotices({ is: 'open', key: info.id, info });
+    const live = await this.rowsOf(element);
+    const rows = [...(live?.rows().values() ?? [])].filter(isNodeRow).sort((a, b) => a.node.localeCompare(b.node));
+    return [
+      ...notices,
+      ...(notices.length > 0 ? [] : rowNotices(info, 'cluster.nodes', live)),
+      ...rows.map((row) => ({ key: row.node, data: { is: 'node', connection: info.id, row } as const })),
+    ];
+  }
+
+  private async processes(id: string, connection: ConnectionId, node: string): Promise<readonly Child<NodesData>[]> {
+    const limit = this.shown.get(id) ?? pageRows;
+    const answer = await this.parts.runner.run({
+      operation: 'list_processes',
+      connection,
+      params: { node, limit, sort: '-messageQueueLen' },
+    });
+    if (!answer.ok) return [errorNotice(answer.error)];
+    const listing = answer.value.mode === 'run' ? listingOf(answer.value.result) : null;
+    if (listing === null) return [];
+    const rows = listing.items.filter(isProcessRow);
+    const left = listing.total === null ? null : listing.total - rows.length;
+    return [
+      ...rows.map((row) => ({ key: row.pid, data: { is: 'process', connection, row } as const })),
+      ...(listing.next === null ? [] : [{ key: 'more', data: { is: 'more', of: id, left } as const }]),
+    ];
+  }
+}
+
+/** `N more…`, which shows another page when it is chosen. */
+export function moreItem(left: number | null, view: string, of: string): vscode.TreeItem {
+  const item = new vscode.TreeItem(left === null ? vscode.l10n.t('More…') : vscode.l10n.t('{0} more…', left.toLocaleString()));
+  item.iconPath = new vscode.ThemeIcon('ellipsis');
+  item.command = { command: 'arsenal.showMore', title: vscode.l10n.t('Show More'), arguments: [{ view, of }] };
+  item.contextValue = ';more;';
+  return item;
+}
+
+function nodeItem(row: NodeRow): vscode.TreeItem {
+  const item = new vscode.TreeItem(
+    labelText(row.node),
+    row.stats === null ? vscode.TreeItemCollapsibleState.None : vscode.TreeItemCollapsibleState.Collapsed,
+  );
+  const looks = {
+    up: ['pass-filled', 'testing.iconPassed'],
+    down: ['error', 'testing.iconFailed'],
+    unreachable: ['question', 'list.warningForeground'],
+    connecting: ['loading~spin', undefined],
+  } as const;
+  const [icon, color] = looks[row.status];
+  item.iconPath = color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
+  item.description = nodeDescription(row);
+  item.tooltip = tooltip(row.node, [
+    [vscode.l10n.t('Status'), row.status],
+    [vscode.l10n.t('Since'), new Date(row.since).toLocaleString()],
+    [vscode.l10n.t('OTP release'), row.otpRelease],
+    [vscode.l10n.t('Looked at'), row.reach.via === 'relay' ? vscode.l10n.t('through {0}', row.reach.relay) : row.reach.via],
+    [vscode.l10n.t('Connected to'), row.sees === null ? null : row.sees.join(', ') || vscode.l10n.t('nobody')],
+    [vscode.l10n.t('Incarnation'), row.creation.toString(16)],
+  ]);
+  item.contextValue = `;node;${row.status};${row.hidden ? 'hidden;' : ''}`;
+  return item;
+}
+
+function nodeDescription(row: NodeRow): string {
+  if (row.status === 'down') return vscode.l10n.t('down since {0}', new Date(row.since).toLocaleTimeString());
+  if (row.status === 'unreachable') return vscode.l10n.t('not reachable from here');
+  if (row.stats === null) return row.hidden ? vscode.l10n.t('hidden') : '';
+  const { processCount, memoryBytes } = row.stats;
+  const parts = [
+    vscode.l10n.t('{0} processes', processCount.toLocaleString()),
+    ...(memoryBytes === null ? [] : [bytesText(memoryBytes)]),
+    ...(row.hidden ? [vscode.l10n.t('hidden')] : []),
+    ...(row.reach.via === 'relay' ? [vscode.l10n.t('through {0}', labelText(row.reach.relay))] : []),
+  ];
+  return parts.join(' · ');
+}
+
+function figures(connection: ConnectionId, row: NodeRow): readonly Child<NodesData>[] {
+  if (row.stats === null) return [];
+  const figure = (key: string, name: string, value: string | null, icon: string): Child<NodesData>[] =>
+    value === null ? [] : [{ key, data: { is: 'figure', name, value, icon } }];
+  const { stats } = row;
+  return [
+    { key: 'processes', data: { is: 'processes', connection, node: row.node, count: stats.processCount } },
+    ...figure('memory', vscode.l10n.t('Memory'), stats.memoryBytes === null ? null : bytesText(stats.memoryBytes), 'pulse'),
+    ...figure('run_queue', vscode.l10n.t('Run queue'), runQueue(stats), 'dashboard'),
+    ...figure('uptime', vscode.l10n.t('Uptime'), stats.uptimeMs === null ? null : durationText(stats.uptimeMs), 'history'),
+    ...figure('atoms', vscode.l10n.t('Atoms'), stats.atomCount?.toLocaleString() ?? null, 'symbol-constant'),
+    ...figure('otp', vscode.l10n.t('OTP release'), row.otpRelease, 'tag'),
+  ];
+}
+
+function runQueue(stats: NodeStats): string {
+  return vscode.l10n.t('{0} waiting, {1} schedulers', stats.runQueue, stats.schedulersOnline);
+}
+
+function processItem(row: ProcessRow): vscode.TreeItem {
+  const item = new vscode.TreeItem(labelText(row.registeredName ?? row.initialCall ?? row.display));
+  const queue = row.messageQueueLen ?? 0;
+  item.description = labelText(
+    [row.display, ...(queue > 0 ? [vscode.l10n.t('{0} messages waiting', queue.toLocaleString())] : [])].join(' · '),
+  );
+  item.iconPath = new vscode.ThemeIcon('symbol-event');
+  item.tooltip = tooltip(row.registeredName ?? row.display, [
+    [vscode.l10n.t('Process'), row.display],
+    [vscode.l10n.t('Initial call'), row.initialCall ?? null],
+    [vscode.l10n.t('Status'), row.status ?? null],
+    [vscode.l10n.t('Memory'), row.memory === undefined ? null : bytesText(row.memory)],
+    [vscode.l10n.t('Id'), row.pid],
+  ]);
+  item.contextValue = ';process;';
+  return item;
+}

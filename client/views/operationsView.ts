@@ -1,0 +1,81 @@
+/** Operations: category → operation; choosing one runs it. */
+import * as vscode from 'vscode';
+import type { Severity } from '../../runtime/port.ts';
+import type { CatalogueEntry } from '../../server/protocol/operation.ts';
+import type { WatchTopic } from '../../server/protocol/watch.ts';
+import type { Catalogue } from '../catalogue.ts';
+import { groupBy } from '../groupBy.ts';
+import type { LanguageServer } from '../languageServer.ts';
+import { labelText, tooltip } from '../text.ts';
+import type { Watches } from '../watches.ts';
+import type { Child } from './liveTree.ts';
+import { LiveTree, TreeElement } from './liveTree.ts';
+
+export type OperationsData =
+  | { readonly is: 'category'; readonly name: string; readonly count: number }
+  | { readonly is: 'operation'; readonly entry: CatalogueEntry };
+
+export class OperationsView extends LiveTree<OperationsData> {
+  private readonly catalogue: Catalogue;
+
+  constructor(watches: Watches, catalogue: Catalogue, server: LanguageServer) {
+    super('arsenal.operations', watches);
+    this.catalogue = catalogue;
+    this.store.add(catalogue.onDidChange(() => this.refresh()));
+    this.store.add(server.onDidChangeState(() => this.refresh()));
+  }
+
+  protected override watchOf(): WatchTopic | null {
+    return null;
+  }
+
+  protected override async childrenOf(
+    element: TreeElement<OperationsData> | null,
+  ): Promise<readonly Child<OperationsData>[]> {
+    const { entries } = this.catalogue;
+    if (element === null) {
+      const byCategory = groupBy(entries, (entry) => entry.category);
+      return [...byCategory].map(([name, own]) => ({ key: name, data: { is: 'category', name, count: own.length } }));
+    }
+    const { data } = element;
+    if (data.is !== 'category') return [];
+    return entries
+      .filter((entry) => entry.category === data.name)
+      .map((entry) => ({ key: entry.name, data: { is: 'operation', entry } }));
+  }
+
+  protected override itemOf({ data }: TreeElement<OperationsData>): vscode.TreeItem {
+    if (data.is === 'category') {
+      const item = new vscode.TreeItem(labelText(data.name), vscode.TreeItemCollapsibleState.Collapsed);
+      item.description = String(data.count);
+      item.iconPath = new vscode.ThemeIcon('folder');
+      item.contextValue = ';category;';
+      return item;
+    }
+    return operationItem(data.entry);
+  }
+}
+
+const icons: { readonly [S in Severity]: readonly [icon: string, color: string] } = {
+  read: ['eye', 'charts.blue'],
+  diagnose: ['search', 'charts.purple'],
+  change: ['edit', 'list.warningForeground'],
+  destroy: ['flame', 'list.errorForeground'],
+};
+
+function operationItem(entry: CatalogueEntry): vscode.TreeItem {
+  const item = new vscode.TreeItem(labelText(entry.title));
+  const own = entry.origin.from === 'workspace' ? vscode.l10n.t('your own') : '';
+  item.description = labelText([entry.name, own].filter((part) => part !== '').join(' · '));
+  const [icon, color] = icons[entry.severity];
+  item.iconPath = new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
+  item.tooltip = tooltip(entry.title, [
+    [vscode.l10n.t('What it does'), entry.description],
+    [vscode.l10n.t('Severity'), entry.severity],
+    [vscode.l10n.t('Also called'), entry.aliases.length === 0 ? null : entry.aliases.map(({ name }) => name).join(', ')],
+    [vscode.l10n.t('Defined in'), entry.origin.from === 'workspace' ? entry.origin.file : null],
+  ]);
+  item.contextValue = `;operation;${entry.severity};${entry.origin.from};`;
+  item.command = { command: 'arsenal.runOperation', title: vscode.l10n.t('Run'), arguments: [{ operation: entry.name }] };
+  return item;
+}
