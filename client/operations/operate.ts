@@ -164,7 +164,7 @@ export class Operate {
   }
 
   /** Asks once whether a connection may be changed; answers whether it may now. */
-  private async consent(connection: ConnectionInfo): Promise<boolean> {
+  async consent(connection: ConnectionInfo): Promise<boolean> {
     const allow = vscode.l10n.t('Allow Changes');
     const chosen = await vscode.window.showWarningMessage(
       vscode.l10n.t('Allow changes on {0}?', labelText(connection.label)),

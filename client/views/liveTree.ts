@@ -145,6 +145,12 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
     return this.elements.get(id);
   }
 
+  /** Expands the element of that id, if the tree has shown it, without taking the focus. */
+  async expand(id: string): Promise<void> {
+    const element = this.elements.get(id);
+    if (element !== undefined) await this.view.reveal(element, { expand: true, select: false, focus: false });
+  }
+
   /** The tree as data, `depth` levels deep. What is looked at only for this is let go again. */
   async dump(depth = 6): Promise<readonly TreeDump[]> {
     const before = new Set(this.watched.keys());

@@ -1,0 +1,184 @@
+/** Every command, in one table. A test holds its ids against package.json, both ways. */
+import * as vscode from 'vscode';
+import type { ArsenalContext } from '../context.ts';
+import { isRecord } from '../decode.ts';
+import { askPick } from '../form/prompts.ts';
+import type { PickItem } from '../form/prompts.ts';
+import { errorText } from '../operations/operate.ts';
+import { scaffoldOperationFile } from '../operations/scaffold.ts';
+import { accessWord } from '../views/sessionItems.ts';
+import { labelText } from '../text.ts';
+import { TreeElement } from '../views/liveTree.ts';
+import { operationCommand, operationsWithCommands } from './operationCommands.ts';
+import { idOf, parseCallArguments, presetOf, targetOf } from './targets.ts';
+import type { AnyData } from './targets.ts';
+
+type Command = (context: ArsenalContext, argument: unknown) => unknown;
+
+export const commands: { readonly [id: string]: Command } = {
+  'arsenal.connect': (context, argument) => connect(context, argument),
+  'arsenal.connectSimulated': (context) => context.connectFlow.connect({ kind: 'simulated' }),
+  'arsenal.disconnect': (context, argument) => disconnect(context, argument),
+  'arsenal.retryConnection': (context, argument) => retry(context, argument),
+  'arsenal.forgetConnection': (context, argument) => forget(context, argument),
+  'arsenal.selectConnection': (context) => selectConnection(context),
+  'arsenal.allowChanges': (context, argument) => setAccess(context, argument, 'full'),
+  'arsenal.makeReadOnly': (context, argument) => setAccess(context, argument, 'read_only'),
+  'arsenal.runOperation': (context, argument) => runOperation(context, argument),
+  'arsenal.scaffoldOperation': (context) => scaffoldOperationFile(context),
+  'arsenal.refresh': (context) => {
+    for (const tree of Object.values(context.trees)) tree.renew();
+  },
+  'arsenal.restartServer': (context) => context.server.restart(),
+  'arsenal.showLog': (context) => context.log.show(),
+  'arsenal.showMenu': (context) => showMenu(context),
+  'arsenal.showMore': (context, argument) => showMore(context, argument),
+  'arsenal.copyId': (_context, argument) => copyId(argument),
+  ...Object.fromEntries(
+    operationsWithCommands.map((name): [string, Command] => [
+      operationCommand(name),
+      (context, argument) => runNamed(context, name, argument),
+    ]),
+  ),
+};
+
+/** Registers every command. Each starts what it needs by itself, so none is ever "not ready". */
+export function registerCommands(context: ArsenalContext): vscode.Disposable[] {
+  return Object.entries(commands).map(([id, run]) =>
+    vscode.commands.registerCommand(id, (argument: unknown) => run(context, argument)),
+  );
+}
+
+function elementData(argument: unknown): AnyData | null {
+  return argument instanceof TreeElement ? (argument as TreeElement<AnyData>).data : null;
+}
+
+/** The connection an argument names: an element's, `{connection}`, else the current one. */
+function connectionOf(context: ArsenalContext, argument: unknown): string | null {
+  const data = elementData(argument);
+  const named = data === null ? parseCallArguments(argument).connection : targetOf(data)?.connection;
+  return named ?? context.sessions.current?.id ?? null;
+}
+
+function failedKey(argument: unknown): string | null {
+  const data = elementData(argument);
+  if (data?.is === 'session' && data.entry.is === 'failed') return data.entry.key;
+  return isRecord(argument) && typeof argument['failed'] === 'string' ? argument['failed'] : null;
+}
+
+async function connect(context: ArsenalContext, argument: unknown): Promise<unknown> {
+  const key = failedKey(argument);
+  const failed = context.sessions.entries.find((entry) => entry.is === 'failed' && entry.key === key);
+  const before = failed?.is === 'failed' && failed.saved.kind === 'beam' ? failed.saved : undefined;
+  return context.connectFlow.run(before);
+}
+
+async function disconnect(context: ArsenalContext, argument: unknown): Promise<void> {
+  const id = connectionOf(context, argument);
+  if (id === null) return;
+  const answer = await context.sessions.disconnect(id);
+  if (!answer.ok) void vscode.window.showErrorMessage(errorText(answer.error));
+}
+
+async function retry(context: ArsenalContext, argument: unknown): Promise<unknown> {
+  const key = failedKey(argument);
+  const failed = context.sessions.entries.find((entry) => entry.is === 'failed' && entry.key === key);
+  if (failed?.is === 'failed') return context.connectFlow.connect(failed.saved);
+  const id = connectionOf(context, argument);
+  if (id === null) return undefined;
+  const answer = await context.sessions.retry(id);
+  if (!answer.ok) void vscode.window.showErrorMessage(errorText(answer.error));
+  return undefined;
+}
+
+function forget(context: ArsenalContext, argument: unknown): void {
+  const key = failedKey(argument);
+  if (key !== null) context.sessions.forgetFailed(key);
+}
+
+async function selectConnection(context: ArsenalContext): Promise<void> {
+  const asked = await askPick(
+    {
+      title: vscode.l10n.t('Select Connection'),
+      placeholder: vscode.l10n.t('Which system do commands mean?'),
+      step: 1,
+      steps: 1,
+      back: false,
+    },
+    context.sessions.open.map((info) => ({ label: labelText(info.label), description: accessWord(info), value: info.id })),
+  );
+  if (asked.is === 'answered') context.sessions.choose(asked.value);
+}
+
+async function setAccess(context: ArsenalContext, argument: unknown, access: 'full' | 'read_only'): Promise<void> {
+  const id = connectionOf(context, argument);
+  const info = id === null ? undefined : context.sessions.find(id);
+  if (info === undefined) return;
+  if (access === 'full') {
+    await context.operate.consent(info);
+    return;
+  }
+  const answer = await context.sessions.setAccess(info.id, access);
+  if (!answer.ok) void vscode.window.showErrorMessage(errorText(answer.error));
+}
+
+async function runOperation(context: ArsenalContext, argument: unknown): Promise<unknown> {
+  const data = elementData(argument);
+  if (data === null) {
+    const named = typeof argument === 'string' ? { operation: argument } : parseCallArguments(argument);
+    return context.operate.operate(named);
+  }
+  if (data.is === 'operation') return context.operate.operate({ operation: data.entry.name });
+  return context.operate.operate({ ...(targetOf(data)?.connection != null && { connection: targetOf(data)?.connection ?? '' }) });
+}
+
+async function runNamed(context: ArsenalContext, operation: string, argument: unknown): Promise<unknown> {
+  const data = elementData(argument);
+  if (data === null) return context.operate.operate({ ...parseCallArguments(argument), operation });
+  const target = targetOf(data);
+  await context.catalogue.ready(10_000);
+  const entry = context.catalogue.find(operation);
+  return context.operate.operate({
+    operation,
+    ...(target !== null && entry !== undefined && { params: presetOf(entry, target) }),
+    ...(target !== null && target.connection !== null && { connection: target.connection }),
+  });
+}
+
+function showMore(context: ArsenalContext, argument: unknown): void {
+  if (!isRecord(argument) || typeof argument['of'] !== 'string') return;
+  if (argument['view'] === 'nodes') context.trees.nodes.showMore(argument['of']);
+  if (argument['view'] === 'supervisors') context.trees.supervisors.showMore(argument['of']);
+}
+
+async function copyId(argument: unknown): Promise<void> {
+  const data = elementData(argument);
+  const id = data === null ? null : idOf(data);
+  if (id !== null) await vscode.env.clipboard.writeText(id);
+}
+
+/** What can be done now, from the status bar. */
+async function showMenu(context: ArsenalContext): Promise<unknown> {
+  const { current, open } = context.sessions;
+  const item = (label: string, command: string): PickItem<string> => ({ label, value: command });
+  const asked = await askPick<string>(
+    { title: 'Arsenal', placeholder: '', step: 1, steps: 1, back: false },
+    [
+      item(vscode.l10n.t('$(play) Run Operation…'), 'arsenal.runOperation'),
+      item(vscode.l10n.t('$(plug) Connect…'), 'arsenal.connect'),
+      ...(open.length > 1 ? [item(vscode.l10n.t('$(list-selection) Select Connection…'), 'arsenal.selectConnection')] : []),
+      ...(current === null ? [] : [item(vscode.l10n.t('$(type-hierarchy) Open Cluster Graph'), 'arsenal.openCluster')]),
+      ...(current?.state.is === 'lost' ? [item(vscode.l10n.t('$(refresh) Reconnect Now'), 'arsenal.retryConnection')] : []),
+      ...(current !== null && current.kind !== 'simulated' && current.access !== 'full'
+        ? [item(vscode.l10n.t('$(unlock) Allow Changes…'), 'arsenal.allowChanges')]
+        : []),
+      ...(current !== null && current.kind !== 'simulated' && current.access === 'full'
+        ? [item(vscode.l10n.t('$(lock) Make Read-Only'), 'arsenal.makeReadOnly')]
+        : []),
+      ...(current === null ? [] : [item(vscode.l10n.t('$(debug-disconnect) Disconnect'), 'arsenal.disconnect')]),
+      item(vscode.l10n.t('$(output) Show Log'), 'arsenal.showLog'),
+      item(vscode.l10n.t('$(debug-restart) Restart Language Server'), 'arsenal.restartServer'),
+    ],
+  );
+  return asked.is === 'answered' ? vscode.commands.executeCommand(asked.value) : undefined;
+}

@@ -1,0 +1,92 @@
+/** What an element of a tree means to an operation: the parameters it gives, and the connection it belongs to. */
+import { processId } from '../../runtime/model.ts';
+import type { ConnectionId, Json } from '../../runtime/model.ts';
+import type { CatalogueEntry } from '../../server/protocol/operation.ts';
+import { isJson, isRecord } from '../decode.ts';
+import { fieldsOf } from '../form/fields.ts';
+import type { PickKind } from '../form/fields.ts';
+import type { NodesData } from '../views/nodesView.ts';
+import type { OperationsData } from '../views/operationsView.ts';
+import type { SandboxesData } from '../views/sandboxesView.ts';
+import type { SupervisorsData } from '../views/supervisorsView.ts';
+
+export type AnyData = NodesData | SupervisorsData | SandboxesData | OperationsData;
+
+export type Target = {
+  readonly connection: ConnectionId | null;
+  /** What the element is, in the words of `x-arsenal.pick`. */
+  readonly picks: { readonly [K in PickKind]?: string };
+};
+
+/** What `data` names; null for what is no system, node, process, supervisor or sandbox. */
+export function targetOf(data: AnyData): Target | null {
+  switch (data.is) {
+    case 'session':
+      return { connection: data.entry.is === 'open' ? data.entry.info.id : null, picks: {} };
+    case 'node':
+      return { connection: data.connection, picks: { node: 'row' in data ? data.row.node : data.node } };
+    case 'processes':
+      return { connection: data.connection, picks: { node: data.node } };
+    case 'process':
+      return { connection: data.connection, picks: { process: data.row.pid, node: data.row.node } };
+    case 'supervisor': {
+      const id = processId(data.pid);
+      return { connection: data.connection, picks: { process: id, supervisor: id, node: data.pid.node } };
+    }
+    case 'child': {
+      const { state } = data.child;
+      const node = data.supervisor.node;
+      const supervisor = processId(data.supervisor);
+      if (state.is !== 'running') return { connection: data.connection, picks: { supervisor, node } };
+      return { connection: data.connection, picks: { process: processId(state.pid), supervisor, node: state.pid.node } };
+    }
+    case 'sandbox':
+      return { connection: data.connection, picks: { sandbox: data.sandbox.id } };
+    case 'operation':
+      return { connection: null, picks: { operation: data.entry.name } };
+    default:
+      return null;
+  }
+}
+
+/** The id that "Copy Id" copies: of the process, the sandbox or the node. */
+export function idOf(data: AnyData): string | null {
+  if (data.is === 'session') return data.entry.is === 'open' ? data.entry.info.id : null;
+  const picks = targetOf(data)?.picks;
+  return picks?.process ?? picks?.sandbox ?? picks?.operation ?? picks?.node ?? null;
+}
+
+/**
+ * The parameters of `operation` that `target` gives. An id names the node of its process, so a `node` parameter beside a process is left
+ * out.
+ */
+export function presetOf(operation: CatalogueEntry, target: Target): { readonly [key: string]: Json } {
+  const fields = fieldsOf(operation.params).flatMap(({ key, kind }) => (kind.is === 'text' && kind.pick !== null ? [{ key, pick: kind.pick }] : []));
+  const takesProcess = fields.some(({ pick }) => pick === 'process' || pick === 'supervisor');
+  return Object.fromEntries(
+    fields.flatMap(({ key, pick }) => {
+      const value = target.picks[pick];
+      if (value === undefined || (pick === 'node' && takesProcess)) return [];
+      return [[key, value]];
+    }),
+  );
+}
+
+/** What a caller of a command may give in place of an element: `{operation?, params?, connection?}`. */
+export function parseCallArguments(value: unknown): {
+  readonly operation?: string;
+  readonly params?: { readonly [key: string]: Json };
+  readonly connection?: ConnectionId;
+} {
+  if (!isRecord(value)) return {};
+  const { operation, params, connection } = value;
+  return {
+    ...(typeof operation === 'string' && { operation }),
+    ...(typeof connection === 'string' && { connection }),
+    ...(isParams(params) && { params }),
+  };
+}
+
+function isParams(value: unknown): value is { readonly [key: string]: Json } {
+  return isRecord(value) && isJson(value);
+}

@@ -1,0 +1,62 @@
+/** Scaffolds an operation of the user's own into a workspace folder and opens it. */
+import * as vscode from 'vscode';
+import { scaffoldOperation } from '../../server/protocol/lsp.ts';
+import type { ScaffoldAnswer } from '../../server/protocol/lsp.ts';
+import type { Result } from '../../runtime/model.ts';
+import type { ArsenalContext } from '../context.ts';
+import { askPick, askText } from '../form/prompts.ts';
+import { labelText } from '../text.ts';
+import { errorText } from './operate.ts';
+
+/** Asks for a folder, if there are several, and a name; writes the files. */
+export async function scaffoldOperationFile(context: ArsenalContext): Promise<void> {
+  const folder = await chooseFolder();
+  if (folder === null) return;
+  const title = vscode.l10n.t('New Operation');
+  const asked = await askText(
+    { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 1, steps: 1, back: false },
+    '',
+    (text) => (/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(text) ? null : vscode.l10n.t('Lower-case words joined by underscores.')),
+  );
+  if (asked.is !== 'answered') return;
+  const made = await writeOperation(context, asked.value, folder);
+  if (!made.ok) {
+    void vscode.window.showErrorMessage(errorText(made.error));
+    return;
+  }
+  const [first] = made.value.files;
+  if (first !== undefined) await vscode.window.showTextDocument(vscode.Uri.parse(first.uri));
+}
+
+/** Has the server make the files of a new operation, and writes them. */
+export async function writeOperation(
+  context: Pick<ArsenalContext, 'server'>,
+  name: string,
+  folder: vscode.WorkspaceFolder,
+): Promise<Result<ScaffoldAnswer>> {
+  const made = await context.server.request(scaffoldOperation, { name, workspaceFolder: folder.uri.toString() });
+  if (!made.ok) return made;
+  for (const { uri, text } of made.value.files) {
+    await vscode.workspace.fs.writeFile(vscode.Uri.parse(uri), new TextEncoder().encode(text));
+  }
+  return made;
+}
+
+async function chooseFolder(): Promise<vscode.WorkspaceFolder | null> {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const [only] = folders;
+  if (only === undefined) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'));
+    return null;
+  }
+  if (!vscode.workspace.isTrusted) {
+    void vscode.window.showInformationMessage(vscode.l10n.t('Trust this workspace first: its operations are code that runs.'));
+    return null;
+  }
+  if (folders.length === 1) return only;
+  const asked = await askPick(
+    { title: vscode.l10n.t('New Operation'), placeholder: vscode.l10n.t('In which folder?'), step: 1, steps: 1, back: false },
+    folders.map((folder) => ({ label: labelText(folder.name), value: folder })),
+  );
+  return asked.is === 'answered' ? asked.value : null;
+}
