@@ -5,7 +5,7 @@
  * *operation* is forwarded, so that its pipeline decides and its audit sees what was meant.
  */
 import type { ConnectionId, Result } from '../../runtime/model.ts';
-import type { WatchSource } from '../../runtime/watch.ts';
+import type { WatchFeed } from '../../runtime/watch.ts';
 import type { Caller } from '../core/context.ts';
 import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec } from '../protocol/connection.ts';
 import type {
@@ -46,7 +46,7 @@ export interface Backend {
   openWatch(
     topic: WatchTopic,
     options: BackendCallOptions,
-  ): Promise<Result<{ readonly source: WatchSource; release(): void }>>;
+  ): Promise<Result<{ readonly source: WatchFeed; release(): void }>>;
   onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void };
   /** Ends every connection and flushes what is to be kept. Never rejects. */
   close(): Promise<void>;

@@ -1,13 +1,51 @@
-/** The backend in this process: catalogue, pipeline, services and runtimes. */
-import type { Result } from '../../runtime/model.ts';
-import type { Registry } from '../core/registry.ts';
-import type { ArsenalEvent } from '../protocol/connection.ts';
-import type { Backend } from './backend.ts';
+/** The backend in this process: catalogue, pipeline, services and runtimes, put together. */
+import path from 'node:path';
+import { failure } from '../../runtime/errors.ts';
+import type { ConnectionId, Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import type { RoleTable } from '../core/authorization.ts';
+import { checkRole, defaultRole } from '../core/authorization.ts';
+import type { FinishedCall } from '../core/calls.ts';
+import type { Caller } from '../core/context.ts';
+import { Pipeline } from '../core/pipeline.ts';
+import { Registry } from '../core/registry.ts';
+import { checkCaller } from '../core/steps.ts';
+import { builtinOperations } from '../operations/catalogue.ts';
+import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec } from '../protocol/connection.ts';
+import type {
+  Availability,
+  CatalogueEntry,
+  OperationAnswer,
+  OperationCall,
+  OperationOutcome,
+} from '../protocol/operation.ts';
+import type { WatchTopic } from '../protocol/watch.ts';
+import { AuditLog } from '../services/audit/auditLog.ts';
+import { Journal } from '../services/audit/journal.ts';
+import type { LogFiles } from '../services/audit/logFiles.ts';
+import { logFilesIn } from '../services/audit/logFiles.ts';
+import { Events } from '../services/events.ts';
+import { History } from '../services/history.ts';
+import { Metrics } from '../services/metrics.ts';
+import { Outcomes } from '../services/outcomes.ts';
+import type { RateLimits } from '../services/rateLimit.ts';
+import { RateLimiter } from '../services/rateLimit.ts';
+import { ScanStore } from '../services/scans.ts';
+import type { Backend, BackendCallOptions } from './backend.ts';
+import type { ConnectionChange } from './connections.ts';
+import { Connections } from './connections.ts';
+import { NodeEvents } from './nodeEvents.ts';
+import type { OpenRuntime } from './openers.ts';
+import { openerOf } from './openers.ts';
+import { probeInterrupted } from './probe.ts';
+import { Topics } from './topics.ts';
+import type { OpenedWatch } from './watchHub.ts';
+import { WatchHub } from './watchHub.ts';
 
 export type BackendLog = (level: 'debug' | 'info' | 'warn' | 'error', message: string, details?: object) => void;
 
 export type BackendOptions = {
-  /** Where state is kept: audit log, leases. Several processes may share it. */
+  /** Where state is kept: audit log, leases. Several processes may share it. An absolute path. */
   readonly home: string;
   /** The bundled worker that hosts the simulated cluster. */
   readonly simulatedWorkerFile: string;
@@ -16,13 +54,209 @@ export type BackendOptions = {
   /** Writes allowed on real clusters for every caller (`serve --allow-writes`); otherwise asked for in the editor, refused elsewhere. */
   readonly allowWrites?: boolean;
   readonly log?: BackendLog;
+  /** Overrides, by operation, the least role its severity asks for. */
+  readonly roles?: RoleTable;
+  readonly rateLimits?: RateLimits;
+  /** Instead of the runtimes there are. For tests. */
+  readonly openRuntime?: OpenRuntime;
+  /** Instead of the files under `home`. For tests. */
+  readonly auditFiles?: LogFiles;
 };
 
 /** A backend in this process, whose catalogue can be added to. */
 export interface LocalBackend extends Backend {
   readonly registry: Registry;
-  /** Publishes an event of whoever adds to the catalogue (a module of the user's that is broken). */
-  publish(what: ArsenalEvent['what']): void;
+  readonly metrics: Metrics;
+  readonly history: History;
 }
 
-export type CreateBackend = (options: BackendOptions) => Promise<Result<LocalBackend>>;
+/** Makes a backend. It touches nothing on disk before there is something to keep. Error: `home.invalid`. */
+export function createBackend(options: BackendOptions): Promise<Result<LocalBackend>> {
+  if (!path.isAbsolute(options.home)) {
+    return Promise.resolve(
+      failure(
+        'validation',
+        'home.invalid',
+        `${options.home} is no absolute path.`,
+        'Give the folder for state in full.',
+      ),
+    );
+  }
+  return Promise.resolve(ok(new LocalBackendHere(options)));
+}
+
+class LocalBackendHere implements LocalBackend {
+  readonly registry: Registry;
+  readonly metrics = new Metrics();
+  readonly history = new History();
+  readonly #connections: Connections;
+  readonly #pipeline: Pipeline;
+  readonly #audit: AuditLog;
+  readonly #outcomes: Outcomes;
+  readonly #events = new Events();
+  readonly #scans = new ScanStore();
+  readonly #hub: WatchHub;
+  readonly #topics: Topics;
+  readonly #nodeEvents: NodeEvents;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: BackendOptions) {
+    const { log = () => undefined, allowWrites = false } = options;
+    this.registry = new Registry(options.roles);
+    const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
+    this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
+    this.#connections = new Connections(options.openRuntime ?? openerOf(options), { allowWrites });
+    this.#outcomes = new Outcomes({
+      journal: new Journal(files),
+      probe: (entry) => probeInterrupted(entry, this.registry, this.#connections),
+      settle: (requestId, operation, effect) => this.#audit.settle(requestId, operation, effect),
+    });
+    const limiter = new RateLimiter(options.rateLimits);
+    this.#pipeline = new Pipeline({
+      find: (name) => this.registry.find(name),
+      connection: (id) => this.#connections.find(id),
+      admit: (caller, entry) => limiter.admit(caller, entry.name),
+      audit: this.#audit,
+      claims: this.#outcomes,
+      observers: [this.metrics.observe, this.history.observe, (call) => publishFinished(this.#events, call)],
+    });
+    this.#hub = new WatchHub({
+      runtime: (id) => {
+        const found = this.#connections.find(id);
+        return found.ok ? ok(found.value.runtime) : found;
+      },
+      onChange: (listener) => this.#connections.onChange(listener),
+    });
+    this.#nodeEvents = new NodeEvents((connection, what) => this.#events.publish(connection, what));
+    this.#registerBuiltins();
+    this.#topics = new Topics(this.#connections, this.registry, this.#events);
+    this.#connections.onChange((change) => this.#connectionChanged(change));
+    this.registry.onChange(({ is, entry }) => {
+      const what = is === 'registered' ? 'operation_registered' : 'operation_removed';
+      this.#events.publish(null, { is: what, operation: entry.name });
+    });
+  }
+
+  async connect(spec: ConnectSpec, { caller, signal }: BackendCallOptions): Promise<Result<ConnectionInfo>> {
+    const allowed = mayConnect(caller);
+    return allowed.ok ? this.#connections.connect(spec, caller, signal) : allowed;
+  }
+
+  async disconnect(connection: ConnectionId, { caller }: BackendCallOptions): Promise<Result<null>> {
+    const allowed = mayConnect(caller);
+    return allowed.ok ? this.#connections.disconnect(connection) : allowed;
+  }
+
+  async retry(connection: ConnectionId, { caller, signal }: BackendCallOptions): Promise<Result<ConnectionInfo>> {
+    const allowed = mayConnect(caller);
+    return allowed.ok ? this.#connections.retry(connection, signal) : allowed;
+  }
+
+  setAccess(connection: ConnectionId, access: Access, { caller }: BackendCallOptions): Result<ConnectionInfo> {
+    const known = checkCaller(caller);
+    return known.ok ? this.#connections.setAccess(connection, access, caller) : known;
+  }
+
+  connections(): readonly ConnectionInfo[] {
+    return this.#connections.list();
+  }
+
+  catalogue(): readonly CatalogueEntry[] {
+    return this.registry.list();
+  }
+
+  availability(connection: ConnectionId): Result<readonly Availability[]> {
+    const found = this.#connections.find(connection);
+    if (!found.ok) return found;
+    const { runtime } = found.value.runtime.capabilities;
+    return ok(
+      this.registry.list().map(({ name, needs }) => ({
+        operation: name,
+        capability: needs.map((need) => runtime[need]).find(({ can }) => !can) ?? { can: true },
+      })),
+    );
+  }
+
+  execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
+    return this.#pipeline.execute(call, options);
+  }
+
+  async outcome(requestId: string, { caller }: BackendCallOptions): Promise<Result<OperationOutcome>> {
+    const known = checkCaller(caller);
+    return known.ok ? ok(await this.#outcomes.outcome(requestId, caller)) : known;
+  }
+
+  async openWatch(topic: WatchTopic, { caller }: BackendCallOptions): Promise<Result<OpenedWatch>> {
+    const known = checkCaller(caller);
+    if (!known.ok) return known;
+    const allowed = checkRole(caller, 'watch', defaultRole('read'));
+    if (!allowed.ok) return allowed;
+    if (topic.of !== 'runtime') return ok({ source: this.#topics.source(topic.of), release: () => undefined });
+    const found = this.#connections.has(topic.connection);
+    if (!found.ok) return found;
+    const watch = this.#hub.open(topic.connection, topic.query);
+    if (watch.isNew && topic.query.of.rows === 'nodes') this.#nodeEvents.follow(topic.connection, watch.source);
+    return ok(watch);
+  }
+
+  onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void } {
+    return this.#events.onEvent(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeAll();
+    return this.#closing;
+  }
+
+  async #closeAll(): Promise<void> {
+    this.#hub.close();
+    await this.#connections.close();
+    this.#topics.close();
+    await this.#audit.close();
+  }
+
+  #registerBuiltins(): void {
+    const catalogue = {
+      list: (category?: string) => this.registry.list(category),
+      search: (query: string) => this.registry.search(query),
+      describe: (name: string) => this.registry.find(name)?.entry ?? null,
+    };
+    for (const operation of builtinOperations({ catalogue, scans: this.#scans })) {
+      const registered = this.registry.register(operation, { from: 'builtin' });
+      // One of ours that breaks the rules is a mistake in this program, not a state it can be in.
+      if (!registered.ok) throw new Error(registered.error.message);
+    }
+  }
+
+  #connectionChanged({ id, state, stateChanged }: ConnectionChange): void {
+    if (state.is === 'closed') {
+      this.#hub.closeConnection(id);
+      this.#scans.forget(id);
+      this.#nodeEvents.forget(id);
+    }
+    if (!stateChanged) return;
+    this.#events.publish(id, {
+      is: 'connection_state',
+      state: state.is,
+      ...(state.is === 'lost' && { error: state.error }),
+    });
+  }
+}
+
+function mayConnect(caller: Caller): Result<null> {
+  const known = checkCaller(caller);
+  return known.ok ? checkRole(caller, 'connect', defaultRole('change')) : known;
+}
+
+/** Only what ran is news; a form that validates as one types is not. */
+function publishFinished(events: Events, call: FinishedCall): void {
+  if (call.entry === null || call.mode !== 'run') return;
+  events.publish(call.connection, {
+    is: 'operation_finished',
+    operation: call.entry.name,
+    requestId: call.requestId,
+    outcome: call.error === null ? 'ok' : 'failed',
+    ...(call.error !== null && { code: call.error.code }),
+    durationMs: call.durationMs,
+  });
+}

@@ -122,7 +122,8 @@ export type FinishedCall = {
 
 export type PipelineServices = {
   find(operation: string): Found | null;
-  connection(id: string): CallConnection | null;
+  /** Fails when there is no such connection, or no system behind it now. */
+  connection(id: string): Result<CallConnection>;
   /** Refuses a caller who calls too often. */
   admit(caller: Caller, entry: CatalogueEntry): Result<null>;
   readonly audit: AuditTrail;

@@ -9,6 +9,7 @@ import { roles } from '../protocol/operation.ts';
 import { checkAccess, checkRole } from './authorization.ts';
 import { threw } from './budget.ts';
 import type { Authorized, CallConnection, CallExtras, PipelineServices, Received, Validated } from './calls.ts';
+import type { Caller } from './context.ts';
 import { callerWays } from './context.ts';
 import { operationNotFound } from './errors.ts';
 import type { Problem } from './operation.ts';
@@ -63,8 +64,13 @@ function malformed(part: string, rule: string): Failure {
  * rather than given a default.
  */
 export function authenticate(received: Received): Result<Received> {
-  const { principal, role, via } = received.extras.caller;
-  if (principal !== '' && roles.includes(role) && callerWays.includes(via)) return ok(received);
+  const known = checkCaller(received.extras.caller);
+  return known.ok ? ok(received) : known;
+}
+
+/** Whether it is known who calls. Error: `authentication` `caller.unknown`. */
+export function checkCaller({ principal, role, via }: Caller): Result<null> {
+  if (principal !== '' && roles.includes(role) && callerWays.includes(via)) return ok(null);
   return failure('authentication', 'caller.unknown', 'It is not known who calls.', 'Authenticate, then call again.');
 }
 
@@ -122,14 +128,7 @@ function connectionOf(
       'Connect to a system first, and name the connection.',
     );
   }
-  const connection = services.connection(call.connection);
-  if (connection !== null) return ok(connection);
-  return failure(
-    'not_found',
-    'connection.not_found',
-    'There is no such connection.',
-    'It has been closed, or was never opened: connect again.',
-  );
+  return services.connection(call.connection);
 }
 
 /** Whether the connection lets this caller do something of that severity; without a connection nothing of a system is touched. */

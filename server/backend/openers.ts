@@ -1,0 +1,49 @@
+/** From what to connect to, to a runtime: the only place that knows the kinds of runtime. */
+import path from 'node:path';
+import type { ConnectionId, Result } from '../../runtime/model.ts';
+import type { Runtime } from '../../runtime/port.ts';
+import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
+import type { CookieSource as CookieFrom } from '../../runtime/beam/cookie.ts';
+import { readCookie } from '../../runtime/beam/cookie.ts';
+import { startSimulated } from '../../runtime/embedded/host.ts';
+import type { ConnectSpec, CookieSource } from '../protocol/connection.ts';
+
+export type OpenerFiles = {
+  readonly home: string;
+  readonly simulatedWorkerFile: string;
+  readonly sandboxChildFile: string;
+};
+/** Opens a runtime; resolves once it is ready, or with why it cannot be. */
+export type OpenRuntime = (spec: ConnectSpec, id: ConnectionId) => Promise<Result<Runtime>>;
+
+const defaultSimulated = { nodes: 3, seed: 1 } as const;
+
+/** Opens every kind of runtime there is. */
+export function openerOf({ home, simulatedWorkerFile: workerFile, sandboxChildFile }: OpenerFiles): OpenRuntime {
+  return async (spec, id) => {
+    switch (spec.kind) {
+      case 'simulated': {
+        const { nodes = defaultSimulated.nodes, seed = defaultSimulated.seed } = spec;
+        return startSimulated({ id, nodes, seed, workerFile, sandboxChildFile });
+      }
+      case 'beam': {
+        const { kind: _kind, cookie: from, ...rest } = spec;
+        const cookie = await readCookie(...cookiePlace(from));
+        if (!cookie.ok) return cookie;
+        return connectBeam({ ...rest, id, cookie: cookie.value, leaseDir: path.join(home, 'leases') });
+      }
+    }
+  };
+}
+
+/** Where the cookie is read; without a place, where OTP itself looks. */
+function cookiePlace(from: CookieSource): [CookieFrom?] {
+  switch (from.from) {
+    case 'text':
+      return [{ text: from.value }];
+    case 'file':
+      return [{ file: from.path }];
+    case 'default':
+      return [];
+  }
+}

@@ -1,0 +1,57 @@
+/** Arsenal's own operations. This list is the only one; everything else is derived from it. */
+import type { AnyOperation } from '../core/operation.ts';
+import { clusterHealth } from './distributed/clusterHealth.ts';
+import { clusterTopology } from './distributed/clusterTopology.ts';
+import { connectNode } from './distributed/connectNode.ts';
+import { disconnectNode } from './distributed/disconnectNode.ts';
+import { nodeInfo } from './distributed/nodeInfo.ts';
+import { crashNode } from './faults/crashNode.ts';
+import { restartNode } from './faults/restartNode.ts';
+import type { Scans } from './lists.ts';
+import { garbageCollectProcess } from './process/garbageCollectProcess.ts';
+import { getProcessInfo } from './process/getProcessInfo.ts';
+import { killProcess } from './process/killProcess.ts';
+import { listProcesses } from './process/listProcesses.ts';
+import { startProcess } from './process/startProcess.ts';
+import type { CatalogueReader } from './registry/catalogueRows.ts';
+import { describeOperation } from './registry/describeOperation.ts';
+import { listOperations } from './registry/listOperations.ts';
+import { searchOperations } from './registry/searchOperations.ts';
+import { createSandbox } from './sandbox/createSandbox.ts';
+import { destroySandbox } from './sandbox/destroySandbox.ts';
+import { listSandboxes } from './sandbox/listSandboxes.ts';
+import { listSupervisors } from './supervisor/listSupervisors.ts';
+import { supervisionTree } from './supervisor/supervisionTree.ts';
+import { whichChildren } from './supervisor/whichChildren.ts';
+import { listRegisteredProcesses } from './system/listRegisteredProcesses.ts';
+
+/** What some operations look at beside the port. */
+export type House = { readonly catalogue: CatalogueReader; readonly scans: Scans };
+
+/** All of them, in a house. */
+export function builtinOperations({ catalogue, scans }: House): readonly AnyOperation[] {
+  return [
+    listProcesses(scans),
+    getProcessInfo,
+    startProcess,
+    killProcess,
+    garbageCollectProcess,
+    listSupervisors(scans),
+    whichChildren(scans),
+    supervisionTree,
+    listRegisteredProcesses(scans),
+    clusterTopology,
+    clusterHealth,
+    nodeInfo,
+    connectNode,
+    disconnectNode,
+    crashNode,
+    restartNode,
+    createSandbox,
+    listSandboxes(scans),
+    destroySandbox,
+    listOperations(catalogue, scans),
+    describeOperation(catalogue),
+    searchOperations(catalogue, scans),
+  ];
+}

@@ -1,0 +1,51 @@
+import { Type } from 'typebox';
+import { ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { islandsOf, linksOf, nodeResult, nodeRow } from '../nodeRows.ts';
+import { coverageResult } from '../parameters.ts';
+
+export const clusterTopology = defineOperation({
+  name: 'cluster_topology',
+  title: 'Cluster Topology',
+  description:
+    'The nodes of the cluster, who is connected to whom as each says itself, and the islands if it is partitioned.',
+  category: 'distributed',
+  severity: 'read',
+  idempotent: true,
+  needs: ['cluster.nodes', 'cluster.links'],
+  params: Type.Object({}),
+  result: Type.Object({
+    items: Type.Array(Type.Object(nodeResult)),
+    total: Type.Integer(),
+    next: Type.Null(),
+    links: Type.Array(
+      Type.Object({ from: Type.String(), to: Type.String(), state: Type.Enum(['both', 'one_way', 'unconfirmed']) }),
+    ),
+    islands: Type.Unsafe<readonly (readonly string[])[]>({
+      type: 'array',
+      items: { type: 'array', items: { type: 'string' } },
+      description: 'Groups of nodes that see each other; more than one is a partition.',
+    }),
+    nodes: coverageResult,
+  }),
+  route: { method: 'GET', path: '/cluster/topology' },
+  examples: [{ title: 'The whole cluster', params: {} }],
+  async execute(context) {
+    const [nodes, links] = await Promise.all([
+      context.port.cluster.nodes({}, context.options()),
+      context.port.cluster.links({}, context.options()),
+    ]);
+    if (!nodes.ok) return nodes;
+    if (!links.ok) return links;
+    const items = nodes.value.nodes.map(nodeRow);
+    const { links: sights, nodes: coverage } = links.value;
+    return ok({
+      items,
+      total: items.length,
+      next: null,
+      links: linksOf(sights),
+      islands: islandsOf(sights),
+      nodes: coverage,
+    });
+  },
+});

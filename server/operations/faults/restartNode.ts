@@ -1,0 +1,52 @@
+import { Type } from 'typebox';
+import { nodeNotFound } from '../../../runtime/errors.ts';
+import { fail, ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nodeResult, nodeRow, statusOf } from '../nodeRows.ts';
+import { nodeParam } from '../parameters.ts';
+
+export const restartNode = defineOperation({
+  name: 'restart_node',
+  title: 'Restart Node',
+  description:
+    'Brings a node up as a new incarnation, crashing it first when it is up. Only on simulated and local clusters.',
+  category: 'faults',
+  severity: 'destroy',
+  idempotent: false,
+  needs: ['cluster.nodes', 'faults.crashNode', 'faults.startNode'],
+  params: Type.Object({ node: nodeParam }),
+  result: Type.Object({ ...nodeResult, wasUp: Type.Boolean() }),
+  route: { method: 'POST', path: '/cluster/nodes/:node/restart' },
+  examples: [{ title: 'A node of the simulated cluster', params: { node: 'demo3@sim' } }],
+  async plan(context, { node }) {
+    const nodes = await context.port.cluster.nodes({}, context.options());
+    if (!nodes.ok) return nodes;
+    const info = nodes.value.nodes.find((known) => known.node === node);
+    if (info === undefined) return nodeNotFound(node);
+    const isUp = statusOf(info.reach) === 'up';
+    return ok({
+      summary: isUp ? `Crash ${node} and bring it up again` : `Bring ${node} up again`,
+      touches: [
+        { node, what: isUp ? 'every process on it ends, its applications start anew' : 'its applications start' },
+      ],
+      severity: 'destroy',
+      undo: 'no',
+      steps: { node, creation: info.creation, isUp },
+    });
+  },
+  async apply(context, { steps: { node, isUp } }) {
+    const crashed = isUp ? await context.port.faults.crashNode({ node }, context.options()) : ok({ wasUp: false });
+    if (!crashed.ok) return crashed;
+    const started = await context.port.faults.startNode({ node }, context.options());
+    if (started.ok) return ok({ ...nodeRow(started.value), wasUp: crashed.value.wasUp });
+    return fail({ ...started.error, effect: crashed.value.wasUp ? 'partial' : started.error.effect });
+  },
+  async probe(context, { steps: { node, creation } }) {
+    const nodes = await context.port.cluster.nodes({}, context.options());
+    const info = nodes.ok ? nodes.value.nodes.find((known) => known.node === node) : undefined;
+    if (info === undefined) return 'unknown';
+    // A new incarnation that is up can only have come from a start; down, it may have stopped half way.
+    if (statusOf(info.reach) !== 'up') return 'unknown';
+    return info.creation === creation ? 'none' : 'applied';
+  },
+});

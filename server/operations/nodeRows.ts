@@ -1,0 +1,64 @@
+/** Nodes as callers see them. */
+import { Type } from 'typebox';
+import type { NodeInfo, NodeName, Reach } from '../../runtime/model.ts';
+import { nullable } from './parameters.ts';
+
+export const nodeStatuses = ['up', 'down', 'unreachable'] as const;
+export type NodeStatus = (typeof nodeStatuses)[number];
+
+export const nodeResult = {
+  node: Type.String(),
+  status: Type.Enum([...nodeStatuses], { description: 'unreachable: others may see it, we do not.' }),
+  creation: Type.Integer(),
+  otpRelease: nullable(Type.String()),
+  hidden: Type.Boolean(),
+  observer: Type.String({ description: 'What looks on the node for us.' }),
+  reach: Type.Unsafe<Reach>({ type: 'object', description: 'How we reach it.' }),
+};
+
+/** The row of a node. */
+export function nodeRow({ node, creation, otpRelease, hidden, observer, reach }: NodeInfo) {
+  return { node, status: statusOf(reach), creation, otpRelease, hidden, observer, reach };
+}
+
+/** Whether a node is up, down, or not to be reached from here. */
+export function statusOf(reach: Reach): NodeStatus {
+  if (reach.via !== 'none') return 'up';
+  return reach.why === 'down' ? 'down' : 'unreachable';
+}
+
+export type Sight = { readonly node: NodeName; readonly sees: readonly NodeName[] };
+
+/** The links between nodes; `one_way` when only one of the two says so, and the other was asked. */
+export function linksOf(sights: readonly Sight[]) {
+  const seen = new Map(sights.map(({ node, sees }) => [node, new Set(sees)]));
+  const links = sights.flatMap(({ node, sees }) => sees.map((other): [NodeName, NodeName] => [node, other]));
+  const both = new Map<string, { from: NodeName; to: NodeName; state: 'both' | 'one_way' | 'unconfirmed' }>();
+  for (const [from, to] of links) {
+    const [first, second] = from < to ? [from, to] : [to, from];
+    const back = seen.get(to);
+    const state = back === undefined ? 'unconfirmed' : back.has(from) ? 'both' : 'one_way';
+    both.set(
+      JSON.stringify([first, second]),
+      state === 'both' ? { from: first, to: second, state } : { from, to, state },
+    );
+  }
+  return [...both.values()];
+}
+
+/** The groups of nodes that see each other, largest first; more than one is a partition. */
+export function islandsOf(sights: readonly Sight[]): readonly (readonly NodeName[])[] {
+  const asked = new Set(sights.map(({ node }) => node));
+  const left = new Set(asked);
+  const islands: NodeName[][] = [];
+  for (const start of asked) {
+    if (!left.delete(start)) continue;
+    const island = [start];
+    for (const node of island) {
+      const sees = sights.find((sight) => sight.node === node)?.sees ?? [];
+      for (const other of sees) if (left.delete(other)) island.push(other);
+    }
+    islands.push(island.toSorted());
+  }
+  return islands.toSorted((a, b) => b.length - a.length);
+}

@@ -1,0 +1,111 @@
+import { Type } from 'typebox';
+import { failure, processNotFound } from '../../../runtime/errors.ts';
+import type { Json, ProcessRef, Result, RowPage } from '../../../runtime/model.ts';
+import { ok, pidText, processId } from '../../../runtime/model.ts';
+import type { Context } from '../../core/context.ts';
+import type { ProbedEffect } from '../../core/operation.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nullable, onNodeParam, pidParam, placementOfProcess, shownTermResult } from '../parameters.ts';
+import { cell, namedProcess } from '../processRows.ts';
+import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { displayOf, shownName, shownTerm, termFromText } from '../terms.ts';
+
+export const killProcess = defineOperation({
+  name: 'kill_process',
+  title: 'Kill Process',
+  description: 'Sends a process an exit signal and waits until it has ended. With the reason kill it cannot refuse.',
+  category: 'process',
+  severity: 'destroy',
+  idempotent: true,
+  needs: [...resolveNeeds, 'processes.info', 'processes.exit'],
+  params: Type.Object({
+    pid: pidParam,
+    node: onNodeParam,
+    reason: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      default: 'kill',
+      description: 'The exit reason: kill, or any term.',
+    }),
+    confirmMs: Type.Integer({
+      minimum: 1,
+      maximum: 60_000,
+      default: 1000,
+      description: 'How long to wait for its end.',
+    }),
+  }),
+  result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()), reason: shownTermResult }),
+  route: { method: 'DELETE', path: '/processes/:pid' },
+  examples: [
+    { title: 'By registered name', params: { pid: 'Shop.Payments.Gateway', node: 'demo1@sim' } },
+    { title: 'Asked to end', params: { pid: '<0.120.0>', node: 'demo1@sim', reason: 'shutdown' } },
+  ],
+  errors: [
+    { code: 'process.traps_exits', remedy: 'Use the reason kill.' },
+    { code: 'process.protected', remedy: 'The node cannot live without it; it is not ended from here.' },
+    { code: 'name.disputed', remedy: 'Name the process by its pid.' },
+    { code: 'name.ambiguous', remedy: 'Name the node too.' },
+  ],
+  async plan(context, { pid, node, reason, confirmMs }) {
+    const term = termFromText(reason, '/reason');
+    if (!term.ok) return term;
+    const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
+    if (!process.ok) return process;
+    const page = await lookAt(context, process.value);
+    if (!page.ok) return page;
+    const name = textIn(cell(page.value, 'registered_name', 0));
+    const what = name ?? textIn(cell(page.value, 'initial_call', 0));
+    const who = `${pidText(process.value)}${what === null ? '' : ` (${shownName(what)})`}`;
+    return ok({
+      summary: `End ${who} on ${process.value.node} with reason ${displayOf(term.value)}`,
+      touches: [{ node: process.value.node, pid: processId(process.value), what: 'exit signal' }],
+      severity: 'destroy',
+      undo: 'no',
+      steps: { process: process.value, reason: { term: term.value }, confirmMs, name },
+    });
+  },
+  async apply(context, { steps }) {
+    const { process, reason, confirmMs, name } = steps;
+    const ended = await context.port.processes.exit({ pid: process, reason, confirmMs }, context.options());
+    if (!ended.ok) return ended;
+    if (ended.value.outcome === 'survived') return survived(process);
+    return ok({ ...namedProcess(process), registeredName: name, reason: shownTerm(ended.value.reason) });
+  },
+  probe: (context, { steps }) => probeEnded(context, steps.process),
+});
+
+type LookContext = Context<'processes.info' | 'cluster.nodes'>;
+
+async function lookAt(context: LookContext, process: ProcessRef): Promise<Result<RowPage>> {
+  const info = await context.port.processes.info(
+    { pids: [process], keys: ['registered_name', 'initial_call'] },
+    context.options(),
+  );
+  if (!info.ok) return info;
+  const page = info.value.pages.find(({ ids }) => ids.length > 0);
+  return page === undefined ? processNotFound(pidText(process), process.node) : ok(page);
+}
+
+/** Gone while its node lives on: ended by us, or by itself at that moment. A node that has restarted ended them all. */
+async function probeEnded(context: LookContext, process: ProcessRef): Promise<ProbedEffect> {
+  const nodes = await context.port.cluster.nodes({}, context.options());
+  const node = nodes.ok ? nodes.value.nodes.find((known) => known.node === process.node) : undefined;
+  if (node === undefined || node.creation !== process.creation || node.reach.via === 'none') return 'unknown';
+  const found = await lookAt(context, process);
+  if (found.ok) return 'none';
+  return found.error.class === 'not_found' ? 'applied' : 'unknown';
+}
+
+function survived(process: ProcessRef): Result<never> {
+  return failure(
+    'execution',
+    'process.traps_exits',
+    `${pidText(process)} on ${process.node} got the exit signal and lives on: it traps exits.`,
+    'Use the reason kill, which cannot be trapped.',
+    { effect: 'applied', node: process.node },
+  );
+}
+
+function textIn(value: Json): string | null {
+  return typeof value === 'string' ? value : null;
+}
