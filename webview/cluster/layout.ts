@@ -64,25 +64,27 @@ function ring(names: readonly string[], aspect: number): Places {
   );
 }
 
-/** In rows that suit the room, hosts together: for more nodes than a ring can show. */
+/** In rows that suit the room: for more nodes than a ring can show. Each host begins a row of its own, unless there are very many. */
 function field(names: readonly string[], aspect: number): Places {
   const columns = Math.max(1, Math.round(Math.sqrt(names.length * aspect * (cell.height / cell.width))));
-  const rows = Math.ceil(names.length / columns);
-  return new Map(
-    names.map((name, at) => {
-      const row = Math.floor(at / columns);
-      const inRow = row === rows - 1 ? names.length - columns * row : columns;
-      // Every other row is shifted, so that links between neighbours do not run through a node.
-      const shift = rows > 1 && inRow === columns ? (row % 2 === 0 ? -0.25 : 0.25) : 0;
-      return [
-        name,
-        {
-          x: ((at % columns) - (inRow - 1) / 2 + shift) * cell.width,
-          y: (row - (rows - 1) / 2) * cell.height,
-        },
-      ];
-    }),
+  const hosts = new Map<string, string[]>();
+  for (const name of names) hosts.set(hostOf(name), [...(hosts.get(hostOf(name)) ?? []), name]);
+  const groups = hosts.size * 3 <= names.length ? [...hosts.values()] : [names];
+  const rows = groups.flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / columns) }, (_, at) => group.slice(at * columns, (at + 1) * columns)),
   );
+  const places = new Map<string, Place>();
+  for (const [row, members] of rows.entries()) {
+    // Every other full row is shifted, so that links between neighbours do not run through a node.
+    const shift = rows.length > 1 && members.length === columns ? (row % 2 === 0 ? -0.25 : 0.25) : 0;
+    for (const [at, name] of members.entries()) {
+      places.set(name, {
+        x: (at - (members.length - 1) / 2 + shift) * cell.width,
+        y: (row - (rows.length - 1) / 2) * cell.height,
+      });
+    }
+  }
+  return places;
 }
 
 type Body = SimulationNodeDatum & { readonly name: string };

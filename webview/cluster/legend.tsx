@@ -8,7 +8,9 @@ import { counted } from './words.ts';
 
 /** The line below the picture. */
 export function Legend({ view, stale }: { readonly view: ClusterView; readonly stale: boolean }): VNode {
-  const statuses = nodeStatuses.filter((status) => view.nodes.some((node) => node.status === status));
+  const present = nodeStatuses.filter((status) => view.nodes.some((node) => node.status === status));
+  // What was healthy or degraded before the connection was lost may be neither now: both are one mark.
+  const statuses = stale ? present.filter((status) => status !== 'degraded' || !present.includes('healthy')) : present;
   const healthy = view.links.filter((link) => link.state === 'connected').length;
   const has = (state: ClusterView['links'][number]['state']): boolean =>
     view.links.some((link) => link.state === state);
@@ -24,7 +26,7 @@ export function Legend({ view, stale }: { readonly view: ClusterView; readonly s
             </svg>
           }
         >
-          {statusWords[status]}
+          {stale && (status === 'healthy' || status === 'degraded') ? 'as last seen' : statusWords[status]}
         </Entry>
       ))}
       {view.nodes.some((node) => node.row.stats !== null && node.row.status === 'up') && (

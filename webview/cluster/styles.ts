@@ -106,6 +106,7 @@ table.nodes { width: 100%; }
 .nodes th, .nodes td { text-align: left; padding: 5px 12px; border-bottom: 1px solid var(--line); font-weight: normal; vertical-align: top; }
 .nodes thead th { position: sticky; top: 0; background: var(--ground); color: var(--quiet); white-space: nowrap; }
 .nodes td { white-space: nowrap; }
+.nodes th[scope='row'] { min-width: 130px; max-width: 340px; }
 .nodes td:last-child { white-space: normal; min-width: 160px; }
 .nodes .figure { font-variant-numeric: tabular-nums; }
 .nodes .status .inline-glyph { margin-right: 6px; }
