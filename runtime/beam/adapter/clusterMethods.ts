@@ -1,0 +1,94 @@
+/** The methods `cluster.*`. */
+import { failure } from '../../errors.ts';
+import type { NodeInfo, NodeName, Result } from '../../model.ts';
+import { ok } from '../../model.ts';
+import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
+import { connectError } from '../connectError.ts';
+import { CoverageBook } from './coverage.ts';
+import type { KnownNode, Session } from './session.ts';
+
+/** A node as it is shown; `creation` 0, which no node has, when none is known because it never could be asked. */
+export function nodeInfo(known: KnownNode, otpRelease: string | null): NodeInfo {
+  return {
+    node: known.node,
+    creation: known.creation ?? 0,
+    otpRelease: known.facts?.otpRelease ?? otpRelease,
+    hidden: known.facts?.hidden ?? false,
+    reach: known.reach,
+    observer: 'agentless',
+  };
+}
+
+async function links(session: Session, options: CallOptions): Promise<Result<Answer<'cluster.links'>>> {
+  const book = new CoverageBook();
+  const said: { node: NodeName; sees: readonly NodeName[] }[] = [];
+  for (const known of await session.survey(options)) {
+    if (known.facts === null) {
+      const state = session.links.stateOf(known.node);
+      const why = state?.is === 'down' ? state.error : silent(known.node);
+      book.failed(known.node, why);
+    } else {
+      book.reached(known.node);
+      said.push({ node: known.node, sees: known.facts.sees });
+    }
+  }
+  return ok({ nodes: book.all, links: said });
+}
+
+function silent(node: NodeName) {
+  return connectError({ kind: 'timeout', timeoutMs: 0, message: '' }, node);
+}
+
+async function connect(
+  session: Session,
+  { node, address }: Params<'cluster.connect'>,
+  options: CallOptions,
+): Promise<Result<NodeInfo>> {
+  if (!isNodeName(node)) return badNodeName(node);
+  const target = await session.connect(node, options, address);
+  if (!target.ok) return target;
+  const known = (await session.survey(options)).find((other) => other.node === node);
+  return known === undefined
+    ? failure('unavailable', 'node.unavailable', `Node ${node} was lost at once.`, 'Try again.', { node })
+    : ok(nodeInfo(known, session.releaseOf(node)));
+}
+
+/** `name@host`, as a node calls itself. */
+export function isNodeName(node: string): boolean {
+  return node.length <= 255 && /^[^@\s]+@[^@\s]+$/.test(node);
+}
+
+export function badNodeName(node: string) {
+  return failure(
+    'validation',
+    'connect.bad_node_name',
+    'A node’s name has two parts: name@host.',
+    'Give the whole name, as node() prints it there.',
+    { details: { node } },
+  );
+}
+
+function disconnect(session: Session, node: NodeName): Result<Answer<'cluster.disconnect'>> {
+  if (node === session.entry) {
+    return failure(
+      'conflict',
+      'connect.is_entry',
+      `${node} is the node this connection was made through.`,
+      'Close the connection instead.',
+      { node },
+    );
+  }
+  return ok({ wasConnected: session.links.close(node) });
+}
+
+export function clusterMethods(session: Session): MethodTable {
+  return {
+    'cluster.nodes': async (_params, options) => {
+      const nodes = await session.survey(options);
+      return ok({ nodes: nodes.map((known) => nodeInfo(known, session.releaseOf(known.node))) });
+    },
+    'cluster.links': (_params, options) => links(session, options),
+    'cluster.connect': (params, options) => connect(session, params, options),
+    'cluster.disconnect': ({ node }) => Promise.resolve(disconnect(session, node)),
+  };
+}

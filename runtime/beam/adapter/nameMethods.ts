@@ -1,0 +1,278 @@
+/** The methods `names.*`: what a person wrote becomes one process, or an error; no atom is made on the way. */
+import { failure, processNotFound } from '../../errors.ts';
+import type { NameRef, NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
+import { ok, pidText } from '../../model.ts';
+import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
+import { atom, charlist, isAtom, list, tuple } from '../../term/term.ts';
+import { answered, briefly } from './callError.ts';
+import { CoverageBook } from './coverage.ts';
+import { isOfThisLife } from './life.ts';
+import type { NodeTarget } from './nodeTarget.ts';
+import { atomName, listOf, pidOf, processOf, tupleOf } from './read.ts';
+import { atomOnNode, safeTerm } from './safeTerm.ts';
+import type { Session } from './session.ts';
+
+const rowsPerFrame = 1_000;
+
+type Resolved = Answer<'names.resolve'>;
+
+async function resolve(
+  session: Session,
+  { target, seenFrom }: Params<'names.resolve'>,
+  options: CallOptions,
+): Promise<Result<Resolved>> {
+  if ('pid' in target) return living(session, target.pid, options);
+  if ('printed' in target) {
+    const on = target.printedOn ?? (seenFrom === 'any' ? null : seenFrom);
+    return resolvePrinted(session, target.printed, on, options);
+  }
+  const { name } = target;
+  if (name.in === 'local') {
+    const at = await session.reach(name.node, options);
+    return at.ok ? resolveOn(at.value, name, options) : at;
+  }
+  const from = target.seenFrom ?? (seenFrom === 'any' ? session.entry : seenFrom);
+  const at = await session.reach(from, options);
+  if (!at.ok) return at;
+  const found = await resolveOn(at.value, name, options);
+  if (!found.ok || seenFrom !== 'any' || target.seenFrom !== undefined) return found;
+  return ok({ ...found.value, disagree: await otherOpinions(session, found.value, name, options) });
+}
+
+/** A registry that spans nodes may be split: every other node is asked what it sees. */
+async function otherOpinions(
+  session: Session,
+  found: Resolved,
+  name: NameRef,
+  options: CallOptions,
+): Promise<Resolved['disagree']> {
+  const others = session.knownNames().filter((node) => node !== found.seenFrom);
+  const opinions = await Promise.all(
+    others.map(async (node) => {
+      const at = await session.reach(node, options);
+      const pid = at.ok ? await lookUp(at.value, name, options) : null;
+      return pid?.ok === true ? [{ node, pid: pid.value }] : [];
+    }),
+  );
+  return opinions
+    .flat()
+    .filter(
+      ({ pid }) =>
+        pid === null ||
+        pidText(pid) !== pidText(found.pid) ||
+        pid.node !== found.pid.node ||
+        pid.creation !== found.pid.creation,
+    );
+}
+
+async function resolveOn(at: NodeTarget, name: NameRef, options: CallOptions): Promise<Result<Resolved>> {
+  const pid = await lookUp(at, name, options);
+  if (!pid.ok) return pid;
+  if (pid.value !== null) return ok({ pid: pid.value, seenFrom: at.node, disagree: [] });
+  return failure(
+    'not_found',
+    'name.not_found',
+    `No process is registered as ${nameText(name)} on ${at.node}.`,
+    'See list_registered_processes for the names there are.',
+    { node: at.node },
+  );
+}
+
+/** The process that a name stands for on a node, null when for none (or for a port). Only tables are read, no process is asked. */
+async function lookUp(at: NodeTarget, name: NameRef, options: CallOptions): Promise<Result<ProcessRef | null>> {
+  switch (name.in) {
+    case 'local': {
+      const known = await atomOnNode(at, name.name, options);
+      if (!known.ok) return known;
+      return known.value === null ? ok(null) : whereis(at, 'erlang', 'whereis', known.value, options);
+    }
+    case 'global': {
+      const known = await safeTerm(at, name.name, '/target/name/name', options);
+      if (known.ok) return whereis(at, 'global', 'whereis_name', known.value, options);
+      return known.error.code === 'term.unknown_atom' ? ok(null) : known;
+    }
+    case 'via': {
+      const module = await atomOnNode(at, name.module, options);
+      if (!module.ok) return module;
+      const known = await safeTerm(at, name.name, '/target/name/name', options);
+      if (!known.ok) return known.error.code === 'term.unknown_atom' ? ok(null) : known;
+      return module.value === null ? ok(null) : whereis(at, module.value.v, 'whereis_name', known.value, options);
+    }
+  }
+}
+
+async function whereis(
+  at: NodeTarget,
+  module: string,
+  name: string,
+  registered: Term,
+  options: CallOptions,
+): Promise<Result<ProcessRef | null>> {
+  const said = answered(await at.call(module, name, [registered], options), at.node, `The registry ${module}`);
+  return said.ok ? ok(processOf(said.value)) : said;
+}
+
+/** `erlang:list_to_pid/1` on the node that printed it: only there has a first number other than 0 a meaning. */
+async function resolvePrinted(
+  session: Session,
+  printed: string,
+  on: NodeName | null,
+  options: CallOptions,
+): Promise<Result<Resolved>> {
+  const numbers = /^(?:#PID)?<?(\d{1,10})\.(\d{1,10})\.(\d{1,10})>?$/.exec(printed.trim());
+  const [, first = '', second = '', third = ''] = numbers ?? [];
+  if (numbers === null) {
+    return failure(
+      'validation',
+      'process.bad_pid',
+      'This is not how OTP prints a process.',
+      'Write <0.123.0>, #PID<0.123.0>, 0.123.0, a registered name, or the id from a result.',
+    );
+  }
+  if (first !== '0' && on === null) {
+    return failure(
+      'validation',
+      'process.printed_where',
+      `<${first}.${second}.${third}> means a process only on the node that printed it.`,
+      'Say on which node it was printed.',
+    );
+  }
+  const at = await session.reach(on ?? session.entry, options);
+  if (!at.ok) return at;
+  const shown = `<${first}.${second}.${third}>`;
+  const said = await at.value.call('erlang', 'list_to_pid', [charlist(shown)], options);
+  // badarg: a first number that this node gave to nobody, or numbers out of range.
+  if (!said.ok && said.error.kind === 'exception') return processNotFound(shown, at.value.node);
+  const term = answered(said, at.value.node, 'The process');
+  if (!term.ok) return term;
+  const pid = processOf(term.value);
+  return pid === null ? processNotFound(shown, at.value.node) : living(session, pid, options);
+}
+
+async function living(session: Session, pid: ProcessRef, options: CallOptions): Promise<Result<Resolved>> {
+  const at = await session.reach(pid.node, options);
+  if (!at.ok) return at;
+  if (!isOfThisLife(pid, at.value)) return processNotFound(pidText(pid), pid.node);
+  const said = await at.value.call('erlang', 'is_process_alive', [pidOf(pid)], options);
+  const alive = answered(said, pid.node, 'The process');
+  if (!alive.ok) return alive;
+  return isAtom(alive.value, 'true')
+    ? ok({ pid, seenFrom: pid.node, disagree: [] })
+    : processNotFound(pidText(pid), pid.node);
+}
+
+function nameText(name: NameRef): string {
+  switch (name.in) {
+    case 'local':
+      return name.name;
+    case 'global':
+      return `{global, ${briefly(name.name)}}`;
+    case 'via':
+      return `{via, ${name.module}, ${briefly(name.name)}}`;
+  }
+}
+
+type ListItem = StreamItem<Frame<'names.list'>, StreamEnd<'names.list'>>;
+type Registry = Params<'names.list'>['registry'];
+
+async function* listNames(
+  session: Session,
+  { nodes, registry }: Params<'names.list'>,
+  options: CallOptions,
+): AsyncGenerator<ListItem> {
+  const book = new CoverageBook();
+  const seen = new Set<string>();
+  for (const node of await session.namesOf(nodes, options)) {
+    const at = await session.reach(node, options);
+    const rows = at.ok ? await namesOn(at.value, registry, options) : at;
+    if (!rows.ok) {
+      book.failed(node, rows.error);
+      continue;
+    }
+    book.reached(node);
+    // A name that spans nodes is one name, however many see it.
+    const fresh = rows.value.filter((row) => !seen.has(rowKey(row)));
+    for (const row of fresh) seen.add(rowKey(row));
+    for (let from = 0; from < fresh.length; from += rowsPerFrame) {
+      yield { is: 'frame', frame: fresh.slice(from, from + rowsPerFrame) };
+    }
+  }
+  yield { is: 'end', result: ok({ nodes: book.all, total: seen.size }) };
+}
+
+/** The key of a name: what it is called, where, and for whom it stands. */
+export function rowKey({ name, pid }: NameRow): string {
+  return JSON.stringify([name, pid]);
+}
+
+/** The names on one node. For `via`, `registry.via` is the name of an Elixir Registry. */
+export async function namesOn(
+  at: NodeTarget,
+  registry: Registry,
+  options: CallOptions,
+): Promise<Result<readonly NameRow[]>> {
+  if (registry === 'local') {
+    const said = answered(await at.run('localNames', [], options), at.node, 'The registered names');
+    return said.ok ? ok(pairs(said.value).flatMap(([name, pid]) => localRow(at.node, name, pid))) : said;
+  }
+  if (registry === 'global') {
+    const said = answered(await at.run('globalNames', [], options), at.node, 'The global names');
+    return said.ok ? ok(pairs(said.value).map(([name, pid]) => ({ name: { in: 'global', name }, pid }))) : said;
+  }
+  return elixirRegistry(at, registry.via, options);
+}
+
+function localRow(node: NodeName, name: Term, pid: ProcessRef): NameRow[] {
+  const registered = atomName(name);
+  return registered === null ? [] : [{ name: { in: 'local', node, name: registered }, pid }];
+}
+
+/** Reads the registry's tables in the process of the call (`Registry.select/2`); a registry is no process to be asked. */
+async function elixirRegistry(
+  at: NodeTarget,
+  registry: string,
+  options: CallOptions,
+): Promise<Result<readonly NameRow[]>> {
+  const name = await atomOnNode(at, registry, options);
+  if (!name.ok) return name;
+  const keysAndPids = list([
+    tuple(tuple(atom('$1'), atom('$2'), atom('_')), list([]), list([tuple(tuple(atom('$1'), atom('$2')))])),
+  ]);
+  const said =
+    name.value === null ? null : await at.call('Elixir.Registry', 'select', [name.value, keysAndPids], options);
+  if (said === null || (!said.ok && said.error.kind === 'exception')) {
+    return failure(
+      'not_found',
+      'registry.not_found',
+      `There is no Elixir Registry ${registry} on ${at.node}.`,
+      'Give the name that the Registry was started with.',
+      { node: at.node },
+    );
+  }
+  const rows = answered(said, at.node, 'The registry');
+  if (!rows.ok) return rows;
+  const held = name.value;
+  if (held === null) return ok([]);
+  return ok(
+    pairs(rows.value).map(([key, pid]) => ({
+      name: { in: 'via', module: 'Elixir.Registry', name: tuple(held, key) },
+      pid,
+    })),
+  );
+}
+
+function pairs(term: Term): readonly (readonly [Term, ProcessRef])[] {
+  return listOf(term).flatMap((pair) => {
+    const [name, holder] = tupleOf(pair, 2) ?? [];
+    const pid = processOf(holder);
+    return name === undefined || pid === null ? [] : [[name, pid] as const];
+  });
+}
+
+export function nameMethods(session: Session): MethodTable {
+  return {
+    'names.resolve': (params, options) => resolve(session, params, options),
+    'names.list': (params, options) => listNames(session, params, options),
+  };
+}

@@ -1,0 +1,161 @@
+/** A node that can be asked now: over our own link, or through another node that has one. */
+import { remainingNow } from '../../callOptions.ts';
+import type { NodeName, Reach } from '../../model.ts';
+import type { CallOptions } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
+import { atom, integer, isAtom, list } from '../../term/term.ts';
+import type { Connection } from '../dist/connection.ts';
+import type { DistResult } from '../dist/errors.ts';
+import { failure, success } from '../dist/errors.ts';
+import type { NodeFunctionName, NodeFunctions } from './nodeFunctions.ts';
+import { makeNodeFunctions } from './nodeFunctions.ts';
+import { atomName, tupleOf } from './read.ts';
+
+export interface NodeTarget {
+  readonly node: NodeName;
+  /** Of the life of the node that is asked; a restart makes this target answer `noconnection`. */
+  readonly creation: number;
+  readonly reach: Exclude<Reach, { via: 'none' }>;
+  /** Our own link; null when the node is asked through another. */
+  readonly connection: Connection | null;
+  /** The scope of funs that came this way (see FunTerm). */
+  readonly scope: string;
+  /** Calls an exported function; it runs with the node's own group leader. */
+  call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
+  /** Runs one of our functions there (nodeFunctions.ts). */
+  run(name: NodeFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
+}
+
+/** The functions made so far, per link and, for what is asked through it, per node behind it. */
+const functionsMade = new WeakMap<Connection, Map<string, Promise<DistResult<NodeFunctions>>>>();
+
+abstract class Target implements NodeTarget {
+  abstract readonly node: NodeName;
+  abstract readonly creation: number;
+  abstract readonly reach: Exclude<Reach, { via: 'none' }>;
+  abstract readonly connection: Connection | null;
+  protected abstract readonly link: Connection;
+
+  get scope(): string {
+    return this.link.scope;
+  }
+
+  abstract call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
+
+  async run(name: NodeFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    const functions = await this.#functions(options);
+    if (!functions.ok) return functions;
+    const fun = functions.value.get(name);
+    if (fun === undefined) {
+      return failure({ kind: 'protocol', what: 'garbage', message: `${this.node} made no function ${name}.` });
+    }
+    return this.call('erlang', 'apply', [fun, list(args)], options);
+  }
+
+  #functions(options: CallOptions): Promise<DistResult<NodeFunctions>> {
+    const perNode = functionsMade.get(this.link) ?? new Map<string, Promise<DistResult<NodeFunctions>>>();
+    functionsMade.set(this.link, perNode);
+    const key = `${this.node} ${String(this.creation)}`;
+    const made = perNode.get(key);
+    if (made !== undefined) return made;
+    const making = makeNodeFunctions((module, name, args) => this.call(module, name, args, options));
+    perNode.set(key, making);
+    // The attempt of a caller that gave up, or had too little time, is nobody else's.
+    void making.then((result) => {
+      if (!result.ok) perNode.delete(key);
+    });
+    return making;
+  }
+}
+
+/** A node we hold a link to. */
+export class DirectTarget extends Target {
+  readonly reach = { via: 'direct' } as const;
+  readonly connection: Connection;
+
+  constructor(connection: Connection) {
+    super();
+    this.connection = connection;
+  }
+
+  get node(): NodeName {
+    return this.connection.node;
+  }
+
+  get creation(): number {
+    return this.connection.creation;
+  }
+
+  protected get link(): Connection {
+    return this.connection;
+  }
+
+  call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    return this.connection.call(module, name, args, { timeoutMs: remainingNow(options), signal: options.signal });
+  }
+}
+
+/** A node asked through `link`'s node, which holds a connection to it and is not made to open one. */
+export class RelayTarget extends Target {
+  readonly connection = null;
+  readonly node: NodeName;
+  readonly creation: number;
+  protected readonly link: Connection;
+  readonly #relay: DirectTarget;
+
+  constructor(link: Connection, node: NodeName, creation: number) {
+    super();
+    this.link = link;
+    this.node = node;
+    this.creation = creation;
+    this.#relay = new DirectTarget(link);
+  }
+
+  get reach() {
+    return { via: 'relay', relay: this.link.node } as const;
+  }
+
+  call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    return relayed(this.#relay, this.node, { module, name, args }, options);
+  }
+}
+
+/**
+ * Calls a function on `node` through `relay`. Answers `noconnection` when the relay holds no connection to it.
+ */
+export async function relayed(
+  relay: DirectTarget,
+  node: NodeName,
+  called: { readonly module: string; readonly name: string; readonly args: readonly Term[] },
+  options: CallOptions,
+): Promise<DistResult<Term>> {
+  const timeoutMs = Math.max(1, Math.floor(remainingNow(options)));
+  const { module, name, args } = called;
+  const asked = await relay.run(
+    'relay',
+    [atom(node), atom(module), atom(name), list(args), integer(timeoutMs)],
+    options,
+  );
+  if (!asked.ok) return asked;
+  const answer = tupleOf(asked.value, 2)?.[1];
+  if (answer !== undefined) return relayedAnswer(answer);
+  return isAtom(asked.value, 'timeout')
+    ? failure({ kind: 'timeout', timeoutMs, message: `${node} did not answer through ${relay.node}.` })
+    : failure({ kind: 'noconnection', why: 'network', message: `${relay.node} has no connection to ${node}.` });
+}
+
+/** What the rpc server answers: the value, or `{badrpc, {'EXIT', {Reason, Stack}}}` (kernel, rpc:call/4). */
+function relayedAnswer(answer: Term): DistResult<Term> {
+  const [tag, reason] = tupleOf(answer, 2) ?? [];
+  if (atomName(tag) !== 'badrpc' || reason === undefined) return success(answer);
+  const exit = tupleOf(reason, 2);
+  const raised = atomName(exit?.[0]) === 'EXIT' && exit?.[1] !== undefined ? exit[1] : reason;
+  const withStack = tupleOf(raised, 2);
+  return failure({
+    kind: 'exception',
+    class: withStack === null ? 'exit' : 'error',
+    reason: withStack?.[0] ?? raised,
+    stack: withStack?.[1] ?? null,
+    message: 'The function called raised.',
+  });
+}

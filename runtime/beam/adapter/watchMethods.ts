@@ -1,0 +1,246 @@
+/** `watch.open`: what can be watched without anything of ours on the nodes. */
+import { childOptions } from '../../callOptions.ts';
+import { unsupported } from '../../errors.ts';
+import type { NodeName, NodeRow, ProcessField, ProcessRow, Reach, Result, RowPage } from '../../model.ts';
+import { ok, pidText, processId } from '../../model.ts';
+import type { CallOptions, MethodTable, ScanQuery, WatchQuery, WatchTarget } from '../../port.ts';
+import { mostPageRows, selectProcesses, valueAt } from '../../processQuery.ts';
+import { termKey } from '../../term/term.ts';
+import type { KeyedRow } from '../../watch.ts';
+import type { WatchStreamItem } from '../../watchStream.ts';
+import { askEach } from './coverage.ts';
+import { namesOn, rowKey } from './nameMethods.ts';
+import { processInfo } from './processMethods.ts';
+import { scanProcesses } from './processScan.ts';
+import type { Sample, Sampler } from './sampledWatch.ts';
+import { SampledWatch } from './sampledWatch.ts';
+import type { KnownNode, Session } from './session.ts';
+import { childrenOf } from './supervisorMethods.ts';
+import { statsOf } from './systemMethods.ts';
+
+/** The watches of one connection. */
+export class Watches {
+  readonly #session: Session;
+  readonly #epoch: () => string;
+  readonly #running = new Map<string, SampledWatch>();
+  /** When each node's status last changed, as we saw it. */
+  readonly #nodeStatus = new Map<NodeName, { status: NodeRow['status']; since: number }>();
+
+  constructor(session: Session, epoch: () => string) {
+    this.#session = session;
+    this.#epoch = epoch;
+  }
+
+  /** A link came or went: whoever watches sees it now, not at the next sample. */
+  nudge(): void {
+    for (const watch of this.#running.values()) watch.nudge();
+  }
+
+  /** The connection is another one now: versions of before mean nothing any more. */
+  restart(): void {
+    for (const watch of this.#running.values()) {
+      watch.source.restart({ epoch: this.#epoch() });
+      watch.nudge();
+    }
+  }
+
+  close(): void {
+    for (const watch of this.#running.values()) watch.source.close(null);
+    this.#running.clear();
+  }
+
+  async *open(query: WatchQuery, options: CallOptions): AsyncGenerator<WatchStreamItem> {
+    const sampler = this.#samplerOf(query.of);
+    if (!sampler.ok) {
+      yield { is: 'end', result: sampler };
+      return;
+    }
+    const key = JSON.stringify([query.of, query.minIntervalMs]);
+    const known = this.#running.get(key);
+    const watch =
+      known?.source.ended === null
+        ? known
+        : new SampledWatch(this.#epoch(), query.minIntervalMs, sampler.value, isFinal);
+    this.#running.set(key, watch);
+    yield* watch.stream(query, options.signal, () => {
+      if (this.#running.get(key) === watch) this.#running.delete(key);
+    });
+  }
+
+  #samplerOf(target: WatchTarget): Result<Sampler> {
+    const session = this.#session;
+    switch (target.rows) {
+      case 'nodes':
+        return ok((options) => this.#nodes(options));
+      case 'supervisors':
+        return ok((options) => supervisors(session, target.nodes, options));
+      case 'children':
+        return ok((options) => children(session, target, options));
+      case 'processes':
+        return ok((options) => processes(session, target, options));
+      case 'top':
+        return ok((options) => top(session, target.query, options));
+      case 'names':
+        return ok((options) => names(session, target.registry, options));
+      case 'holdings':
+        return ok(() => Promise.resolve(ok({ rows: [] })));
+      case 'sandboxes':
+        return unsupported('Watching sandboxes', ...noSandboxes);
+    }
+  }
+
+  async #nodes(options: CallOptions): Promise<Result<Sample>> {
+    const known = await this.#session.survey(options);
+    const rows = await Promise.all(known.map((node) => this.#nodeRow(node, options)));
+    return ok({ rows: rows.map((row): KeyedRow => [row.node, row]) });
+  }
+
+  async #nodeRow(known: KnownNode, options: CallOptions): Promise<NodeRow> {
+    const target =
+      known.facts === null ? null : await this.#session.reach(known.node, childOptions(options, longestFiguresMs));
+    const stats = target?.ok === true ? await statsOf(target.value, childOptions(options, longestFiguresMs)) : null;
+    const status = statusOf(known);
+    return {
+      node: known.node,
+      creation: known.creation ?? 0,
+      status,
+      since: this.#since(known.node, status),
+      hidden: known.facts?.hidden ?? false,
+      otpRelease: known.facts?.otpRelease ?? this.#session.releaseOf(known.node),
+      observer: 'agentless',
+      reach: known.reach,
+      stats: stats?.ok === true ? stats.value : null,
+      sees: known.facts?.sees ?? null,
+    };
+  }
+
+  #since(node: NodeName, status: NodeRow['status']): number {
+    const before = this.#nodeStatus.get(node);
+    if (before?.status === status) return before.since;
+    const since = Date.now();
+    this.#nodeStatus.set(node, { status, since });
+    return since;
+  }
+}
+
+const longestFiguresMs = 2_000;
+
+/** Said wherever a sandbox is asked for on the BEAM. */
+export const noSandboxes = [
+  'sandboxes are processes of their own beside the simulated runtime; on a BEAM cluster there is nothing yet that keeps code apart.',
+  'Connect to the simulated cluster to create one. On the BEAM they will come as peer nodes.',
+] as const;
+
+/** What is watched has ended and will not come back under that identity. */
+function isFinal(code: string): boolean {
+  return code === 'process.not_found' || code === 'supervisor.is_none' || code === 'scan.costly';
+}
+
+function statusOf({ facts, seen, reach }: KnownNode): NodeRow['status'] {
+  if (facts !== null) return 'up';
+  return seen || isCutOff(reach) ? 'unreachable' : 'down';
+}
+
+/** A node that refuses us, or is silent, may well live. */
+function isCutOff(reach: Reach): boolean {
+  return reach.via === 'none' && reach.why !== 'down';
+}
+
+async function supervisors(
+  session: Session,
+  nodes: readonly NodeName[] | 'all',
+  options: CallOptions,
+): Promise<Result<Sample>> {
+  const asked = await session.namesOf(nodes, options);
+  const found = await askEach(session, asked, options, (target) => session.finders.of(target).find(target));
+  return ok({
+    rows: found.answers.flatMap(([, infos]) =>
+      infos.map((info): KeyedRow => [processId(info.supervisor), { ...info }]),
+    ),
+  });
+}
+
+async function children(
+  session: Session,
+  { supervisor, window }: Extract<WatchTarget, { rows: 'children' }>,
+  options: CallOptions,
+): Promise<Result<Sample>> {
+  const page = await childrenOf(session, supervisor, window, options);
+  if (!page.ok) return page;
+  return ok({
+    total: page.value.total,
+    rows: page.value.rows.map((row): KeyedRow => {
+      // Children of a dynamic supervisor all have the id `undefined`: there the process is what tells them apart.
+      const isNamed = !(row.childId.t === 'atom' && row.childId.v === 'undefined');
+      const key = isNamed || row.state.is !== 'running' ? termKey(row.childId) : processId(row.state.pid);
+      return [key, { ...row }];
+    }),
+  });
+}
+
+async function names(
+  session: Session,
+  registry: Extract<WatchTarget, { rows: 'names' }>['registry'],
+  options: CallOptions,
+): Promise<Result<Sample>> {
+  const asked = await session.namesOf('all', options);
+  const found = await askEach(session, asked, options, (target) => namesOn(target, registry, options));
+  const rows = new Map(found.answers.flatMap(([, held]) => held.map((row): KeyedRow => [rowKey(row), { ...row }])));
+  return ok({ rows: [...rows] });
+}
+
+async function processes(
+  session: Session,
+  { pids, keys }: Extract<WatchTarget, { rows: 'processes' }>,
+  options: CallOptions,
+): Promise<Result<Sample>> {
+  const read = await processInfo(session, { pids, keys }, options);
+  return read.ok ? ok({ rows: read.value.pages.flatMap((page) => rowsOf(page, keys)) }) : read;
+}
+
+async function top(session: Session, query: ScanQuery, options: CallOptions): Promise<Result<Sample>> {
+  const rows: [KeyedRow, RowPage, number][] = [];
+  const keys = query.top === undefined ? query.keys : [...new Set([...query.keys, query.top.by])];
+  for await (const item of scanProcesses(session, { ...query, keys, pageRows: mostPageRows }, options)) {
+    if (item.is === 'frame') {
+      const page = item.frame;
+      rows.push(...rowsOf(page, query.keys).map((row, at): [KeyedRow, RowPage, number] => [row, page, at]));
+    } else if (!item.result.ok) return item.result;
+  }
+  // Each node gave its own best: the best of all are among them.
+  const best = selectProcesses(
+    rows,
+    query.top === undefined ? {} : { top: query.top },
+    ([, page, at], key) => valueAt(page.columns, key, at) ?? null,
+  );
+  return ok({ rows: best.map(([row]) => row), total: rows.length });
+}
+
+/** The rows of a page as watches carry them. */
+function rowsOf(page: RowPage, keys: readonly ProcessField[]): KeyedRow[] {
+  return Array.from(page.ids, (id, at): KeyedRow => {
+    const pid = { ...page.of, id, serial: page.serials[at] ?? 0 };
+    const text = (key: ProcessField): string | null => {
+      const value = valueAt(page.columns, key, at);
+      return typeof value === 'string' ? value : null;
+    };
+    const number = (key: ProcessField): number => Number(valueAt(page.columns, key, at) ?? 0);
+    const row: ProcessRow = {
+      pid: processId(pid),
+      node: pid.node,
+      display: pidText(pid),
+      ...(keys.includes('registered_name') && { registeredName: text('registered_name') }),
+      ...(keys.includes('initial_call') && { initialCall: text('initial_call') }),
+      ...(keys.includes('current_function') && { currentFunction: text('current_function') }),
+      ...(keys.includes('status') && { status: text('status') ?? '' }),
+      ...(keys.includes('memory') && { memory: number('memory') }),
+      ...(keys.includes('reductions') && { reductions: number('reductions') }),
+      ...(keys.includes('message_queue_len') && { messageQueueLen: number('message_queue_len') }),
+    };
+    return [row.pid, row];
+  });
+}
+
+export function watchMethods(watches: Watches): MethodTable {
+  return { 'watch.open': (query, options) => watches.open(query, options) };
+}
