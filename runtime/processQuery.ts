@@ -44,7 +44,8 @@ function invalid(code: string, message: string, pointer: string): Failure {
   return failure('validation', code, message, 'Correct the parameter.', { pointer });
 }
 
-function fieldsOf(where: Predicate | undefined): readonly ProcessField[] {
+/** Every key that a predicate reads. */
+export function fieldsOf(where: Predicate | undefined): readonly ProcessField[] {
   if (where === undefined) return [];
   if ('all' in where) return where.all.flatMap(fieldsOf);
   if ('any' in where) return where.any.flatMap(fieldsOf);
