@@ -2,6 +2,8 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { registerClusterGraph } from './clusterGraph.ts';
+import type { ClusterPanels } from './clusterPanel.ts';
 import { Catalogue } from './catalogue.ts';
 import { setContextKey } from './contextKeys.ts';
 import { DisposableStore } from './disposables.ts';
@@ -43,6 +45,7 @@ export class ArsenalContext implements vscode.Disposable {
     readonly sandboxes: SandboxesView;
     readonly operations: OperationsView;
   };
+  readonly clusterGraph: ClusterPanels;
   private readonly pending: PendingWrites;
   private lives = 0;
   private connectedOnStart = false;
@@ -76,6 +79,7 @@ export class ArsenalContext implements vscode.Disposable {
       sandboxes: store.add(new SandboxesView(watches, { sessions, server })),
       operations: store.add(new OperationsView(watches, this.catalogue, server)),
     };
+    this.clusterGraph = store.add(registerClusterGraph(this, extension.extensionUri));
     this.listen();
   }
 

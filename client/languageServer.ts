@@ -35,7 +35,10 @@ export class LanguageServer implements vscode.Disposable {
       'Arsenal',
       { run, debug: { ...run, options: { execArgv: ['--nolazy', '--inspect'] } } },
       {
-        documentSelector: ['typescript', 'javascript', 'elixir', 'erlang'].map((language) => ({ scheme: 'file', language })),
+        documentSelector: ['typescript', 'javascript', 'elixir', 'erlang'].map((language) => ({
+          scheme: 'file',
+          language,
+        })),
         outputChannel: log,
         initializationOptions: (): ArsenalInitializationOptions => ({
           home,
@@ -55,7 +58,9 @@ export class LanguageServer implements vscode.Disposable {
       else if (newState === State.Starting) this.enter({ is: 'starting' });
       else if (this.current.is !== 'failed') {
         this.enter(
-          newState === State.StartFailed ? { is: 'failed', why: vscode.l10n.t('It did not start.') } : { is: 'stopped' },
+          newState === State.StartFailed
+            ? { is: 'failed', why: vscode.l10n.t('It did not start.') }
+            : { is: 'stopped' },
         );
       }
     });

@@ -1,13 +1,5 @@
 /** Rows of watches, read into the types they are rows of. What a tree uses of a row is checked; a row that is not whole is left out. */
-import type {
-  ChildRow,
-  Json,
-  NodeRow,
-  ProcessRef,
-  ProcessRow,
-  SandboxInfo,
-  SupervisorInfo,
-} from '../runtime/model.ts';
+import type { ChildRow, Json, NodeRow, ProcessRef, ProcessRow, SandboxInfo, SupervisorInfo } from '../runtime/model.ts';
 import type { ConnectionInfo } from '../server/protocol/connection.ts';
 import { accessLevels } from '../server/protocol/connection.ts';
 import type { CatalogueEntry } from '../server/protocol/operation.ts';

@@ -38,7 +38,8 @@ export function parseConnectOnStart(value: unknown): SavedConnection | null {
   return {
     kind: 'beam',
     node,
-    cookie: typeof cookieFile === 'string' && cookieFile !== '' ? { from: 'file', path: cookieFile } : { from: 'default' },
+    cookie:
+      typeof cookieFile === 'string' && cookieFile !== '' ? { from: 'file', path: cookieFile } : { from: 'default' },
     ...((typeof epmdPort === 'number' || typeof epmdHost === 'string') && {
       epmd: {
         ...(typeof epmdHost === 'string' && { host: epmdHost }),

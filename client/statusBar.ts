@@ -50,9 +50,13 @@ export class StatusBar implements vscode.Disposable {
   }
 
   private showConnection(info: ConnectionInfo): void {
-    const icon = { connecting: 'loading~spin', ready: 'plug', degraded: 'warning', lost: 'debug-disconnect', closed: 'circle-slash' }[
-      info.state.is
-    ];
+    const icon = {
+      connecting: 'loading~spin',
+      ready: 'plug',
+      degraded: 'warning',
+      lost: 'debug-disconnect',
+      closed: 'circle-slash',
+    }[info.state.is];
     // A real system that may be changed is marked as such, wherever one looks.
     const writable = info.kind !== 'simulated' && info.access === 'full';
     this.item.text = `$(${icon}) ${labelText(info.label, 40)}${writable ? vscode.l10n.t(' $(unlock) changes allowed') : ''}`;

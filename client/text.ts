@@ -21,7 +21,9 @@ export function tooltip(heading: string, facts: readonly (readonly [string, stri
   const markdown = new vscode.MarkdownString(`**${markdownText(heading)}**\n\n`, false);
   markdown.isTrusted = false;
   markdown.supportHtml = false;
-  const lines = facts.flatMap(([name, value]) => (value === null ? [] : [`${markdownText(name)}: ${markdownText(value)}`]));
+  const lines = facts.flatMap(([name, value]) =>
+    value === null ? [] : [`${markdownText(name)}: ${markdownText(value)}`],
+  );
   return markdown.appendMarkdown(lines.join('  \n'));
 }
 

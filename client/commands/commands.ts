@@ -24,6 +24,10 @@ export const commands: { readonly [id: string]: Command } = {
   'arsenal.selectConnection': (context) => selectConnection(context),
   'arsenal.allowChanges': (context, argument) => setAccess(context, argument, 'full'),
   'arsenal.makeReadOnly': (context, argument) => setAccess(context, argument, 'read_only'),
+  'arsenal.openCluster': (context) => {
+    void context.wake();
+    context.clusterGraph.open();
+  },
   'arsenal.runOperation': (context, argument) => runOperation(context, argument),
   'arsenal.scaffoldOperation': (context) => scaffoldOperationFile(context),
   'arsenal.refresh': (context) => {
@@ -105,7 +109,11 @@ async function selectConnection(context: ArsenalContext): Promise<void> {
       steps: 1,
       back: false,
     },
-    context.sessions.open.map((info) => ({ label: labelText(info.label), description: accessWord(info), value: info.id })),
+    context.sessions.open.map((info) => ({
+      label: labelText(info.label),
+      description: accessWord(info),
+      value: info.id,
+    })),
   );
   if (asked.is === 'answered') context.sessions.choose(asked.value);
 }
@@ -129,7 +137,9 @@ async function runOperation(context: ArsenalContext, argument: unknown): Promise
     return context.operate.operate(named);
   }
   if (data.is === 'operation') return context.operate.operate({ operation: data.entry.name });
-  return context.operate.operate({ ...(targetOf(data)?.connection != null && { connection: targetOf(data)?.connection ?? '' }) });
+  return context.operate.operate({
+    ...(targetOf(data)?.connection != null && { connection: targetOf(data)?.connection ?? '' }),
+  });
 }
 
 async function runNamed(context: ArsenalContext, operation: string, argument: unknown): Promise<unknown> {
@@ -161,24 +171,25 @@ async function copyId(argument: unknown): Promise<void> {
 async function showMenu(context: ArsenalContext): Promise<unknown> {
   const { current, open } = context.sessions;
   const item = (label: string, command: string): PickItem<string> => ({ label, value: command });
-  const asked = await askPick<string>(
-    { title: 'Arsenal', placeholder: '', step: 1, steps: 1, back: false },
-    [
-      item(vscode.l10n.t('$(play) Run Operation…'), 'arsenal.runOperation'),
-      item(vscode.l10n.t('$(plug) Connect…'), 'arsenal.connect'),
-      ...(open.length > 1 ? [item(vscode.l10n.t('$(list-selection) Select Connection…'), 'arsenal.selectConnection')] : []),
-      ...(current === null ? [] : [item(vscode.l10n.t('$(type-hierarchy) Open Cluster Graph'), 'arsenal.openCluster')]),
-      ...(current?.state.is === 'lost' ? [item(vscode.l10n.t('$(refresh) Reconnect Now'), 'arsenal.retryConnection')] : []),
-      ...(current !== null && current.kind !== 'simulated' && current.access !== 'full'
-        ? [item(vscode.l10n.t('$(unlock) Allow Changes…'), 'arsenal.allowChanges')]
-        : []),
-      ...(current !== null && current.kind !== 'simulated' && current.access === 'full'
-        ? [item(vscode.l10n.t('$(lock) Make Read-Only'), 'arsenal.makeReadOnly')]
-        : []),
-      ...(current === null ? [] : [item(vscode.l10n.t('$(debug-disconnect) Disconnect'), 'arsenal.disconnect')]),
-      item(vscode.l10n.t('$(output) Show Log'), 'arsenal.showLog'),
-      item(vscode.l10n.t('$(debug-restart) Restart Language Server'), 'arsenal.restartServer'),
-    ],
-  );
+  const asked = await askPick<string>({ title: 'Arsenal', placeholder: '', step: 1, steps: 1, back: false }, [
+    item(vscode.l10n.t('$(play) Run Operation…'), 'arsenal.runOperation'),
+    item(vscode.l10n.t('$(plug) Connect…'), 'arsenal.connect'),
+    ...(open.length > 1
+      ? [item(vscode.l10n.t('$(list-selection) Select Connection…'), 'arsenal.selectConnection')]
+      : []),
+    ...(current === null ? [] : [item(vscode.l10n.t('$(type-hierarchy) Open Cluster Graph'), 'arsenal.openCluster')]),
+    ...(current?.state.is === 'lost'
+      ? [item(vscode.l10n.t('$(refresh) Reconnect Now'), 'arsenal.retryConnection')]
+      : []),
+    ...(current !== null && current.kind !== 'simulated' && current.access !== 'full'
+      ? [item(vscode.l10n.t('$(unlock) Allow Changes…'), 'arsenal.allowChanges')]
+      : []),
+    ...(current !== null && current.kind !== 'simulated' && current.access === 'full'
+      ? [item(vscode.l10n.t('$(lock) Make Read-Only'), 'arsenal.makeReadOnly')]
+      : []),
+    ...(current === null ? [] : [item(vscode.l10n.t('$(debug-disconnect) Disconnect'), 'arsenal.disconnect')]),
+    item(vscode.l10n.t('$(output) Show Log'), 'arsenal.showLog'),
+    item(vscode.l10n.t('$(debug-restart) Restart Language Server'), 'arsenal.restartServer'),
+  ]);
   return asked.is === 'answered' ? vscode.commands.executeCommand(asked.value) : undefined;
 }

@@ -38,7 +38,10 @@ export function targetOf(data: AnyData): Target | null {
       const node = data.supervisor.node;
       const supervisor = processId(data.supervisor);
       if (state.is !== 'running') return { connection: data.connection, picks: { supervisor, node } };
-      return { connection: data.connection, picks: { process: processId(state.pid), supervisor, node: state.pid.node } };
+      return {
+        connection: data.connection,
+        picks: { process: processId(state.pid), supervisor, node: state.pid.node },
+      };
     }
     case 'sandbox':
       return { connection: data.connection, picks: { sandbox: data.sandbox.id } };
@@ -61,7 +64,9 @@ export function idOf(data: AnyData): string | null {
  * out.
  */
 export function presetOf(operation: CatalogueEntry, target: Target): { readonly [key: string]: Json } {
-  const fields = fieldsOf(operation.params).flatMap(({ key, kind }) => (kind.is === 'text' && kind.pick !== null ? [{ key, pick: kind.pick }] : []));
+  const fields = fieldsOf(operation.params).flatMap(({ key, kind }) =>
+    kind.is === 'text' && kind.pick !== null ? [{ key, pick: kind.pick }] : [],
+  );
   const takesProcess = fields.some(({ pick }) => pick === 'process' || pick === 'supervisor');
   return Object.fromEntries(
     fields.flatMap(({ key, pick }) => {

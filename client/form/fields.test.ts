@@ -7,7 +7,13 @@ const schema = {
   required: ['pid', 'limit'],
   properties: {
     reason: { type: 'string', default: 'kill', maxLength: 5 },
-    pid: { type: 'string', minLength: 1, maxLength: 10, description: 'Which process', 'x-arsenal': { pick: 'process' } },
+    pid: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 10,
+      description: 'Which process',
+      'x-arsenal': { pick: 'process' },
+    },
     limit: { type: 'integer', minimum: 1, maximum: 9 },
     deep: { type: 'boolean' },
     order: { anyOf: [{ const: 'asc' }, { const: 'desc' }] },
@@ -42,7 +48,11 @@ describe('fieldsOf', () => {
   });
 
   it('knows what can be picked, chosen, and falls back', () => {
-    expect(field('pid')).toMatchObject({ required: true, description: 'Which process', kind: { is: 'text', pick: 'process' } });
+    expect(field('pid')).toMatchObject({
+      required: true,
+      description: 'Which process',
+      kind: { is: 'text', pick: 'process' },
+    });
     expect(field('order').kind).toEqual({ is: 'choice', options: ['asc', 'desc'] });
     expect(field('mode').kind).toEqual({ is: 'choice', options: ['a', 1, null] });
     expect(field('reason').fallback).toBe('kill');
@@ -66,7 +76,11 @@ describe('parseField', () => {
     ['mode', 'null', null],
     ['args', '[1,{"a":null}]', [1, { a: null }]],
     ['share', '-0.5', -0.5],
-    ['odd', 'a pattern the engine cannot read is left to the server', 'a pattern the engine cannot read is left to the server'],
+    [
+      'odd',
+      'a pattern the engine cannot read is left to the server',
+      'a pattern the engine cannot read is left to the server',
+    ],
   ])('reads %s from %j', (key, typed, value) => {
     expect(parseField(field(key), typed)).toEqual({ ok: true, value });
   });

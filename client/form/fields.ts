@@ -4,15 +4,7 @@ import type { JsonSchema } from '../../server/protocol/operation.ts';
 import { isJson, isRecord } from '../decode.ts';
 
 /** What can be picked from a live list, said by `x-arsenal: {pick}` in the schema. */
-export const pickKinds = [
-  'process',
-  'node',
-  'supervisor',
-  'registeredName',
-  'module',
-  'sandbox',
-  'operation',
-] as const;
+export const pickKinds = ['process', 'node', 'supervisor', 'registeredName', 'module', 'sandbox', 'operation'] as const;
 export type PickKind = (typeof pickKinds)[number];
 
 export type FieldKind =
@@ -23,7 +15,12 @@ export type FieldKind =
       readonly pattern: RegExp | null;
       readonly pick: PickKind | null;
     }
-  | { readonly is: 'number'; readonly integer: boolean; readonly minimum: number | null; readonly maximum: number | null }
+  | {
+      readonly is: 'number';
+      readonly integer: boolean;
+      readonly minimum: number | null;
+      readonly maximum: number | null;
+    }
   | { readonly is: 'boolean' }
   | { readonly is: 'choice'; readonly options: readonly Json[] }
   /** Anything else: typed as JSON. */
@@ -95,7 +92,9 @@ function choicesOf(property: { readonly [key: string]: unknown }): readonly Json
   if (Array.isArray(property['enum'])) return property['enum'].filter((option) => isJson(option));
   const union = property['anyOf'];
   if (!Array.isArray(union) || union.length === 0) return null;
-  const constants = union.flatMap((part) => (isRecord(part) && isJson(part['const']) && part['const'] !== undefined ? [part['const']] : []));
+  const constants = union.flatMap((part) =>
+    isRecord(part) && isJson(part['const']) && part['const'] !== undefined ? [part['const']] : [],
+  );
   return constants.length === union.length ? constants : null;
 }
 

@@ -29,7 +29,11 @@ export class OperationForm {
    * Asks for the parameters of `operation` that `preset` does not give. Answers null when dismissed. An operation without further
    * parameters asks nothing.
    */
-  async fill(operation: CatalogueEntry, connection: ConnectionId | null, preset: FormValues): Promise<FormValues | null> {
+  async fill(
+    operation: CatalogueEntry,
+    connection: ConnectionId | null,
+    preset: FormValues,
+  ): Promise<FormValues | null> {
     const fields = fieldsOf(operation.params).filter((field) => !Object.hasOwn(preset, field.key));
     const required = fields.filter((field) => field.required);
     const optional = fields.filter((field) => !field.required);
@@ -64,16 +68,19 @@ export class OperationForm {
   ): Promise<Asked<FormValues>> {
     let values = before;
     for (;;) {
-      const asked = await askPick<'run' | Field>({ ...heading, placeholder: vscode.l10n.t('Run, or set an optional parameter') }, [
-        { label: vscode.l10n.t('$(play) Run'), description: operation.name, value: 'run' },
-        { label: vscode.l10n.t('Optional parameters'), kind: vscode.QuickPickItemKind.Separator },
-        ...optional.map((field) => ({
-          label: labelText(field.key),
-          description: shownValue(field, values),
-          detail: labelText(field.description, 300),
-          value: field,
-        })),
-      ]);
+      const asked = await askPick<'run' | Field>(
+        { ...heading, placeholder: vscode.l10n.t('Run, or set an optional parameter') },
+        [
+          { label: vscode.l10n.t('$(play) Run'), description: operation.name, value: 'run' },
+          { label: vscode.l10n.t('Optional parameters'), kind: vscode.QuickPickItemKind.Separator },
+          ...optional.map((field) => ({
+            label: labelText(field.key),
+            description: shownValue(field, values),
+            detail: labelText(field.description, 300),
+            value: field,
+          })),
+        ],
+      );
       if (asked.is !== 'answered') return asked;
       if (asked.value === 'run') return { is: 'answered', value: values };
       const set = await this.ask(operation, connection, values, asked.value, { ...heading, back: true });
@@ -98,7 +105,12 @@ export class OperationForm {
       asked.is === 'answered' ? { is: 'answered', value: { ...values, [key]: asked.value } } : asked;
     if (kind.is === 'boolean' || kind.is === 'choice') {
       const options = kind.is === 'boolean' ? [true, false] : kind.options;
-      return withValue(await askPick(heading, options.map((option) => ({ label: labelText(choiceText(option)), value: option }))));
+      return withValue(
+        await askPick(
+          heading,
+          options.map((option) => ({ label: labelText(choiceText(option)), value: option })),
+        ),
+      );
     }
     const parse = (text: string) => parseField(field, text);
     if (kind.is === 'text' && kind.pick !== null) {

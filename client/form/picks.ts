@@ -50,11 +50,13 @@ export class Picks {
           value: row.node,
         }));
       case 'supervisor':
-        return (await this.rows(connection, { rows: 'supervisors', nodes: 'all' })).filter(isSupervisorInfo).map((row) => ({
-          label: labelText(row.name?.in === 'local' ? row.name.name : (row.module ?? pidText(row.supervisor))),
-          description: labelText(`${pidText(row.supervisor)} ${row.supervisor.node}`),
-          value: processId(row.supervisor),
-        }));
+        return (await this.rows(connection, { rows: 'supervisors', nodes: 'all' }))
+          .filter(isSupervisorInfo)
+          .map((row) => ({
+            label: labelText(row.name?.in === 'local' ? row.name.name : (row.module ?? pidText(row.supervisor))),
+            description: labelText(`${pidText(row.supervisor)} ${row.supervisor.node}`),
+            value: processId(row.supervisor),
+          }));
       case 'sandbox':
         return (await this.rows(connection, { rows: 'sandboxes' })).filter(isSandboxInfo).map((row) => ({
           label: labelText(row.name),

@@ -2,7 +2,8 @@
 import * as vscode from 'vscode';
 import { labelText } from '../text.ts';
 
-export type Asked<T> = { readonly is: 'answered'; readonly value: T } | { readonly is: 'back' } | { readonly is: 'dismissed' };
+export type Asked<T> =
+  { readonly is: 'answered'; readonly value: T } | { readonly is: 'back' } | { readonly is: 'dismissed' };
 
 export type Heading = {
   readonly title: string;
@@ -140,4 +141,3 @@ async function answerOf<T>(
     input.dispose();
   }
 }
-

@@ -73,7 +73,10 @@ export class Operate {
       const found = catalogue.find(name);
       if (found === undefined) {
         void vscode.window.showErrorMessage(
-          vscode.l10n.t('There is no operation {0}. Run “Arsenal: Run Operation…” to see those there are.', labelText(name)),
+          vscode.l10n.t(
+            'There is no operation {0}. Run “Arsenal: Run Operation…” to see those there are.',
+            labelText(name),
+          ),
         );
       }
       return found ?? null;
@@ -248,7 +251,9 @@ function planDetail(plan: PlanSummary, connection: ConnectionInfo | null): strin
     partly: vscode.l10n.t('This can be undone only in part.'),
     no: vscode.l10n.t('This cannot be undone.'),
   }[plan.undo];
-  const touches = plan.touches.slice(0, 20).map(({ node, pid, what }) => labelText([node, pid, what].filter(Boolean).join(' · '), 300));
+  const touches = plan.touches
+    .slice(0, 20)
+    .map(({ node, pid, what }) => labelText([node, pid, what].filter(Boolean).join(' · '), 300));
   const further = plan.touches.length - touches.length;
   return [
     ...(connection === null ? [] : [labelText(connection.label)]),

@@ -16,7 +16,8 @@ export async function scaffoldOperationFile(context: ArsenalContext): Promise<vo
   const asked = await askText(
     { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 1, steps: 1, back: false },
     '',
-    (text) => (/^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(text) ? null : vscode.l10n.t('Lower-case words joined by underscores.')),
+    (text) =>
+      /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(text) ? null : vscode.l10n.t('Lower-case words joined by underscores.'),
   );
   if (asked.is !== 'answered') return;
   const made = await writeOperation(context, asked.value, folder);
@@ -46,16 +47,26 @@ async function chooseFolder(): Promise<vscode.WorkspaceFolder | null> {
   const folders = vscode.workspace.workspaceFolders ?? [];
   const [only] = folders;
   if (only === undefined) {
-    void vscode.window.showInformationMessage(vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'));
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'),
+    );
     return null;
   }
   if (!vscode.workspace.isTrusted) {
-    void vscode.window.showInformationMessage(vscode.l10n.t('Trust this workspace first: its operations are code that runs.'));
+    void vscode.window.showInformationMessage(
+      vscode.l10n.t('Trust this workspace first: its operations are code that runs.'),
+    );
     return null;
   }
   if (folders.length === 1) return only;
   const asked = await askPick(
-    { title: vscode.l10n.t('New Operation'), placeholder: vscode.l10n.t('In which folder?'), step: 1, steps: 1, back: false },
+    {
+      title: vscode.l10n.t('New Operation'),
+      placeholder: vscode.l10n.t('In which folder?'),
+      step: 1,
+      steps: 1,
+      back: false,
+    },
     folders.map((folder) => ({ label: labelText(folder.name), value: folder })),
   );
   return asked.is === 'answered' ? asked.value : null;

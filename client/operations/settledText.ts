@@ -12,14 +12,21 @@ export function settledText(
   const what = labelText(write.summary);
   if (!outcome.ok) {
     return {
-      text: vscode.l10n.t('{0}: what became of it cannot be found out. {1}', what, labelText(outcome.error.message, 300)),
+      text: vscode.l10n.t(
+        '{0}: what became of it cannot be found out. {1}',
+        what,
+        labelText(outcome.error.message, 300),
+      ),
       isWarning: true,
     };
   }
   const { value } = outcome;
   switch (value.state) {
     case 'never_seen':
-      return { text: vscode.l10n.t('{0}: was not begun before the server ended. Nothing has changed.', what), isWarning: false };
+      return {
+        text: vscode.l10n.t('{0}: was not begun before the server ended. Nothing has changed.', what),
+        isWarning: false,
+      };
     case 'running':
       return { text: vscode.l10n.t('{0}: is still running.', what), isWarning: false };
     case 'done':
@@ -33,7 +40,10 @@ export function settledText(
       const found = {
         applied: vscode.l10n.t('{0}: was interrupted after it had taken effect.', what),
         none: vscode.l10n.t('{0}: was interrupted before it took effect.', what),
-        unknown: vscode.l10n.t('{0}: was interrupted; whether it took effect is not known. Look before you repeat it.', what),
+        unknown: vscode.l10n.t(
+          '{0}: was interrupted; whether it took effect is not known. Look before you repeat it.',
+          what,
+        ),
       }[value.effect];
       return { text: found, isWarning: value.effect === 'unknown' };
     }

@@ -22,7 +22,15 @@ export function renderResult(title: string, result: Json): ResultText {
   const rows = listing === null ? [] : recordsIn(listing.items);
   if (listing !== null && rows.length > 0 && rows.length === listing.items.length) {
     const shown = listing.total === null ? `${rows.length}` : `${rows.length} / ${listing.total}`;
-    const text = [`# ${visibleText(title)}`, '', shown, '', ...table(rows), ...coverage(result), ...more(listing.next)].join('\n');
+    const text = [
+      `# ${visibleText(title)}`,
+      '',
+      shown,
+      '',
+      ...table(rows),
+      ...coverage(result),
+      ...more(listing.next),
+    ].join('\n');
     return { language: 'markdown', text: `${text}\n`, summary: null };
   }
   return { language: 'json', text: `${visibleJson(result)}\n`, summary: summaryOf(result) };
@@ -36,7 +44,10 @@ function visibleJson(result: Json): string {
 
 function table(rows: readonly { readonly [key: string]: unknown }[]): readonly string[] {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))].slice(0, mostColumns);
-  const cells = [columns.map((column) => visibleText(column, widestCell)), ...rows.map((row) => columns.map((column) => cell(row[column])))];
+  const cells = [
+    columns.map((column) => visibleText(column, widestCell)),
+    ...rows.map((row) => columns.map((column) => cell(row[column]))),
+  ];
   const widths = columns.map((_, at) => Math.max(3, ...cells.map((line) => Array.from(line[at] ?? '').length)));
   const lines = cells.map((line) => `| ${line.map((text, at) => pad(text, widths[at] ?? 0)).join(' | ')} |`);
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;

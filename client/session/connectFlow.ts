@@ -14,7 +14,8 @@ import { connectionLabel } from './sessions.ts';
 
 type Beam = Extract<SavedConnection, { readonly kind: 'beam' }>;
 type Answer = { readonly saved: SavedConnection; readonly cookie: string | null };
-type Kind = { readonly is: 'simulated' } | { readonly is: 'node' } | { readonly is: 'recent'; readonly saved: SavedConnection };
+type Kind =
+  { readonly is: 'simulated' } | { readonly is: 'node' } | { readonly is: 'recent'; readonly saved: SavedConnection };
 type CookieFrom = 'typed' | 'kept' | 'default' | 'file';
 
 export class ConnectFlow {
@@ -64,7 +65,8 @@ export class ConnectFlow {
   }
 
   private async ask(before: Beam | undefined): Promise<Answer | null> {
-    if (before !== undefined) return this.askNode(before, false).then((asked) => (asked.is === 'answered' ? asked.value : null));
+    if (before !== undefined)
+      return this.askNode(before, false).then((asked) => (asked.is === 'answered' ? asked.value : null));
     for (;;) {
       const kind = await this.askKind();
       if (kind.is !== 'answered') return null;
@@ -90,12 +92,19 @@ export class ConnectFlow {
         detail: vscode.l10n.t('A running node, by its name and cookie. Read-only until you allow changes.'),
         value: { is: 'node' },
       },
-      ...(recent.length === 0
-        ? []
-        : [{ label: vscode.l10n.t('Recent'), kind: vscode.QuickPickItemKind.Separator }]),
-      ...recent.map((saved) => ({ label: `$(history) ${labelText(connectionLabel(saved))}`, value: { is: 'recent' as const, saved } })),
+      ...(recent.length === 0 ? [] : [{ label: vscode.l10n.t('Recent'), kind: vscode.QuickPickItemKind.Separator }]),
+      ...recent.map((saved) => ({
+        label: `$(history) ${labelText(connectionLabel(saved))}`,
+        value: { is: 'recent' as const, saved },
+      })),
     ];
-    const heading = { title: vscode.l10n.t('Connect'), placeholder: vscode.l10n.t('What to look at?'), step: 1, steps: 1, back: false };
+    const heading = {
+      title: vscode.l10n.t('Connect'),
+      placeholder: vscode.l10n.t('What to look at?'),
+      step: 1,
+      steps: 1,
+      back: false,
+    };
     return askPick(heading, items);
   }
 
@@ -105,7 +114,13 @@ export class ConnectFlow {
     let node = before?.node ?? '';
     for (;;) {
       const named = await askText(
-        { title, placeholder: vscode.l10n.t('Node name, such as shop@myhost or shop@10.0.0.5'), step: 1, steps: 2, back },
+        {
+          title,
+          placeholder: vscode.l10n.t('Node name, such as shop@myhost or shop@10.0.0.5'),
+          step: 1,
+          steps: 2,
+          back,
+        },
         node,
         nodeNameProblem,
       );
@@ -119,17 +134,31 @@ export class ConnectFlow {
 
   private async askCookie(title: string, node: string, before: Beam | undefined): Promise<Asked<Answer>> {
     const how = { title, step: 2, steps: 2, back: true };
-    const base = { kind: 'beam' as const, node, ...(before?.address !== undefined && { address: before.address }), ...(before?.epmd !== undefined && { epmd: before.epmd }) };
+    const base = {
+      kind: 'beam' as const,
+      node,
+      ...(before?.address !== undefined && { address: before.address }),
+      ...(before?.epmd !== undefined && { epmd: before.epmd }),
+    };
     const secret: Beam = { ...base, cookie: { from: 'secret' } };
     const isKept = this.sessions.recent.some((saved) => connectionKey(saved) === connectionKey(secret));
     const items: PickItem<CookieFrom>[] = [
-      ...(isKept && before === undefined ? [{ label: vscode.l10n.t('$(key) The cookie used last time'), value: 'kept' as const }] : []),
-      { label: vscode.l10n.t('$(edit) Type the cookie'), detail: vscode.l10n.t('Kept in the secret storage of the editor.'), value: 'typed' },
+      ...(isKept && before === undefined
+        ? [{ label: vscode.l10n.t('$(key) The cookie used last time'), value: 'kept' as const }]
+        : []),
+      {
+        label: vscode.l10n.t('$(edit) Type the cookie'),
+        detail: vscode.l10n.t('Kept in the secret storage of the editor.'),
+        value: 'typed',
+      },
       { label: vscode.l10n.t('$(home) The default cookie'), detail: '~/.erlang.cookie', value: 'default' },
       { label: vscode.l10n.t('$(file) A file…'), value: 'file' },
     ];
     for (;;) {
-      const from = await askPick({ ...how, placeholder: vscode.l10n.t('Which cookie does {0} have?', labelText(node)) }, items);
+      const from = await askPick(
+        { ...how, placeholder: vscode.l10n.t('Which cookie does {0} have?', labelText(node)) },
+        items,
+      );
       if (from.is !== 'answered') return from;
       switch (from.value) {
         case 'default':
@@ -139,9 +168,13 @@ export class ConnectFlow {
           return { is: 'answered', value: { saved: kept ?? secret, cookie: null } };
         }
         case 'file': {
-          const [chosen] = (await vscode.window.showOpenDialog({ title: vscode.l10n.t('Cookie file'), canSelectMany: false })) ?? [];
+          const [chosen] =
+            (await vscode.window.showOpenDialog({ title: vscode.l10n.t('Cookie file'), canSelectMany: false })) ?? [];
           if (chosen !== undefined) {
-            return { is: 'answered', value: { saved: { ...base, cookie: { from: 'file', path: chosen.fsPath } }, cookie: null } };
+            return {
+              is: 'answered',
+              value: { saved: { ...base, cookie: { from: 'file', path: chosen.fsPath } }, cookie: null },
+            };
           }
           break;
         }

@@ -8,9 +8,7 @@ export type SavedConnection =
       readonly node: string;
       /** `secret`: in the secret storage under {@link connectionKey}. */
       readonly cookie:
-        | { readonly from: 'secret' }
-        | { readonly from: 'default' }
-        | { readonly from: 'file'; readonly path: string };
+        { readonly from: 'secret' } | { readonly from: 'default' } | { readonly from: 'file'; readonly path: string };
       readonly address?: { readonly host: string; readonly port: number };
       readonly epmd?: { readonly host?: string; readonly port?: number };
     };

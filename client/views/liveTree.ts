@@ -230,6 +230,7 @@ function hasAncestorIn<D>(
   element: TreeElement<D> | undefined,
   others: readonly (TreeElement<D> | undefined)[],
 ): boolean {
-  for (let above = element?.parent ?? null; above !== null; above = above.parent) if (others.includes(above)) return true;
+  for (let above = element?.parent ?? null; above !== null; above = above.parent)
+    if (others.includes(above)) return true;
   return false;
 }

@@ -19,7 +19,12 @@ export type NodesData =
   | SessionData
   | { readonly is: 'node'; readonly connection: ConnectionId; readonly row: NodeRow }
   | { readonly is: 'figure'; readonly name: string; readonly value: string; readonly icon: string }
-  | { readonly is: 'processes'; readonly connection: ConnectionId; readonly node: string; readonly count: number | null }
+  | {
+      readonly is: 'processes';
+      readonly connection: ConnectionId;
+      readonly node: string;
+      readonly count: number | null;
+    }
   | { readonly is: 'process'; readonly connection: ConnectionId; readonly row: ProcessRow }
   | { readonly is: 'more'; readonly of: string; readonly left: number | null };
 
@@ -27,7 +32,11 @@ export type NodesData =
 const pageRows = 50;
 
 export class NodesView extends LiveTree<NodesData> {
-  private readonly parts: { readonly sessions: Sessions; readonly server: LanguageServer; readonly runner: OperationRunner };
+  private readonly parts: {
+    readonly sessions: Sessions;
+    readonly server: LanguageServer;
+    readonly runner: OperationRunner;
+  };
   /** By the element of a node's processes: how many are shown. */
   private readonly shown = new Map<string, number>();
 
@@ -136,7 +145,9 @@ export class NodesView extends LiveTree<NodesData> {
 
 /** `N more…`, which shows another page when it is chosen. */
 export function moreItem(left: number | null, view: string, of: string): vscode.TreeItem {
-  const item = new vscode.TreeItem(left === null ? vscode.l10n.t('More…') : vscode.l10n.t('{0} more…', left.toLocaleString()));
+  const item = new vscode.TreeItem(
+    left === null ? vscode.l10n.t('More…') : vscode.l10n.t('{0} more…', left.toLocaleString()),
+  );
   item.iconPath = new vscode.ThemeIcon('ellipsis');
   item.command = { command: 'arsenal.showMore', title: vscode.l10n.t('Show More'), arguments: [{ view, of }] };
   item.contextValue = ';more;';
@@ -155,13 +166,17 @@ function nodeItem(row: NodeRow): vscode.TreeItem {
     connecting: ['loading~spin', undefined],
   } as const;
   const [icon, color] = looks[row.status];
-  item.iconPath = color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
+  item.iconPath =
+    color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
   item.description = nodeDescription(row);
   item.tooltip = tooltip(row.node, [
     [vscode.l10n.t('Status'), row.status],
     [vscode.l10n.t('Since'), new Date(row.since).toLocaleString()],
     [vscode.l10n.t('OTP release'), row.otpRelease],
-    [vscode.l10n.t('Looked at'), row.reach.via === 'relay' ? vscode.l10n.t('through {0}', row.reach.relay) : row.reach.via],
+    [
+      vscode.l10n.t('Looked at'),
+      row.reach.via === 'relay' ? vscode.l10n.t('through {0}', row.reach.relay) : row.reach.via,
+    ],
     [vscode.l10n.t('Connected to'), row.sees === null ? null : row.sees.join(', ') || vscode.l10n.t('nobody')],
     [vscode.l10n.t('Incarnation'), row.creation.toString(16)],
   ]);
@@ -190,9 +205,19 @@ function figures(connection: ConnectionId, row: NodeRow): readonly Child<NodesDa
   const { stats } = row;
   return [
     { key: 'processes', data: { is: 'processes', connection, node: row.node, count: stats.processCount } },
-    ...figure('memory', vscode.l10n.t('Memory'), stats.memoryBytes === null ? null : bytesText(stats.memoryBytes), 'pulse'),
+    ...figure(
+      'memory',
+      vscode.l10n.t('Memory'),
+      stats.memoryBytes === null ? null : bytesText(stats.memoryBytes),
+      'pulse',
+    ),
     ...figure('run_queue', vscode.l10n.t('Run queue'), runQueue(stats), 'dashboard'),
-    ...figure('uptime', vscode.l10n.t('Uptime'), stats.uptimeMs === null ? null : durationText(stats.uptimeMs), 'history'),
+    ...figure(
+      'uptime',
+      vscode.l10n.t('Uptime'),
+      stats.uptimeMs === null ? null : durationText(stats.uptimeMs),
+      'history',
+    ),
     ...figure('atoms', vscode.l10n.t('Atoms'), stats.atomCount?.toLocaleString() ?? null, 'symbol-constant'),
     ...figure('otp', vscode.l10n.t('OTP release'), row.otpRelease, 'tag'),
   ];

@@ -72,10 +72,17 @@ function operationItem(entry: CatalogueEntry): vscode.TreeItem {
   item.tooltip = tooltip(entry.title, [
     [vscode.l10n.t('What it does'), entry.description],
     [vscode.l10n.t('Severity'), entry.severity],
-    [vscode.l10n.t('Also called'), entry.aliases.length === 0 ? null : entry.aliases.map(({ name }) => name).join(', ')],
+    [
+      vscode.l10n.t('Also called'),
+      entry.aliases.length === 0 ? null : entry.aliases.map(({ name }) => name).join(', '),
+    ],
     [vscode.l10n.t('Defined in'), entry.origin.from === 'workspace' ? entry.origin.file : null],
   ]);
   item.contextValue = `;operation;${entry.severity};${entry.origin.from};`;
-  item.command = { command: 'arsenal.runOperation', title: vscode.l10n.t('Run'), arguments: [{ operation: entry.name }] };
+  item.command = {
+    command: 'arsenal.runOperation',
+    title: vscode.l10n.t('Run'),
+    arguments: [{ operation: entry.name }],
+  };
   return item;
 }

@@ -65,7 +65,8 @@ export class SandboxesView extends LiveTree<SandboxesData> {
     const problems = rowNotices(info, 'sandboxes.list', live);
     if (problems.length > 0) return problems;
     const rows = [...(live?.rows().values() ?? [])].filter(isSandboxInfo).sort((a, b) => a.startedAt - b.startedAt);
-    if (rows.length > 0) return rows.map((sandbox) => ({ key: sandbox.id, data: { is: 'sandbox', connection: info.id, sandbox } }));
+    if (rows.length > 0)
+      return rows.map((sandbox) => ({ key: sandbox.id, data: { is: 'sandbox', connection: info.id, sandbox } }));
     const command = {
       command: 'arsenal.createSandbox',
       title: vscode.l10n.t('Create Sandbox'),
@@ -84,7 +85,8 @@ function sandboxItem(sandbox: SandboxInfo): vscode.TreeItem {
     failed: ['error', 'testing.iconFailed'],
   } as const;
   const [icon, color] = looks[sandbox.state];
-  item.iconPath = color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
+  item.iconPath =
+    color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
   item.description = labelText(
     [sandbox.state, ...(sandbox.memoryBytes === null ? [] : [bytesText(sandbox.memoryBytes)])].join(' · '),
   );

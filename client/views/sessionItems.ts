@@ -53,7 +53,10 @@ export function sessionItem(entry: SessionEntry): vscode.TreeItem {
       return item;
     }
     case 'failed': {
-      const item = new vscode.TreeItem(labelText(connectionLabel(entry.saved)), vscode.TreeItemCollapsibleState.Expanded);
+      const item = new vscode.TreeItem(
+        labelText(connectionLabel(entry.saved)),
+        vscode.TreeItemCollapsibleState.Expanded,
+      );
       item.description = labelText(entry.error.message);
       item.iconPath = new vscode.ThemeIcon('error', new vscode.ThemeColor('testing.iconFailed'));
       item.tooltip = errorTooltip(entry.error);
@@ -74,7 +77,8 @@ function openItem(info: ConnectionInfo): vscode.TreeItem {
     closed: ['circle-slash', undefined, vscode.l10n.t('closed')],
   } as const;
   const [icon, color, word] = looks[state.is];
-  item.iconPath = color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
+  item.iconPath =
+    color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
   item.description = [word, accessWord(info)].filter((part) => part !== '').join(' · ');
   item.tooltip = tooltip(info.label, [
     [vscode.l10n.t('Kind'), kind],
@@ -104,10 +108,16 @@ export function sessionNotices(entry: SessionEntry): readonly Child<Notice>[] {
       ? vscode.l10n.t('Click to try again.')
       : vscode.l10n.t('Tried again at {0}. Click to try now.', new Date(state.retryAt).toLocaleTimeString());
   return [
-    notice('lost', vscode.l10n.t('Reconnecting: {0}', state.error.message), `${state.error.remedy} ${when}`, 'debug-disconnect', {
-      color: 'testing.iconFailed',
-      command: { command: 'arsenal.retryConnection', title: vscode.l10n.t('Retry'), arguments: [{ connection: id }] },
-    }),
+    notice(
+      'lost',
+      vscode.l10n.t('Reconnecting: {0}', state.error.message),
+      `${state.error.remedy} ${when}`,
+      'debug-disconnect',
+      {
+        color: 'testing.iconFailed',
+        command: { command: 'arsenal.retryConnection', title: vscode.l10n.t('Retry'), arguments: [{ connection: id }] },
+      },
+    ),
   ];
 }
 
@@ -125,11 +135,7 @@ function failedNotices(entry: Extract<SessionEntry, { is: 'failed' }>): readonly
 }
 
 /** What keeps rows from being shown: a capability that is missing, a watch that has ended, rows that do not come. */
-export function rowNotices(
-  info: ConnectionInfo,
-  needs: MethodName,
-  rows: LiveRows | null,
-): readonly Child<Notice>[] {
+export function rowNotices(info: ConnectionInfo, needs: MethodName, rows: LiveRows | null): readonly Child<Notice>[] {
   const capability: Capability = info.capabilities.runtime[needs];
   if (!capability.can && info.state.is !== 'connecting' && info.state.is !== 'lost') {
     return [
@@ -139,7 +145,8 @@ export function rowNotices(
   }
   if (rows === null) return [];
   if (rows.error !== null) return [errorNotice(rows.error)];
-  if (rows.status === 'waiting') return [notice('waiting', vscode.l10n.t('Waiting for the first figures…'), '', 'loading~spin')];
+  if (rows.status === 'waiting')
+    return [notice('waiting', vscode.l10n.t('Waiting for the first figures…'), '', 'loading~spin')];
   return [];
 }
 
@@ -163,7 +170,9 @@ export function notice(
 export function noticeItem(data: Notice): vscode.TreeItem {
   const item = new vscode.TreeItem(labelText(data.label, 300));
   item.iconPath =
-    data.color === undefined ? new vscode.ThemeIcon(data.icon) : new vscode.ThemeIcon(data.icon, new vscode.ThemeColor(data.color));
+    data.color === undefined
+      ? new vscode.ThemeIcon(data.icon)
+      : new vscode.ThemeIcon(data.icon, new vscode.ThemeColor(data.color));
   item.tooltip = tooltip(data.label, data.detail === '' ? [] : [[vscode.l10n.t('Note'), data.detail]]);
   item.contextValue = ';notice;';
   if (data.command !== undefined) item.command = data.command;

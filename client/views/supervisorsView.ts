@@ -16,11 +16,24 @@ import type { Child } from './liveTree.ts';
 import { LiveTree, TreeElement } from './liveTree.ts';
 import { moreItem } from './nodesView.ts';
 import type { SessionData } from './sessionItems.ts';
-import { errorNotice, notice, noticeItem, rowNotices, sessionChildren, sessionItem, sessionNotices } from './sessionItems.ts';
+import {
+  errorNotice,
+  notice,
+  noticeItem,
+  rowNotices,
+  sessionChildren,
+  sessionItem,
+  sessionNotices,
+} from './sessionItems.ts';
 
 export type SupervisorsData =
   | SessionData
-  | { readonly is: 'node'; readonly connection: ConnectionId; readonly node: string; readonly roots: readonly SupervisorInfo[] }
+  | {
+      readonly is: 'node';
+      readonly connection: ConnectionId;
+      readonly node: string;
+      readonly roots: readonly SupervisorInfo[];
+    }
   | {
       readonly is: 'supervisor';
       readonly connection: ConnectionId;
@@ -29,7 +42,12 @@ export type SupervisorsData =
       /** Absent for a root. */
       readonly child: ChildRow | null;
     }
-  | { readonly is: 'child'; readonly connection: ConnectionId; readonly supervisor: ProcessRef; readonly child: ChildRow }
+  | {
+      readonly is: 'child';
+      readonly connection: ConnectionId;
+      readonly supervisor: ProcessRef;
+      readonly child: ChildRow;
+    }
   | { readonly is: 'more'; readonly of: string; readonly left: number | null };
 
 /** Children in a page: a dynamic supervisor can have any number. */
@@ -131,7 +149,10 @@ export class SupervisorsView extends LiveTree<SupervisorsData> {
     return [
       ...notices,
       ...(notices.length > 0 ? [] : rowNotices(info, 'supervisors.find', live)),
-      ...nodes.map(([node, own]) => ({ key: node, data: { is: 'node', connection: info.id, node, roots: own } as const })),
+      ...nodes.map(([node, own]) => ({
+        key: node,
+        data: { is: 'node', connection: info.id, node, roots: own } as const,
+      })),
     ];
   }
 
@@ -187,10 +208,7 @@ function childData(
     : { is: 'child', connection, supervisor, child };
 }
 
-function supervisorItem(
-  data: Extract<SupervisorsData, { is: 'supervisor' }>,
-  live: LiveRows | null,
-): vscode.TreeItem {
+function supervisorItem(data: Extract<SupervisorsData, { is: 'supervisor' }>, live: LiveRows | null): vscode.TreeItem {
   const { info, child, pid } = data;
   const name = supervisorName(info, child, pid);
   const item = new vscode.TreeItem(labelText(name), vscode.TreeItemCollapsibleState.Collapsed);
@@ -238,7 +256,9 @@ function childItem(child: ChildRow): vscode.TreeItem {
   const { state } = child;
   const name = child.registeredName === null ? null : moduleName(child.registeredName);
   const modules = child.modules === 'dynamic' ? [] : child.modules.map(moduleName);
-  const label = name ?? (isUndefined(child) ? (modules[0] ?? (state.is === 'running' ? pidText(state.pid) : '?')) : termText(child));
+  const label =
+    name ??
+    (isUndefined(child) ? (modules[0] ?? (state.is === 'running' ? pidText(state.pid) : '?')) : termText(child));
   const item = new vscode.TreeItem(labelText(label));
   const looks = {
     running: ['circle-filled', 'testing.iconPassed', ''],

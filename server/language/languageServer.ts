@@ -63,9 +63,7 @@ export type LanguageServerParts = {
   /** The declarations of `arsenal-otp/operation`, for scaffolding. */
   readonly declarationsFile: string;
   readonly startBackend: (home: string, log: BackendLog) => Promise<Result<LocalBackend>>;
-  readonly startWorkspace: (
-    options: Omit<WorkspaceOptions, 'workerFile' | 'operationApiFile'>,
-  ) => WorkspaceOperations;
+  readonly startWorkspace: (options: Omit<WorkspaceOptions, 'workerFile' | 'operationApiFile'>) => WorkspaceOperations;
 };
 
 type Started = {
@@ -164,7 +162,9 @@ function serveRequests(connection: Connection, current: () => Started | null, sc
   const optionsOf = (signal: AbortSignal): BackendCallOptions => ({ caller, signal });
   /** Serves on the backend, once there is one. */
   const onBackend =
-    <R>(serve: (backend: LocalBackend, params: unknown, options: BackendCallOptions) => Promise<Result<R>> | Result<R>) =>
+    <R>(
+      serve: (backend: LocalBackend, params: unknown, options: BackendCallOptions) => Promise<Result<R>> | Result<R>,
+    ) =>
     (params: unknown, signal: AbortSignal) => {
       const started = current();
       return started === null ? notStarted : serve(started.backend, params, optionsOf(signal));

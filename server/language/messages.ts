@@ -36,9 +36,7 @@ export const connectSpecSchema = Type.Union([
       node: text(255),
       cookie: cookieSource,
       address: Type.Optional(Type.Object({ host: text(255), port }, closed)),
-      epmd: Type.Optional(
-        Type.Object({ host: Type.Optional(text(255)), port: Type.Optional(port) }, closed),
-      ),
+      epmd: Type.Optional(Type.Object({ host: Type.Optional(text(255)), port: Type.Optional(port) }, closed)),
     },
     closed,
   ),

@@ -62,7 +62,9 @@ async function guarded<R>(
   try {
     return await serve();
   } catch (thrown) {
-    connection.console.error(`${method}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
+    connection.console.error(
+      `${method}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`,
+    );
     return fail(
       arsenalError('system', 'server.threw', 'The language server met a bug of its own.', 'Report it with the log.', {
         effect: 'unknown',

@@ -43,21 +43,39 @@ export function scaffoldFiles(params: ScaffoldParams, options: ScaffoldOptions):
     );
   }
   if (options.isTaken(name)) {
-    return failure('conflict', 'scaffold.name_taken', `There is an operation ${name} already.`, 'Choose another name.', {
-      pointer: '/name',
-    });
+    return failure(
+      'conflict',
+      'scaffold.name_taken',
+      `There is an operation ${name} already.`,
+      'Choose another name.',
+      {
+        pointer: '/name',
+      },
+    );
   }
   const folder = folderPath(params.workspaceFolder);
   if (folder === null) {
-    return failure('validation', 'scaffold.bad_folder', 'This is no folder on this machine.', 'Give a folder that is open.', {
-      pointer: '/workspaceFolder',
-    });
+    return failure(
+      'validation',
+      'scaffold.bad_folder',
+      'This is no folder on this machine.',
+      'Give a folder that is open.',
+      {
+        pointer: '/workspaceFolder',
+      },
+    );
   }
   const module = path.join(folder, 'arsenal', 'operations', `${camelCase(name)}.ts`);
   if (fs.existsSync(module) && fs.readFileSync(module, 'utf8').trim() !== '') {
-    return failure('conflict', 'scaffold.file_exists', `${module} exists already.`, 'Choose another name, or edit that file.', {
-      pointer: '/name',
-    });
+    return failure(
+      'conflict',
+      'scaffold.file_exists',
+      `${module} exists already.`,
+      'Choose another name, or edit that file.',
+      {
+        pointer: '/name',
+      },
+    );
   }
   const files = [
     { file: module, text: moduleText(name) },
@@ -73,7 +91,10 @@ export function offerScaffold(
   folders: readonly string[],
 ): CodeAction[] {
   const { only } = params.context;
-  if (only !== undefined && !only.some((kind) => scaffoldActionKind === kind || scaffoldActionKind.startsWith(`${kind}.`))) {
+  if (
+    only !== undefined &&
+    !only.some((kind) => scaffoldActionKind === kind || scaffoldActionKind.startsWith(`${kind}.`))
+  ) {
     return [];
   }
   const file = filePath(params.textDocument.uri);
@@ -96,7 +117,8 @@ export function offerScaffold(
 /** Gives the chosen action its edit; an action that is none of ours, or can no longer be done, stays as it is. */
 export function resolveScaffold(action: CodeAction, options: ScaffoldOptions): CodeAction {
   const data: unknown = action.data;
-  if (typeof data !== 'object' || data === null || !('folder' in data) || typeof data.folder !== 'string') return action;
+  if (typeof data !== 'object' || data === null || !('folder' in data) || typeof data.folder !== 'string')
+    return action;
   const wanted = 'name' in data && typeof data.name === 'string' ? data.name : freeName(data.folder, options);
   const made = scaffoldFiles({ name: wanted, workspaceFolder: data.folder }, options);
   return made.ok ? { ...action, edit: editOf(made.value) } : action;

@@ -55,9 +55,7 @@ export type LoadFailure = { readonly message: string; readonly at: Place; readon
 
 /** Plain data that has been checked before: parameters by their schema, plans and results when they were made. */
 export type StepInput =
-  | { readonly params: unknown }
-  | { readonly plan: unknown }
-  | { readonly plan: unknown; readonly done: unknown };
+  { readonly params: unknown } | { readonly plan: unknown } | { readonly plan: unknown; readonly done: unknown };
 
 export type ToWorker =
   | {

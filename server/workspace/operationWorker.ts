@@ -24,7 +24,8 @@ export type OperationWorkerOptions = {
   readonly graceMs?: number;
 };
 
-export type LoadResult = { readonly ok: true; readonly loaded: Loaded } | { readonly ok: false; readonly failure: LoadFailure };
+export type LoadResult =
+  { readonly ok: true; readonly loaded: Loaded } | { readonly ok: false; readonly failure: LoadFailure };
 
 type Call = {
   readonly worker: Worker;
@@ -102,7 +103,9 @@ export class OperationWorker {
         if (message.m !== 'loaded' && message.m !== 'broken') return;
         clearTimeout(timer);
         if (message.m === 'loaded') this.#sources ??= message.loaded.sources;
-        resolve(message.m === 'loaded' ? { ok: true, loaded: message.loaded } : { ok: false, failure: message.failure });
+        resolve(
+          message.m === 'loaded' ? { ok: true, loaded: message.loaded } : { ok: false, failure: message.failure },
+        );
       });
       worker.once('error', (error: unknown) => fail(error instanceof Error ? error.message : String(error)));
       worker.once('exit', () => fail('Its worker ended while it was loaded.'));
@@ -176,7 +179,10 @@ export class OperationWorker {
         }, this.#options.graceMs);
       };
       const onAbort = () => stop(cancelled(effectOfEnd(step)));
-      const deadline = setTimeout(() => stop(timedOut(operation, effectOfEnd(step))), Math.min(remainingMs, 2 ** 31 - 1));
+      const deadline = setTimeout(
+        () => stop(timedOut(operation, effectOfEnd(step))),
+        Math.min(remainingMs, 2 ** 31 - 1),
+      );
       this.#calls.set(id, {
         worker,
         step,
@@ -235,4 +241,3 @@ export class OperationWorker {
 function effectOfEnd(step: Step): Effect {
   return step === 'apply' || step === 'compensate' ? 'unknown' : 'none';
 }
-

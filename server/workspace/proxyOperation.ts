@@ -15,7 +15,10 @@ export type RunStep = (step: Step, input: StepInput, context: Context<MethodName
  * The operation `description` describes, with `run` for its steps; in words what keeps it from being one. The rules of every operation
  * (names, maxima, severity) are the registry's.
  */
-export function proxyOperation(description: OperationDescription, run: RunStep): AnyOperation | { readonly problem: string } {
+export function proxyOperation(
+  description: OperationDescription,
+  run: RunStep,
+): AnyOperation | { readonly problem: string } {
   const { steps, severity, params, result, at: _at, timeoutMs, route, ...rest } = description;
   if (!isObjectSchema(params)) return { problem: 'params: must be Type.Object({…}).' };
   if (!isSchema(result)) return { problem: 'result: must be a schema.' };
@@ -64,7 +67,12 @@ function asPlan(answer: Result<Json>): Result<Plan<Json>> {
   if (!answer.ok) return answer;
   const plan = readPlan(answer.value);
   if (plan !== null) return ok(plan);
-  return failure('execution', 'operation.bad_plan', 'What plan answered is no plan.', 'Answer summary, touches, severity, undo and steps.');
+  return failure(
+    'execution',
+    'operation.bad_plan',
+    'What plan answered is no plan.',
+    'Answer summary, touches, severity, undo and steps.',
+  );
 }
 
 /** JSON Schema as data: the registry compiles it anew, and refuses what is no schema. */

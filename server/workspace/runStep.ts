@@ -42,7 +42,12 @@ export async function runStep(definition: Definition, run: Run, tools: StepTools
     const answer: unknown = await definition.call(step, argumentsOf(definition, run, tools));
     return plain(step, after(definition, step, answer));
   } catch (thrown) {
-    return broken(step, 'operation.threw', describeThrown(thrown, tools), 'Mend the operation; it is registered again when it is saved.');
+    return broken(
+      step,
+      'operation.threw',
+      describeThrown(thrown, tools),
+      'Mend the operation; it is registered again when it is saved.',
+    );
   }
 }
 
@@ -53,9 +58,15 @@ function before(definition: Definition, run: Run): Checked {
   if (Array.isArray(problems) && problems.length > 0) {
     const [first] = problems;
     const pointer = textAt(first, 'pointer');
-    return failure('validation', 'params.invalid', `${pointer} ${textAt(first, 'message')}`.trim(), 'Correct the parameters.', {
-      pointer,
-    });
+    return failure(
+      'validation',
+      'params.invalid',
+      `${pointer} ${textAt(first, 'message')}`.trim(),
+      'Correct the parameters.',
+      {
+        pointer,
+      },
+    );
   }
   const allowed: unknown = definition.call('authorize', [params, { caller: run.caller, connection: run.connection }]);
   if (!definition.has('authorize') || (isResult(allowed) && allowed.ok)) return null;
@@ -85,7 +96,8 @@ function argumentsOf(definition: Definition, run: Run, tools: StepTools): readon
 
 /** The operation's own `shape`, for the step whose result the caller sees. */
 function after(definition: Definition, step: Step, answer: unknown): unknown {
-  if ((step !== 'execute' && step !== 'apply') || !definition.has('shape') || !isResult(answer) || !answer.ok) return answer;
+  if ((step !== 'execute' && step !== 'apply') || !definition.has('shape') || !isResult(answer) || !answer.ok)
+    return answer;
   return ok(definition.call('shape', [answer.value]));
 }
 
@@ -97,7 +109,12 @@ function plain(step: Step, answer: unknown): Result<Json> {
   if (!answer.ok) return answer;
   const value = plainCopy(answer.value);
   if (isJson(value, resultLimits)) return ok(value);
-  return broken(step, 'operation.bad_result', 'Its result is not plain JSON data.', 'Answer JSON data of a moderate size.');
+  return broken(
+    step,
+    'operation.bad_result',
+    'Its result is not plain JSON data.',
+    'Answer JSON data of a moderate size.',
+  );
 }
 
 /** A copy whose objects are of this context: those of the module's own are foreign to every check. Functions cannot be copied. */

@@ -157,7 +157,11 @@ export class SourceModules {
 }
 
 function candidates(file: string): readonly string[] {
-  return [file, ...extensions.map((extension) => file + extension), ...extensions.map((extension) => path.join(file, `index${extension}`))];
+  return [
+    file,
+    ...extensions.map((extension) => file + extension),
+    ...extensions.map((extension) => path.join(file, `index${extension}`)),
+  ];
 }
 
 function isFile(file: string): boolean {

@@ -91,7 +91,9 @@ function load(
     return { failure: { message, at: { file: start.file, line: 1, column: 1 }, files: Object.keys(modules.sources) } };
   } catch (thrown) {
     const { message, at } =
-      thrown instanceof ModuleError ? thrown : new ModuleError(String(thrown), { file: start.file, line: 1, column: 1 });
+      thrown instanceof ModuleError
+        ? thrown
+        : new ModuleError(String(thrown), { file: start.file, line: 1, column: 1 });
     return { failure: { message, at, files: Object.keys(modules.sources) } };
   }
 }
@@ -122,7 +124,14 @@ function globalsFor(tell: (message: FromWorker) => void): { readonly [name: stri
   const say =
     (level: 'info' | 'warn' | 'error') =>
     (...parts: readonly unknown[]) => {
-      tell({ m: 'log', level, text: parts.map((part) => textOf(part)).join(' ').slice(0, 4_000) });
+      tell({
+        m: 'log',
+        level,
+        text: parts
+          .map((part) => textOf(part))
+          .join(' ')
+          .slice(0, 4_000),
+      });
     };
   const console = { log: say('info'), info: say('info'), debug: say('info'), warn: say('warn'), error: say('error') };
   return {

@@ -115,7 +115,11 @@ export const op = defineOperation({
 `;
 }
 
-function contextFor(needs: readonly MethodName[], budgetMs = 5_000, onProgress?: (progress: OperationProgress) => void): {
+function contextFor(
+  needs: readonly MethodName[],
+  budgetMs = 5_000,
+  onProgress?: (progress: OperationProgress) => void,
+): {
   context: Context<MethodName>;
   abort: () => void;
 } {
@@ -132,7 +136,11 @@ function contextFor(needs: readonly MethodName[], budgetMs = 5_000, onProgress?:
   return { context, abort: () => control.abort() };
 }
 
-async function execute(name: string, params: { readonly [key: string]: Json }, budgetMs = 5_000): Promise<Result<unknown>> {
+async function execute(
+  name: string,
+  params: { readonly [key: string]: Json },
+  budgetMs = 5_000,
+): Promise<Result<unknown>> {
   const found = registry.find(name);
   if (found === null || isWrite(found.operation)) throw new Error(`no reading operation ${name}`);
   return found.operation.execute(contextFor(found.operation.needs, budgetMs).context, params);
@@ -192,7 +200,12 @@ describe('a broken module', () => {
   it.each([
     ['a syntax error', 'const a = 1;\nexport const b = {;\n', 3, 1],
     ['a missing bracket', 'export const a: number = (1;\n', 1, 28],
-    ['what it does when it is loaded', 'const a: number | null = null as number | null;\n\nexport const b = a!.toFixed();\n', 3, 21],
+    [
+      'what it does when it is loaded',
+      'const a: number | null = null as number | null;\n\nexport const b = a!.toFixed();\n',
+      3,
+      21,
+    ],
     ['no operation', 'export const a = 1;\n', 1, 1],
     ['an import of the machine', "import fs from 'node:fs';\nexport const a = fs;\n", 1, 17],
     ['an import that is not there', "\nimport { a } from './gone';\nexport const b = a;\n", 2, 20],
@@ -238,7 +251,10 @@ describe('a running operation', () => {
   it('that never yields is ended at its deadline, and runs again afterwards', async () => {
     await save('x.ts', reading('loops', 'while (params.n === 1); return ok(1)'));
     const started = Date.now();
-    expect(await execute('loops', { n: 1 }, 100)).toMatchObject({ ok: false, error: { class: 'timeout', effect: 'none' } });
+    expect(await execute('loops', { n: 1 }, 100)).toMatchObject({
+      ok: false,
+      error: { class: 'timeout', effect: 'none' },
+    });
     expect(Date.now() - started).toBeLessThan(3_000);
     expect(await execute('loops', {})).toEqual({ ok: true, value: 1 });
   });

@@ -91,7 +91,9 @@ class Workspace implements WorkspaceOperations {
   }
 
   fileChanged(file: string): void {
-    const affected = [...this.#modules.values()].filter((module) => module.files.includes(file)).map((module) => module.file);
+    const affected = [...this.#modules.values()]
+      .filter((module) => module.files.includes(file))
+      .map((module) => module.file);
     if (this.#folderOf(file) !== null && isModule.test(file)) affected.push(file);
     for (const each of new Set(affected)) {
       clearTimeout(this.#waiting.get(each));
@@ -153,7 +155,10 @@ class Workspace implements WorkspaceOperations {
       try {
         await this.#refresh(file);
       } catch (thrown) {
-        this.#options.log('error', `${file}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`);
+        this.#options.log(
+          'error',
+          `${file}: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}`,
+        );
       }
     });
   }
