@@ -68,6 +68,8 @@ export interface LocalBackend extends Backend {
   readonly registry: Registry;
   readonly metrics: Metrics;
   readonly history: History;
+  /** Publishes an event of whoever adds to the catalogue: a module of the user's that is broken. */
+  publish(what: ArsenalEvent['what']): void;
 }
 
 /** Makes a backend. It touches nothing on disk before there is something to keep. Error: `home.invalid`. */
@@ -201,6 +203,10 @@ class LocalBackendHere implements LocalBackend {
 
   onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void } {
     return this.#events.onEvent(listener);
+  }
+
+  publish(what: ArsenalEvent['what']): void {
+    this.#events.publish(null, what);
   }
 
   close(): Promise<void> {
