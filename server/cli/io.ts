@@ -1,3 +1,7 @@
+import type { Result } from '../../runtime/model.ts';
+import type { Backend } from '../backend/backend.ts';
+import type { BackendOptions } from '../backend/localBackend.ts';
+
 /** What a command line program touches of its surroundings, handed in so that it can be run from a test as from a shell. */
 export type CliIo = {
   readonly stdout: { write(text: string): unknown };
@@ -8,6 +12,7 @@ export type CliIo = {
   /** Aborts when the user wants the program to end (SIGINT, SIGTERM). */
   readonly stop: AbortSignal;
   readonly version: string;
+  readonly createBackend: (options: BackendOptions) => Promise<Result<Backend>>;
 };
 
 /** 0 done, 1 the operation failed, 2 usage, 3 cannot connect. */

@@ -4,7 +4,6 @@ import path from 'node:path';
 import type { ConnectionId, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts';
-import { createBackend } from '../backend/localBackend.ts';
 import type { ConnectionInfo } from '../protocol/connection.ts';
 import { stateHome } from './home.ts';
 import { exitCode } from './io.ts';
@@ -31,7 +30,7 @@ export function cliCallOptions(io: CliIo): BackendCallOptions {
 
 /** A backend whose state is where the options say. */
 export function openBackend(io: CliIo, options: RuntimeOptions): Promise<Result<Backend>> {
-  return createBackend({
+  return io.createBackend({
     home: stateHome(options.home, io.env),
     simulatedWorkerFile: path.join(io.distDir, 'simulatedWorker.js'),
     sandboxChildFile: path.join(io.distDir, 'sandboxChild.js'),

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { createBackend } from '../backend/localBackend.ts';
 import { exitCode } from './io.ts';
 import type { CliIo } from './io.ts';
 import { runCommandLine } from './program.ts';
@@ -31,6 +32,7 @@ const io: CliIo = {
   distDir: path.dirname(program),
   stop: stop.signal,
   version: versionBeside(path.dirname(program)),
+  createBackend,
 };
 
 runCommandLine(io, process.argv.slice(2)).then(
