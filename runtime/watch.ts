@@ -39,7 +39,7 @@ export type WatchDelta = {
 };
 export type WatchFrame = WatchSnapshot | WatchDelta;
 
-/** No frame has more rows: a larger snapshot goes in parts, and a larger delta becomes a snapshot. */
+/** No frame has more rows, unless less is said: a larger snapshot goes in parts, and a larger delta becomes a snapshot. */
 export const mostRowsPerFrame = 5_000;
 
 /** What a receiver says to a frame: "I am at this version", or with `part`, "I have this part of it". */
@@ -317,6 +317,8 @@ export type WatchSenderOptions = {
   readonly overdueMs?: number | null;
   /** false: begins hidden. */
   readonly shown?: boolean;
+  /** Default {@link mostRowsPerFrame}. */
+  readonly rowsPerFrame?: number;
   readonly timers?: Timers;
 };
 
@@ -332,6 +334,7 @@ export class WatchSender {
   readonly #transmit: (frame: WatchFrame) => boolean;
   readonly #overdueMs: number | null;
   readonly #timers: Timers;
+  readonly #rowsPerFrame: number;
   readonly #subscription: { dispose(): void };
   #shown: boolean;
   #needs: 'snapshot' | 'deltas' = 'snapshot';
@@ -348,6 +351,7 @@ export class WatchSender {
     this.#overdueMs = options.overdueMs === undefined ? 10_000 : options.overdueMs;
     this.#timers = options.timers ?? realTimers;
     this.#shown = options.shown ?? true;
+    this.#rowsPerFrame = options.rowsPerFrame ?? mostRowsPerFrame;
     this.#subscription = feed.watch((event) => {
       if (event.is === 'delta') this.#offer(event);
       if (event.is === 'replaced') this.#startOver();
@@ -376,6 +380,7 @@ export class WatchSender {
     if (sent.epoch !== ack.epoch) return;
     if (ack.part === undefined ? ack.to < sent.to : ack.to !== sent.to || ack.part !== sent.part) return;
     if (ack.part === undefined) this.#parts = null;
+    else if (this.#parts !== null) this.#parts.next += 1;
     this.#landed();
     this.#doublings = 0;
     this.pump();
@@ -406,7 +411,7 @@ export class WatchSender {
     if (!this.#shown || this.#inFlight !== null) return;
     const { state } = this.#feed;
     if (state === null) return;
-    if (this.#parts === null && this.waitingRows > mostRowsPerFrame) this.#outgrown();
+    if (this.#parts === null && this.waitingRows > this.#rowsPerFrame) this.#outgrown();
     if (this.#parts === null && this.#needs === 'snapshot') {
       this.#needs = 'deltas';
       this.#parts = { of: snapshotOf(state), next: 0 };
@@ -457,7 +462,7 @@ export class WatchSender {
 
   /** The frame that is due: the next part of a snapshot, else what waits; null when all is said. */
   #next(): WatchFrame | null {
-    if (this.#parts !== null) return partOf(this.#parts);
+    if (this.#parts !== null) return partOf(this.#parts, this.#rowsPerFrame);
     const waiting = this.#waiting;
     if (waiting === null) return null;
     const { epoch, from, to, total, put, gone } = waiting;
@@ -466,21 +471,14 @@ export class WatchSender {
 
   #send(frame: WatchFrame): void {
     // Set before the frame goes, for a transport that answers at once, and undone if it does not go: the base has not moved then.
-    const { waiting, parts } = { waiting: this.#waiting, parts: this.#parts };
-    const isPart = frame.is === 'snapshot' && frame.part !== undefined;
-    this.#inFlight = {
-      epoch: frame.epoch,
-      to: frame.to,
-      ...(isPart && !frame.part.last && { part: frame.part.index }),
-    };
-    if (parts === null) this.#waiting = null;
-    else if (isPart && !frame.part.last) this.#parts = { of: parts.of, next: parts.next + 1 };
-    else this.#parts = null;
+    const waiting = this.#waiting;
+    const part = frame.is === 'snapshot' && frame.part?.last === false ? { part: frame.part.index } : {};
+    this.#inFlight = { epoch: frame.epoch, to: frame.to, ...part };
+    if (frame.is === 'delta') this.#waiting = null;
     this.#await();
     if (this.#transmit(frame)) return;
     this.#inFlight = null;
-    this.#parts = parts;
-    if (parts === null) this.#waiting = waiting;
+    this.#waiting = waiting;
   }
 
   #await(): void {
@@ -489,8 +487,11 @@ export class WatchSender {
     this.#overdue = this.#timers.after(this.#overdueMs * 2 ** this.#doublings, () => {
       this.#overdue = null;
       this.#doublings = Math.min(this.#doublings + 1, mostDoublings);
-      if (this.#inFlight === null) this.pump();
-      else this.resync();
+      const isPart = this.#parts !== null && this.#parts.next > 0;
+      if (this.#inFlight !== null && !isPart) return this.resync();
+      // A part goes again by itself: over a slow way, starting over each time would never end.
+      this.#inFlight = null;
+      this.pump();
     });
   }
 
@@ -506,9 +507,9 @@ function snapshotOf(state: WatchState): WatchSnapshot {
   return { is: 'snapshot', epoch, to: version, rows: [...rows], total, fidelity };
 }
 
-function partOf({ of, next }: Parts): WatchSnapshot {
-  if (of.rows.length <= mostRowsPerFrame) return of;
-  const from = next * mostRowsPerFrame;
-  const rows = of.rows.slice(from, from + mostRowsPerFrame);
-  return { ...of, rows, part: { index: next, last: from + mostRowsPerFrame >= of.rows.length } };
+function partOf({ of, next }: Parts, rowsPerFrame: number): WatchSnapshot {
+  if (of.rows.length <= rowsPerFrame) return of;
+  const from = next * rowsPerFrame;
+  const rows = of.rows.slice(from, from + rowsPerFrame);
+  return { ...of, rows, part: { index: next, last: from + rowsPerFrame >= of.rows.length } };
 }

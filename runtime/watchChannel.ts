@@ -7,7 +7,7 @@
  */
 import { arsenalError } from './errors.ts';
 import type { ArsenalError, Result } from './model.ts';
-import type { Timers, WatchAck, WatchFeed, WatchFrame } from './watch.ts';
+import type { Timers, WatchAck, WatchFeed, WatchFrame, WatchSenderOptions } from './watch.ts';
 import { realTimers, WatchSender, WatchView } from './watch.ts';
 
 /** From the one who looks to the one who shows. */
@@ -36,8 +36,13 @@ export type WatchPublisherOptions<Topic> = {
   /** Answers whether the transport took the message; see {@link WatchPublisher.pump}. */
   send(down: WatchDown): boolean;
   readonly mostSubscriptions?: number;
-  readonly overdueMs?: number;
-  readonly timers?: Timers;
+  /**
+   * How long a hidden subscription is kept open, default a minute. Then it is given back: nothing is to run on a target while nobody
+   * looks. When it is shown again it is not known, and so opened anew.
+   */
+  readonly hiddenMs?: number;
+  /** As of every {@link WatchSender}. */
+  readonly sender?: Omit<WatchSenderOptions, 'shown'>;
 };
 
 type Publication =
@@ -56,6 +61,8 @@ export class WatchPublisher<Topic> {
   readonly #options: WatchPublisherOptions<Topic>;
   readonly #mostSubscriptions: number;
   readonly #publications = new Map<string, Publication>();
+  /** What ends the subscriptions that are hidden. */
+  readonly #hidden = new Map<string, { dispose(): void }>();
 
   constructor(options: WatchPublisherOptions<Topic>) {
     this.#options = options;
@@ -65,6 +72,12 @@ export class WatchPublisher<Topic> {
   /** How many subscriptions there are. */
   get size(): number {
     return this.#publications.size;
+  }
+
+  /** Rows that wait to be sent, over all subscriptions: for each no more than exist. */
+  get waitingRows(): number {
+    const waiting = [...this.#publications.values()].map((one) => (one.is === 'open' ? one.sender.waitingRows : 0));
+    return waiting.reduce((sum, rows) => sum + rows, 0);
   }
 
   /** Takes a message of the subscriber; nothing it says can make this throw. */
@@ -77,8 +90,8 @@ export class WatchPublisher<Topic> {
       return;
     }
     if (up.is === 'close') this.#end(subscription, known);
-    else if (up.is === 'open') show(known, 'shown');
-    else if (up.is === 'visible') show(known, up.as);
+    else if (up.is === 'open') this.#show(subscription, known, 'shown');
+    else if (up.is === 'visible') this.#show(subscription, known, up.as);
     else if (known.is === 'open' && up.is === 'ack') known.sender.acknowledge(up);
     else if (known.is === 'open') known.sender.resync();
     this.#endIfDone(subscription);
@@ -125,12 +138,8 @@ export class WatchPublisher<Topic> {
   }
 
   #publish(subscription: string, { source, release }: OpenedWatch, shown: boolean): void {
-    const { timers, overdueMs } = this.#options;
-    const sender = new WatchSender(source, (frame) => this.#options.send({ is: 'frame', subscription, frame }), {
-      shown,
-      ...(timers !== undefined && { timers }),
-      ...(overdueMs !== undefined && { overdueMs }),
-    });
+    const send = (frame: WatchFrame) => this.#options.send({ is: 'frame', subscription, frame });
+    const sender = new WatchSender(source, send, { ...this.#options.sender, shown });
     const listening = source.watch((event) => {
       if (event.is === 'ended') this.#endIfDone(subscription);
     });
@@ -147,6 +156,23 @@ export class WatchPublisher<Topic> {
     });
   }
 
+  #show(subscription: string, publication: Publication, as: 'shown' | 'hidden'): void {
+    if (publication.is === 'refused') return;
+    publication.shown = as === 'shown';
+    this.#hidden.get(subscription)?.dispose();
+    this.#hidden.delete(subscription);
+    if (as === 'hidden') {
+      const { hiddenMs = 60_000, sender: { timers = realTimers } = {} } = this.#options;
+      const end = () => {
+        this.#end(subscription, publication);
+      };
+      this.#hidden.set(subscription, timers.after(hiddenMs, end));
+    }
+    if (publication.is === 'opening') return;
+    if (publication.shown) publication.sender.show();
+    else publication.sender.hide();
+  }
+
   /** Says that a watch has ended, once the subscriber has all that came before, and forgets it when that was taken. */
   #endIfDone(subscription: string): void {
     const publication = this.#publications.get(subscription);
@@ -158,17 +184,11 @@ export class WatchPublisher<Topic> {
 
   #end(subscription: string, publication: Publication): void {
     this.#publications.delete(subscription);
+    this.#hidden.get(subscription)?.dispose();
+    this.#hidden.delete(subscription);
     if (publication.is === 'opening') publication.control.abort();
     if (publication.is === 'open') publication.release();
   }
-}
-
-function show(publication: Publication, as: 'shown' | 'hidden'): void {
-  if (publication.is === 'refused') return;
-  publication.shown = as === 'shown';
-  if (publication.is === 'opening') return;
-  if (publication.shown) publication.sender.show();
-  else publication.sender.hide();
 }
 
 /** How a publication has ended; undefined while there is something to say before. */
@@ -207,6 +227,11 @@ export type WatchSubscriberOptions<Topic> = {
   send(up: WatchUp<Topic>): boolean;
   /** How long the first frame after a question may take before it is asked again, twice as long each time. */
   readonly unansweredMs?: number;
+  /**
+   * How long it may be quiet before the last acknowledgement is said again, default half a minute: a publisher that knows nothing of
+   * the subscription any more says so, where silence would look like a system in which nothing happens.
+   */
+  readonly quietMs?: number;
   readonly timers?: Timers;
 };
 
@@ -270,7 +295,8 @@ class Subscription<Topic> implements WatchSubscription {
   #asked = false;
   #visible = false;
   #fresh = false;
-  #unanswered: { dispose(): void } | null = null;
+  /** Until an answer is overdue, or it has been quiet for too long. */
+  #timer: { dispose(): void } | null = null;
   #doublings = 0;
 
   constructor(
@@ -336,18 +362,28 @@ class Subscription<Topic> implements WatchSubscription {
   }
 
   take(frame: WatchFrame): void {
-    const subscription = this.#id;
     const answer = this.#view.apply(frame);
     if (answer === 'resync') {
       this.#expect();
-      this.#options.send({ is: 'resync', subscription });
+      this.#options.send({ is: 'resync', subscription: this.#id });
       return;
     }
     this.#answered();
-    this.#options.send({ is: 'ack', subscription, ...answer });
+    this.#say(answer);
     if (answer.part !== undefined) return;
     this.#fresh = this.#visible;
     this.#listener();
+  }
+
+  /** Acknowledges, and again whenever it has been quiet for long. */
+  #say(ack: WatchAck): void {
+    this.#options.send({ is: 'ack', subscription: this.#id, ...ack });
+    if (!this.#visible) return;
+    const { quietMs = 30_000, timers = realTimers } = this.#options;
+    this.#timer?.dispose();
+    this.#timer = timers.after(quietMs, () => {
+      this.#say(ack);
+    });
   }
 
   ended(error: ArsenalError | null): void {
@@ -371,9 +407,9 @@ class Subscription<Topic> implements WatchSubscription {
 
   /** A frame is due: without one, the question or its answer was lost, and it is asked again. */
   #expect(): void {
-    this.#unanswered?.dispose();
+    this.#timer?.dispose();
     const { unansweredMs = 10_000, timers = realTimers } = this.#options;
-    this.#unanswered = timers.after(unansweredMs * 2 ** this.#doublings, () => {
+    this.#timer = timers.after(unansweredMs * 2 ** this.#doublings, () => {
       this.#doublings = Math.min(this.#doublings + 1, mostDoublings);
       this.#asked = false;
       this.ask();
@@ -381,8 +417,8 @@ class Subscription<Topic> implements WatchSubscription {
   }
 
   #answered(): void {
-    this.#unanswered?.dispose();
-    this.#unanswered = null;
+    this.#timer?.dispose();
+    this.#timer = null;
     this.#doublings = 0;
   }
 }
