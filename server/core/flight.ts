@@ -9,12 +9,15 @@ export class Flight {
   readonly call: OperationCall;
   readonly extras: CallExtras;
   readonly correlationId: string;
+  /** What is done in the end: a parameter can make a run a dry run. */
+  mode: OperationCall['mode'];
   readonly #steps: PipelineStep[] = [];
   readonly #startedAt = Date.now();
   readonly #startedMs = performance.now();
 
   constructor(call: OperationCall, extras: CallExtras) {
     this.call = call;
+    this.mode = call.mode;
     this.extras = extras;
     this.correlationId = correlationIdOf(extras.correlationId);
   }
@@ -34,7 +37,7 @@ export class Flight {
       correlationId: this.correlationId,
       connection: this.call.connection,
       caller: this.extras.caller,
-      mode: this.call.mode,
+      mode: this.mode,
       startedAt: this.#startedAt,
       durationMs: this.durationMs(),
       error: answer.ok ? null : answer.error,

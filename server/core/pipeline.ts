@@ -66,6 +66,7 @@ export class Pipeline {
     flight.enter('receive');
     const received = receive(flight.call, flight.extras, flight.correlationId, this.#services);
     if (!received.ok) return received;
+    flight.mode = received.value.call.mode;
     flight.enter('authenticate');
     const known = authenticate(received.value);
     if (!known.ok) return known;
@@ -73,7 +74,7 @@ export class Pipeline {
     const valid = validate(known.value);
     if (!valid.ok) return valid;
     const { correlationId } = flight;
-    switch (flight.call.mode) {
+    switch (flight.mode) {
       case 'validate':
         return ok({ mode: 'validate', valid: true, correlationId });
       case 'dry_run': {

@@ -1,21 +1,42 @@
 /** What an operation must keep to before it is in the catalogue: everything that types cannot say, or that untyped code may break. */
 import { failure } from '../../runtime/errors.ts';
-import type { Json, Result } from '../../runtime/model.ts';
+import type { Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import { isMethodName, portMethods, severities } from '../../runtime/port.ts';
 import type { JsonSchema } from '../protocol/operation.ts';
+import { longestTimeoutMs } from './limits.ts';
 import type { AnyOperation } from './operation.ts';
+import { isWrite } from './operation.ts';
+import { isJsonObject } from './plainData.ts';
 import { closeObjects, plainSchema, publicSchema, unboundedParts } from './schemaRules.ts';
 import type { CompiledSchema } from './validate.ts';
 import { compileSchema } from './validate.ts';
+
+export type CommonParam = 'timeoutMs' | 'dryRun';
 
 const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 const routePath = /^(\/([a-z0-9-]+|:[a-zA-Z]+))+$/;
 const longestName = 64;
 const longestText = 4000;
 
+/** Parameters every operation takes, unless it has one of that name itself; the pipeline heeds them, the operation never sees them. */
+const timeoutMs: JsonSchema = {
+  type: 'integer',
+  minimum: 1,
+  maximum: longestTimeoutMs,
+  description: 'Time limit in milliseconds.',
+  'x-arsenal': { common: true },
+};
+const dryRun: JsonSchema = {
+  type: 'boolean',
+  description: 'Only plan: say what would be done, and do nothing.',
+  'x-arsenal': { common: true },
+};
+
 export type CheckedOperation = {
   readonly params: CompiledSchema;
+  /** The parameters that were added for the pipeline. */
+  readonly common: readonly CommonParam[];
   readonly result: CompiledSchema;
   /** The parameters' schema as callers see it. */
   readonly publicParams: JsonSchema;
@@ -35,7 +56,9 @@ export function checkOperation(operation: AnyOperation): Result<CheckedOperation
 }
 
 function check(operation: AnyOperation): Result<CheckedOperation> {
-  const params = compileSchema(closeObjects(plainSchema(operation.params)));
+  const own = closeObjects(plainSchema(operation.params));
+  const common = commonFor(operation, own);
+  const params = compileSchema(withCommon(own, common));
   const result = compileSchema(plainSchema(operation.result));
   if (!params.ok || !result.ok) {
     return invalid([
@@ -51,7 +74,19 @@ function check(operation: AnyOperation): Result<CheckedOperation> {
     ...examples(operation, params.value),
   ];
   if (broken.length > 0) return invalid(broken);
-  return ok({ params: params.value, result: result.value, publicParams: publicSchema(params.value.schema) });
+  return ok({ params: params.value, result: result.value, publicParams: publicSchema(params.value.schema), common });
+}
+
+function commonFor(operation: AnyOperation, own: JsonSchema): readonly CommonParam[] {
+  const known = propertiesOf(own);
+  const all: readonly CommonParam[] = isWrite(operation) ? ['timeoutMs', 'dryRun'] : ['timeoutMs'];
+  return all.filter((name) => !Object.hasOwn(known, name));
+}
+
+function withCommon(own: JsonSchema, common: readonly CommonParam[]): JsonSchema {
+  const schemas: { readonly [K in CommonParam]: JsonSchema } = { timeoutMs, dryRun };
+  const added = Object.fromEntries(common.map((name) => [name, schemas[name]]));
+  return { ...own, properties: { ...propertiesOf(own), ...added } };
 }
 
 function texts(operation: AnyOperation): readonly string[] {
@@ -102,9 +137,9 @@ function examples(operation: AnyOperation, params: CompiledSchema): readonly str
   return [...presets, ...wrong];
 }
 
-function propertiesOf(schema: JsonSchema): object {
-  const properties: Json | undefined = schema['properties'];
-  return typeof properties === 'object' && properties !== null ? properties : {};
+function propertiesOf(schema: JsonSchema): JsonSchema {
+  const properties = schema['properties'] ?? null;
+  return isJsonObject(properties) ? properties : {};
 }
 
 function invalid(problems: readonly string[]): Result<never> {

@@ -6,6 +6,7 @@ import type { CatalogueEntry, Role } from '../protocol/operation.ts';
 import type { RoleTable } from './authorization.ts';
 import { defaultRole } from './authorization.ts';
 import type { AnyOperation } from './operation.ts';
+import type { CommonParam } from './registration.ts';
 import { checkOperation } from './registration.ts';
 import type { CompiledSchema } from './validate.ts';
 
@@ -17,6 +18,8 @@ export type Registered = {
   readonly entry: CatalogueEntry;
   readonly params: CompiledSchema;
   readonly result: CompiledSchema;
+  /** Parameters that are the pipeline's, not the operation's. */
+  readonly common: readonly CommonParam[];
 };
 
 export type Found = Registered & {
@@ -51,7 +54,7 @@ export class Registry {
   register(operation: AnyOperation, origin: Origin): Result<CatalogueEntry> {
     const checked = checkOperation(operation);
     if (!checked.ok) return checked;
-    const { params, result, publicParams } = checked.value;
+    const { params, result, publicParams, common } = checked.value;
     const role = this.#roles[operation.name] ?? defaultRole(operation.severity);
     const entry = entryOf(operation, origin, role, publicParams, result.schema);
     const taken = [entry.name, ...entry.aliases.map(({ name }) => name)].find((name) => this.#isTaken(name, entry));
@@ -64,7 +67,7 @@ export class Registry {
       );
     }
     this.#forget(entry.name);
-    this.#byName.set(entry.name, { operation, entry, params, result });
+    this.#byName.set(entry.name, { operation, entry, params, result, common });
     for (const alias of entry.aliases) this.#aliases.set(alias.name, entry.name);
     this.#tell({ is: 'registered', entry });
     return ok(entry);

@@ -12,12 +12,11 @@ import type { Authorized, CallConnection, CallExtras, PipelineServices, Received
 import type { Caller } from './context.ts';
 import { callerWays } from './context.ts';
 import { operationNotFound } from './errors.ts';
+import { defaultTimeoutMs, longestTimeoutMs } from './limits.ts';
 import type { Problem } from './operation.ts';
 import { isJsonObject, plainDataProblem } from './plainData.ts';
 import { invalidParams } from './validate.ts';
 
-const defaultTimeoutMs = 30_000;
-const longestTimeoutMs = 3_600_000;
 const idPattern = /^[\w.:~-]{1,128}$/;
 const modes = ['run', 'dry_run', 'validate'];
 
@@ -28,7 +27,7 @@ export function correlationIdOf(given: string | undefined): string {
 
 /**
  * Step 1. Takes the call as untrusted data: ids, mode and time limit in their form, parameters plain JSON of a bounded size. The time
- * limit is the caller's, else the operation's, else 30 s; it begins now.
+ * limit is the caller's (with the call or in `timeoutMs`), else the operation's, else 30 s; it begins now.
  */
 export function receive(
   call: OperationCall,
@@ -41,7 +40,7 @@ export function receive(
   }
   if (!modes.includes(call.mode)) return malformed('mode', `must be one of ${modes.join(', ')}`);
   const { timeoutMs } = extras;
-  if (timeoutMs !== undefined && !(timeoutMs > 0 && timeoutMs <= longestTimeoutMs)) {
+  if (timeoutMs !== undefined && !isTimeout(timeoutMs)) {
     return malformed('timeoutMs', `must be above 0 and at most ${longestTimeoutMs}`);
   }
   const problem = plainDataProblem(call.params);
@@ -49,8 +48,24 @@ export function receive(
   const { params } = call;
   if (!isJsonObject(params)) return invalidParams([{ pointer: '', message: 'must be an object.' }]);
   const found = services.find(call.operation);
-  const limitMs = timeoutMs ?? found?.operation.timeoutMs ?? defaultTimeoutMs;
-  return ok({ call, params, found, extras, budget: callOptions(limitMs, extras.signal, correlationId) });
+  const asked = found?.common.includes('timeoutMs') === true ? params['timeoutMs'] : undefined;
+  const limitMs = Math.min(
+    isTimeout(asked) ? asked : longestTimeoutMs,
+    timeoutMs ?? (isTimeout(asked) ? asked : (found?.operation.timeoutMs ?? defaultTimeoutMs)),
+  );
+  const onlyPlan = call.mode === 'run' && found?.common.includes('dryRun') === true && params['dryRun'] === true;
+  return ok({
+    call: onlyPlan ? { ...call, mode: 'dry_run' } : call,
+    params,
+    found,
+    extras,
+    budget: callOptions(limitMs, extras.signal, correlationId),
+  });
+}
+
+/** Whether it is a time limit; if not, the schema says what is wrong with it. */
+function isTimeout(value: unknown): value is number {
+  return typeof value === 'number' && value > 0 && value <= longestTimeoutMs;
 }
 
 function malformed(part: string, rule: string): Failure {
@@ -85,9 +100,11 @@ export function validate(received: Received): Result<Validated> {
     ...('problems' in checked ? checked.problems : []),
   ];
   if (problems.length > 0 || 'problems' in checked) return invalidParams(problems);
+  const left = Object.entries(checked.value).filter(([name]) => !found.common.some((common) => common === name));
+  const own = Object.fromEntries(left);
   try {
-    const own = found.operation.validate?.(checked.value) ?? [];
-    return own.length > 0 ? invalidParams(own) : ok({ ...received, found, params: checked.value });
+    const broken = found.operation.validate?.(own) ?? [];
+    return broken.length > 0 ? invalidParams(broken) : ok({ ...received, found, params: own });
   } catch (thrown) {
     return threw(found.entry.name, 'none', thrown);
   }

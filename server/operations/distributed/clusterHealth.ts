@@ -1,5 +1,6 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
+import { nodeUnavailable } from '../../../runtime/errors.ts';
 import type { NodeCoverage, NodeInfo, NodeName, NodeStats, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
@@ -112,7 +113,7 @@ async function checkNode(context: HealthContext, info: NodeInfo, sights: readonl
     const reasons: Reason[] = [{ code: `node.${status}`, level: 'critical', message }];
     return {
       item: { node, status, health: 'critical' as const, reasons, stats: null, longestMailbox: null },
-      coverage: coveredAs(node, ok(null)),
+      coverage: { node, status: 'missing', error: nodeUnavailable(node).error } as const,
     };
   }
   const stats = await context.port.system.stats({ node }, context.options());

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
-import type { Result } from '../../../runtime/model.ts';
+import type { Json, Result } from '../../../runtime/model.ts';
 import { ok, parseProcessId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
@@ -134,6 +134,16 @@ async function withCostly(
   );
   if (!info.ok) return info;
   const found = new Map(info.value.pages.flatMap((page) => rowsOf(page, missing)).map((row) => [row['pid'], row]));
-  const unknown = Object.fromEntries(missing.map((name) => [name, null]));
-  return ok(items.map((item) => ({ ...unknown, ...item, ...found.get(item['pid']) })));
+  return ok(
+    items.map((item) => {
+      const costly = found.get(item['pid']) ?? {};
+      const fields = wanted.map((name): [string, Json] => [name, item[name] ?? costly[name] ?? null]);
+      return {
+        pid: item['pid'] ?? null,
+        node: item['node'] ?? null,
+        display: item['display'] ?? null,
+        ...Object.fromEntries(fields),
+      };
+    }),
+  );
 }

@@ -25,7 +25,7 @@ export function whichChildren(scans: Scans) {
     result: listResult(Type.Partial(Type.Object(childResult))),
     route: { method: 'GET', path: '/supervisors/:supervisor/children' },
     examples: [{ title: 'Of a registered supervisor', params: { supervisor: 'Shop.Supervisor', node: 'demo1@sim' } }],
-    errors: [{ code: 'supervisor.not_found', remedy: 'Choose a process from list_supervisors.' }],
+    errors: [{ code: 'supervisor.not_one', remedy: 'Choose a process from list_supervisors.' }],
     execute: (context, params) =>
       listPage(context, 'which_children', params, scans, ['childId', 'index'], async () => {
         const { supervisor: text, node } = params;
