@@ -95,7 +95,10 @@ export class LanguageServer implements vscode.Disposable {
     const started = await this.start();
     if (!started.ok) return started;
     try {
-      const answer = await this.client.sendRequest<R>(type.method, params, token);
+      // Named by its method, the library takes everything after it for parameters, `undefined` too.
+      const answer = await (token === undefined
+        ? this.client.sendRequest<R>(type.method, params)
+        : this.client.sendRequest<R>(type.method, params, token));
       return ok(answer);
     } catch (thrown) {
       const error = isRecord(thrown) ? errorOfFailure(thrown['data']) : null;
