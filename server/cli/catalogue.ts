@@ -1,6 +1,6 @@
 /** `arsenal operations` and `arsenal describe`: the catalogue, from the program itself. */
 import type { Json } from '../../runtime/model.ts';
-import { findEntry } from '../gateway/catalogueRoutes.ts';
+import { findEntry, fullPath } from '../gateway/catalogueRoutes.ts';
 import { dataDocument, isJsonObject, resource } from '../gateway/jsonApi.ts';
 import type { JsonObject, Resource } from '../gateway/jsonApi.ts';
 import type { CatalogueEntry } from '../protocol/operation.ts';
@@ -72,8 +72,10 @@ function entryResource(entry: CatalogueEntry): Resource {
   return resource('operation', entry.name, attributes);
 }
 
+const widestMeaning = 110;
+
 function descriptionText(entry: CatalogueEntry): string {
-  const route = entry.route === null ? '' : `  Route     ${entry.route.method} ${entry.route.path}\n`;
+  const route = entry.route === null ? '' : `  Route     ${entry.route.method} ${fullPath(entry.route.path)}\n`;
   const aliases = entry.aliases.map((alias) => alias.name).join(', ');
   const parameters = parameterRows(entry.params);
   return [
@@ -85,7 +87,7 @@ function descriptionText(entry: CatalogueEntry): string {
     aliases === '' ? '' : `  Aliases   ${aliases}\n`,
     parameters.length === 0
       ? '\nIt takes no parameters.\n'
-      : `\n${table(['parameter', 'type', '', 'meaning'], parameters)}`,
+      : `\n${table(['parameter', 'type', '', 'meaning'], parameters, widestMeaning)}`,
     ...entry.examples.map(
       (example) => `\n  ${visibleText(example.title)}:\n  arsenal run ${entry.name}${exampleWords(example.params)}\n`,
     ),
@@ -116,8 +118,11 @@ function typeText(schema: JsonObject): string {
 }
 
 function exampleWords(params: JsonObject): string {
-  const plain = Object.values(params).every((value) => typeof value !== 'object' && !/[\s'"\\]/.test(String(value)));
-  if (!plain) return ` --params '${JSON.stringify(params)}'`;
+  // Only what no shell reads otherwise goes unquoted.
+  const plain = Object.values(params).every(
+    (value) => typeof value !== 'object' && /^[\w@.:~+-]*$/.test(String(value)),
+  );
+  if (!plain) return ` --params '${JSON.stringify(params).replaceAll("'", "'\\''")}'`;
   return Object.entries(params)
     .map(([name, value]) => ` ${name}=${String(value)}`)
     .join('');

@@ -19,7 +19,10 @@ export function printError(io: CliIo, error: ArsenalError, json: boolean, code: 
   if (json)
     printJson(io, errorDocument(error, error.correlationId ?? '', { in: 'body', base: '/data/attributes/params' }));
   else {
-    const where = error.pointer === undefined ? '' : ` (at ${visibleText(error.pointer)})`;
+    const where =
+      error.pointer === undefined || error.message.startsWith(error.pointer)
+        ? ''
+        : ` (at ${visibleText(error.pointer)})`;
     io.stderr.write(`arsenal: ${visibleText(error.message, 2000)}${where}\n`);
     for (const problem of problemsOf(error)) io.stderr.write(`  ${visibleText(problem, 500)}\n`);
     io.stderr.write(`  ${visibleText(error.remedy, 2000)}\n`);
@@ -55,15 +58,38 @@ export function printUsage(io: CliIo, message: string, remedy: string, json: boo
   );
 }
 
-/** A table without colours; nothing in a cell can steer the terminal. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A table as terminals and pipes like it: columns, no lines, no colours; nothing in a cell can steer the terminal. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], widest = widestCell): string {
   const made = new Table({
-    head: head.map((each) => visibleText(each, widestCell)),
-    style: { head: [], border: [], compact: true },
+    head: head.map((each) => visibleText(each, widest)),
+    chars: bare,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
   });
-  for (const row of rows) made.push(row.map((cell) => visibleText(cell, widestCell)));
-  return `${made.toString()}\n`;
+  for (const row of rows) made.push(row.map((cell) => visibleText(cell, widest)));
+  return `${made
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n')}\n`;
 }
+
+const bare = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: '',
+} as const;
 
 /** A value as it stands in a cell. */
 export function cellText(value: Json | undefined): string {
@@ -71,6 +97,7 @@ export function cellText(value: Json | undefined): string {
   if (typeof value === 'string') return value;
   if (typeof value !== 'object') return String(value);
   if (isJsonObject(value) && typeof value['display'] === 'string') return value['display'];
+  if (Array.isArray(value)) return value.map((each: Json) => cellText(each)).join(', ');
   return JSON.stringify(value);
 }
 
@@ -83,25 +110,37 @@ export function resultText(result: Json): string {
   const { items, total, next, nodes, ...rest } = result;
   if (!Array.isArray(items)) return objectText(result);
   const rows: readonly Json[] = items;
-  const objects = rows.filter(isJsonObject);
-  const columns = [...new Set(objects.flatMap((row) => Object.keys(row)))];
-  const shown =
-    columns.length === 0
-      ? rows.map((row) => `${visibleText(cellText(row), 500)}\n`).join('')
-      : table(
-          columns,
-          objects.map((row) => columns.map((column) => cellText(row[column]))),
-        );
   const count = typeof total === 'number' && total !== rows.length ? `${rows.length} of ${total}` : `${rows.length}`;
   const more = typeof next === 'string' ? `  More with after=${visibleText(next, 2000)}\n` : '';
   const beside = Object.keys(rest).length === 0 ? '' : objectText(rest);
-  return `${shown}${count} ${rows.length === 1 ? 'item' : 'items'}\n${more}${missingNodes(nodes)}${beside}`;
+  return `${rowsText(rows)}${count} ${rows.length === 1 ? 'item' : 'items'}\n${more}${missingNodes(nodes)}${beside}`;
 }
 
+/** An object as lines of key and value; what holds a list of objects follows as a table of its own. */
 function objectText(object: JsonObject): string {
+  const entries = Object.entries(object);
+  const lists = entries.filter(([, value]) => isListOfObjects(value));
+  const plain = entries.filter(([, value]) => !isListOfObjects(value));
+  const width = Math.max(0, ...plain.map(([key]) => key.length));
+  const lines = plain.map(([key, value]) =>
+    `${visibleText(key).padEnd(width)}  ${visibleText(cellText(value), 500)}`.trimEnd(),
+  );
+  const tables = lists.map(([key, value]) => `\n${visibleText(key)}:\n${rowsText(Array.isArray(value) ? value : [])}`);
+  return `${lines.map((line) => `${line}\n`).join('')}${tables.join('')}`;
+}
+
+function isListOfObjects(value: Json): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every(isJsonObject);
+}
+
+/** Rows as a table of all the keys they have. */
+function rowsText(rows: readonly Json[]): string {
+  const objects = rows.filter(isJsonObject);
+  const columns = [...new Set(objects.flatMap((row) => Object.keys(row)))];
+  if (columns.length === 0) return rows.map((row) => `${visibleText(cellText(row), 500)}\n`).join('');
   return table(
-    ['', ''],
-    Object.entries(object).map(([key, value]) => [key, cellText(value)]),
+    columns,
+    objects.map((row) => columns.map((column) => cellText(row[column]))),
   );
 }
 

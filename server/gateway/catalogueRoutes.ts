@@ -17,10 +17,17 @@ export function findEntry(catalogue: readonly CatalogueEntry[], name: string): C
   return catalogue.find((entry) => entry.name === name || entry.aliases.some((alias) => alias.name === name));
 }
 
-/** Segments of a route below {@link apiBase}; the catalogue may write it with or without the base. */
+/** A route's whole path; the catalogue may write it with or without {@link apiBase}. */
+export function fullPath(routePath: string): string {
+  return routePath.startsWith(`${apiBase}/`) ? routePath : `${apiBase}${routePath}`;
+}
+
+/** Segments of a route below {@link apiBase}. */
 function segmentsOf(routePath: string): readonly string[] {
-  const below = routePath.startsWith(`${apiBase}/`) ? routePath.slice(apiBase.length) : routePath;
-  return below.split('/').filter((segment) => segment !== '');
+  return fullPath(routePath)
+    .slice(apiBase.length)
+    .split('/')
+    .filter((segment) => segment !== '');
 }
 
 /**

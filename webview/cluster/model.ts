@@ -135,7 +135,7 @@ function readStats(value: unknown): NodeStats | null {
 /** From which a node is called degraded. The same figures as the operation `cluster_health` has by default. */
 export const thresholds = {
   /** Processes waiting to run, for each scheduler. */
-  runQueuePerScheduler: 4,
+  runQueuePerScheduler: 3,
   /** Share of the process table in use. */
   processShare: 0.8,
 } as const;
