@@ -143,7 +143,7 @@ class BeamRuntime implements Runtime {
   }
 
   #linkChanged(node: string): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#isClosing()) return;
     const entry = this.#links.stateOf(this.#session.entry);
     if (node === this.#session.entry && entry?.is === 'up') {
       this.#joined += 1;
@@ -183,18 +183,22 @@ class BeamRuntime implements Runtime {
     if (this.#returning) return;
     this.#returning = true;
     const { signal } = this.#closing;
-    for (let attempt = 0; !signal.aborted; attempt += 1) {
+    for (let attempt = 0; !this.#isClosing(); attempt += 1) {
       const pauseMs = Math.min(firstPauseMs * 2 ** attempt, longestPauseMs) * (0.75 + Math.random() / 2);
       if (this.#state.is === 'lost') this.#become(this.#stateNow(Date.now() + pauseMs));
       await delay(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
-      if (signal.aborted) break;
+      if (this.#isClosing()) break;
       const opened = await this.#links.open(this.#session.entry, callOptions(attemptMs, signal));
       const entry = this.#links.stateOf(this.#session.entry);
       // A node that refuses us writes every attempt into its log: then it is for a person to try again.
       if (opened.ok || (entry?.is === 'down' && entry.retryAfter === null)) break;
     }
     this.#returning = false;
-    if (!signal.aborted) this.#become(this.#stateNow(null));
+    if (!this.#isClosing()) this.#become(this.#stateNow(null));
+  }
+
+  #isClosing(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   #become(state: ConnectionState): void {

@@ -1,5 +1,5 @@
 /** The methods `cluster.*`. */
-import { failure } from '../../errors.ts';
+import { failure, notConnected } from '../../errors.ts';
 import type { NodeInfo, NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
@@ -20,16 +20,17 @@ export function nodeInfo(known: KnownNode, otpRelease: string | null): NodeInfo 
 }
 
 async function links(session: Session, options: CallOptions): Promise<Result<Answer<'cluster.links'>>> {
+  const known = await session.survey(options);
+  if (session.links.up(session.entry).length === 0) return notConnected();
   const book = new CoverageBook();
   const said: { node: NodeName; sees: readonly NodeName[] }[] = [];
-  for (const known of await session.survey(options)) {
-    if (known.facts === null) {
-      const state = session.links.stateOf(known.node);
-      const why = state?.is === 'down' ? state.error : silent(known.node);
-      book.failed(known.node, why);
+  for (const { node, facts } of known) {
+    if (facts === null) {
+      const state = session.links.stateOf(node);
+      book.failed(node, state?.is === 'down' ? state.error : silent(node));
     } else {
-      book.reached(known.node);
-      said.push({ node: known.node, sees: known.facts.sees });
+      book.reached(node);
+      said.push({ node, sees: facts.sees });
     }
   }
   return ok({ nodes: book.all, links: said });
@@ -85,6 +86,7 @@ export function clusterMethods(session: Session): MethodTable {
   return {
     'cluster.nodes': async (_params, options) => {
       const nodes = await session.survey(options);
+      if (session.links.up(session.entry).length === 0) return notConnected();
       return ok({ nodes: nodes.map((known) => nodeInfo(known, session.releaseOf(known.node))) });
     },
     'cluster.links': (_params, options) => links(session, options),

@@ -80,6 +80,12 @@ export class Links {
     return isDue || this.#dialling.has(node) ? this.open(node, options) : fail(state.error);
   }
 
+  /** As {@link look}, but without the pause after an attempt that the network ate: somebody wants to act on the node now. */
+  act(node: NodeName, options: CallOptions): Promise<Result<Connection>> {
+    const state = this.#states.get(node);
+    return state?.is === 'down' && state.retryAfter !== null ? this.open(node, options) : this.look(node, options);
+  }
+
   /** The link to `node`, opened now if it is not up, whatever happened before. Errors: those of {@link connectError}. */
   open(node: NodeName, options: CallOptions, address?: Address): Promise<Result<Connection>> {
     if (address !== undefined) this.#addresses.set(node, address);

@@ -9,7 +9,7 @@ import type { DistResult } from '../dist/errors.ts';
 import { failure, success } from '../dist/errors.ts';
 import type { NodeFunctionName, NodeFunctions } from './nodeFunctions.ts';
 import { makeNodeFunctions } from './nodeFunctions.ts';
-import { atomName, tupleOf } from './read.ts';
+import { atomName, textOf, tupleOf } from './read.ts';
 
 export interface NodeTarget {
   readonly node: NodeName;
@@ -22,12 +22,16 @@ export interface NodeTarget {
   readonly scope: string;
   /** Calls an exported function; it runs with the node's own group leader. */
   call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
+  /** The OTP release it runs, asked once in its life; null when it cannot be told. */
+  release(options: CallOptions): Promise<number | null>;
   /** Runs one of our functions there (nodeFunctions.ts). */
   run(name: NodeFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
 }
 
-/** The functions made so far, per link and, for what is asked through it, per node behind it. */
-const functionsMade = new WeakMap<Connection, Map<string, Promise<DistResult<NodeFunctions>>>>();
+/** What was found out so far of a node in its life. */
+type Known = { functions: Promise<DistResult<NodeFunctions>> | null; release: number | null };
+/** Per link and, for what is asked through it, per node behind it. */
+const known = new WeakMap<Connection, Map<string, Known>>();
 
 abstract class Target implements NodeTarget {
   abstract readonly node: NodeName;
@@ -52,19 +56,35 @@ abstract class Target implements NodeTarget {
     return this.call('erlang', 'apply', [fun, list(args)], options);
   }
 
+  async release(options: CallOptions): Promise<number | null> {
+    const mine = this.#known();
+    if (mine.release !== null) return mine.release;
+    const said = await this.call('erlang', 'system_info', [atom('otp_release')], options);
+    const release = said.ok ? Number.parseInt(textOf(said.value) ?? '', 10) : Number.NaN;
+    if (Number.isNaN(release)) return null;
+    mine.release = release;
+    return release;
+  }
+
   #functions(options: CallOptions): Promise<DistResult<NodeFunctions>> {
-    const perNode = functionsMade.get(this.link) ?? new Map<string, Promise<DistResult<NodeFunctions>>>();
-    functionsMade.set(this.link, perNode);
-    const key = `${this.node} ${String(this.creation)}`;
-    const made = perNode.get(key);
-    if (made !== undefined) return made;
+    const mine = this.#known();
+    if (mine.functions !== null) return mine.functions;
     const making = makeNodeFunctions((module, name, args) => this.call(module, name, args, options));
-    perNode.set(key, making);
+    mine.functions = making;
     // The attempt of a caller that gave up, or had too little time, is nobody else's.
     void making.then((result) => {
-      if (!result.ok) perNode.delete(key);
+      if (!result.ok) mine.functions = null;
     });
     return making;
+  }
+
+  #known(): Known {
+    const perNode = known.get(this.link) ?? new Map<string, Known>();
+    known.set(this.link, perNode);
+    const key = `${this.node} ${String(this.creation)}`;
+    const mine = perNode.get(key) ?? { functions: null, release: null };
+    perNode.set(key, mine);
+    return mine;
   }
 }
 

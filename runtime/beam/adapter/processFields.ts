@@ -13,8 +13,10 @@ type Field = {
   readonly read: (value: Term) => Json;
 };
 
-/** The initial call of whatever proc_lib started; the real one is in the process dictionary. */
-export const procLibStart = /^proc_lib:init_p\//;
+/** Whether this is the initial call of whatever proc_lib started; the real one is in the process dictionary. */
+export function isProcLibStart(initialCall: Json): boolean {
+  return typeof initialCall === 'string' && initialCall.startsWith('proc_lib:init_p/');
+}
 
 const fields: { readonly [field in ProcessField]: Field } = {
   registered_name: { item: 'registered_name', read: atomName },
@@ -85,19 +87,19 @@ export function isCheap(key: ProcessField): key is CheapField {
   return cheapFields.some((cheap) => cheap === key);
 }
 
-/** Whether `key` is a field at all; params may come from anybody. */
-export function isField(key: string): key is ProcessField {
-  return Object.hasOwn(fields, key);
+/** The first of `keys` that is no field, or null; params may come from anybody. */
+export function unknownKey(keys: readonly string[]): string | null {
+  return keys.find((key) => !Object.hasOwn(fields, key)) ?? null;
 }
 
-function isThere(key: ProcessField, otpRelease: string | null): boolean {
+function isThere(key: ProcessField, release: number | null): boolean {
   const { since } = fields[key];
-  return since === undefined || Number.parseInt(otpRelease ?? '0', 10) >= since;
+  return since === undefined || (release ?? 0) >= since;
 }
 
 /** The items of `process_info/2` that hold `keys` on a node of that release. */
-export function itemsOf(keys: readonly ProcessField[], otpRelease: string | null): readonly string[] {
-  return [...new Set(keys.filter((key) => isThere(key, otpRelease)).map((key) => fields[key].item))];
+export function itemsOf(keys: readonly ProcessField[], release: number | null): readonly string[] {
+  return [...new Set(keys.filter((key) => isThere(key, release)).map((key) => fields[key].item))];
 }
 
 /** One process as read: the values of the fields asked for. */

@@ -9,9 +9,9 @@ import { atom, charlist, integer, isAtom, list, tuple } from '../../term/term.ts
 import { answered, callFailure, strangeAnswer } from './callError.ts';
 import { isOfThisLife, lifeOf, ownLinkOf } from './life.ts';
 import type { DirectTarget, NodeTarget } from './nodeTarget.ts';
-import { isField } from './processFields.ts';
+import { unknownKey } from './processFields.ts';
 import { chunkOfPids, pageOf, readProcesses } from './processReader.ts';
-import { scanProcesses } from './processScan.ts';
+import { noSuchKey, scanProcesses } from './processScan.ts';
 import { atomName, functionText, listOf, numberOf, pidOf, processOf, tupleOf } from './read.ts';
 import { atomOnNode, plainAtom, termOnNode } from './safeTerm.ts';
 import type { Session } from './session.ts';
@@ -37,15 +37,8 @@ export async function processInfo(
   { pids, keys }: Params<'processes.info'>,
   options: CallOptions,
 ): Promise<Result<Answer<'processes.info'>>> {
-  const unknown = keys.find((key) => !isField(key));
-  if (unknown !== undefined) {
-    return failure(
-      'validation',
-      'scan.unknown_key',
-      `There is no process key ${String(unknown)}.`,
-      'See the keys that a scan knows.',
-    );
-  }
+  const unknown = unknownKey(keys);
+  if (unknown !== null) return noSuchKey(unknown);
   const pages: RowPage[] = [];
   const gone: ProcessRef[] = [];
   for (const [node, ofNode] of byNode(pids)) {
@@ -54,7 +47,7 @@ export async function processInfo(
     const living = ofNode.filter((pid) => isOfThisLife(pid, target.value));
     gone.push(...ofNode.filter((pid) => !isOfThisLife(pid, target.value)));
     for (let at = 0; at < living.length; at += chunkOfPids) {
-      const how = { keys, otpRelease: session.releaseOf(node), realCalls: true };
+      const how = { keys, realCalls: true };
       const read = await readProcesses(target.value, living.slice(at, at + chunkOfPids), how, options);
       if (!read.ok) return read;
       gone.push(...read.value.gone);
@@ -445,10 +438,10 @@ async function* monitor(
     return;
   }
   const target = reached.value;
-  let ended: Term | null = null;
+  const ended: { reason: Term | null } = { reason: null };
   let wake: () => void = () => undefined;
   const watching = target.connection.monitor(pidOf(pid), (reason) => {
-    ended = reason;
+    ended.reason = reason;
     wake();
   });
   const abort = (): void => {
@@ -456,8 +449,8 @@ async function* monitor(
   };
   options.signal.addEventListener('abort', abort);
   try {
-    while (!options.signal.aborted && ended === null) {
-      const how = { keys, otpRelease: session.releaseOf(pid.node), realCalls: true };
+    while (!options.signal.aborted && ended.reason === null) {
+      const how = { keys, realCalls: true };
       const read = await readProcesses(target, [pid], how, childOptions(options, 5_000));
       if (!read.ok) {
         yield { is: 'end', result: read };
@@ -472,10 +465,10 @@ async function* monitor(
           clearTimeout(timer);
           resolve();
         };
-        if (ended !== null || options.signal.aborted) wake();
+        if (ended.reason !== null || options.signal.aborted) wake();
       });
     }
-    yield { is: 'end', result: endOf(ended, pid) };
+    yield { is: 'end', result: endOf(ended.reason, pid) };
   } finally {
     options.signal.removeEventListener('abort', abort);
     watching.demonitor();

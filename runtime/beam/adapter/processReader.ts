@@ -9,7 +9,7 @@ import { answered, strangeAnswer } from './callError.ts';
 import { exported } from './nodeFunctions.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import type { ProcessValues } from './processFields.ts';
-import { itemsOf, procLibStart, readProcess } from './processFields.ts';
+import { isProcLibStart, itemsOf, readProcess } from './processFields.ts';
 import { functionText, listOf, numberOf, pidOf, processOf, tupleOf } from './read.ts';
 
 /** One call's worth: more would hold the node's scheduler and the link for too long at a time. */
@@ -41,11 +41,11 @@ export async function allProcesses(target: NodeTarget, options: CallOptions): Pr
 export async function readProcesses(
   target: NodeTarget,
   pids: readonly ProcessRef[],
-  how: { readonly keys: readonly ProcessField[]; readonly otpRelease: string | null; readonly realCalls: boolean },
+  how: { readonly keys: readonly ProcessField[]; readonly realCalls: boolean },
   options: CallOptions,
 ): Promise<Result<Reading>> {
   // Any item tells whether the process lives.
-  const items = itemsOf([...how.keys, 'status'], how.otpRelease);
+  const items = itemsOf([...how.keys, 'status'], await target.release(options));
   const askedAt = Date.now();
   const started = performance.now();
   const said = await target.run('processes', [list(pids.map(pidOf)), list(items.map(atom))], options);
@@ -83,7 +83,7 @@ async function setRealCalls(
   processes: readonly ProcessValues[],
   options: CallOptions,
 ): Promise<void> {
-  const started = processes.filter(({ values }) => procLibStart.test(String(values.get('initial_call'))));
+  const started = processes.filter((process) => isProcLibStart(valueOf(process, 'initial_call')));
   if (started.length === 0) return;
   const calls = await realCalls(
     target,

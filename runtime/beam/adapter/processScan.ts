@@ -7,7 +7,7 @@ import { fieldsOf, matches, mostPageRows, queryFault, selectProcesses } from '..
 import { CoverageBook } from './coverage.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import type { ProcessValues } from './processFields.ts';
-import { isCheap, isField } from './processFields.ts';
+import { isCheap, unknownKey } from './processFields.ts';
 import { allProcesses, chunkOfPids, pageOf, readProcesses, valueOf } from './processReader.ts';
 import type { Session } from './session.ts';
 
@@ -22,10 +22,13 @@ const mostAskedAnything = 10_000;
 
 /** What is wrong with a query, or null. */
 function refusal(query: ScanQuery): Failure | null {
-  const unknown = [...query.keys, ...decidingKeys(query)].find((key) => !isField(key));
-  if (unknown === undefined) return queryFault(query);
+  const unknown = unknownKey([...query.keys, ...decidingKeys(query)]);
+  return unknown === null ? queryFault(query) : noSuchKey(unknown);
+}
+
+export function noSuchKey(key: string): Failure {
   return failure('validation', 'scan.unknown_key', 'There is no such process key.', 'See the keys that a scan knows.', {
-    details: { key: unknown },
+    details: { key },
   });
 }
 
@@ -90,28 +93,20 @@ async function* scanNode(
     yield tooCostly(node, costly, pids.value.length);
     return;
   }
-  const scan = new NodeScan(target.value, session.releaseOf(node), query, pids.value, counts);
+  const scan = new NodeScan(target.value, query, pids.value, counts);
   yield* query.top === undefined ? scan.pages(options) : scan.topPages(query.top, options);
 }
 
 /** One node's part of a scan. */
 class NodeScan {
   readonly #target: NodeTarget;
-  readonly #otpRelease: string | null;
   readonly #query: ScanQuery;
   readonly #pids: readonly ProcessRef[];
   readonly #counts: Counts;
   readonly #realCalls: boolean;
 
-  constructor(
-    target: NodeTarget,
-    otpRelease: string | null,
-    query: ScanQuery,
-    pids: readonly ProcessRef[],
-    counts: Counts,
-  ) {
+  constructor(target: NodeTarget, query: ScanQuery, pids: readonly ProcessRef[], counts: Counts) {
     this.#target = target;
-    this.#otpRelease = otpRelease;
     this.#query = query;
     this.#pids = pids;
     this.#counts = counts;
@@ -161,7 +156,7 @@ class NodeScan {
     for (let at = 0; at < chosen.length; at += pageRows) {
       const part = chosen.slice(at, at + pageRows);
       const pids = part.map(({ pid }) => pid);
-      const how = { keys, otpRelease: this.#otpRelease, realCalls: true };
+      const how = { keys, realCalls: true };
       const rows = await readProcesses(this.#target, pids, how, options);
       if (!rows.ok) {
         yield rows;
@@ -173,7 +168,7 @@ class NodeScan {
 
   async *#chunks(pids: readonly ProcessRef[], keys: readonly ProcessField[], realCalls: boolean, options: CallOptions) {
     for (let at = 0; at < pids.length; at += chunkOfPids) {
-      const how = { keys, otpRelease: this.#otpRelease, realCalls };
+      const how = { keys, realCalls };
       const chunk = await readProcesses(this.#target, pids.slice(at, at + chunkOfPids), how, options);
       if (chunk.ok) this.#counts.scanned += chunk.value.processes.length;
       yield chunk;

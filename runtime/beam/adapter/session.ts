@@ -180,12 +180,14 @@ export class Session {
   async reachDirectly(node: NodeName, options: CallOptions): Promise<Result<DirectTarget>> {
     const target = await this.reach(node, options);
     if (!target.ok) return target;
-    if (target.value.connection !== null) return ok(new DirectTarget(target.value.connection));
+    const linked = await this.links.act(node, options);
+    if (linked.ok) return ok(new DirectTarget(linked.value));
     const unavailable = nodeUnavailable(node);
     return fail({
       ...unavailable.error,
       message: `There is no link to ${node} itself, and nothing is changed through another node.`,
       remedy: `Connect to it (connect_node ${node}).`,
+      details: { link: linked.error.code, why: linked.error.message },
     });
   }
 
