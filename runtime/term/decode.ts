@@ -82,6 +82,7 @@ class Decoder {
   readonly #refs: readonly AtomTerm[];
   #depthLeft: number;
   #elided = false;
+  #funsAround = 0;
   at: number;
 
   constructor(bytes: Uint8Array, at: number, options: DecodeOptions) {
@@ -398,8 +399,8 @@ class Decoder {
   }
 
   /**
-   * NEW_FUN_EXT is kept as its own bytes. With cache references those bytes mean something in this message only, so that the fun is
-   * written anew. The size field is not relied on: with cache references it is not the size on the wire.
+   * NEW_FUN_EXT is kept as its own bytes, with the right size in them; a node does not look at it, and neither do we. With cache
+   * references the bytes mean something in this message only, so that the fun is written anew.
    */
   #fun(): Term {
     const start = this.at - 1;
@@ -412,22 +413,18 @@ class Decoder {
     const oldIndex = this.#integerField('The index of a fun');
     const oldUnique = this.#integerField('The version of a fun');
     const pidFrom = this.at;
-    if (this.#refs.length === 0) {
-      const pidTag = this.#bytes[this.at];
-      if (pidTag !== tag.newPid && pidTag !== tag.pid) throw new Damage('malformed', pidFrom, 'A fun has no pid.');
-      this.skip(1 + free);
-      return this.#funTerm(module, arity, oldIndex, oldUnique, this.#bytes.subarray(start, this.at));
-    }
     const pid = this.#term();
     if (pid.t !== 'pid') throw new Damage('malformed', pidFrom, 'A fun has no pid.');
-    if (this.#depthLeft === 0) return this.#elide(free);
-    const elidedBefore = this.#elided;
-    this.#elided = false;
-    this.#depthLeft--;
-    const variables = this.#elements(free);
-    this.#depthLeft++;
-    const whole = !this.#elided;
-    this.#elided ||= elidedBefore;
+    const { variables, whole } = this.#variables(free);
+    if (this.#refs.length === 0 && this.#funsAround > 0) {
+      // Part of another fun's bytes: it is only checked, and told apart by its place. To copy each would cost depth times size.
+      return { t: 'fun', module, arity, label: String(start), scope: this.#scope, token: '' };
+    }
+    if (this.#refs.length === 0) {
+      const own = this.#bytes.slice(start, this.at);
+      new DataView(own.buffer).setUint32(1, own.length - 1);
+      return this.#funTerm(module, arity, oldIndex, oldUnique, own);
+    }
     if (!whole) return { t: 'elided', was: 'depth', size: this.at - start };
     const writer = new TermWriter(256, () => true);
     const refused = writer.fun({
@@ -443,6 +440,20 @@ class Decoder {
     });
     if (refused !== null) throw new Damage('malformed', start, refused.message);
     return this.#funTerm(module, arity, oldIndex, oldUnique, writer.written());
+  }
+
+  /** What a fun is closed over. It is read even where it is not needed: a fun that is sent back must be sound to its depth. */
+  #variables(count: number): { readonly variables: readonly Term[]; readonly whole: boolean } {
+    const elidedBefore = this.#elided;
+    this.#elided = false;
+    this.#depthLeft--;
+    this.#funsAround++;
+    const variables = this.#depthLeft < 0 ? [this.#elide(count)] : this.#elements(count);
+    this.#funsAround--;
+    this.#depthLeft++;
+    const whole = !this.#elided;
+    this.#elided ||= elidedBefore;
+    return { variables, whole };
   }
 
   #funTerm(module: string, arity: number, oldIndex: number, oldUnique: number, bytes: Uint8Array): Term {

@@ -8,9 +8,9 @@ import { nil } from './term.ts';
 
 /**
  * `arithmetic` is what `==` and `<` do: 1 equals 1.0. `exact` is the order of map keys: every integer before every float, so two
- * terms are equal in it only when they are `=:=`.
+ * terms are equal in it only when they are `=:=`. `exact_before_27` is that order in OTP 26 and earlier, where 0.0 and -0.0 are one.
  */
-export type Comparison = 'arithmetic' | 'exact';
+export type Comparison = 'arithmetic' | 'exact' | 'exact_before_27';
 
 const ranks: { readonly [T in Term['t']]: number } = {
   int: 0,
@@ -63,9 +63,9 @@ function valueOf(term: NumberTerm): number | bigint {
 }
 
 function compareNumberTerms(a: NumberTerm, b: NumberTerm, how: Comparison): number {
-  if (how === 'exact' && (a.t === 'float') !== (b.t === 'float')) return a.t === 'float' ? 1 : -1;
+  if (how !== 'arithmetic' && (a.t === 'float') !== (b.t === 'float')) return a.t === 'float' ? 1 : -1;
   const order = compareNumbers(valueOf(a), valueOf(b));
-  if (order !== 0 || how === 'arithmetic') return order;
+  if (order !== 0 || how !== 'exact') return order;
   // -0.0 and 0.0 are different terms from OTP 27 on.
   return Number(a.v !== '-0') - Number(b.v !== '-0');
 }
@@ -145,9 +145,10 @@ type MapTerm = Extract<Term, { readonly t: 'map' }>;
 /** By size, then the keys in their own order, then the values. */
 function compareMaps(a: MapTerm, b: MapTerm, how: Comparison): number {
   if (a.e.length !== b.e.length) return a.e.length - b.e.length;
+  const howKeys = how === 'arithmetic' ? 'exact' : how;
   for (const [at, [key]] of a.e.entries()) {
     const other = b.e[at];
-    const order = other === undefined ? 1 : compareTerms(key, other[0], 'exact');
+    const order = other === undefined ? 1 : compareTerms(key, other[0], howKeys);
     if (order !== 0) return order;
   }
   for (const [at, [, value]] of a.e.entries()) {
@@ -186,7 +187,7 @@ export function compareTerms(a: Term, b: Term, how: Comparison = 'arithmetic'): 
   if (a.t === 'tuple' && b.t === 'tuple') return a.e.length - b.e.length || compareSequences(a.e, b.e, how);
   if (a.t === 'map' && b.t === 'map') return compareMaps(a, b, how);
   if (a.t === 'pid' && b.t === 'pid') return a.serial - b.serial || a.id - b.id || compareNodes(a, b);
-  if (a.t === 'port' && b.t === 'port') return compareNumbers(BigInt(a.id), BigInt(b.id)) || compareNodes(a, b);
+  if (a.t === 'port' && b.t === 'port') return compareNodes(a, b) || compareNumbers(BigInt(a.id), BigInt(b.id));
   if (a.t === 'ref' && b.t === 'ref') return compareNodes(a, b) || compareRefIds(a.ids, b.ids);
   if (a.t === 'export' && b.t === 'export') {
     return compareText(a.module, b.module) || compareText(a.function, b.function) || a.arity - b.arity;

@@ -440,19 +440,22 @@ export class TermWriter {
   }
 }
 
-/** A node refuses a map that has a key twice. Entries in canonical order are checked in one pass. */
+/**
+ * A node drops the connection over a map that has a key twice, and before OTP 27 the keys 0.0 and -0.0 are one. Entries in order
+ * are checked in one pass.
+ */
 function refuseDuplicates(entries: readonly (readonly [Term, Term])[]): void {
   const refuseEqual = (keys: readonly Term[]): boolean => {
     let ascending = true;
     for (let at = 1; at < keys.length; at++) {
       const [before, here] = [keys[at - 1], keys[at]];
       if (before === undefined || here === undefined) continue;
-      const order = compareTerms(before, here, 'exact');
+      const order = compareTerms(before, here, 'exact_before_27');
       if (order === 0) throw new Refusal('duplicate_key', 'A map has a key twice.');
       if (order > 0) ascending = false;
     }
     return ascending;
   };
   const keys = entries.map(([key]) => key);
-  if (!refuseEqual(keys)) refuseEqual(keys.sort((a, b) => compareTerms(a, b, 'exact')));
+  if (!refuseEqual(keys)) refuseEqual(keys.sort((a, b) => compareTerms(a, b, 'exact_before_27')));
 }
