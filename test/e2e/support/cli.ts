@@ -1,0 +1,89 @@
+/** The built command line, run as a user runs it. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import readline from 'node:readline';
+
+const program = path.resolve(import.meta.dirname, '../../../dist/cli.js');
+
+export type Finished = {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+  /** The one JSON document on stdout. */
+  readonly json: ReturnType<typeof JSON.parse>;
+};
+
+/** A state folder of the test's own. */
+export function makeHome(): string {
+  return fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-cli-'));
+}
+
+function start(args: readonly string[], home: string, env: { readonly [name: string]: string }): ChildProcess {
+  return spawn(process.execPath, [program, ...args], {
+    env: { ...process.env, ARSENAL_HOME: home, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** Runs one command line to its end. */
+export async function runCli(
+  args: readonly string[],
+  home: string,
+  env: { readonly [name: string]: string } = {},
+): Promise<Finished> {
+  const child = start(args, home, env);
+  let out = '';
+  let err = '';
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const [code]: (number | null)[] = await once(child, 'close');
+  return {
+    code: code ?? null,
+    out,
+    err,
+    get json() {
+      return JSON.parse(out);
+    },
+  };
+}
+
+export type Served = {
+  readonly url: string;
+  readonly key: string;
+  readonly pid: number;
+  readonly ready: ReturnType<typeof JSON.parse>;
+  /** Ends it as Ctrl-C does; answers its exit code. */
+  stop(): Promise<number | null>;
+};
+
+/** Starts `arsenal serve --json` and waits for its first line. */
+export async function serve(
+  args: readonly string[],
+  home: string,
+  env: { readonly [name: string]: string } = {},
+): Promise<Served> {
+  const child = start(['serve', '--json', ...args], home, env);
+  let err = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const ended = once(child, 'close');
+  const lines = readline.createInterface({ input: child.stdout ?? process.stdin });
+  const first = await Promise.race([once(lines, 'line'), ended.then(() => null)]);
+  if (first === null) throw new Error(`serve ended: ${err}`);
+  const ready = JSON.parse(String(first[0]));
+  return {
+    url: ready.url,
+    key: ready.key,
+    pid: ready.pid,
+    ready,
+    stop: async () => {
+      child.kill('SIGINT');
+      const [code]: (number | null)[] = await ended;
+      return code ?? null;
+    },
+  };
+}
