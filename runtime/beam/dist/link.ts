@@ -84,11 +84,16 @@ export class Link {
       this.#blocked = false;
       this.#flush();
     });
-    socket.on('error', () => {
-      this.close({ kind: 'noconnection', message: 'The connection to the node broke.', why: 'network' });
+    const closed: DistError = { kind: 'noconnection', message: 'The node closed the connection.', why: 'closed' };
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      // A node that is killed with something unread resets the connection.
+      const ended = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+      this.close(
+        ended ? closed : { kind: 'noconnection', message: 'The connection to the node broke.', why: 'network' },
+      );
     });
     socket.on('close', () => {
-      this.close({ kind: 'noconnection', message: 'The node closed the connection.', why: 'closed' });
+      this.close(closed);
     });
   }
 
