@@ -4,7 +4,7 @@ import { isResult } from '../../runtime/callGuard.ts';
 import { cancelled, timedOut } from '../../runtime/errors.ts';
 import type { Effect, Failure, Result } from '../../runtime/model.ts';
 import type { CallOptions } from '../../runtime/port.ts';
-import { bug } from './errors.ts';
+import { bug, wordsOf } from './errors.ts';
 
 /**
  * How long code that was cut off may still say what became of it: it knows its effect, we could only say that we do not. Longer than
@@ -63,8 +63,7 @@ async function settled<T>(operation: string, effect: Effect, run: () => Promise<
 
 /** The error for an operation whose own code threw: `system` `operation.threw`. */
 export function threw(operation: string, effect: Effect, thrown: unknown): Failure {
-  const said = thrown instanceof Error ? thrown.message : String(thrown);
-  return bug('operation.threw', `${operation} failed: ${said.slice(0, 500)}`, effect, operation);
+  return bug('operation.threw', `${operation} failed: ${wordsOf(thrown).slice(0, 500)}`, effect, operation);
 }
 
 /** Whether it is a Result; of what, its schema says later. */

@@ -1,6 +1,17 @@
 /** Errors of the core that several of its parts share. */
 import { failure } from '../../runtime/errors.ts';
 import type { Effect, Failure } from '../../runtime/model.ts';
+import type { Capability } from '../../runtime/port.ts';
+
+/** What was thrown, in words; anything can be. */
+export function wordsOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}
+
+/** What the port says of every method when there is no connection. */
+export function withoutConnection(): Capability {
+  return { can: false, why: 'there is no connection.', remedy: 'Connect to a system first.' };
+}
 
 /** A bug: ours, or of an operation of the user's own. */
 export function bug(code: string, message: string, effect: Effect, operation: string): Failure {

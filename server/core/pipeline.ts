@@ -19,7 +19,7 @@ import type { Authorized, CallExtras, Claim, FinishedCall, Intent, PipelineServi
 import { canonicalJson } from './canonicalJson.ts';
 import type { Context } from './context.ts';
 import { makeContext } from './context.ts';
-import { bug } from './errors.ts';
+import { bug, withoutConnection } from './errors.ts';
 import { Flight } from './flight.ts';
 import type { AnyReadOperation, AnyWriteOperation, Plan, Problem } from './operation.ts';
 import { isWrite } from './operation.ts';
@@ -41,9 +41,8 @@ type OwnClaim = Extract<Claim, { readonly is: 'ours' }>;
 /** The answer, and whether the operation's code had its turn: if not, nothing has happened. */
 type Passed = { readonly answer: Result<OperationAnswer>; readonly executed: boolean };
 
-const noConnection = { can: false, why: 'there is no connection.', remedy: 'Connect to a system first.' } as const;
 /** The port of a call without a connection: only an operation that needs nothing of a runtime comes that far. */
-const portOfNothing: Port = buildPort({}, () => noConnection);
+const portOfNothing: Port = buildPort({}, withoutConnection);
 
 /** Runs calls, any number at a time; one requestId is one execution. */
 export class Pipeline {

@@ -26,7 +26,7 @@ export function plainDataProblem(value: unknown, limits: PlainDataLimits = param
     }
     if (next.depth > limits.depth) return { pointer: next.pointer, message: 'is nested too deep.' };
     if (!isPlain(next.value)) return { pointer: next.pointer, message: 'is not JSON.' };
-    waiting.push(...partsOf(next));
+    for (const part of partsOf(next)) waiting.push(part);
   }
   return null;
 }

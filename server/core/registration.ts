@@ -4,13 +4,14 @@ import type { Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import { isMethodName, portMethods, severities } from '../../runtime/port.ts';
 import type { JsonSchema } from '../protocol/operation.ts';
+import { wordsOf } from './errors.ts';
 import { longestTimeoutMs } from './limits.ts';
 import type { AnyOperation } from './operation.ts';
 import { isWrite } from './operation.ts';
 import { isJsonObject } from './plainData.ts';
 import { closeObjects, plainSchema, publicSchema, unboundedParts } from './schemaRules.ts';
 import type { CompiledSchema } from './validate.ts';
-import { compileSchema } from './validate.ts';
+import { compileSchema, compileWhenUsed } from './validate.ts';
 
 export type CommonParam = 'timeoutMs' | 'dryRun';
 
@@ -44,22 +45,25 @@ export type CheckedOperation = {
 
 /**
  * Checks an operation's definition and compiles its schemas. Error: `validation` `operation.invalid`, with every rule it breaks in
- * `details.problems`.
+ * `details.problems`. `later` leaves to the first call what takes time (schemas, examples): for Arsenal's own operations, which a test
+ * checks in full.
  */
-export function checkOperation(operation: AnyOperation): Result<CheckedOperation> {
+export function checkOperation(operation: AnyOperation, when: 'now' | 'later' = 'now'): Result<CheckedOperation> {
   try {
-    return check(operation);
+    return check(operation, when);
   } catch (thrown) {
     // A definition from untyped code can lack anything, and reading it can throw.
-    return invalid([`cannot be read: ${thrown instanceof Error ? thrown.message : String(thrown)}`]);
+    return invalid([`cannot be read: ${wordsOf(thrown)}`]);
   }
 }
 
-function check(operation: AnyOperation): Result<CheckedOperation> {
+function check(operation: AnyOperation, when: 'now' | 'later'): Result<CheckedOperation> {
   const own = closeObjects(plainSchema(operation.params));
   const common = commonFor(operation, own);
-  const params = compileSchema(withCommon(own, common));
-  const result = compileSchema(plainSchema(operation.result));
+  const schema = withCommon(own, common);
+  const compile = when === 'now' ? compileSchema : (some: JsonSchema) => ok(compileWhenUsed(some));
+  const params = compile(schema);
+  const result = compile(plainSchema(operation.result));
   if (!params.ok || !result.ok) {
     return invalid([
       ...(params.ok ? [] : [`params: ${params.error.message}`]),
@@ -69,12 +73,13 @@ function check(operation: AnyOperation): Result<CheckedOperation> {
   const broken = [
     ...texts(operation),
     ...severityRules(operation),
-    ...(params.value.schema['type'] === 'object' ? [] : ['params: must be an object schema']),
-    ...unboundedParts(params.value.schema).map(({ at, missing }) => `params${at}: must state ${missing}`),
-    ...examples(operation, params.value),
+    ...(schema['type'] === 'object' ? [] : ['params: must be an object schema']),
+    ...unboundedParts(schema).map(({ at, missing }) => `params${at}: must state ${missing}`),
+    ...presets(operation, schema),
+    ...(when === 'now' ? examples(operation, params.value) : []),
   ];
   if (broken.length > 0) return invalid(broken);
-  return ok({ params: params.value, result: result.value, publicParams: publicSchema(params.value.schema), common });
+  return ok({ params: params.value, result: result.value, publicParams: publicSchema(schema), common });
 }
 
 function commonFor(operation: AnyOperation, own: JsonSchema): readonly CommonParam[] {
@@ -121,20 +126,22 @@ function severityRules(operation: AnyOperation): readonly string[] {
   ];
 }
 
-function examples(operation: AnyOperation, params: CompiledSchema): readonly string[] {
-  const known = propertiesOf(params.schema);
-  const presets = (operation.aliases ?? []).flatMap(({ name, preset, requires = [] }) =>
+function presets({ aliases = [] }: AnyOperation, schema: JsonSchema): readonly string[] {
+  const known = propertiesOf(schema);
+  return aliases.flatMap(({ name, preset, requires = [] }) =>
     [...Object.keys(preset), ...requires]
       .filter((key) => !Object.hasOwn(known, key))
       .map((key) => `alias ${name}: ${key} is no parameter`),
   );
-  const wrong = operation.examples.flatMap((example) => {
+}
+
+function examples(operation: AnyOperation, params: CompiledSchema): readonly string[] {
+  return operation.examples.flatMap((example) => {
     const checked = params.check(example.params);
     return 'problems' in checked
       ? checked.problems.map(({ pointer, message }) => `example "${example.title}"${pointer} ${message}`)
       : [];
   });
-  return [...presets, ...wrong];
 }
 
 function propertiesOf(schema: JsonSchema): JsonSchema {

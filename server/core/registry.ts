@@ -52,7 +52,7 @@ export class Registry {
    * `operation.name_taken` when the name or an alias belongs to another.
    */
   register(operation: AnyOperation, origin: Origin): Result<CatalogueEntry> {
-    const checked = checkOperation(operation);
+    const checked = checkOperation(operation, origin.from === 'builtin' ? 'later' : 'now');
     if (!checked.ok) return checked;
     const { params, result, publicParams, common } = checked.value;
     const role = this.#roles[operation.name] ?? defaultRole(operation.severity);

@@ -98,7 +98,7 @@ function eachSubschema(schema: JsonSchema): readonly (readonly [string, JsonSche
 }
 
 function mapSubschemas(schema: JsonSchema, map: (part: JsonSchema, path: string) => JsonSchema): JsonSchema {
-  const one = (value: Json | undefined, path: string): Json => (isSchema(value) ? map(value, path) : (value ?? null));
+  const one = (value: Json, path: string): Json => (isSchema(value) ? map(value, path) : value);
   const mapped = Object.entries(schema).map(([keyword, value]): [string, Json] => {
     if (subschemas.includes(keyword)) return [keyword, one(value, keyword)];
     if (subschemaLists.includes(keyword) && Array.isArray(value)) {

@@ -1,11 +1,12 @@
 /** Checks values against JSON Schema (draft 2020-12): every error at once, each with its JSON pointer. */
-import type { ErrorObject } from 'ajv/dist/2020.js';
+import type { ErrorObject, ValidateFunction } from 'ajv/dist/2020.js';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { failure } from '../../runtime/errors.ts';
 import type { Failure, Json, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { JsonSchema } from '../protocol/operation.ts';
+import { wordsOf } from './errors.ts';
 import type { Problem } from './operation.ts';
 import { pointerStep } from './plainData.ts';
 import { maxBytesKeyword } from './schemaRules.ts';
@@ -47,13 +48,25 @@ function makeAjv(source: ValueSource): Ajv2020 {
   return ajv;
 }
 
+/** One for each source: making one costs more than all that it compiles. */
+const validators = { json: makeAjv('json'), text: makeAjv('text') } as const;
+
+function compileWith(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
+  try {
+    return ajv.compile<unknown>(schema);
+  } finally {
+    // It would be kept for ever otherwise, and a later version of an operation could not use its $id again.
+    ajv.removeSchema(schema);
+  }
+}
+
 /**
  * Makes a schema into a checker. A schema that is no schema is a `validation` error `schema.invalid`; so the mistake is found where
  * an operation is registered, not where it is first called.
  */
 export function compileSchema(schema: JsonSchema): Result<CompiledSchema> {
   try {
-    const compile = (source: ValueSource) => makeAjv(source).compile<unknown>(schema);
+    const compile = (source: ValueSource) => compileWith(validators[source], schema);
     const fromJson = compile('json');
     let fromText: typeof fromJson | null = null;
     const mayFill = JSON.stringify(schema).includes('"default":');
@@ -67,13 +80,38 @@ export function compileSchema(schema: JsonSchema): Result<CompiledSchema> {
       check: (value, source = 'json') => {
         const copy = { value: mayFill || source === 'text' ? structuredClone(value) : value };
         const validate = validator(source);
-        return validate(copy.value) ? copy : { problems: problemsOf(validate.errors ?? []) };
+        return validate(copy.value)
+          ? copy
+          : { problems: problemsOf([validate.errors].flat().filter((error) => error != null)) };
       },
     });
   } catch (thrown) {
-    const said = thrown instanceof Error ? thrown.message : String(thrown);
-    return failure('validation', 'schema.invalid', `This is not a JSON Schema: ${said}`, 'Correct the schema.');
+    return failure(
+      'validation',
+      'schema.invalid',
+      `This is not a JSON Schema: ${wordsOf(thrown)}`,
+      'Correct the schema.',
+    );
   }
+}
+
+/**
+ * The same, compiled when it is first used: compiling takes milliseconds, and there are many operations. For schemas that are known to
+ * be sound; one that is not fits nothing.
+ */
+export function compileWhenUsed(schema: JsonSchema): CompiledSchema {
+  let compiled: CompiledSchema | null = null;
+  return {
+    schema,
+    check: (value, source) => {
+      if (compiled === null) {
+        const made = compileSchema(schema);
+        if (!made.ok) return { problems: [{ pointer: '', message: made.error.message }] };
+        compiled = made.value;
+      }
+      return compiled.check(value, source);
+    },
+  };
 }
 
 /** The error for parameters that have `problems`: `validation`, `params.invalid`, with all of them in `details`. */
@@ -121,7 +159,7 @@ function problemOf(error: ErrorObject): Problem {
         message: 'is not a parameter.',
       };
     case 'enum':
-      return { pointer: instancePath, message: `must be one of ${listOf(params['allowedValues'])}.` };
+      return { pointer: instancePath, message: `must be one of ${JSON.stringify(params['allowedValues'])}.` };
     case 'const':
       return { pointer: instancePath, message: `must be ${JSON.stringify(params['allowedValue'])}.` };
     case 'anyOf':
@@ -130,15 +168,11 @@ function problemOf(error: ErrorObject): Problem {
     case maxBytesKeyword:
       return { pointer: instancePath, message: `must NOT be larger than ${String(error.schema)} bytes of JSON.` };
     default:
-      return { pointer: instancePath, message: `${error.message ?? `fails ${keyword}`}${described(error)}.` };
+      return { pointer: instancePath, message: `${String(error.message)}${described(error)}.` };
   }
 }
 
-function listOf(values: unknown): string {
-  return Array.isArray(values) ? values.map((value) => JSON.stringify(value)).join(', ') : '';
-}
-
 function described({ parentSchema }: ErrorObject): string {
-  const description: unknown = parentSchema?.['description'];
+  const description: unknown = Reflect.get({ ...parentSchema }, 'description');
   return typeof description === 'string' ? ` (${description.replace(/\.$/, '')})` : '';
 }
