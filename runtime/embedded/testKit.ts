@@ -1,5 +1,5 @@
 /** For tests: small clusters on a virtual clock, and code that runs in their processes. */
-import { Atom, Pid, Ref, Tuple } from '../term/values.ts';
+import { Atom, Pid, Ref } from '../term/values.ts';
 import type { ClusterOptions } from './cluster/cluster.ts';
 import { Cluster } from './cluster/cluster.ts';
 import type { Flow } from './kernel/flow.ts';
@@ -8,6 +8,7 @@ import type { KernelNode } from './kernel/node.ts';
 import { seededPrng } from './kernel/prng.ts';
 import type { Process } from './kernel/process.ts';
 import type { Self } from './kernel/self.ts';
+import { isList, isTuple } from './kernel/values.ts';
 
 /** A cluster of the nodes `names` with system processes only, unless told otherwise. */
 export function testCluster(
@@ -70,15 +71,17 @@ export function shown(value: unknown): string {
   if (value instanceof Atom) return value.name;
   if (value instanceof Pid) return 'pid';
   if (value instanceof Ref) return 'ref';
-  if (value instanceof Tuple) return `{${value.elements.map(shown).join(',')}}`;
-  if (Array.isArray(value)) return `[${value.map(shown).join(',')}]`;
+  if (isTuple(value)) return `{${value.elements.map(shown).join(',')}}`;
+  if (isList(value)) return `[${value.map(shown).join(',')}]`;
   if (value === null) return 'nil';
   if (typeof value === 'object') {
     return `#{${Object.entries(value)
       .map(([key, held]) => `${key}=>${shown(held)}`)
       .join(',')}}`;
   }
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : `${typeof value === 'number' || typeof value === 'boolean' ? value : typeof value}`;
 }
 
 /** Takes all messages that are in the mailbox now, as {@link shown}. */

@@ -4,7 +4,6 @@
  */
 import { failure, nodeUnavailable, timedOut } from '../../errors.ts';
 import type { Result } from '../../model.ts';
-import { ok } from '../../model.ts';
 import { atoms } from '../kernel/values.ts';
 import { ExitException, reasonOf } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
@@ -64,6 +63,3 @@ function* attempt<T>(self: Self, work: (self: Self) => Flow<Result<T>>): Flow<Re
     );
   }
 }
-
-/** A command that has nothing to say. */
-export const nothing: Result<Record<never, never>> = ok({});

@@ -112,8 +112,7 @@ export function termOf(value: Value): Term {
 
 /** A term as plain JSON, for the details of an error. */
 export function termJson(term: Term): Json {
-  const json: Json = JSON.parse(JSON.stringify(term));
-  return json;
+  return term;
 }
 
 /** Processes without which a node is none: they are never ended or held. */
@@ -128,7 +127,7 @@ export function isProtected(process: Process): boolean {
 
 export function protectedProcess(ref: ProcessRef, process: Process): Failure {
   return failure(
-    'conflict',
+    'authorization',
     'process.protected',
     `${process.name ?? pidText(ref)} keeps node ${ref.node} alive and is left alone.`,
     'Crash the whole node instead, or choose a process of an application.',

@@ -1,6 +1,7 @@
 /** The columns of a process, read from the kernel. */
-import type { Column, Json, ProcessField, ProcessRow, RowPage, Scalar } from '../../model.ts';
-import { costlyFields, pidText } from '../../model.ts';
+import type { Json, ProcessField, ProcessRow, RowPage } from '../../model.ts';
+import { pidText } from '../../model.ts';
+import { columnsOf } from '../../processQuery.ts';
 import { Pid } from '../../term/values.ts';
 import { mfaText } from '../kernel/module.ts';
 import type { KernelNode } from '../kernel/node.ts';
@@ -9,13 +10,6 @@ import { bytesPerWord, processBytes } from '../kernel/termSize.ts';
 import { genAtoms } from '../otp/gen.ts';
 import type { Context } from './context.ts';
 import { idOf, refOf, termJson, termOf } from './context.ts';
-
-const numbers: readonly ProcessField[] = ['reductions', 'message_queue_len', 'memory', 'total_heap_size'];
-const lists: readonly ProcessField[] = ['links', 'monitors', 'dictionary', 'current_stacktrace', 'ancestors'];
-
-export function isCostly(field: ProcessField): boolean {
-  return costlyFields.some((costly) => costly === field);
-}
 
 /** `running`, `runnable`, `waiting`, `suspended` or `exiting`, as process_info(status). */
 export function statusOf(process: Process): string {
@@ -71,11 +65,6 @@ export function fieldOf(process: Process, field: ProcessField): Json {
   }
 }
 
-export function scalarOf(process: Process, field: ProcessField): Scalar {
-  const value = fieldOf(process, field);
-  return typeof value === 'object' ? null : value;
-}
-
 /** One page of rows of one node. */
 export function pageOf(
   context: Context,
@@ -83,30 +72,13 @@ export function pageOf(
   processes: readonly Process[],
   keys: readonly ProcessField[],
 ): RowPage {
-  const columns: { [key in ProcessField]?: Column } = {};
-  for (const key of new Set(keys)) columns[key] = columnOf(processes, key);
   return {
     of: { node: node.name, creation: node.creation },
     ids: Uint32Array.from(processes, ({ pid }) => pid.id),
     serials: Uint32Array.from(processes, ({ pid }) => pid.serial),
-    columns,
+    columns: columnsOf(processes, keys, fieldOf),
     takenAt: context.time(node),
   };
-}
-
-function columnOf(processes: readonly Process[], key: ProcessField): Column {
-  if (numbers.includes(key)) {
-    return { as: 'number', values: Float64Array.from(processes, (process) => Number(fieldOf(process, key))) };
-  }
-  if (lists.includes(key)) return { as: 'json', values: processes.map((process) => fieldOf(process, key)) };
-  const known = new Map<Scalar, number>();
-  const index = Uint32Array.from(processes, (process) => {
-    const value = scalarOf(process, key);
-    const at = known.get(value) ?? known.size;
-    known.set(value, at);
-    return at;
-  });
-  return { as: 'dictionary', index, values: [...known.keys()] };
 }
 
 /** A process as the row of a watch, with the columns asked for. */

@@ -218,7 +218,8 @@ async function* listNames(
   { signal }: CallOptions,
 ): AsyncGenerator<StreamItem<readonly NameRow[], StreamEnd<'names.list'>>> {
   if (registry !== 'local') {
-    return yield { is: 'end', result: noRegistry(registry === 'global' ? 'global' : registry.via) };
+    yield { is: 'end', result: noRegistry(registry === 'global' ? 'global' : registry.via) };
+    return;
   }
   const { up, coverage } = context.nodes(nodes);
   let total = 0;
@@ -226,7 +227,10 @@ async function* listNames(
     const rows = nameRows(node);
     total += rows.length;
     yield { is: 'frame', frame: rows };
-    if (signal.aborted) return yield { is: 'end', result: cancelled('none') };
+    if (signal.aborted) {
+      yield { is: 'end', result: cancelled('none') };
+      return;
+    }
   }
   await Promise.resolve();
   yield { is: 'end', result: ok({ nodes: coverage, total }) };

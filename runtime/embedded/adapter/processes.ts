@@ -1,11 +1,10 @@
 /** The port's `processes.*` on the simulated cluster. */
-import { failure, unsupported } from '../../errors.ts';
+import { cancelled, failure, unsupported } from '../../errors.ts';
 import type { Failure, NodeName, ProcessField, ProcessRef, Result, RowPage, TermInput } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
-import { a } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { timedOut as noMessage, receive } from '../kernel/flow.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
@@ -15,7 +14,7 @@ import { atoms, tagged } from '../kernel/values.ts';
 import { call, cast, valueAt } from '../otp/gen.ts';
 import { command } from './commands.ts';
 import type { Context, Found } from './context.ts';
-import { gone, isProtected, protectedProcess, refOf, termOf } from './context.ts';
+import { isProtected, protectedProcess, refOf, termOf } from './context.ts';
 import { pageOf } from './fields.ts';
 import { scan } from './scan.ts';
 import { limitTerm, termBytes, valueOf } from './terms.ts';
@@ -68,7 +67,7 @@ async function start(context: Context, params: Params<'processes.start'>): Promi
   if (!node.ok) return node;
   const values: Value[] = [];
   for (const input of params.args) {
-    const value = valueOf(input);
+    const value = valueOf(input, { node: params.node, creation: node.value.creation });
     if (!value.ok) return value;
     values.push(value.value);
   }
@@ -164,7 +163,7 @@ async function exit(
   if (!found.ok) return found;
   const { node, process } = found.value;
   if (isProtected(process)) return protectedProcess(pid, process);
-  const why = valueOf(reason);
+  const why = valueOf(reason, pid);
   if (!why.ok) return why;
   return command(context, node, signal, function* (self): Flow<Result<Answer<'processes.exit'>>> {
     const ref = self.monitor(process.pid);
@@ -227,7 +226,7 @@ async function send(
   const found = context.process(pid);
   if (!found.ok) return found;
   const { node, process } = found.value;
-  const value = valueOf(message);
+  const value = valueOf(message, pid);
   if (!value.ok) return value;
   return command(context, node, options.signal, function* (self): Flow<Result<Answer<'processes.send'>>> {
     if (how === 'call') {
@@ -250,25 +249,29 @@ async function* monitor(
   { signal }: CallOptions,
 ): AsyncGenerator<StreamItem<RowPage, StreamEnd<'processes.monitor'>>> {
   const found = context.process(pid);
-  if (!found.ok) return yield { is: 'end', result: found };
+  if (!found.ok) {
+    yield { is: 'end', result: found };
+    return;
+  }
   const { node, process } = found.value;
-  let ended: StreamItem<RowPage, StreamEnd<'processes.monitor'>> | null = null;
+  const seen: { reason: Term | null } = { reason: null };
   let wake = (): void => undefined;
   const listening = context.cluster.listen((event) => {
-    if (event.is === 'exited' && event.pid === process.pid)
-      ended = { is: 'end', result: ok({ reason: termOf(event.reason) }) };
-    else if (event.is === 'node_down' && event.node === pid.node) {
-      ended = { is: 'end', result: ok({ reason: termOf(a('noconnection')) }) };
-    } else return;
+    if (event.is === 'exited' && event.pid === process.pid) seen.reason = termOf(event.reason);
+    else if (event.is === 'node_down' && event.node === pid.node) seen.reason = termOf(atoms.noconnection);
+    else return;
     wake();
   });
   try {
-    for (;;) {
-      if (ended !== null) return yield ended;
+    while (seen.reason === null) {
       yield { is: 'frame', frame: pageOf(context, node, [process], keys) };
-      if (ended === null) await pause(everyMs, signal, (early) => (wake = early));
-      if (signal.aborted) return yield { is: 'end', result: gone(pid) };
+      if (!signal.aborted) await pause(everyMs, signal, (early) => (wake = early));
+      if (signal.aborted) {
+        yield { is: 'end', result: cancelled('none') };
+        return;
+      }
     }
+    yield { is: 'end', result: ok({ reason: seen.reason }) };
   } finally {
     listening.dispose();
   }

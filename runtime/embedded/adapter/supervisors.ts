@@ -2,7 +2,7 @@
 import { cancelled, failure, unsupported } from '../../errors.ts';
 import type { ChildRow, ChildSpec, Failure, ProcessRef, Result, SupervisorInfo } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
-import type { CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import type { CallOptions, Method, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { termKey } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
@@ -127,7 +127,10 @@ async function* find(
     const found = supervisorsOn(context, node);
     total += found.length;
     yield { is: 'frame', frame: found };
-    if (signal.aborted) return yield { is: 'end', result: cancelled('none') };
+    if (signal.aborted) {
+      yield { is: 'end', result: cancelled('none') };
+      return;
+    }
   }
   await Promise.resolve();
   yield { is: 'end', result: ok({ nodes: coverage, total }) };
@@ -170,7 +173,10 @@ async function* children(
   { supervisor, offset, limit }: Params<'supervisors.children'>,
 ): AsyncGenerator<StreamItem<readonly ChildRow[], StreamEnd<'supervisors.children'>>> {
   const found = supervisorOf(context, supervisor);
-  if (!found.ok) return yield { is: 'end', result: found };
+  if (!found.ok) {
+    yield { is: 'end', result: found };
+    return;
+  }
   const rows = childRows(context, found.value.supervisor, { offset, limit });
   const total = found.value.supervisor.children.length;
   for (let at = 0; at < rows.length; at += rowsPerFrame)
@@ -256,7 +262,7 @@ function terminate(
   context: Context,
   { supervisor, child }: Params<'supervisors.terminateChild'>,
   options: CallOptions,
-): Promise<Result<Record<never, never>>> {
+): ReturnType<Method<'supervisors.terminateChild'>> {
   const found = supervisorOf(context, supervisor);
   if (!found.ok) return Promise.resolve(found);
   const which = whichChild(found.value.supervisor, child);

@@ -1,16 +1,54 @@
 /** Terms from and for people: text parsed to values, and terms cut to a size that can be shown. */
 import { failure } from '../../errors.ts';
-import type { Result, TermInput } from '../../model.ts';
+import type { Incarnation, Result, TermInput } from '../../model.ts';
 import { ok } from '../../model.ts';
+import { parseTerm } from '../../term/parse.ts';
 import type { Term } from '../../term/term.ts';
 import { listElements } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
 import { toValue } from '../../term/values.ts';
 
-/** The value of what somebody typed or sent; text that is no term is a `validation` error with its place. */
-export function valueOf(input: TermInput): Result<Value> {
-  if ('term' in input) return ok(toValue(input.term));
-  return failure('unsupported', 'term.text', 'Text cannot be read as a term yet.', 'Give the term itself.');
+/**
+ * The value of what somebody typed or sent to a process on `on`. Text that is no term is `term.syntax` with its place; a term with
+ * parts that were left out is `term.not_sendable`.
+ */
+export function valueOf(input: TermInput, on: Incarnation): Result<Value> {
+  if ('term' in input) return sendable(input.term);
+  const parsed = parseTerm(input.source, input.syntax, on);
+  if (parsed.ok) return sendable(parsed.value);
+  const { message, line, column } = parsed.error;
+  return failure(
+    'validation',
+    'term.syntax',
+    `This is no ${input.syntax === 'elixir' ? 'Elixir' : 'Erlang'} term: ${message}`,
+    'Write a literal: numbers, atoms, strings, lists, tuples, maps. Expressions are not evaluated.',
+    { details: { line, column } },
+  );
+}
+
+function sendable(term: Term): Result<Value> {
+  if (!hasElided(term)) return ok(toValue(term));
+  return failure(
+    'validation',
+    'term.not_sendable',
+    'The term has parts that were left out when it was shown.',
+    'Write the term in full.',
+  );
+}
+
+function hasElided(term: Term): boolean {
+  switch (term.t) {
+    case 'elided':
+      return true;
+    case 'tuple':
+      return term.e.some(hasElided);
+    case 'list':
+      return term.e.some(hasElided) || (term.tail !== undefined && hasElided(term.tail));
+    case 'map':
+      return term.e.some(([key, value]) => hasElided(key) || hasElided(value));
+    default:
+      return false;
+  }
 }
 
 /** About as many bytes as the term has in the external format: what a limit on size is measured in. */

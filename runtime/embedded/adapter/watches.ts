@@ -10,13 +10,14 @@ import type { Fidelity, KeyedRow, WatchFrame } from '../../watch.ts';
 import { WatchSource } from '../../watch.ts';
 import { watchStream } from '../../watchStream.ts';
 import { unsupported } from '../../errors.ts';
+import { queryFault } from '../../processQuery.ts';
 import type { Context } from './context.ts';
 import { idOf } from './context.ts';
 import { processRow } from './fields.ts';
 import type { Holdings } from './holdings.ts';
 import { nameRows, nodeRow } from './nodes.ts';
 import type { Sandboxes } from './sandboxes.ts';
-import { queryFault, select } from './scan.ts';
+import { select } from './scan.ts';
 import { childKey, childRows, supervisorOf, supervisorsOn } from './supervisors.ts';
 
 export type Watched = { readonly context: Context; readonly holdings: Holdings; readonly sandboxes: Sandboxes };
@@ -45,7 +46,10 @@ export async function* openWatch(
   { signal }: CallOptions,
 ): AsyncGenerator<StreamItem<WatchFrame, End>> {
   const plan = planOf(watched, query);
-  if (!plan.ok) return yield { is: 'end', result: plan };
+  if (!plan.ok) {
+    yield { is: 'end', result: plan };
+    return;
+  }
   const source = new WatchSource({ fidelity: plan.value.fidelity });
   const keeper = keep(watched.context, plan.value, source);
   try {

@@ -227,11 +227,7 @@ export class Cluster implements World {
     this.#running = true;
     try {
       for (;;) {
-        let ran = false;
-        for (const { node } of this.#slots.values()) {
-          if (node !== null && node.runQueue.length > 0) ran = this.#runOne(node) || ran;
-        }
-        if (!ran) return 'idle';
+        if (!(this.#schedule === null ? this.#runRound() : this.#runDrawn(this.#schedule))) return 'idle';
         if (shouldStop()) return 'more';
       }
     } finally {
@@ -258,10 +254,27 @@ export class Cluster implements World {
     for (const listener of this.#listeners) listener(event);
   }
 
-  #runOne(node: KernelNode): boolean {
-    const { runQueue } = node;
-    if (this.#schedule === null) return node.runNext();
-    return node.runNext(runQueue.start + this.#schedule.below(runQueue.length));
+  /** The oldest runnable process of each node; false when there is none. */
+  #runRound(): boolean {
+    let ran = false;
+    for (const { node } of this.#slots.values()) ran = node?.runNext() === true || ran;
+    return ran;
+  }
+
+  /** One of the runnable processes of all nodes, drawn; false when there is none. */
+  #runDrawn(schedule: Prng): boolean {
+    const nodes = [...this.#slots.values()].flatMap(({ node }) => (node === null ? [] : [node]));
+    let drawn = schedule.below(
+      Math.max(
+        1,
+        nodes.reduce((sum, { runQueue }) => sum + runQueue.length, 0),
+      ),
+    );
+    for (const node of nodes) {
+      if (drawn < node.runQueue.length) return node.runNext(node.runQueue.start + drawn);
+      drawn -= node.runQueue.length;
+    }
+    return false;
   }
 
   #work(): void {

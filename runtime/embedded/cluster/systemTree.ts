@@ -47,13 +47,17 @@ function* runInit(self: Self, boot: Boot): Flow<void> {
     const outcome = yield* startOrReport(self, name);
     if (outcome === atoms.ok) continue;
     self.emit({ is: 'report', kind: 'application_start_failure', pid: self.pid, report: tup(a(name), outcome) });
-    if (name === kernelApplication.name) return boot.halt();
+    if (name !== kernelApplication.name) continue;
+    boot.halt();
+    return;
   }
   for (;;) {
     const message = yield* receive({ at: 'init:loop/1' });
     const exit = message === timedOut ? null : tagged(message, atoms.exit, 3);
     // Without its controller a node is none ("Kernel pid terminated").
-    if (exit !== null && exit[1] === controller) return boot.halt();
+    if (exit?.[1] !== controller) continue;
+    boot.halt();
+    return;
   }
 }
 

@@ -33,13 +33,14 @@ type ReceiveOptions = {
 
 /** Waits for a message; {@link timedOut} when `afterMs` have passed (0: only looks). Without `afterMs` it waits for ever. */
 export function* receive(options: ReceiveOptions = {}): Flow<Received> {
-  return yield {
+  const received = yield {
     is: 'receive',
     match: options.match ?? null,
     afterMs: options.afterMs ?? null,
     marker: options.marker ?? null,
     at: options.at ?? null,
   };
+  return received;
 }
 
 /** Waits `ms` without looking at the mailbox (`timer:sleep/1`). */
@@ -54,6 +55,15 @@ export function* yieldTurn(): Flow<void> {
 
 /** True for what a generator function answers, as against a plain value. */
 export function isFlow<T>(answer: T | Flow<T>): answer is Flow<T> {
+  return flowOf(answer) !== null;
+}
+
+/** What a generator function answered; null for anything else. */
+export function flowOf(answer: unknown): Flow<unknown> | null {
+  return isGenerator(answer) ? answer : null;
+}
+
+function isGenerator(answer: unknown): answer is Flow<unknown> {
   return (
     typeof answer === 'object' &&
     answer !== null &&

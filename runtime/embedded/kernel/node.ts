@@ -9,7 +9,7 @@ import { Pid, Ref, tup } from '../../term/values.ts';
 import { ErrorException, reasonOf } from './exceptions.ts';
 import type { KernelEvent } from './events.ts';
 import type { Received, Wait } from './flow.ts';
-import { isFlow, settle, timedOut } from './flow.ts';
+import { flowOf, settle, timedOut } from './flow.ts';
 import type { CodeServer, Mfa } from './module.ts';
 import type { Prng } from './prng.ts';
 import type { AliasMode, Body, Monitor, MonitorTarget } from './process.ts';
@@ -308,7 +308,7 @@ export class KernelNode {
 
   /** The process runs no more until every owner has resumed it; its messages wait. */
   suspend(process: Process, owner: object): void {
-    const owners = (process.suspendedBy ??= new Map());
+    const owners = (process.suspendedBy ??= new Map<object, number>());
     owners.set(owner, (owners.get(owner) ?? 0) + 1);
   }
 
@@ -377,8 +377,7 @@ export class KernelNode {
       if (process.fiber === null) {
         if (process.handler === null) return { is: 'ended', reason: atoms.normal };
         if (process.mailbox.length === 0) return waiting;
-        const busy = process.handler.handle(self, process.mailbox.shift());
-        if (busy !== undefined && isFlow<void>(busy)) process.fiber = busy;
+        process.fiber = flowOf(process.handler.handle(self, process.mailbox.shift()));
         continue;
       }
       const received = process.wait === null ? timedOut : this.#received(process, process.wait);
@@ -404,8 +403,7 @@ export class KernelNode {
       return;
     }
     process.handler = body.handler;
-    const busy = body.handler.start?.(self);
-    if (busy !== undefined && isFlow<void>(busy)) process.fiber = busy;
+    process.fiber = flowOf(body.handler.start?.(self));
   }
 
   /** What a waiting process gets now: a message that it accepts, its time-out, or nothing yet. */

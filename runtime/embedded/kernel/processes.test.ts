@@ -7,7 +7,7 @@ import type { Flow, Received } from './flow.ts';
 import { receive, sleep, timedOut, yieldTurn } from './flow.ts';
 import { processLimit, reductionsPerTurn } from './node.ts';
 import type { Self } from './self.ts';
-import { atoms, tagged } from './values.ts';
+import { atoms, isList, tagged } from './values.ts';
 
 const forEver = (): Flow<void> => sleep(1_000_000_000);
 
@@ -483,7 +483,7 @@ describe('between nodes', () => {
         if (n % 7 === 0) yield* sleep(1);
       }
       const seen = yield* receive();
-      return Array.isArray(seen) ? seen : [];
+      return isList(seen) ? seen : [];
     });
     expect(got).toEqual(Array.from({ length: 50 }, (_, n) => String(n)));
   });

@@ -1,6 +1,7 @@
 /** How large values would be on a 64-bit BEAM. */
-import { Atom, Bits, Export, Float, Fun, ImproperList, Pid, PortId, Ref, Tuple } from '../../term/values.ts';
+import { Atom, Bits, Export, Float, Fun, ImproperList, Pid, PortId, Ref } from '../../term/values.ts';
 import type { Process } from './process.ts';
+import { isList, isTuple } from './values.ts';
 
 export const bytesPerWord = 8;
 
@@ -32,15 +33,16 @@ function ownWords(value: object, pending: unknown[]): number {
   if (value instanceof Uint8Array) return 6 + Math.ceil(value.length / bytesPerWord);
   if (value instanceof Bits) return 6 + Math.ceil(value.bytes.length / bytesPerWord);
   if (value instanceof Export || value instanceof Fun) return 5;
-  if (value instanceof Tuple) {
-    pending.push(...value.elements);
+  if (isTuple(value)) {
+    for (const element of value.elements) pending.push(element);
     return 1 + value.elements.length;
   }
   if (value instanceof ImproperList) {
-    pending.push(...value.items, value.tail);
+    for (const item of value.items) pending.push(item);
+    pending.push(value.tail);
     return 2 * value.items.length;
   }
-  if (Array.isArray(value)) {
+  if (isList(value)) {
     for (const element of value) pending.push(element);
     return 2 * value.length;
   }

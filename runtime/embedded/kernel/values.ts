@@ -1,6 +1,6 @@
 /** Small readers and makers for the values that processes send each other. */
-import type { Value } from '../../term/values.ts';
-import { Atom, Pid, Ref, Tuple, a, tup } from '../../term/values.ts';
+import type { Atom, Value } from '../../term/values.ts';
+import { Pid, Ref, Tuple, a, tup } from '../../term/values.ts';
 
 /** The atoms that the kernel itself has a meaning for. */
 export const atoms = {
@@ -24,9 +24,23 @@ export const atoms = {
 
 /** The elements of a tuple whose first is the atom `tag` and which has `size` elements; null for any other value. */
 export function tagged(value: unknown, tag: Atom, size: number): readonly unknown[] | null {
-  if (!(value instanceof Tuple)) return null;
-  const elements: readonly unknown[] = value.elements;
-  return elements.length === size && elements[0] === tag ? elements : null;
+  const elements = elementsOf(value);
+  return elements?.length === size && elements[0] === tag ? elements : null;
+}
+
+/** The elements of a tuple; null for any other value. */
+export function elementsOf(value: unknown): readonly unknown[] | null {
+  return isTuple(value) ? value.elements : null;
+}
+
+/** `instanceof Tuple` alone leaves the elements of an unknown value without a type. */
+export function isTuple(value: unknown): value is Tuple<readonly unknown[]> {
+  return value instanceof Tuple;
+}
+
+/** `instanceof Array` alone does the same. */
+export function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value);
 }
 
 /** `{error, Reason}` */
@@ -43,8 +57,8 @@ export function okTuple(value: Value): Tuple<readonly [Atom, Value]> {
 export function sameValue(one: unknown, other: unknown): boolean {
   if (Object.is(one, other)) return true;
   if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
-  if (one instanceof Tuple) return other instanceof Tuple && sameElements(one.elements, other.elements);
-  if (Array.isArray(one)) return Array.isArray(other) && sameElements(one, other);
+  if (isTuple(one)) return isTuple(other) && sameElements(one.elements, other.elements);
+  if (isList(one)) return isList(other) && sameElements(one, other);
   if (one instanceof Pid) return other instanceof Pid && samePid(one, other);
   if (one instanceof Ref) {
     return (

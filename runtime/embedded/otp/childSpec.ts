@@ -1,7 +1,7 @@
 /** Child specifications and supervisor flags, and what makes them wrong (stdlib `supervisor`, check_childspecs). */
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Tuple, tup } from '../../term/values.ts';
-import { atoms } from '../kernel/values.ts';
+import { atoms, elementsOf, isList } from '../kernel/values.ts';
 import { asValue } from './gen.ts';
 
 export type Restart = 'permanent' | 'transient' | 'temporary';
@@ -121,9 +121,8 @@ export function readSpec(value: Value): { readonly spec: Spec } | { readonly bad
 }
 
 function readStart(value: unknown): readonly [string, string, readonly Value[]] | null {
-  if (!(value instanceof Tuple) || value.elements.length !== 3) return null;
-  const [module, name, args]: readonly unknown[] = value.elements;
-  if (!(module instanceof Atom) || !(name instanceof Atom) || !Array.isArray(args)) return null;
+  const [module, name, args, ...more] = elementsOf(value) ?? [];
+  if (!(module instanceof Atom) || !(name instanceof Atom) || !isList(args) || more.length > 0) return null;
   return [module.name, name.name, args.map(asValue)];
 }
 

@@ -9,7 +9,7 @@ import { receive, timedOut } from '../kernel/flow.ts';
 import type { Mfa } from '../kernel/module.ts';
 import type { Handler } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, errorTuple, samePid, tagged } from '../kernel/values.ts';
+import { atoms, elementsOf, errorTuple, isList, samePid, tagged } from '../kernel/values.ts';
 
 export const genAtoms = {
   ack: a('ack'),
@@ -74,7 +74,7 @@ function isAbout(message: Value, pid: Pid, watch: Ref | null): boolean {
 function ancestorsOfChild(self: Self): readonly Value[] {
   const above = self.get(genAtoms.ancestors);
   const own: Value = self.registeredName === null ? self.pid : a(self.registeredName);
-  return [own, ...(Array.isArray(above) ? above : [])];
+  return [own, ...(isList(above) ? above.map(asValue) : [])];
 }
 
 /** The first thing a started process does: it notes where it comes from and takes its name; false when the name is taken. */
@@ -158,9 +158,8 @@ export function cast(self: Self, server: Server, message: Value): void {
 
 /** A `From` as it stands in a call. */
 export function fromOf(value: unknown): From | null {
-  if (!(value instanceof Tuple)) return null;
-  const [pid, tag] = value.elements;
-  return pid instanceof Pid && value.elements.length === 2 ? tup(pid, asValue(tag)) : null;
+  const [pid, tag, ...more] = elementsOf(value) ?? [];
+  return pid instanceof Pid && tag !== undefined && more.length === 0 ? tup(pid, asValue(tag)) : null;
 }
 
 /** The element at an index of a tuple that a process sent; processes only ever send values. */

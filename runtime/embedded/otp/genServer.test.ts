@@ -7,7 +7,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, sleep, timedOut } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
 import { atoms, tagged } from '../kernel/values.ts';
-import { call, cast, genAtoms, reply as sendReply } from './gen.ts';
+import { call, cast, fromOf, genAtoms, reply as sendReply } from './gen.ts';
 import type { CallStep, ServerModule, ServerStart, Step } from './genServer.ts';
 import { noreply, reply, startedPid, startServer, stop } from './genServer.ts';
 
@@ -56,12 +56,8 @@ const server: ServerModule<State> = {
   handleCast: (_self, message, state) => noreply(add(state, `cast ${shown(message)}`)),
   handleInfo(self, message, state): Step<State> {
     const answer = tagged(message, a('answer'), 2);
-    const from = answer?.[1];
-    if (from !== undefined && shown(from) !== '') {
-      const [pid, tag] =
-        from instanceof Object && 'elements' in from && Array.isArray(from.elements) ? from.elements : [];
-      if (pid instanceof Pid) sendReply(self, tup(pid, tag), a('answered'));
-    }
+    const from = fromOf(answer?.[1]);
+    if (from !== null) sendReply(self, from, a('answered'));
     return noreply(add(state, `info ${shown(message)}`));
   },
   handleContinue: (_self, continuation, state) => noreply(add(state, `continue ${shown(continuation)}`)),

@@ -232,13 +232,7 @@ class Server<S> implements Handler {
     yield* this.#terminate(self, reason, state, () => undefined, message);
   }
 
-  *#terminate(
-    self: Self,
-    reason: Value,
-    state: S,
-    last: () => void = () => undefined,
-    message: Value = undefined,
-  ): Flow<void> {
+  *#terminate(self: Self, reason: Value, state: S, last: () => void = () => undefined, message?: Value): Flow<void> {
     try {
       if (this.#module.terminate !== undefined) yield* settle(this.#module.terminate(self, reason, state));
     } catch (thrown) {
@@ -253,15 +247,17 @@ class Server<S> implements Handler {
     return self.exit(reason);
   }
 
+  *#stopNow(self: Self, reason: Value): Flow<void> {
+    if (this.#state === null) self.exit(reason);
+    yield* this.#terminate(self, reason, this.#state.is);
+  }
+
   #systemView(self: Self) {
     return {
       state: () => this.state(),
       module: this.#module.module,
       parentExit: (message: Value) => this.#parentExit(message) !== null,
-      terminate: (reason: Value): Flow<void> => {
-        const held = this.#state;
-        return held === null ? settle<void>(self.exit(reason)) : this.#terminate(self, reason, held.is);
-      },
+      terminate: (reason: Value): Flow<void> => this.#stopNow(self, reason),
     };
   }
 }

@@ -1,6 +1,6 @@
 /** How a supervisor stops its children (stdlib `supervisor`, "Shutdown"): monitor, unlink, ask, wait, kill. */
-import type { Ref, Value } from '../../term/values.ts';
-import { Pid, Tuple } from '../../term/values.ts';
+import type { Pid, Ref, Value } from '../../term/values.ts';
+import { Tuple } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';

@@ -2,17 +2,17 @@
  * Supervisors: stdlib's `supervisor` of OTP 25 (restart strategies, intensity in whole monotonic seconds, shutdown, significant
  * children), as the callback module of a gen_server.
  */
-import type { Value } from '../../term/values.ts';
-import { a, Atom, Pid, tup } from '../../term/values.ts';
+import type { Atom, Value } from '../../term/values.ts';
+import { a, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
 import { reasonOf } from '../kernel/exceptions.ts';
-import { atoms, errorTuple, okTuple, sameValue, tagged } from '../kernel/values.ts';
+import { atoms, errorTuple, isList, okTuple, sameValue, tagged } from '../kernel/values.ts';
 import type { Flags, Spec } from './childSpec.ts';
 import { flagsFault, modulesValue, readSpec, specFault, specValue } from './childSpec.ts';
 import type { Server } from './gen.ts';
-import { call, cast, valueAt } from './gen.ts';
+import { asValue, call, cast, valueAt } from './gen.ts';
 import type { CallStep, Init, ServerModule, Step } from './genServer.ts';
 import { isOrderly, noreply, reply, startServer } from './genServer.ts';
 import { stopChild, stopTogether } from './shutdown.ts';
@@ -293,8 +293,8 @@ class SupervisorServer implements ServerModule<SupervisorState> {
 
   *#startSimple(self: Self, state: SupervisorState, further: Value): Flow<Value> {
     const { template } = state;
-    if (template === null || !Array.isArray(further)) return errorTuple(atoms.badarg);
-    const args: readonly Value[] = [...template.start.args, ...further];
+    if (template === null || !isList(further)) return errorTuple(atoms.badarg);
+    const args: readonly Value[] = [...template.start.args, ...further.map(asValue)];
     const spec: Spec = { ...template, start: { ...template.start, args } };
     const started = yield* this.#start(self, spec);
     if ('failed' in started) return errorTuple(started.failed);

@@ -68,10 +68,16 @@ export class SandboxManager implements Sandboxes {
     { signal }: CallOptions,
   ): AsyncGenerator<StreamItem<{ readonly step: string; readonly node: string }, StreamEnd<'sandboxes.create'>>> {
     const fault = this.#faultOf(spec);
-    if (fault !== null) return yield { is: 'end', result: fault };
+    if (fault !== null) {
+      yield { is: 'end', result: fault };
+      return;
+    }
     yield { is: 'frame', frame: { step: 'looking for its code', node: here } };
     const source = await findSource(spec.source);
-    if (!source.ok) return yield { is: 'end', result: source };
+    if (!source.ok) {
+      yield { is: 'end', result: source };
+      return;
+    }
     this.#last += 1;
     const id = `sandbox-${this.#last}`;
     const sandbox = new Sandbox({
@@ -92,7 +98,8 @@ export class SandboxManager implements Sandboxes {
     if (!started.ok) {
       this.#sandboxes.delete(id);
       this.#changed(sandbox);
-      return yield { is: 'end', result: started };
+      yield { is: 'end', result: started };
+      return;
     }
     yield { is: 'end', result: ok({ sandbox: started.value, placed: placements(spec) }) };
   }

@@ -142,11 +142,18 @@ async function callFunction(
     return { m: 'threw', id, why: 'exception', text: textOf(thrown), output: output.take() };
   }
   try {
-    const value: Json = JSON.parse(JSON.stringify(answer ?? null));
-    return { m: 'value', id, value, output: output.take() };
+    return { m: 'value', id, value: jsonOf(answer), output: output.take() };
   } catch (thrown) {
     return { m: 'threw', id, why: 'not_json', text: textOf(thrown), output: output.take() };
   }
+}
+
+/** What the value is as JSON; throws for what JSON cannot say (a cycle, a bigint). */
+function jsonOf(value: unknown): Json {
+  const parse: (text: string) => Json = JSON.parse;
+  // A function or a symbol has no text at all.
+  const text: unknown = JSON.stringify(value);
+  return typeof text === 'string' ? parse(text) : null;
 }
 
 function textOf(thrown: unknown): string {
