@@ -264,7 +264,8 @@ export class WatchView implements WatchFeed {
     for (const [key, row] of frame.put) this.#rows.set(key, row);
     this.#staged = null;
     this.#state = { ...at, version: frame.to, total: frame.total };
-    this.#listeners.tell({ ...frame, from: at.version });
+    // As it came: from every version in between it leads to the same.
+    this.#listeners.tell(frame);
     return { epoch: frame.epoch, to: frame.to };
   }
 
