@@ -74,7 +74,9 @@ export function guardUnary(
   return new Promise((resolve) => {
     const control = new AbortController();
     let lastWord: ReturnType<typeof setTimeout> | undefined;
+    let cut: Failure | null = null;
     const stopWaiting = watchBudget(name, options, (answer) => {
+      cut = answer;
       stopWaiting();
       control.abort();
       if (answer.error.effect === 'none') resolve(answer);
@@ -83,7 +85,7 @@ export function guardUnary(
     const settle = (answer: AnyResult) => {
       stopWaiting();
       clearTimeout(lastWord);
-      resolve(answer);
+      resolve(cut === null ? answer : lastWordOf(answer, cut));
     };
     const run = async (): Promise<unknown> => method(params, childOptions(options, longestMs, control.signal));
     run().then(
@@ -91,6 +93,12 @@ export function guardUnary(
       (thrown: unknown) => settle(threw(name, thrown)),
     );
   });
+}
+
+/** A method only sees its signal, not why it was cut off: its effect is believed, the reason is ours. */
+function lastWordOf(answer: AnyResult, cut: Failure): AnyResult {
+  if (answer.ok || answer.error.class !== 'cancelled') return answer;
+  return { ok: false, error: { ...cut.error, effect: answer.error.effect } };
 }
 
 /**

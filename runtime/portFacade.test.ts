@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { callOptions, childOptions, longestMs, remainingNow } from './callOptions.ts';
+import { cancelled } from './errors.ts';
 import type { Result } from './model.ts';
 import { ok } from './model.ts';
 import type { Capability, MethodTable, StreamItem } from './port.ts';
@@ -107,6 +108,22 @@ describe('a port made from a table', () => {
     const cut = port.processes.exit(killing, callOptions(10_000, abort.signal));
     abort.abort();
     expect(await cut).toEqual(ok({ outcome: 'survived' }));
+  });
+
+  it('says that time ran out, with the effect that the write knows, when all it saw was its signal', async () => {
+    const port = buildPort(
+      {
+        'processes.exit': (_params, { signal }) =>
+          new Promise((resolve) => {
+            signal.addEventListener('abort', () => resolve(cancelled('none')));
+          }),
+      },
+      yes,
+    );
+    expect(await port.processes.exit(killing, callOptions(20))).toMatchObject({
+      ok: false,
+      error: { class: 'timeout', effect: 'none' },
+    });
   });
 
   it('does not begin a call that has no time left or is cancelled already: its effect is none', async () => {
