@@ -8,7 +8,7 @@ import { CoverageBook } from './coverage.ts';
 import type { KnownNode, Session } from './session.ts';
 
 /** A node as it is shown; `creation` 0, which no node has, when none is known because it never could be asked. */
-export function nodeInfo(known: KnownNode, otpRelease: string | null): NodeInfo {
+function nodeInfo(known: KnownNode, otpRelease: string | null): NodeInfo {
   return {
     node: known.node,
     creation: known.creation ?? 0,

@@ -191,7 +191,7 @@ function isPort(value: number): boolean {
 }
 
 /** What stands after the @. */
-export function hostOf(node: NodeName): string {
+function hostOf(node: NodeName): string {
   return node.slice(node.indexOf('@') + 1);
 }
 

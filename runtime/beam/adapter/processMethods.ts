@@ -247,8 +247,7 @@ async function exit(
   if (refused !== null) return refused;
   const reason = await termOnNode(target, params.reason, '/reason', options);
   if (!reason.ok) return reason;
-  const confirmMs = Math.min(Math.max(params.confirmMs, 0), remainingNow(options));
-  const ended = await exitAndWait(target, params.pid, reason.value, confirmMs, options.signal);
+  const ended = await exitAndWait(target, params.pid, reason.value, params.confirmMs, options.signal);
   switch (ended.is) {
     case 'unsent':
       return callFailure(ended.error, { node: target.node, what: 'The exit signal', effect: 'none' });

@@ -42,6 +42,8 @@ export type KnownNode = {
 const rememberedMs = 10 * 60_000;
 /** One silent node must not hold up the view of the others. */
 const askedForMs = 2_000;
+/** One that was silent last time is given less, until it answers again. */
+const silentAskedForMs = 250;
 
 type Memory = { creation: number | null; otpRelease: string | null; lastSeen: number };
 
@@ -50,6 +52,7 @@ export class Session {
   readonly links: Links;
   readonly finders = new SupervisorFinders();
   readonly #memory = new Map<NodeName, Memory>();
+  readonly #silent = new Set<NodeName>();
 
   constructor(entry: NodeName, links: Links) {
     this.entry = entry;
@@ -109,6 +112,7 @@ export class Session {
       };
       if (known.node !== this.entry && now - memory.lastSeen > rememberedMs) {
         this.#memory.delete(known.node);
+        this.#silent.delete(known.node);
         this.links.forget(known.node);
         return [];
       }
@@ -118,12 +122,14 @@ export class Session {
   }
 
   async #ask(node: NodeName, options: CallOptions): Promise<KnownNode> {
-    const within = childOptions(options, askedForMs);
+    const within = childOptions(options, this.#silent.has(node) ? silentAskedForMs : askedForMs);
     const target = await this.reach(node, within);
     const facts = target.ok ? await this.#factsOf(target.value, within) : null;
     if (target.ok && facts !== null) {
+      this.#silent.delete(node);
       return { node, reach: target.value.reach, facts, seen: true, creation: facts.creation };
     }
+    this.#silent.add(node);
     return { node, reach: this.#noReach(node), facts: null, seen: false, creation: null };
   }
 
