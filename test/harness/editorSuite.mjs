@@ -128,7 +128,7 @@ function printTest(test) {
 function keepLogs(dataDir) {
   const logs = fs
     .readdirSync(dataDir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /Arsenal.*\.log$/i.test(path.join(entry.parentPath, entry.name)));
+    .filter((entry) => entry.isFile() && /arsenal.*\.log$/i.test(path.relative(dataDir, path.join(entry.parentPath, entry.name))));
   for (const entry of logs) {
     const text = fs.readFileSync(path.join(entry.parentPath, entry.name), 'utf8');
     if (text !== '') console.error(`--- ${entry.name}\n${text.slice(-8_000)}`);

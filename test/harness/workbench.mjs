@@ -4,8 +4,9 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
-import { setUpWorkbench } from '../../scripts/workbench.mjs';
 import { start, stop } from '../../scripts/lib/processes.mjs';
+import { findChromium } from '../../scripts/system.mjs';
+import { setUpWorkbench } from '../../scripts/workbench.mjs';
 
 /**
  * @typedef {object} WorkbenchServer
@@ -14,6 +15,7 @@ import { start, stop } from '../../scripts/lib/processes.mjs';
  * @property {string} dataDir      user settings, logs and installed extensions; removed by stop() unless kept
  * @property {boolean} smoke       whether it was started for tests, see ServerOptions
  * @property {() => string} log    what the server has printed so far
+ * @property {Promise<void>} ended  fulfilled when the server has ended, for whatever reason
  * @property {() => Promise<void>} stop  ends the server, its extension hosts and their language servers
  */
 
@@ -24,6 +26,7 @@ import { start, stop } from '../../scripts/lib/processes.mjs';
  * @property {boolean} [smoke]   whether the address may name an extension under development and tests; VS Code then
  *                               shows no notification toasts. Default true
  * @property {string} [vsix]     a packaged extension to install, as users get it
+ * @property {string} [extension]  an extension's folder to offer as an installed one, without packaging it first
  * @property {string} [dataDir]  kept between runs; a temporary folder if not given
  */
 
@@ -51,14 +54,19 @@ const serverStartTimeoutMs = 60_000;
  */
 export async function startServer(options = {}) {
   const workbench = await setUpWorkbench();
-  const smoke = options.smoke ?? options.vsix === undefined;
+  const smoke = options.smoke ?? (options.vsix === undefined && options.extension === undefined);
   const dataDir = options.dataDir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-workbench-'));
   const userDir = path.join(dataDir, 'user');
-  fs.mkdirSync(path.join(userDir, 'User'), { recursive: true });
-  fs.writeFileSync(
-    path.join(userDir, 'User', 'settings.json'),
-    JSON.stringify({ ...quietSettings, ...options.settings }, undefined, 2),
-  );
+  // The page counts as another machine than the server: machine-scoped settings are read from Machine, others from User.
+  for (const scope of ['User', 'Machine']) {
+    fs.mkdirSync(path.join(userDir, scope), { recursive: true });
+    fs.writeFileSync(
+      path.join(userDir, scope, 'settings.json'),
+      JSON.stringify({ ...quietSettings, ...options.settings }, undefined, 2),
+    );
+  }
+  const extensionsDir = path.join(dataDir, 'extensions');
+  if (options.extension !== undefined) linkExtension(options.extension, extensionsDir);
   const token = randomBytes(32).toString('hex');
   const tokenFile = path.join(dataDir, 'token');
   fs.writeFileSync(tokenFile, token, { mode: 0o600 });
@@ -67,7 +75,7 @@ export async function startServer(options = {}) {
     [
       path.join('out', 'server-main.js'),
       ...['--host', '127.0.0.1', '--port', '0', '--connection-token-file', tokenFile],
-      ...['--server-data-dir', dataDir, '--user-data-dir', userDir, '--extensions-dir', path.join(dataDir, 'extensions')],
+      ...['--server-data-dir', dataDir, '--user-data-dir', userDir, '--extensions-dir', extensionsDir],
       ...(smoke ? ['--enable-smoke-test-driver'] : []),
       ...(options.vsix === undefined ? [] : ['--install-extension', path.resolve(options.vsix), '--start-server']),
       '--accept-server-license-terms',
@@ -87,6 +95,8 @@ export async function startServer(options = {}) {
     },
   );
   let log = '';
+  /** @type {Promise<void>} */
+  const ended = new Promise((resolve) => server.once('exit', () => resolve()));
   const stopServer = async () => {
     await stop(server);
     if (options.dataDir === undefined) fs.rmSync(dataDir, { recursive: true, force: true, maxRetries: 5 });
@@ -113,11 +123,25 @@ export async function startServer(options = {}) {
     });
   });
   try {
-    return { port: await listening, token, dataDir, smoke, log: () => log, stop: stopServer };
+    return { port: await listening, token, dataDir, smoke, log: () => log, ended, stop: stopServer };
   } catch (error) {
     await stopServer();
     throw error;
   }
+}
+
+/**
+ * Puts a link where an installed extension would stand, so that the workbench runs the folder as it is.
+ *
+ * @param {string} extension
+ * @param {string} extensionsDir
+ */
+function linkExtension(extension, extensionsDir) {
+  const manifest = JSON.parse(fs.readFileSync(path.join(extension, 'package.json'), 'utf8'));
+  fs.rmSync(extensionsDir, { recursive: true, force: true });
+  fs.mkdirSync(extensionsDir, { recursive: true });
+  const link = path.join(extensionsDir, `${manifest.publisher}.${manifest.name}-${manifest.version}`);
+  fs.symlinkSync(path.resolve(extension), link, 'dir');
 }
 
 /**
@@ -150,19 +174,6 @@ export function workbenchUrl(server, options) {
     payload: JSON.stringify(payload),
   });
   return `http://127.0.0.1:${server.port}/?${query.toString()}`;
-}
-
-/**
- * Chromium's binary: `ARSENAL_CHROMIUM`, else where Debian and its relatives put it.
- *
- * @returns {string | undefined}
- */
-export function findChromium() {
-  const named = process.env['ARSENAL_CHROMIUM'];
-  if (named !== undefined) return named;
-  return ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((file) =>
-    fs.existsSync(file),
-  );
 }
 
 /**

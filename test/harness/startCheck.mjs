@@ -1,0 +1,105 @@
+// What `npm start -- --check` does once everything runs: looks at the workbench as a user would, and judges.
+import fs from 'node:fs';
+import { inProject } from '../../scripts/lib/paths.mjs';
+import { runCommand } from './workbench.mjs';
+import { formatView, readView, showView, unfold } from './trees.mjs';
+
+/** @typedef {import('./trees.mjs').TreeView} TreeView */
+/** @typedef {{title: string, complaint: (view: TreeView) => string | undefined}} Expectation */
+
+const pollIntervalMs = 500;
+
+/**
+ * Waits until the three trees have filled and prints them.
+ *
+ * @param {import('playwright-core').Page} page  showing the workbench
+ * @param {object} options
+ * @param {string | undefined} options.node  the node the extension was told to connect to; undefined: simulated
+ * @param {number} options.timeoutMs         for all of it
+ * @returns {Promise<string[]>} what is wrong, in words; empty when all is well
+ */
+export async function checkTrees(page, { node, timeoutMs }) {
+  const { container, views } = contributedTitles();
+  const deadline = Date.now() + timeoutMs;
+  await page.locator('.monaco-workbench .part.sidebar').waitFor({ timeout: timeoutMs });
+  await runCommand(page, `View: Show ${container}`);
+  /** @type {Expectation[]} */
+  const expectations = [
+    { title: views.nodes, complaint: node === undefined ? wantsSimulatedNodes : (view) => wantsNode(view, node) },
+    { title: views.supervisors, complaint: wantsSupervisedChildren },
+    { title: views.sandboxes, complaint: node === undefined ? wantsRows : wantsWords },
+  ];
+  const complaints = [];
+  for (const { title, complaint } of expectations) {
+    await showView(page, title);
+    let view = await readView(page, title);
+    let wrong = complaint(view);
+    while (wrong !== undefined && Date.now() < deadline) {
+      await unfold(page, title, 3);
+      await page.waitForTimeout(pollIntervalMs);
+      view = await readView(page, title);
+      wrong = complaint(view);
+    }
+    console.log(`\n${title}\n${formatView(view)}`);
+    if (wrong !== undefined) complaints.push(`${title}: ${wrong}`);
+  }
+  return complaints;
+}
+
+/**
+ * The names the user sees, from the manifest, which is where the workbench has them from.
+ *
+ * @returns {{container: string, views: {nodes: string, supervisors: string, sandboxes: string}}}
+ */
+function contributedTitles() {
+  const manifest = JSON.parse(fs.readFileSync(inProject('package.json'), 'utf8'));
+  const localised = inProject('package.nls.json');
+  const texts = fs.existsSync(localised) ? JSON.parse(fs.readFileSync(localised, 'utf8')) : {};
+  /** @type {(entries: {id: string, title?: string, name?: string}[] | undefined, id: string) => string} */
+  const titleOf = (entries, id) => {
+    const entry = entries?.find((each) => each.id === id);
+    const title = entry?.title ?? entry?.name;
+    if (title === undefined) throw new Error(`package.json contributes no ${id}`);
+    const key = /^%(.+)%$/.exec(title)?.[1];
+    return key === undefined ? title : String(texts[key]);
+  };
+  const contributed = manifest.contributes?.views?.arsenal;
+  return {
+    container: titleOf(manifest.contributes?.viewsContainers?.activitybar, 'arsenal'),
+    views: {
+      nodes: titleOf(contributed, 'arsenal.nodes'),
+      supervisors: titleOf(contributed, 'arsenal.supervisors'),
+      sandboxes: titleOf(contributed, 'arsenal.sandboxes'),
+    },
+  };
+}
+
+/** @type {Expectation['complaint']} */
+function wantsRows(view) {
+  return view.rows.length > 0 ? undefined : 'the tree is empty';
+}
+
+/** @type {Expectation['complaint']} */
+function wantsWords(view) {
+  return view.rows.length > 0 || view.message !== '' ? undefined : 'it shows neither a row nor what it can offer';
+}
+
+/** @type {Expectation['complaint']} */
+function wantsSimulatedNodes(view) {
+  const nodes = view.rows.filter((row) => /[\w-]+@[\w.-]+/.test(row.text));
+  return nodes.length >= 3 ? undefined : `${nodes.length} rows name a node, and the demo cluster has three`;
+}
+
+/**
+ * @param {TreeView} view
+ * @param {string} node
+ * @returns {string | undefined}
+ */
+function wantsNode(view, node) {
+  return view.rows.some((row) => row.text.includes(node)) ? undefined : `no row names ${node}`;
+}
+
+/** @type {Expectation['complaint']} */
+function wantsSupervisedChildren(view) {
+  return view.rows.some((row) => row.level >= 3) ? undefined : 'no supervisor shows a child';
+}
