@@ -105,6 +105,8 @@ if (flags.watch) {
   } else {
     writeDeclarations();
     fs.chmodSync(inProject('dist', 'cli.js'), 0o755);
-    console.log(`Built ${all.length} bundles in ${Date.now() - startedAt} ms: ${path.relative(process.cwd(), inProject('dist')) || 'dist'}/`);
+    console.log(
+      `Built ${all.length} bundles in ${Date.now() - startedAt} ms: ${path.relative(process.cwd(), inProject('dist')) || 'dist'}/`,
+    );
   }
 }

@@ -24,7 +24,10 @@ export function writeDeclarations() {
   );
   const file = inProject('dist', 'types', 'operation.d.ts');
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(file, `// The types of arsenal-otp/operation. Made by Arsenal; written anew with every version.\n${text}`);
+  fs.writeFileSync(
+    file,
+    `// The types of arsenal-otp/operation. Made by Arsenal; written anew with every version.\n${text}`,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeDeclarations();

@@ -99,7 +99,11 @@ async function openDesktop(program, folder, settings) {
  * @param {Record<string, unknown>} settings
  */
 async function serve(folder, settings) {
-  const server = await startServer({ settings, extension: projectRoot, dataDir: path.join(cacheDir, 'workbench-profile') });
+  const server = await startServer({
+    settings,
+    extension: projectRoot,
+    dataDir: path.join(cacheDir, 'workbench-profile'),
+  });
   const url = workbenchUrl(server, { folder });
   console.log(`\nThe workbench is up (this address is its key; it answers this machine only):\n\n  ${url}\n`);
   console.log('End it with Ctrl-C.');
@@ -118,7 +122,11 @@ async function check(folder, settings, options) {
   if (missing.length > 0) throw new Refused(missing.join('\n'));
   const { checkTrees } = await import('../test/harness/startCheck.mjs');
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-check-'));
-  const server = await startServer({ settings, extension: projectRoot, env: { ARSENAL_HOME: path.join(scratch, 'home') } });
+  const server = await startServer({
+    settings,
+    extension: projectRoot,
+    env: { ARSENAL_HOME: path.join(scratch, 'home') },
+  });
   try {
     const { browser, page } = await startBrowser({ height: 1000 });
     try {
@@ -126,13 +134,15 @@ async function check(folder, settings, options) {
       await page.goto(workbenchUrl(server, { folder }), { waitUntil: 'commit' });
       const complaints = await checkTrees(page, { node: options.connect, timeoutMs: options.timeoutMs });
       const picture =
-        options.picture ?? (complaints.length > 0 ? path.join(os.tmpdir(), `arsenal-check-${process.pid}.png`) : undefined);
+        options.picture ??
+        (complaints.length > 0 ? path.join(os.tmpdir(), `arsenal-check-${process.pid}.png`) : undefined);
       if (picture !== undefined) {
         await page.screenshot({ path: picture });
         console.log(`\nPicture: ${picture}`);
       }
       const seconds = Math.round((Date.now() - startedAt) / 1_000);
-      if (complaints.length > 0) throw new Refused(`\nThe check failed after ${seconds} s.\n  ${complaints.join('\n  ')}`);
+      if (complaints.length > 0)
+        throw new Refused(`\nThe check failed after ${seconds} s.\n  ${complaints.join('\n  ')}`);
       console.log(`\nThe check passed in ${seconds} s.`);
     } finally {
       await browser.close();

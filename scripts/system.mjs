@@ -51,7 +51,9 @@ export async function ensureSystem(names) {
   if (missing.length === 0) return [];
   const packages = missing.flatMap((name) => needs[name].packages);
   if (!onPath('apt-get')) {
-    return missing.map((name) => `${needs[name].what} is missing; install it (Debian's name: ${needs[name].packages[0]})`);
+    return missing.map(
+      (name) => `${needs[name].what} is missing; install it (Debian's name: ${needs[name].packages[0]})`,
+    );
   }
   if (process.getuid?.() !== 0) {
     const command = `sudo apt-get install ${packages.join(' ')}`;
@@ -89,7 +91,10 @@ async function install(packages) {
 function onPath(program) {
   return (process.env['PATH'] ?? '')
     .split(path.delimiter)
-    .some((folder) => folder !== '' && ['', '.exe', '.cmd', '.bat'].some((end) => fs.existsSync(path.join(folder, program + end))));
+    .some(
+      (folder) =>
+        folder !== '' && ['', '.exe', '.cmd', '.bat'].some((end) => fs.existsSync(path.join(folder, program + end))),
+    );
 }
 
 /**

@@ -20,7 +20,9 @@ export function findDesktopCode() {
   // On Windows `code` on the path is a script beside the program, and scripts want a shell.
   const candidates =
     process.platform === 'win32'
-      ? folders.filter((folder) => fs.existsSync(path.join(folder, 'code.cmd'))).map((folder) => path.join(folder, '..', 'Code.exe'))
+      ? folders
+          .filter((folder) => fs.existsSync(path.join(folder, 'code.cmd')))
+          .map((folder) => path.join(folder, '..', 'Code.exe'))
       : folders.map((folder) => path.join(folder, 'code'));
   if (process.platform === 'darwin') {
     candidates.push('/Applications/Visual Studio Code.app/Contents/Resources/app/bin/code');

@@ -1,0 +1,200 @@
+// `npm test`: installs what is missing, builds, and runs every required suite, to its end even when one has failed.
+// Closes with a line of its own: "N passed, N failed".
+//
+//   node scripts/test.mjs [--only unit,beam,…]
+//
+// Required is what a clean clone with npm and Debian packages can run; with CI=true one that cannot is a failure.
+// Optional suites need what cannot be installed there: each is switched on by its own environment variable.
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { installPackages } from './lib/packages.mjs';
+import { inProject, projectRoot } from './lib/paths.mjs';
+import { run } from './lib/processes.mjs';
+import { ensureSystem } from './system.mjs';
+
+/** @typedef {{ passed: number, failed: number, problem?: string }} Outcome */
+/** @typedef {import('./system.mjs').SystemNeedName} SystemNeedName */
+/** @typedef {{ name: string, needs: SystemNeedName[], timeoutMs: number, run: (timeoutMs: number) => Promise<Outcome> }} Suite */
+/** @typedef {Suite & { variable: string, what: string }} OptionalSuite */
+
+const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-test-'));
+process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }));
+
+const minute = 60_000;
+/** @type {Suite[]} */
+const required = [
+  { name: 'check', needs: [], timeoutMs: 12 * minute, run: (timeoutMs) => script('check.mjs', [], timeoutMs) },
+  { name: 'unit', needs: [], timeoutMs: 10 * minute, run: (timeoutMs) => vitest('unit', ['--coverage'], timeoutMs) },
+  {
+    name: 'beam',
+    needs: ['erlang', 'elixir'],
+    timeoutMs: 12 * minute,
+    run: (timeoutMs) => vitest('beam', [], timeoutMs),
+  },
+  { name: 'editor', needs: ['chromium', 'fonts', 'erlang', 'elixir'], timeoutMs: 12 * minute, run: editor },
+  { name: 'start', needs: ['chromium', 'fonts', 'erlang', 'elixir'], timeoutMs: 8 * minute, run: startChecks },
+  {
+    name: 'e2e',
+    needs: ['chromium', 'fonts', 'erlang', 'elixir'],
+    timeoutMs: 15 * minute,
+    run: (timeoutMs) => vitest('e2e', [], timeoutMs),
+  },
+  {
+    name: 'package',
+    needs: [],
+    timeoutMs: 3 * minute,
+    run: (timeoutMs) => script('package.mjs', ['--check'], timeoutMs),
+  },
+];
+/** @type {OptionalSuite[]} */
+const optional = [
+  {
+    name: 'electron',
+    variable: 'ARSENAL_TEST_ELECTRON',
+    what: 'the in-editor suite in desktop VS Code, which is downloaded',
+    needs: [],
+    timeoutMs: 15 * minute,
+    run: async (timeoutMs) =>
+      single(await run(process.execPath, [inProject('out', 'test', 'runElectron.js')], { timeoutMs })),
+  },
+];
+
+const { values } = parseArgs({ options: { only: { type: 'string' } } });
+const only = values.only?.split(',');
+const unknown = only?.filter((name) => ![...required, ...optional].some((suite) => suite.name === name)) ?? [];
+if (unknown.length > 0) {
+  console.error(
+    `There is no suite ${unknown.join(', ')}. There are: ${[...required, ...optional].map(({ name }) => name).join(', ')}.`,
+  );
+  process.exit(2);
+}
+
+if (!(await installPackages())) process.exit(1);
+const build = await run(process.execPath, [inProject('scripts', 'build.mjs')], { cwd: projectRoot });
+if (build.code !== 0) process.exit(1);
+
+const total = { passed: 0, failed: 0 };
+const summary = [];
+for (const suite of required.filter(({ name }) => only?.includes(name) ?? true)) summary.push(await runSuite(suite));
+for (const suite of optional) {
+  if ((process.env[suite.variable] ?? '') !== '') summary.push(await runSuite(suite));
+  else if (only === undefined) summary.push(`- ${suite.name}: off (${suite.what}); set ${suite.variable}=1 to run it`);
+}
+console.log(`\n${summary.join('\n')}\n`);
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed === 0 ? 0 : 1);
+
+/**
+ * @param {Suite} suite
+ * @returns {Promise<string>} a line for the summary
+ */
+async function runSuite(suite) {
+  console.log(`\n=== ${suite.name}`);
+  const missing = await ensureSystem(suite.needs);
+  if (missing.length > 0) {
+    for (const line of missing) console.error(line);
+    if (process.env['CI'] !== 'true') return `- ${suite.name}: cannot run here; see above for what is missing`;
+    total.failed += 1;
+    return `✗ ${suite.name}: could not run; see above for what is missing`;
+  }
+  const startedAt = Date.now();
+  const { passed, failed, problem } = await suite.run(suite.timeoutMs);
+  const seconds = Math.round((Date.now() - startedAt) / 1_000);
+  total.passed += passed;
+  total.failed += failed;
+  const words = problem === undefined ? '' : `; ${problem}`;
+  return `${failed === 0 ? '✓' : '✗'} ${suite.name}: ${passed} passed, ${failed} failed in ${seconds} s${words}`;
+}
+
+/**
+ * A program that is one test: it passes when it exits 0.
+ *
+ * @param {import('./lib/processes.mjs').RunResult} result
+ * @returns {Outcome}
+ */
+function single({ code, timedOut }) {
+  if (code === 0) return { passed: 1, failed: 0 };
+  return { passed: 0, failed: 1, problem: timedOut ? 'it did not end in time' : `it exited ${code}` };
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} args
+ * @param {number} timeoutMs
+ */
+async function script(name, args, timeoutMs) {
+  return single(await run(process.execPath, [inProject('scripts', name), ...args], { cwd: projectRoot, timeoutMs }));
+}
+
+/**
+ * @param {string} project
+ * @param {string[]} args
+ * @param {number} timeoutMs
+ * @returns {Promise<Outcome>}
+ */
+async function vitest(project, args, timeoutMs) {
+  const report = path.join(scratch, `${project}.json`);
+  const result = await run(
+    process.execPath,
+    [
+      inProject('node_modules', 'vitest', 'vitest.mjs'),
+      ...['run', '--project', project, '--reporter', 'default', '--reporter', 'json', '--outputFile.json', report],
+      ...args,
+    ],
+    { cwd: projectRoot, timeoutMs },
+  );
+  if (!fs.existsSync(report)) return single({ ...result, code: result.code === 0 ? 1 : result.code });
+  const { numPassedTests: passed, numFailedTests, numFailedTestSuites } = JSON.parse(fs.readFileSync(report, 'utf8'));
+  // A file that could not be loaded, a coverage threshold or an unhandled rejection fails the run without a failed test.
+  const failed = numFailedTests > 0 || result.code === 0 ? numFailedTests : 1;
+  if (result.code === 0 && passed === 0) return { passed, failed: 1, problem: 'no test ran' };
+  if (failed > numFailedTests) {
+    return {
+      passed,
+      failed,
+      problem: `it exited ${result.code} (${numFailedTestSuites} files, coverage or a stray rejection)`,
+    };
+  }
+  return { passed, failed };
+}
+
+/** @param {number} timeoutMs */
+async function editor(timeoutMs) {
+  const report = path.join(scratch, 'editor.json');
+  const seconds = String(Math.floor((timeoutMs - minute) / 1_000));
+  const args = [inProject('test', 'harness', 'editorSuite.mjs'), '--json', report, '--timeout', seconds];
+  const result = await run(process.execPath, args, { cwd: projectRoot, timeoutMs });
+  if (!fs.existsSync(report)) return single({ ...result, code: result.code === 0 ? 1 : result.code });
+  const { passed, failed, problem } = JSON.parse(fs.readFileSync(report, 'utf8'));
+  return { passed, failed, ...(problem !== undefined && { problem }) };
+}
+
+/**
+ * `npm start -- --check`, on the simulated cluster and then on a live Elixir node.
+ *
+ * @param {number} timeoutMs
+ * @returns {Promise<Outcome>}
+ */
+async function startChecks(timeoutMs) {
+  const simulated = await script('start.mjs', ['--check'], timeoutMs / 2);
+  const { startShop } = await import('../test/fixtures/elixir-shop/start.mjs');
+  const shop = await startShop();
+  try {
+    const args = [
+      inProject('scripts', 'start.mjs'),
+      '--check',
+      '--connect',
+      shop.node,
+      '--cookie-file',
+      shop.cookieFile,
+    ];
+    const env = { ERL_EPMD_PORT: String(shop.epmdPort) };
+    const live = single(await run(process.execPath, args, { cwd: projectRoot, env, timeoutMs: timeoutMs / 2 }));
+    return { passed: simulated.passed + live.passed, failed: simulated.failed + live.failed };
+  } finally {
+    await shop.stop();
+  }
+}
