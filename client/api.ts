@@ -16,6 +16,7 @@ export type ArsenalApi = {
   /** How things stand: the server, the connections, the status bar's text, how long activation took. */
   state(): {
     readonly server: ServerState;
+    readonly serverProcessId: number | null;
     readonly sessions: readonly SessionEntry[];
     readonly operations: readonly string[];
     readonly statusText: string;
@@ -46,6 +47,7 @@ export function apiOf(context: ArsenalContext, activationMs: () => number): Arse
   return {
     state: () => ({
       server: server.state,
+      serverProcessId: server.processId,
       sessions: sessions.entries,
       operations: catalogue.entries.map(({ name }) => name),
       statusText: context.status.text,

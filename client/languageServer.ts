@@ -70,6 +70,15 @@ export class LanguageServer implements vscode.Disposable {
     return this.current;
   }
 
+  /** The server's process; null while there is none. */
+  get processId(): number | null {
+    if (this.current.is !== 'running') return null;
+    const experimental: unknown = this.client.initializeResult?.capabilities.experimental;
+    const arsenal = isRecord(experimental) ? experimental['arsenal'] : null;
+    const processId = isRecord(arsenal) ? arsenal['processId'] : null;
+    return typeof processId === 'number' ? processId : null;
+  }
+
   /** Starts it if it is not running; concurrent calls share one start. */
   async start(): Promise<Result<null>> {
     if (this.current.is === 'running') return ok(null);

@@ -21,6 +21,8 @@ export type SessionEntry =
   | { readonly is: 'opening'; readonly key: string; readonly saved: SavedConnection }
   | { readonly is: 'failed'; readonly key: string; readonly saved: SavedConnection; readonly error: ArsenalError };
 
+type Wanted = { readonly saved: SavedConnection; readonly id: ConnectionId; readonly access: Access };
+
 const recentKey = 'arsenal.recentConnections';
 
 export class Sessions implements vscode.Disposable {
@@ -29,8 +31,8 @@ export class Sessions implements vscode.Disposable {
   readonly onDidChange = this.changed.event;
   private readonly store = new DisposableStore();
   private readonly attempts = new Map<string, Exclude<SessionEntry, { is: 'open' }>>();
-  /** What each open connection was opened with. */
-  private readonly openedWith = new Map<ConnectionId, SavedConnection>();
+  /** What the user has open, by key; it outlives the server, which is told again after it was started anew. */
+  private readonly wanted = new Map<string, Wanted>();
   /** Opened, but perhaps not yet in the watch's rows. */
   private readonly fresh = new Map<ConnectionId, ConnectionInfo>();
   private chosen: ConnectionId | null = null;
@@ -87,11 +89,19 @@ export class Sessions implements vscode.Disposable {
   /** Opens a connection; the same one twice at the same time is refused. The failed attempt stays visible until tried again. */
   async connect(saved: SavedConnection, token?: vscode.CancellationToken): Promise<Result<ConnectionInfo>> {
     const key = connectionKey(saved);
-    const already = this.open.find((info) => this.isOf(info.id, key));
+    const already = this.find(this.wanted.get(key)?.id ?? '');
     if (already !== undefined) {
       this.choose(already.id);
       return { ok: true, value: already };
     }
+    return this.attempt(key, saved, token);
+  }
+
+  private async attempt(
+    key: string,
+    saved: SavedConnection,
+    token?: vscode.CancellationToken,
+  ): Promise<Result<ConnectionInfo>> {
     if (this.attempts.get(key)?.is === 'opening') {
       return failure(
         'conflict',
@@ -105,11 +115,11 @@ export class Sessions implements vscode.Disposable {
     const answer = await this.openNow(saved, token);
     this.attempts.delete(key);
     if (answer.ok) {
-      this.openedWith.set(answer.value.id, saved);
+      this.wanted.set(key, { saved, id: answer.value.id, access: answer.value.access });
       if (this.rows.row(answer.value.id) === undefined) this.fresh.set(answer.value.id, answer.value);
       this.chosen = answer.value.id;
       await this.globalState.update(recentKey, withRecent(this.recent, saved));
-    } else if (answer.error.class !== 'cancelled') {
+    } else if (answer.error.class !== 'cancelled' && !(answer.error.code === 'server.gone' && this.wanted.has(key))) {
       this.attempts.set(key, { is: 'failed', key, saved, error: answer.error });
     }
     this.changed.fire();
@@ -119,8 +129,8 @@ export class Sessions implements vscode.Disposable {
   async disconnect(id: ConnectionId): Promise<Result<null>> {
     const answer = await this.server.request(closeConnection, { connection: id });
     if (answer.ok) {
-      this.openedWith.delete(id);
       this.fresh.delete(id);
+      for (const [key, wanted] of this.wanted) if (wanted.id === id) this.wanted.delete(key);
       this.changed.fire();
     }
     return answer;
@@ -131,7 +141,11 @@ export class Sessions implements vscode.Disposable {
   }
 
   async setAccess(id: ConnectionId, access: Access): Promise<Result<ConnectionInfo>> {
-    return this.server.request(setAccess, { connection: id, access });
+    const answer = await this.server.request(setAccess, { connection: id, access });
+    if (answer.ok) {
+      for (const [key, wanted] of this.wanted) if (wanted.id === id) this.wanted.set(key, { ...wanted, access });
+    }
+    return answer;
   }
 
   /** Takes a failed attempt off the trees. */
@@ -142,26 +156,19 @@ export class Sessions implements vscode.Disposable {
 
   /** The server is new and knows nothing of what was open: opens it again, and gives back the access the user had agreed to. */
   async reopenAll(): Promise<void> {
-    const before = [...this.openedWith].map(([id, saved]) => ({ saved, access: this.find(id)?.access }));
-    this.openedWith.clear();
+    const before = [...this.wanted];
     this.fresh.clear();
     await Promise.all(
-      before.map(async ({ saved, access }) => {
-        const opened = await this.connect(saved);
-        if (opened.ok && access !== undefined && access !== opened.value.access) {
-          await this.setAccess(opened.value.id, access);
-        }
+      // What the rows say is of the server before.
+      before.map(async ([key, { saved, access }]) => {
+        const opened = await this.attempt(key, saved);
+        if (opened.ok && access !== opened.value.access) await this.setAccess(opened.value.id, access);
       }),
     );
   }
 
   dispose(): void {
     this.store.dispose();
-  }
-
-  private isOf(id: ConnectionId, key: string): boolean {
-    const saved = this.openedWith.get(id);
-    return saved !== undefined && connectionKey(saved) === key;
   }
 
   private async openNow(saved: SavedConnection, token?: vscode.CancellationToken): Promise<Result<ConnectionInfo>> {

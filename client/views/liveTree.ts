@@ -47,6 +47,8 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
   private readonly elements = new Map<string, TreeElement<D>>();
   /** By the element they belong to. */
   private readonly watched = new Map<TreeElement<D>, LiveRows>();
+  /** Whose children the editor has asked for; a dump only passes by. */
+  private readonly wanted = new Set<TreeElement<D>>();
   private readonly due = new Set<TreeElement<D> | undefined>();
   private timer: NodeJS.Timeout | undefined;
   private readonly watches: Watches;
@@ -90,6 +92,11 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
   }
 
   async getChildren(element?: TreeElement<D>): Promise<TreeElement<D>[]> {
+    if (element !== undefined) this.wanted.add(element);
+    return this.keptChildren(element);
+  }
+
+  private async keptChildren(element: TreeElement<D> | undefined): Promise<TreeElement<D>[]> {
     const parent = element ?? null;
     const children = await this.childrenOf(parent);
     return children.map(({ key, data }) => this.keep(parent, key, data));
@@ -153,9 +160,8 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
 
   /** The tree as data, `depth` levels deep. What is looked at only for this is let go again. */
   async dump(depth = 6): Promise<readonly TreeDump[]> {
-    const before = new Set(this.watched.keys());
     const dumped = await this.dumpBelow(undefined, depth);
-    for (const element of [...this.watched.keys()]) if (!before.has(element)) this.unwatch(element);
+    for (const element of [...this.watched.keys()]) if (!this.wanted.has(element)) this.unwatch(element);
     return dumped;
   }
 
@@ -180,6 +186,9 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
   }
 
   private unwatchBelow(element: TreeElement<D>): void {
+    for (const each of [...this.wanted]) {
+      if (each === element || hasAncestorIn(each, [element])) this.wanted.delete(each);
+    }
     for (const each of [...this.watched.keys()]) {
       if (each === element || hasAncestorIn(each, [element])) this.unwatch(each);
     }
@@ -202,13 +211,15 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
   private forgetOldest(): void {
     for (const [id, element] of this.elements) {
       if (this.elements.size <= mostElements / 2) return;
-      if (!this.watched.has(element) && element.parent !== null) this.elements.delete(id);
+      if (this.watched.has(element) || element.parent === null) continue;
+      this.elements.delete(id);
+      this.wanted.delete(element);
     }
   }
 
   private async dumpBelow(element: TreeElement<D> | undefined, depth: number): Promise<readonly TreeDump[]> {
     if (depth === 0) return [];
-    const children = await this.getChildren(element);
+    const children = await this.keptChildren(element);
     return Promise.all(
       children.map(async (child) => {
         const item = this.getTreeItem(child);

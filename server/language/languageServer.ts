@@ -4,6 +4,7 @@
  * One life: `initialize` starts the backend for the home it is given, `initialized` looks for the user's own operations, `shutdown`
  * ends every connection. That the client has gone is noticed by the caller of {@link serveLanguage} (see main.ts).
  */
+import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import {
   DidChangeWatchedFilesNotification,
@@ -11,7 +12,7 @@ import {
   TextDocuments,
   TextDocumentSyncKind,
 } from 'vscode-languageserver/node';
-import type { Connection, InitializeParams, InitializeResult } from 'vscode-languageserver/node';
+import type { ClientCapabilities, Connection, InitializeParams, InitializeResult } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { failure } from '../../runtime/errors.ts';
 import { fail, ok } from '../../runtime/model.ts';
@@ -88,6 +89,7 @@ const notStarted = failure(
  */
 export function serveLanguage(connection: Connection, parts: LanguageServerParts): { close(): Promise<void> } {
   let started: Started | null = null;
+  let client: ClientCapabilities = {};
   const close = async () => {
     const ending = started;
     started = null;
@@ -95,6 +97,7 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
   };
 
   connection.onInitialize(async (params) => {
+    client = params.capabilities;
     const options = initializationOptions(params, parts.defaultHome);
     if (!options.ok) return initializeError(options.error);
     const made = await parts.startBackend(options.value.home, logTo(connection));
@@ -122,9 +125,13 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
 
   connection.onInitialized(() => {
     started?.workspace?.start();
-    void connection.client.register(DidChangeWatchedFilesNotification.type, {
-      watchers: [{ globPattern: '**/arsenal/operations/**/*.{ts,js,mts,mjs}' }],
-    });
+    const { workspace } = client;
+    if (workspace?.didChangeWatchedFiles?.dynamicRegistration === true) {
+      void connection.client.register(DidChangeWatchedFilesNotification.type, {
+        watchers: [{ globPattern: '**/arsenal/**/*.{ts,js,mts,mjs}' }],
+      });
+    }
+    if (workspace?.workspaceFolders !== true) return;
     connection.workspace.onDidChangeWorkspaceFolders((changed) => {
       const added = changed.added.flatMap(folderPath);
       const removed = changed.removed.flatMap(folderPath);
@@ -313,7 +320,7 @@ function initializeError(error: Parameters<typeof fail>[0]): ResponseError<{ ret
 }
 
 function initializeResult(): InitializeResult {
-  const arsenal: ArsenalServerCapabilities = { protocolVersion, features };
+  const arsenal: ArsenalServerCapabilities = { protocolVersion, features, processId: process.pid };
   return {
     serverInfo: { name: 'arsenal' },
     capabilities: {

@@ -22,6 +22,8 @@ export const protocolVersion = { major: 1, minor: 0 } as const;
 export type ArsenalServerCapabilities = {
   readonly protocolVersion: { readonly major: number; readonly minor: number };
   readonly features: readonly ('connections' | 'watch' | 'operations' | 'scaffold')[];
+  /** The server's own, for logs and bug reports. */
+  readonly processId: number;
 };
 
 /** Of the client to the server when it starts. */
@@ -110,4 +112,3 @@ export const scaffoldOperation = new RequestType<ScaffoldParams, ScaffoldAnswer,
 );
 /** Kind of the code action that scaffolds an operation. */
 export const scaffoldActionKind = 'source.arsenal.scaffoldOperation';
-

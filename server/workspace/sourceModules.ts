@@ -109,7 +109,11 @@ export class SourceModules {
       if (sourceMap !== undefined) this.maps.set(file, new TraceMap({ ...sourceMap, version: 3, file }));
       return code;
     } catch (thrown) {
-      throw new ModuleError(messageOf(thrown), placeOfSyntaxError(thrown, file));
+      // What went wrong, without the path that the place says already.
+      const prefix = `Error transforming ${file}: `;
+      const message = messageOf(thrown);
+      const what = message.startsWith(prefix) ? message.slice(prefix.length) : message;
+      throw new ModuleError(what, placeOfSyntaxError(thrown, file));
     }
   }
 

@@ -41,7 +41,11 @@ export function flatten(tree: readonly TreeDump[]): readonly TreeDump[] {
 
 /** The elements of a view that carry a tag in their context value. */
 export async function elements(api: ArsenalApi, view: ViewName, tag: string, depth = 6): Promise<readonly TreeDump[]> {
-  return flatten(await api.treeSnapshot(view, depth)).filter((element) => element.contextValue.includes(`;${tag};`));
+  const tree = await api.treeSnapshot(view, depth);
+  const found = flatten(tree).filter((element) => element.contextValue.includes(`;${tag};`));
+  // For whoever reads why it failed.
+  if (found.length === 0) console.log(`no ${tag} in ${view}: ${JSON.stringify(tree).slice(0, 600)}`);
+  return found;
 }
 
 /** The simulated cluster, connected to as a newcomer does: by opening a view. */

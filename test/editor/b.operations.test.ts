@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import type { ArsenalApi } from '../../client/api.ts';
+import { isRecord } from '../../client/decode.ts';
+import { arsenal, elements, flatten, show, simulated, until, value } from './support.ts';
+
+/** The document a result was last shown in. */
+function shownResult(): vscode.TextDocument | undefined {
+  const { activeTextEditor } = vscode.window;
+  return activeTextEditor?.document.uri.scheme === 'arsenal-result' ? activeTextEditor.document : undefined;
+}
+
+describe('operations', () => {
+  let api: ArsenalApi;
+  before(async () => {
+    api = await arsenal();
+    await simulated(api);
+  });
+  beforeEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
+
+
+  // @row R2.2
+  it('run from the palette through QuickPick', async () => {
+    const running = vscode.commands.executeCommand('arsenal.runOperation');
+    const document = await until('a result is shown', async () => {
+      await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      return shownResult();
+    });
+    assert.match(document.getText(), /demo1@sim/);
+    await running;
+  });
+
+  it('fail with code, remedy and effect: unknown pid, missing and wrong parameters, unknown operation', async () => {
+    const cases = [
+      ['get_process_info', { pid: 'demo1@sim~0.99999.0~1' }, 'not_found'],
+      ['get_process_info', {}, 'validation'],
+      ['list_processes', { limit: 'many' }, 'validation'],
+      ['kill_process', { pid: 'no_such_name', node: 'demo1@sim' }, 'not_found'],
+      ['node_info', { node: 'nobody@nowhere' }, 'not_found'],
+      ['no_such_operation', {}, 'not_found'],
+    ] as const;
+    for (const [operation, params, errorClass] of cases) {
+      const answer = await api.runOperation(operation, params);
+      assert.ok(!answer.ok, `${operation} should fail`);
+      const { error } = answer;
+      assert.equal(error.class, errorClass, JSON.stringify(error));
+      assert.equal(error.effect, 'none');
+      assert.ok(error.code.includes('.') && error.remedy.length > 5, JSON.stringify(error));
+    }
+  });
+
+  it('kill: the new child of the supervisor is in the tree in under a second', async () => {
+    await show('supervisors');
+    const root = await until('the root of the shop', async () => {
+      const roots = await elements(api, 'supervisors', 'root', 3);
+      return roots.find((element) => element.label === 'Shop.Supervisor');
+    });
+    await api.expand('supervisors', root.id);
+    const childOf = async () => {
+      const tree = flatten(await api.treeSnapshot('supervisors', 4));
+      const children = tree.filter((each) => each.id.startsWith(`${root.id}/`) && each.contextValue.includes(';running;'));
+      return children[0];
+    };
+    const before = await until('a running child', childOf);
+    const pidOf = (description: string) => /<[\d.]+>/.exec(description)?.[0];
+    const pid = pidOf(before.description);
+    assert.ok(pid !== undefined);
+    const node = root.id.split('/').find((part) => part.endsWith('@sim')) ?? '';
+    const startedAt = Date.now();
+    const killed = api.runOperation('kill_process', { pid, node });
+    const reborn = await new Promise<number>((resolve, reject) => {
+      const giveUp = setTimeout(() => reject(new Error('no new child within five seconds')), 5_000);
+      const listening = api.onDidChangeTree('supervisors', () => {
+        void childOf().then((now) => {
+          if (now?.label !== before.label || pidOf(now.description) === pid) return;
+          clearTimeout(giveUp);
+          listening.dispose();
+          resolve(Date.now() - startedAt);
+        });
+      });
+    });
+    value(await killed);
+    assert.ok(reborn < 1_000, `${reborn} ms`);
+  });
+
+  it('list what there is: the result of a listing carries what became of each node', async () => {
+    const answer = value(await api.runOperation('list_processes', { limit: 5 }));
+    assert.ok(answer.mode === 'run' && isRecord(answer.result));
+    assert.ok(Array.isArray(answer.result['items']) && answer.result['items'].length === 5);
+    assert.ok(Array.isArray(answer.result['nodes']) && answer.result['nodes'].length === 3);
+  });
+
+  it('change how terms are shown when the setting changes', async () => {
+    const settings = vscode.workspace.getConfiguration('arsenal');
+    const labels = async () => (await elements(api, 'supervisors', 'root', 3)).map((element) => element.label);
+    await show('supervisors');
+    assert.ok((await labels()).includes('Shop.Supervisor'));
+    await settings.update('terms.syntax', 'erlang', vscode.ConfigurationTarget.Workspace);
+    await until('names as Erlang writes them', async () => (await labels()).includes(`'Elixir.Shop.Supervisor'`));
+    await settings.update('terms.syntax', undefined, vscode.ConfigurationTarget.Workspace);
+    await until('names as Elixir writes them', async () => (await labels()).includes('Shop.Supervisor'));
+  });
+});
