@@ -96,7 +96,7 @@ function grouped(names: readonly MethodName[], make: (name: MethodName) => unkno
 
 /** A frozen object with these keys and no prototype. */
 function bare(entries: readonly (readonly [string, unknown])[]): object {
-  return Object.freeze(Object.assign(Object.create(null), Object.fromEntries(entries)));
+  return Object.freeze({ __proto__: null, ...Object.fromEntries(entries) });
 }
 
 /** Those of `needs` that cannot change anything: what planning may use. */

@@ -430,7 +430,10 @@ export class WatchSender {
   }
 
   #offer(delta: WatchDelta): void {
-    if (!this.#shown || this.#needs === 'snapshot') return this.pump();
+    if (!this.#shown || this.#needs === 'snapshot') {
+      this.pump();
+      return;
+    }
     const waiting = this.#waiting ?? { ...delta, put: new Map<string, Row>(), gone: new Set<string>() };
     waiting.to = delta.to;
     waiting.total = delta.total;
@@ -489,7 +492,10 @@ export class WatchSender {
       this.#overdue = null;
       this.#doublings = Math.min(this.#doublings + 1, mostDoublings);
       const isPart = this.#parts !== null && this.#parts.next > 0;
-      if (this.#inFlight !== null && !isPart) return this.resync();
+      if (this.#inFlight !== null && !isPart) {
+        this.resync();
+        return;
+      }
       // A part goes again by itself: over a slow way, starting over each time would never end.
       this.#inFlight = null;
       this.pump();

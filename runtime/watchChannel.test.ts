@@ -121,7 +121,7 @@ describe('a subscription', () => {
     const error = arsenalError('authorization', 'x', 'No.', 'Ask.');
     refusals.set('secret', () => Promise.resolve(fail(error)));
     refusals.set('bug', () => Promise.reject(new Error('bug')));
-    refusals.set('odd', () => Promise.reject('text'));
+    refusals.set('odd', () => Promise.reject(new Error('text')));
     const [secret, bug, odd] = [
       subscriber.subscribe('secret'),
       subscriber.subscribe('bug'),

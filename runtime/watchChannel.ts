@@ -137,7 +137,8 @@ export class WatchPublisher<Topic> {
     }
   }
 
-  #publish(subscription: string, { source, release }: OpenedWatch, shown: boolean): void {
+  #publish(subscription: string, opened: OpenedWatch, shown: boolean): void {
+    const { source } = opened;
     const send = (frame: WatchFrame) => this.#options.send({ is: 'frame', subscription, frame });
     const sender = new WatchSender(source, send, { ...this.#options.sender, shown });
     const listening = source.watch((event) => {
@@ -151,7 +152,7 @@ export class WatchPublisher<Topic> {
       release() {
         sender.dispose();
         listening.dispose();
-        release();
+        opened.release();
       },
     });
   }
@@ -387,7 +388,10 @@ class Subscription<Topic> implements WatchSubscription {
   }
 
   ended(error: ArsenalError | null): void {
-    if (error?.code !== unknownSubscription) return this.#finish(error);
+    if (error?.code !== unknownSubscription) {
+      this.#finish(error);
+      return;
+    }
     this.detach();
     this.ask();
   }

@@ -24,11 +24,11 @@ export async function* watchStream(
   const ring = () => {
     bell.ring();
   };
-  let frame: WatchFrame | null = null;
+  const slot: { frame: WatchFrame | null } = { frame: null };
   const sender = new WatchSender(
     feed,
     (next) => {
-      frame = next;
+      slot.frame = next;
       ring();
       return true;
     },
@@ -44,7 +44,7 @@ export async function* watchStream(
   };
   try {
     for (;;) {
-      const taken: WatchFrame | null = frame;
+      const taken = slot.frame;
       if (taken === null) {
         const result = ended();
         if (result !== null) {
@@ -54,13 +54,13 @@ export async function* watchStream(
         await bell.rung();
         continue;
       }
-      frame = null;
+      slot.frame = null;
       const until = dueAfter(taken, options.minIntervalMs, timers, ring);
       yield { is: 'frame', frame: taken };
       while (!until.isDue() && ended() === null) await bell.rung();
       until.dispose();
       sender.acknowledge(acknowledgementOf(taken));
-      if (signal.aborted) frame = null;
+      if (signal.aborted) slot.frame = null;
     }
   } finally {
     sender.dispose();

@@ -125,6 +125,10 @@ export class FakeReads {
   }
 }
 
+function statusOf({ suspended }: LiveProcess): string {
+  return suspended ? 'suspended' : 'waiting';
+}
+
 /** The value of one key of a process. A fake has no code that runs: it waits in its description's initial call. */
 export function fieldOf(process: LiveProcess, key: ProcessField): Json {
   const { as } = process;
@@ -135,7 +139,7 @@ export function fieldOf(process: LiveProcess, key: ProcessField): Json {
     case 'current_function':
       return as.initialCall ?? null;
     case 'status':
-      return process.suspended ? 'suspended' : 'waiting';
+      return statusOf(process);
     case 'reductions':
       return as.reductions ?? 0;
     case 'message_queue_len':
@@ -200,7 +204,7 @@ export function processRow(process: LiveProcess, keys: readonly ProcessField[]):
     ...(wants('registered_name') && { registeredName: name }),
     ...(wants('initial_call') && { initialCall: as.initialCall ?? null }),
     ...(wants('current_function') && { currentFunction: as.initialCall ?? null }),
-    ...(wants('status') && { status: String(fieldOf(process, 'status')) }),
+    ...(wants('status') && { status: statusOf(process) }),
     ...(wants('memory') && { memory: as.memory ?? 0 }),
     ...(wants('reductions') && { reductions: as.reductions ?? 0 }),
     ...(wants('message_queue_len') && { messageQueueLen: as.messageQueueLen ?? 0 }),

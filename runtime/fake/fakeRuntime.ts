@@ -235,17 +235,25 @@ async function answered({ name, run, params, options, life, fault }: Call): Prom
   return fault?.is === 'done_but_error' ? fail(fault.error) : answer;
 }
 
-async function* stream({ run, params, options, life, fault }: Call): AsyncGenerator<unknown> {
+async function* stream({ run, params, options, life, fault }: Call): AsyncGenerator {
   const lost: AnyItem = { is: 'end', result: notConnected() };
-  if (life.aborted) return yield lost;
+  const isLost = () => life.aborted;
+  if (isLost()) {
+    yield lost;
+    return;
+  }
   await orLost(life, before(fault), undefined);
-  if (fault?.is === 'error' || fault?.is === 'done_but_error') return yield { is: 'end', result: fail(fault.error) };
+  if (fault?.is === 'error' || fault?.is === 'done_but_error') {
+    yield { is: 'end', result: fail(fault.error) };
+    return;
+  }
   const either = AbortSignal.any([life, options.signal]);
   const items: unknown = run(params, childOptions(options, longestMs, either));
   if (!isStream(items)) throw new TypeError('A fake method answered no stream.');
   for await (const item of items) {
-    if (life.aborted) return yield lost;
-    yield item;
+    // Its own end says that it was cancelled; what it was cancelled by is the connection.
+    yield isLost() ? lost : item;
+    if (isLost()) return;
   }
 }
 

@@ -36,5 +36,9 @@ describePort('a fake runtime in a worker', () => {
   const worker = new Worker(path.join(folder, 'worker.cjs'));
   const ended = new Promise((resolve) => worker.once('exit', resolve));
   const runtime = connectPort(workerEndpoint(worker), { id: 'worker', kind: 'simulated' });
-  return Promise.resolve(fakeFixture(runtime, async () => void (await ended)));
+  return Promise.resolve(
+    fakeFixture(runtime, async () => {
+      await ended;
+    }),
+  );
 });

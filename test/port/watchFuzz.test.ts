@@ -3,7 +3,8 @@
  * WatchSubscriber. Messages are delayed, lost, doubled, overtaken and refused; agents, backends, windows and webviews restart, and
  * messages of an earlier life arrive in a later one; webviews are hidden, and lose in silence what is sent to them then.
  *
- * At every moment every view shows what its source held at the version the view claims; when the world calms down, the latest. And
+ * After every message every view shows what its source held at the version the view claims, and while it stays with a source it does
+ * not go back (a doubled snapshot of an earlier source may overtake, and is put right); when the world calms down, the latest. And
  * where nothing is lost, nothing is asked for twice: no gap, no overdue answer.
  *
  * Each of these changes of watch.ts or watchChannel.ts was tried by hand and is caught: a base that moves although the transport
@@ -56,6 +57,8 @@ class Hop {
   late: { down: WatchDown[]; up: WatchUp<null>[] } = { down: [], up: [] };
   busy = false;
   hidden = false;
+  /** Looks at what the views show, after every message. */
+  look: () => void = () => undefined;
   /** Rows that waited beyond those that existed, at worst. */
   excess = 0;
   resyncs = 0;
@@ -124,6 +127,7 @@ class Hop {
     const message = this.down.shift();
     if (message !== undefined && !this.hidden) this.subscriber.receive(message);
     this.#note();
+    this.look();
   }
   deliverUp() {
     const message = this.up.shift();
@@ -138,6 +142,7 @@ class Hop {
   deliverLate() {
     const [down, up] = [this.late.down.shift(), this.late.up.shift()];
     if (down !== undefined) this.subscriber.receive(down);
+    this.look();
     if (up !== undefined) this.publisher.receive(up);
   }
   lose(which: number) {
@@ -310,6 +315,7 @@ async function play(schedule: readonly number[], { lie, without }: World): Promi
     }
   };
 
+  for (const hop of hops) hop.look = look;
   for (const number of schedule) {
     const name = stepNames[number % stepNames.length] ?? 'change';
     const by = Math.floor(number / stepNames.length);
