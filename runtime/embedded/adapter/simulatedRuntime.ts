@@ -12,6 +12,7 @@ import { RestartHistory } from './restartHistory.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { supervisorMethods } from './supervisors.ts';
 import { openWatch } from './watches.ts';
+import { Lifetime, whileOpen } from './whileOpen.ts';
 
 export type SimulatedRuntimeOptions = {
   readonly id: ConnectionId;
@@ -59,7 +60,8 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
   const context = new Context(cluster, wallNow);
   const holdings = new Holdings(context);
   const history = new RestartHistory(cluster, wallNow);
-  const table: MethodTable = {
+  const life = new Lifetime();
+  const methods: MethodTable = {
     ...nodeMethods(context),
     ...processMethods(context),
     ...supervisorMethods(context, history),
@@ -67,12 +69,14 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...sandboxes.methods,
     'watch.open': (query, call) => openWatch({ context, holdings, sandboxes }, query, call),
   };
+  const table = whileOpen(methods, life);
   const capabilities = buildCapabilities(1, table, refusals);
   const listeners = new Set<() => void>();
   let closing: Promise<void> | null = null;
   let state: Runtime['state'] = { is: 'ready', epoch };
   const close = async (): Promise<void> => {
     state = { is: 'closed' };
+    life.end();
     await sandboxes.close();
     options.onClose();
     for (const listener of listeners) listener();
