@@ -1,10 +1,11 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
-import type { Json, Result } from '../../../runtime/model.ts';
+import type { Json, NodeCoverage, Result } from '../../../runtime/model.ts';
 import { ok, parseProcessId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
-import type { Gathered, ListRow, Scans } from '../lists.ts';
+import { mapLimited } from '../limited.ts';
+import type { Gathered, ListAnswer, ListRow, Scans } from '../lists.ts';
 import { failedNode, listPage, listParams, listResult, mostRows, readSort, selectRows } from '../lists.ts';
 import { nodeFilterParam, nullable, placementOfProcess } from '../parameters.ts';
 import type { ProcessFieldName } from '../processRows.ts';
@@ -12,6 +13,8 @@ import { isProcessField, keysIn, predicateOf, processFieldNames, processFields, 
 import { drain } from '../streams.ts';
 
 const needs = ['processes.scan', 'processes.info'] as const;
+/** Nodes asked for costly fields at once. */
+const nodesAtOnce = 8;
 const params = Type.Object({
   node: nodeFilterParam,
   ...listParams(Object.fromEntries(processFieldNames.map((name) => [name, processFields[name].kind]))),
@@ -60,9 +63,7 @@ export function listProcesses(scans: Scans) {
       const page = await listPage(context, 'list_processes', given, scans, ['pid', 'node', 'display'], () =>
         scan(context, given, wanted),
       );
-      if (!page.ok) return page;
-      const items = await withCostly(context, page.value.items, wanted);
-      return items.ok ? ok({ ...page.value, items: items.value }) : items;
+      return page.ok ? ok(await withCostly(context, page.value, wanted)) : page;
     },
   });
 }
@@ -119,31 +120,38 @@ function topOf(sort: string) {
   return isProcessField(field) ? { n: mostRows, by: processFields[field].key, direction } : undefined;
 }
 
-/** Adds what was too costly to ask of all processes, for these only. One that has ended meanwhile keeps null there. */
+/**
+ * Adds what was too costly to ask of all processes, for those on the page only. Of a process that has ended meanwhile, or whose node no
+ * longer answers, it is null; then the node's coverage says so.
+ */
 async function withCostly(
   context: ScanContext,
-  items: readonly ListRow[],
+  page: ListAnswer<ListRow>,
   wanted: readonly ProcessFieldName[],
-): Promise<Result<ListRow[]>> {
-  const missing = wanted.filter((name) => items.some((item) => !(name in item)));
-  const pids = items.map(({ pid }) => parseProcessId(String(pid))).filter((pid) => pid !== null);
-  if (missing.length === 0 || pids.length === 0) return ok([...items]);
-  const info = await context.port.processes.info(
-    { pids, keys: missing.map((name) => processFields[name].key) },
-    context.options(),
+): Promise<ListAnswer<ListRow>> {
+  const missing = wanted.filter((name) => page.items.some((item) => !(name in item)));
+  const pids = page.items.map(({ pid }) => parseProcessId(String(pid))).filter((pid) => pid !== null);
+  const nodes = missing.length === 0 ? [] : [...new Set(pids.map(({ node }) => node))];
+  const asked = await mapLimited(nodes, nodesAtOnce, async (node) => {
+    const here = pids.filter((pid) => pid.node === node);
+    const keys = missing.map((name) => processFields[name].key);
+    return { node, info: await context.port.processes.info({ pids: here, keys }, context.options()) };
+  });
+  const rows = asked.flatMap(({ info }) =>
+    info.ok ? info.value.pages.flatMap((found) => rowsOf(found, missing)) : [],
   );
-  if (!info.ok) return info;
-  const found = new Map(info.value.pages.flatMap((page) => rowsOf(page, missing)).map((row) => [row['pid'], row]));
-  return ok(
-    items.map((item) => {
-      const costly = found.get(item['pid']) ?? {};
-      const fields = wanted.map((name): [string, Json] => [name, item[name] ?? costly[name] ?? null]);
-      return {
-        pid: item['pid'] ?? null,
-        node: item['node'] ?? null,
-        display: item['display'] ?? null,
-        ...Object.fromEntries(fields),
-      };
-    }),
-  );
+  const found = new Map(rows.map((row) => [row['pid'], row]));
+  const items = page.items.map((item) => {
+    const costly = found.get(item['pid']) ?? {};
+    const fields = wanted.map((name): [string, Json] => [name, item[name] ?? costly[name] ?? null]);
+    const { pid = null, node = null, display = null } = item;
+    return { pid, node, display, ...Object.fromEntries(fields) };
+  });
+  const covered = page.nodes.map((before): NodeCoverage => {
+    const failed = asked.find(({ node, info }) => node === before.node && !info.ok)?.info;
+    return failed?.ok === false && before.status === 'ok'
+      ? { node: before.node, status: 'partial', error: failed.error }
+      : before;
+  });
+  return { ...page, items, nodes: covered };
 }
