@@ -482,8 +482,8 @@ class ElixirParser extends Parser {
     if (this.take('~c')) return this.#charlist(start);
     if (this.take('&')) return this.#export(start);
     if (this.take(':')) return this.#atom(start);
-    const alias = this.#alias();
-    if (alias !== null) return this.atom(alias, start);
+    const alias = this.#aliasAtom(start);
+    if (alias !== null) return alias;
     const word = this.match(/[a-z_][A-Za-z0-9_]*[?!]?/y)?.[0];
     if (word === 'true' || word === 'false' || word === 'nil') return atom(word);
     if (word !== undefined) {
@@ -524,6 +524,11 @@ class ElixirParser extends Parser {
     const name = this.match(/[A-Z][A-Za-z0-9_]*(?:\.[A-Z][A-Za-z0-9_]*)*/y)?.[0];
     if (name === undefined) return null;
     return name === 'Elixir' || name.startsWith('Elixir.') ? name : `Elixir.${name}`;
+  }
+
+  #aliasAtom(start: number): Term | null {
+    const alias = this.#alias();
+    return alias === null ? null : this.atom(alias, start);
   }
 
   /** The colon was taken. */
@@ -624,14 +629,14 @@ class ElixirParser extends Parser {
   }
 
   #export(start: number): Term {
-    const module = this.take(':') ? this.#atom(start) : this.atom(this.#alias() ?? '', start);
+    const module = this.take(':') ? this.#atom(start) : this.#aliasAtom(start);
     const name = this.take('.')
       ? this.take('"')
         ? this.quoted('"')
         : this.match(/[a-z_][A-Za-z0-9_]*[?!]?/y)?.[0]
       : undefined;
     const arity = Number(this.match(/\/(\d{1,3})/y)?.[1] ?? Number.NaN);
-    if (module.t !== 'atom' || module.v === '' || name === undefined || !(arity <= 255)) {
+    if (module?.t !== 'atom' || name === undefined || !(arity <= 255)) {
       throw this.fault('A captured function is written &Module.function/arity.', start);
     }
     this.atom(name, start);

@@ -301,7 +301,9 @@ class Printer {
       return;
     }
     const plain = /^[a-z_][A-Za-z0-9_]*[?!]?$/.test(name);
-    this.#put(`&${atomText(module, 'elixir')}.${plain ? name : quoted(name, '"', 'elixir', this.#left)}/${arity}`);
+    // Not `true` or `nil`: a module is an alias or has its colon.
+    const home = elixirPlainAtom.test(module) ? `:${module}` : atomText(module, 'elixir');
+    this.#put(`&${home}.${plain ? name : quoted(name, '"', 'elixir', this.#left)}/${arity}`);
   }
 }
 
