@@ -42,3 +42,34 @@ function isSavedConnection(value: unknown): value is SavedConnection {
   if (value['kind'] !== 'beam' || typeof value['node'] !== 'string' || !isRecord(cookie)) return false;
   return cookie['from'] === 'secret' || cookie['from'] === 'default' || typeof cookie['path'] === 'string';
 }
+
+/** Reads `arsenal.connect.onStart`: `"simulated"`, `"none"`, `{"kind":"simulated",…}` or `{"kind":"beam","node":…,"cookieFile":…}`. */
+export function parseConnectOnStart(value: unknown): SavedConnection | null {
+  if (value === 'simulated') return { kind: 'simulated' };
+  if (!isRecord(value)) return null;
+  if (value['kind'] === 'simulated') {
+    const { nodes, seed } = value;
+    return {
+      kind: 'simulated',
+      ...(typeof nodes === 'number' && { nodes }),
+      ...(typeof seed === 'number' && { seed }),
+    };
+  }
+  const { kind, node, cookieFile, epmdPort, epmdHost, address } = value;
+  if (kind !== 'beam' || typeof node !== 'string' || node === '') return null;
+  return {
+    kind: 'beam',
+    node,
+    cookie:
+      typeof cookieFile === 'string' && cookieFile !== '' ? { from: 'file', path: cookieFile } : { from: 'default' },
+    ...((typeof epmdPort === 'number' || typeof epmdHost === 'string') && {
+      epmd: {
+        ...(typeof epmdHost === 'string' && { host: epmdHost }),
+        ...(typeof epmdPort === 'number' && { port: epmdPort }),
+      },
+    }),
+    ...(isRecord(address) &&
+      typeof address['host'] === 'string' &&
+      typeof address['port'] === 'number' && { address: { host: address['host'], port: address['port'] } }),
+  };
+}

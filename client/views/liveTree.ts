@@ -37,6 +37,8 @@ export type TreeDump = {
 const refreshDelayMs = 30;
 /** How long the first rows of what is expanded are waited for before "waiting" is shown. */
 const firstRowsMs = 4_000;
+/** The least time between two questions for rows that have ended. */
+const askAgainMs = 1_000;
 const mostElements = 20_000;
 
 export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement<D>>, vscode.Disposable {
@@ -49,6 +51,8 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
   private readonly watched = new Map<TreeElement<D>, LiveRows>();
   /** Whose children the editor has asked for; a dump only passes by. */
   private readonly wanted = new Set<TreeElement<D>>();
+  private readonly askedAt = new WeakMap<TreeElement<D>, number>();
+  private readonly askingAgain = new WeakSet<TreeElement<D>>();
   private readonly due = new Set<TreeElement<D> | undefined>();
   private timer: NodeJS.Timeout | undefined;
   private readonly watches: Watches;
@@ -123,10 +127,10 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
 
   /** The rows that belong to `element`; begins to watch them, and waits a moment for the first. */
   protected async rowsOf(element: TreeElement<D>): Promise<LiveRows | null> {
-    const known = this.watched.get(element);
     const topic = this.watchOf(element);
     if (topic === null) return null;
-    const rows = known ?? this.watch(element, topic);
+    if (this.mayBeBack(element)) this.unwatch(element);
+    const rows = this.watched.get(element) ?? this.watch(element, topic);
     await rows.ready(firstRowsMs);
     return rows;
   }
@@ -172,11 +176,28 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
     this.store.dispose();
   }
 
+  /** Whether what ended for `element` is worth another question: its source was away, and some time has passed. */
+  private mayBeBack(element: TreeElement<D>): boolean {
+    const rows = this.watched.get(element);
+    if (rows?.status !== 'ended' || (rows.error !== null && rows.error.class !== 'unavailable')) return false;
+    const waitedMs = Date.now() - (this.askedAt.get(element) ?? 0);
+    if (waitedMs >= askAgainMs) return true;
+    if (!this.askingAgain.has(element)) {
+      this.askingAgain.add(element);
+      setTimeout(() => {
+        this.askingAgain.delete(element);
+        this.refresh(element);
+      }, askAgainMs - waitedMs);
+    }
+    return false;
+  }
+
   private watch(element: TreeElement<D>, topic: WatchTopic): LiveRows {
     const rows = this.watches.open(topic);
     rows.setVisible(this.view.visible);
     rows.onDidChange(() => this.refresh(element));
     this.watched.set(element, rows);
+    this.askedAt.set(element, Date.now());
     return rows;
   }
 

@@ -27,7 +27,10 @@ describe('activation', () => {
       const found = await elements(api, 'nodes', 'node', 2);
       return found.length >= 3 ? found : null;
     });
-    assert.ok(nodes.every((node) => node.icon === 'pass-filled' && /processes/.test(node.description)), JSON.stringify(nodes));
+    assert.ok(
+      nodes.every((node) => node.icon === 'pass-filled' && /processes/.test(node.description)),
+      JSON.stringify(nodes),
+    );
     await show('supervisors');
     const children = await until('children of supervisors', async () => {
       const found = await elements(api, 'supervisors', 'child', 5);

@@ -18,7 +18,6 @@ describe('operations', () => {
   });
   beforeEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
-
   // @row R2.2
   it('run from the palette through QuickPick', async () => {
     const running = vscode.commands.executeCommand('arsenal.runOperation');
@@ -59,7 +58,9 @@ describe('operations', () => {
     await api.expand('supervisors', root.id);
     const childOf = async () => {
       const tree = flatten(await api.treeSnapshot('supervisors', 4));
-      const children = tree.filter((each) => each.id.startsWith(`${root.id}/`) && each.contextValue.includes(';running;'));
+      const children = tree.filter(
+        (each) => each.id.startsWith(`${root.id}/`) && each.contextValue.includes(';running;'),
+      );
       return children[0];
     };
     const before = await until('a running child', childOf);

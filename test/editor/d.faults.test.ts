@@ -30,7 +30,10 @@ describe('faults', () => {
     value(await api.runOperation('crash_node', { node: 'demo3@sim' }));
     value(await api.runOperation('restart_node', { node: 'demo3@sim' }));
     const killed = await api.runOperation('kill_process', { pid });
-    assert.ok(!killed.ok && killed.error.class === 'not_found' && killed.error.effect === 'none', JSON.stringify(killed));
+    assert.ok(
+      !killed.ok && killed.error.class === 'not_found' && killed.error.effect === 'none',
+      JSON.stringify(killed),
+    );
   });
 
   it('a server that is killed during a write: the trees come back, and the client shows what became of the write', async () => {

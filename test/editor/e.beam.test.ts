@@ -108,13 +108,14 @@ describe('a live Elixir node', function () {
     await until('the connection is lost', () => stateOf() === 'lost', 20_000);
     const lost = await until('a notice with the next step', async () => {
       const tree = await api.treeSnapshot('nodes', 2);
-      return tree.find((element) => element.id.includes(info.id))?.children.find((child) => child.id.endsWith('notice:lost'));
+      return tree
+        .find((element) => element.id.includes(info.id))
+        ?.children.find((child) => child.id.endsWith('notice:lost'));
     });
     assert.match(lost.label, /Reconnecting/);
     await shop.startNode(shop.node);
     await vscode.commands.executeCommand('arsenal.retryConnection', { connection: info.id });
     await until('the connection is ready', () => stateOf() === 'ready', 30_000);
-    await new Promise((r) => setTimeout(r, 3000)); console.log('DBG', JSON.stringify(await api.treeSnapshot('nodes', 2)));
     await until('the node is up', async () =>
       (await elements(api, 'nodes', 'node', 2)).some((each) => each.label === shop.node && each.icon === 'pass-filled'),
     );

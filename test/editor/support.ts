@@ -58,7 +58,9 @@ export async function simulated(api: ArsenalApi): Promise<ConnectionInfo> {
 }
 
 /** The value of a result that has to be a success. */
-export function value<T>(result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown }): T {
+export function value<T>(
+  result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: unknown },
+): T {
   if (!result.ok) assert.fail(`failed: ${JSON.stringify(result.error)}`);
   return result.value;
 }
