@@ -7,7 +7,7 @@ import type { Term } from '../../term/term.ts';
 import { atom, charlist, isAtom, list, tuple } from '../../term/term.ts';
 import { answered, briefly } from './callError.ts';
 import { CoverageBook } from './coverage.ts';
-import { isOfThisLife } from './life.ts';
+import { lifeOf } from './life.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, listOf, pidOf, processOf, tupleOf } from './read.ts';
 import { atomOnNode, safeTerm } from './safeTerm.ts';
@@ -151,9 +151,8 @@ async function resolvePrinted(
 }
 
 async function living(session: Session, pid: ProcessRef, options: CallOptions): Promise<Result<Resolved>> {
-  const at = await session.reach(pid.node, options);
+  const at = await lifeOf(session, pid, options);
   if (!at.ok) return at;
-  if (!isOfThisLife(pid, at.value)) return processNotFound(pidText(pid), pid.node);
   const said = await at.value.call('erlang', 'is_process_alive', [pidOf(pid)], options);
   const alive = answered(said, pid.node, 'The process');
   if (!alive.ok) return alive;

@@ -29,6 +29,22 @@ const sources = {
     {erlang:system_info(otp_release), init:get_argument(hidden) =/= error, nodes(visible), nodes(hidden)}
   end`,
 
+  /**
+   * How many bits the two numbers of a pid of this node can have. A pid beyond them, sent as such, makes the node drop the link
+   * (OTP 25: "corrupted external term"), and they differ between releases, so the node tries them out on itself.
+   */
+  pidBits: `fun() ->
+    <<131, 88, Pid/binary>> = term_to_binary(self()),
+    Size = byte_size(Pid) - 12,
+    <<Node:Size/binary, _:64, Creation:32>> = Pid,
+    Most = fun(Make) ->
+      hd([Bits || Bits <- lists:seq(32, 0, -1),
+          try is_pid(binary_to_term(Make((1 bsl Bits) - 1))) catch _:_ -> false end])
+    end,
+    {Most(fun(V) -> <<131, 88, Node/binary, V:32, 0:32, Creation:32>> end),
+     Most(fun(V) -> <<131, 88, Node/binary, 5:32, V:32, Creation:32>> end)}
+  end`,
+
   /** Figures of the node, each null where this emulator cannot say. */
   stats: `fun() ->
     [try F() catch _:_ -> null end || F <- [

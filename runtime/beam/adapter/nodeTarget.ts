@@ -9,7 +9,9 @@ import type { DistResult } from '../dist/errors.ts';
 import { failure, success } from '../dist/errors.ts';
 import type { NodeFunctionName, NodeFunctions } from './nodeFunctions.ts';
 import { makeNodeFunctions } from './nodeFunctions.ts';
-import { atomName, textOf, tupleOf } from './read.ts';
+import { atomName, numberOf, textOf, tupleOf } from './read.ts';
+
+export type PidLimits = { readonly id: number; readonly serial: number };
 
 export interface NodeTarget {
   readonly node: NodeName;
@@ -24,12 +26,18 @@ export interface NodeTarget {
   call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
   /** The OTP release it runs, asked once in its life; null when it cannot be told. */
   release(options: CallOptions): Promise<number | null>;
+  /** The largest numbers that a pid of it can have; sending larger ones would cost us the link. Asked once in its life. */
+  pidLimits(options: CallOptions): Promise<DistResult<PidLimits>>;
   /** Runs one of our functions there (nodeFunctions.ts). */
   run(name: NodeFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
 }
 
 /** What was found out so far of a node in its life. */
-type Known = { functions: Promise<DistResult<NodeFunctions>> | null; release: number | null };
+type Known = {
+  functions: Promise<DistResult<NodeFunctions>> | null;
+  release: number | null;
+  pidLimits: PidLimits | null;
+};
 /** Per link and, for what is asked through it, per node behind it. */
 const known = new WeakMap<Connection, Map<string, Known>>();
 
@@ -66,6 +74,23 @@ abstract class Target implements NodeTarget {
     return release;
   }
 
+  async pidLimits(options: CallOptions): Promise<DistResult<PidLimits>> {
+    const mine = this.#known();
+    if (mine.pidLimits !== null) return success(mine.pidLimits);
+    const said = await this.run('pidBits', [], options);
+    if (!said.ok) return said;
+    const [idBits, serialBits] = (tupleOf(said.value, 2) ?? []).map(numberOf);
+    if (typeof idBits !== 'number' || typeof serialBits !== 'number') {
+      return failure({
+        kind: 'protocol',
+        what: 'garbage',
+        message: `${this.node} does not say which pids it can have.`,
+      });
+    }
+    mine.pidLimits = { id: 2 ** idBits - 1, serial: 2 ** serialBits - 1 };
+    return success(mine.pidLimits);
+  }
+
   #functions(options: CallOptions): Promise<DistResult<NodeFunctions>> {
     const mine = this.#known();
     if (mine.functions !== null) return mine.functions;
@@ -82,7 +107,7 @@ abstract class Target implements NodeTarget {
     const perNode = known.get(this.link) ?? new Map<string, Known>();
     known.set(this.link, perNode);
     const key = `${this.node} ${String(this.creation)}`;
-    const mine = perNode.get(key) ?? { functions: null, release: null };
+    const mine = perNode.get(key) ?? { functions: null, release: null, pidLimits: null };
     perNode.set(key, mine);
     return mine;
   }

@@ -7,7 +7,7 @@ import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, Stream
 import type { Term } from '../../term/term.ts';
 import { atom, charlist, integer, isAtom, list, tuple } from '../../term/term.ts';
 import { answered, callFailure, strangeAnswer } from './callError.ts';
-import { isOfThisLife, lifeOf, ownLinkOf } from './life.ts';
+import { lifeOf, ownLinkOf, possibleOn } from './life.ts';
 import type { DirectTarget, NodeTarget } from './nodeTarget.ts';
 import { unknownKey } from './processFields.ts';
 import { chunkOfPids, pageOf, readProcesses } from './processReader.ts';
@@ -44,8 +44,11 @@ export async function processInfo(
   for (const [node, ofNode] of byNode(pids)) {
     const target = await session.reach(node, options);
     if (!target.ok) return target;
-    const living = ofNode.filter((pid) => isOfThisLife(pid, target.value));
-    gone.push(...ofNode.filter((pid) => !isOfThisLife(pid, target.value)));
+    const possible = await possibleOn(target.value, ofNode, options);
+    if (!possible.ok) return possible;
+    const living = possible.value;
+    const isLiving = new Set(living);
+    gone.push(...ofNode.filter((pid) => !isLiving.has(pid)));
     for (let at = 0; at < living.length; at += chunkOfPids) {
       const how = { keys, realCalls: true };
       const read = await readProcesses(target.value, living.slice(at, at + chunkOfPids), how, options);
