@@ -87,15 +87,13 @@ export function limitTerm(term: Term, maxBytes: number): Term {
     case 'tuple':
       return { t: 'tuple', e: shareOut(term.e, maxBytes) };
     case 'map': {
-      const kept = term.e.filter(([key]) => termBytes(key) * 2 < maxBytes);
+      const keyBytes = sum(term.e.map(([key]) => key));
+      if (keyBytes * 2 > maxBytes) return { t: 'elided', was: 'map', size: term.e.length };
       const values = shareOut(
-        kept.map(([, value]) => value),
-        maxBytes / 2,
+        term.e.map(([, value]) => value),
+        maxBytes - keyBytes,
       );
-      return {
-        t: 'map',
-        e: kept.flatMap(([key], at) => (values[at] === undefined ? [] : [[key, values[at]] as const])),
-      };
+      return { t: 'map', e: term.e.map(([key, value], at) => [key, values[at] ?? value] as const) };
     }
     case 'list':
     case 'bytelist':

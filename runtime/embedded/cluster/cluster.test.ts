@@ -28,7 +28,6 @@ function* waits(): Flow<void> {
 }
 
 describe('nodes', () => {
-  // @row R1.1
   it('are all connected, and run the system processes of OTP', () => {
     const cluster = testCluster(names);
     expect(cluster.connectedTo(nodeOf(cluster, 'two@sim'))).toEqual(['one@sim', 'three@sim']);
@@ -209,7 +208,6 @@ describe('applications', () => {
 });
 
 describe('the demo', () => {
-  // @row IV-07
   it('sells: orders pass all stages, catalogues are kept in step, gateways fail and come back', () => {
     const cluster = demo(3);
     let restarts = 0;
@@ -283,7 +281,6 @@ describe('a seed', () => {
     return log.join('\n');
   }
 
-  // @row R1.1
   it('replays the same run, event for event, also through a node that crashes and comes back', () => {
     for (const schedule of ['fifo', 'random'] as const) {
       const first = storyOf(demo(7, schedule));

@@ -209,7 +209,8 @@ describe('starting and stopping', () => {
 });
 
 describe('restarts', () => {
-  // @row OP-18
+  // @row T007.a1
+  // @row T007.a3
   it.each<[Flags['strategy'], readonly string[]]>([
     ['one_for_one', ['-two boom', '+two']],
     ['rest_for_one', ['-two boom', '+two', '+three']],
@@ -348,7 +349,7 @@ describe('restarts', () => {
 });
 
 describe('children asked for at run time', () => {
-  // @row OP-17
+  // @row T008.a1
   it('are added, terminated, restarted and deleted, each only when it can be', () => {
     inSupervisor(under({}, [child('one')]), function* (self, pid) {
       const answers: string[] = [];
@@ -388,6 +389,7 @@ describe('children asked for at run time', () => {
     });
   });
 
+  // @row T007.a2
   it('say what is wrong with their specification or their start', () => {
     inSupervisor(under({}, []), function* (self, pid) {
       const refused = function* (spec: Value): Flow<string> {
