@@ -9,8 +9,11 @@ import { fileURLToPath } from 'node:url';
 import { generateDtsBundle } from 'dts-bundle-generator';
 import { inProject } from './lib/paths.mjs';
 
-/** Writes the declarations; takes about two seconds. */
+const file = inProject('dist', 'types', 'operation.d.ts');
+
+/** Writes the declarations, if a source has changed since: a compiler reads them all, which takes seconds. */
 export function writeDeclarations() {
+  if (areCurrent()) return;
   const [text] = generateDtsBundle(
     [
       {
@@ -22,12 +25,25 @@ export function writeDeclarations() {
     // What is wrong in our sources, `npm run check` says.
     { preferredConfigPath: inProject('server', 'tsconfig.declarations.json') },
   );
-  const file = inProject('dist', 'types', 'operation.d.ts');
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(
     file,
     `// The types of arsenal-otp/operation. Made by Arsenal; written anew with every version.\n${text}`,
   );
+}
+
+/** Whether the file is younger than everything it can be made of. */
+function areCurrent() {
+  if (!fs.existsSync(file)) return false;
+  const madeAt = fs.statSync(file).mtimeMs;
+  const rooms = [inProject('server'), inProject('runtime')].flatMap((room) =>
+    fs
+      .readdirSync(room, { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+      .map((name) => path.join(room, name)),
+  );
+  const others = [inProject('package-lock.json'), fileURLToPath(import.meta.url)];
+  return [...rooms, ...others].every((source) => (fs.statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? 0) < madeAt);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeDeclarations();

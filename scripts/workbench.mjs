@@ -61,9 +61,9 @@ export function workbenchUnsupported() {
       `npm start then opens it there.`
     );
   }
+  /** @type {{header?: {glibcVersionRuntime?: string}}} */
   const report = process.report.getReport();
-  const header = typeof report === 'string' ? JSON.parse(report).header : report.header;
-  if (header.glibcVersionRuntime === undefined) {
+  if (report.header?.glibcVersionRuntime === undefined) {
     return 'the workbench needs glibc, and this Linux has another C library. A Debian or Ubuntu container does.';
   }
   return undefined;

@@ -38,7 +38,10 @@ export async function readView(page, title) {
       (element instanceof HTMLElement ? element.innerText : '').replace(/\s+/g, ' ').trim();
     const rows = [...(pane?.querySelectorAll('.monaco-list-row[role="treeitem"]') ?? [])]
       .sort((a, b) => Number(a.getAttribute('data-index')) - Number(b.getAttribute('data-index')))
-      .map((row) => ({ level: Number(row.getAttribute('aria-level')), text: text(row) }));
+      .map((row) => {
+        const parts = ['.label-name', '.label-description'].map((selector) => text(row.querySelector(selector)));
+        return { level: Number(row.getAttribute('aria-level')), text: parts.join('  ').trim() };
+      });
     const message = ['.message', '.welcome-view-content']
       .map((selector) => text(pane?.querySelector(selector)))
       .filter((words) => words !== '')
@@ -56,13 +59,19 @@ export async function readView(page, title) {
  * @returns {Promise<void>}
  */
 export async function unfold(page, title, level) {
-  const pane = page.locator('.part.sidebar .pane').filter({ has: page.locator('.pane-header .title', { hasText: title }) });
+  const pane = page
+    .locator('.part.sidebar .pane')
+    .filter({ has: page.locator('.pane-header .title', { hasText: title }) });
   for (let depth = 1; depth < level; depth += 1) {
     const folded = pane.locator(`.monaco-list-row[aria-level="${depth}"][aria-expanded="false"]`);
     // Each click makes one fewer; rows that come meanwhile are taken along, but not for ever.
     for (let clicks = 0; clicks < 30 && (await folded.count()) > 0; clicks += 1) {
       // The row may be redrawn under the pointer by a live update: the next round meets it again.
-      await folded.first().locator('.monaco-tl-twistie').click({ timeout: 2_000 }).catch(() => undefined);
+      await folded
+        .first()
+        .locator('.monaco-tl-twistie')
+        .click({ timeout: 2_000 })
+        .catch(() => undefined);
       await page.waitForTimeout(50);
     }
     await page.waitForTimeout(200);

@@ -44,6 +44,7 @@ const quietSettings = {
 };
 
 const serverStartTimeoutMs = 60_000;
+const askAgainAfterMs = 5_000;
 
 /**
  * Starts the workbench server on a free loopback port, behind a fresh token. Sets the workbench up first if need be.
@@ -224,17 +225,30 @@ export function copyWorkspace(source, target = fs.mkdtempSync(path.join(os.tmpdi
 }
 
 /**
- * Runs a command by its title through the palette.
+ * Runs a command by its title through the palette. Asks again for a while: a workbench that has just opened may not
+ * listen to the keyboard yet, and does not know the commands of extensions it has not read.
  *
  * @param {import('playwright-core').Page} page
  * @param {string} title  as the palette shows it, e.g. `Arsenal: Run Operation…`
+ * @param {number} [timeoutMs]
  * @returns {Promise<void>}
+ * @throws {Error} when the palette does not offer it in time
  */
-export async function runCommand(page, title) {
-  await page.keyboard.press('F1');
-  const box = page.locator('.quick-input-widget input');
-  await box.waitFor();
-  await box.fill(`>${title}`);
-  await page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first().waitFor();
+export async function runCommand(page, title, timeoutMs = 60_000) {
+  const deadline = Date.now() + timeoutMs;
+  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first();
+  for (;;) {
+    try {
+      await page.keyboard.press('F1');
+      const box = page.locator('.quick-input-widget input');
+      await box.waitFor({ timeout: askAgainAfterMs });
+      await box.fill(`>${title}`);
+      await row.waitFor({ timeout: askAgainAfterMs });
+      break;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await page.keyboard.press('Escape');
+    }
+  }
   await page.keyboard.press('Enter');
 }
