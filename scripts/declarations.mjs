@@ -43,7 +43,9 @@ function areCurrent() {
       .map((name) => path.join(room, name)),
   );
   const others = [inProject('package-lock.json'), fileURLToPath(import.meta.url)];
-  return [...rooms, ...others].every((source) => (fs.statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? 0) < madeAt);
+  return [...rooms, ...others].every(
+    (source) => (fs.statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? 0) < madeAt,
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) writeDeclarations();

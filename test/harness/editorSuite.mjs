@@ -39,7 +39,10 @@ export async function runEditorSuite(options = {}) {
   const timeoutMs = options.timeoutMs ?? 5 * 60_000;
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-editor-'));
   const report = path.join(scratch, 'report.json');
-  const folder = copyWorkspace(options.folder ?? inProject('test', 'fixtures', 'demo-workspace'), path.join(scratch, 'workspace'));
+  const folder = copyWorkspace(
+    options.folder ?? inProject('test', 'fixtures', 'demo-workspace'),
+    path.join(scratch, 'workspace'),
+  );
   const server = await startServer({
     env: {
       ARSENAL_TEST_REPORT: report,
@@ -102,7 +105,12 @@ export async function runEditorSuite(options = {}) {
  */
 function readReport(file, problem) {
   if (!fs.existsSync(file)) {
-    return { passed: 0, failed: 1, tests: [], problem: problem ?? 'no report was written: the tests never ran to their end' };
+    return {
+      passed: 0,
+      failed: 1,
+      tests: [],
+      problem: problem ?? 'no report was written: the tests never ran to their end',
+    };
   }
   /** @type {EditorTest[]} */
   const tests = JSON.parse(fs.readFileSync(file, 'utf8')).tests;
@@ -128,7 +136,10 @@ function printTest(test) {
 function keepLogs(dataDir) {
   const logs = fs
     .readdirSync(dataDir, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /arsenal.*\.log$/i.test(path.relative(dataDir, path.join(entry.parentPath, entry.name))));
+    .filter(
+      (entry) =>
+        entry.isFile() && /arsenal.*\.log$/i.test(path.relative(dataDir, path.join(entry.parentPath, entry.name))),
+    );
   for (const entry of logs) {
     const text = fs.readFileSync(path.join(entry.parentPath, entry.name), 'utf8');
     if (text !== '') console.error(`--- ${entry.name}\n${text.slice(-8_000)}`);
