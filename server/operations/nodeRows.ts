@@ -46,19 +46,21 @@ export function linksOf(sights: readonly Sight[]) {
   return [...both.values()];
 }
 
-/** The groups of nodes that see each other, largest first; more than one is a partition. */
+/** The groups of nodes with a link between them, in whichever direction; largest first. More than one is a partition. */
 export function islandsOf(sights: readonly Sight[]): readonly (readonly NodeName[])[] {
-  const asked = new Set(sights.map(({ node }) => node));
-  const left = new Set(asked);
+  const left = new Map(sights.map((sight) => [sight.node, sight.sees]));
   const islands: NodeName[][] = [];
-  for (const start of asked) {
-    if (!left.delete(start)) continue;
-    const island = [start];
-    for (const node of island) {
-      const sees = sights.find((sight) => sight.node === node)?.sees ?? [];
-      for (const other of sees) if (left.delete(other)) island.push(other);
+  for (const { node, sees } of sights) {
+    if (!left.delete(node)) continue;
+    const island = [{ node, sees }];
+    for (const member of island) {
+      for (const [other, itsSees] of left) {
+        if (!member.sees.includes(other) && !itsSees.includes(member.node)) continue;
+        left.delete(other);
+        island.push({ node: other, sees: itsSees });
+      }
     }
-    islands.push(island.toSorted());
+    islands.push(island.map((member) => member.node).toSorted());
   }
   return islands.toSorted((a, b) => b.length - a.length);
 }
