@@ -27,5 +27,4 @@ async function fixture(): Promise<PortFixture> {
   };
 }
 
-// @row OP-04 OP-05 OP-02 OP-14
 describePort('a live BEAM cluster', fixture);

@@ -235,7 +235,7 @@ describe('names', () => {
 });
 
 describe('supervisors', () => {
-  // @row OP-20 OP-24
+  // @row OP-20
   it('finds every kind of supervisor, with its flags and its place in the tree', async () => {
     const found = await supervisorsOf(runtime, shop.node);
     const shown = new Map(found.map((info) => [info.name?.in === 'local' ? info.name.name : '', info]));
@@ -392,7 +392,6 @@ describe('supervisors', () => {
 });
 
 describe('the cluster', () => {
-  // @row OP-37 OP-38
   it('shows the nodes, who sees whom, and their figures', async () => {
     const { nodes } = valueOf(await runtime.port.cluster.nodes({}, inTime()));
     expect(nodes.map(({ node }) => node).sort()).toEqual([...shop.nodes].sort());
