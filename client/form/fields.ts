@@ -92,9 +92,7 @@ function choicesOf(property: { readonly [key: string]: unknown }): readonly Json
   if (Array.isArray(property['enum'])) return property['enum'].filter((option) => isJson(option));
   const union = property['anyOf'];
   if (!Array.isArray(union) || union.length === 0) return null;
-  const constants = union.flatMap((part) =>
-    isRecord(part) && isJson(part['const']) && part['const'] !== undefined ? [part['const']] : [],
-  );
+  const constants = union.flatMap((part) => (isRecord(part) && isJson(part['const']) ? [part['const']] : []));
   return constants.length === union.length ? constants : null;
 }
 

@@ -86,11 +86,13 @@ function more(next: string | null): readonly string[] {
 function summaryOf(result: Json): string | null {
   if (!isRecord(result)) return isFlat(result) ? visibleText(String(result), longestSummary) : null;
   const entries = Object.entries(result);
-  if (entries.length === 0 || entries.length > 4 || !entries.every(([, value]) => isFlat(value))) return null;
-  const text = entries.map(([key, value]) => `${key}: ${String(value)}`).join(', ');
+  if (entries.length === 0 || entries.length > 4) return null;
+  const parts = entries.flatMap(([key, value]) => (isFlat(value) ? [`${key}: ${String(value)}`] : []));
+  if (parts.length < entries.length) return null;
+  const text = parts.join(', ');
   return text.length > longestSummary ? null : visibleText(text, longestSummary);
 }
 
-function isFlat(value: unknown): boolean {
+function isFlat(value: unknown): value is string | number | boolean | null {
   return value === null || ['string', 'number', 'boolean'].includes(typeof value);
 }

@@ -8,8 +8,8 @@ import { groupBy } from '../groupBy.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { labelText, tooltip } from '../text.ts';
 import type { Watches } from '../watches.ts';
-import type { Child } from './liveTree.ts';
-import { LiveTree, TreeElement } from './liveTree.ts';
+import type { Child, TreeElement } from './liveTree.ts';
+import { LiveTree } from './liveTree.ts';
 
 export type OperationsData =
   | { readonly is: 'category'; readonly name: string; readonly count: number }

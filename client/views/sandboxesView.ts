@@ -9,8 +9,8 @@ import type { Sessions } from '../session/sessions.ts';
 import { refreshIntervalMs } from '../settings.ts';
 import { bytesText, labelText, tooltip } from '../text.ts';
 import type { Watches } from '../watches.ts';
-import type { Child } from './liveTree.ts';
-import { LiveTree, TreeElement } from './liveTree.ts';
+import type { Child, TreeElement } from './liveTree.ts';
+import { LiveTree } from './liveTree.ts';
 import type { SessionData } from './sessionItems.ts';
 import { notice, noticeItem, rowNotices, sessionChildren, sessionItem, sessionNotices } from './sessionItems.ts';
 

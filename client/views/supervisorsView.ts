@@ -12,8 +12,8 @@ import type { Sessions } from '../session/sessions.ts';
 import { refreshIntervalMs, termSyntax } from '../settings.ts';
 import { labelText, tooltip } from '../text.ts';
 import type { LiveRows, Watches } from '../watches.ts';
-import type { Child } from './liveTree.ts';
-import { LiveTree, TreeElement } from './liveTree.ts';
+import type { Child, TreeElement } from './liveTree.ts';
+import { LiveTree } from './liveTree.ts';
 import { moreItem } from './nodesView.ts';
 import type { SessionData } from './sessionItems.ts';
 import {

@@ -15,8 +15,8 @@ import {
 import type { ClientCapabilities, Connection, InitializeParams, InitializeResult } from 'vscode-languageserver/node';
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { failure } from '../../runtime/errors.ts';
-import { fail, ok } from '../../runtime/model.ts';
-import type { Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import type { ArsenalError, Result } from '../../runtime/model.ts';
 import type { BackendCallOptions } from '../backend/backend.ts';
 import type { BackendLog, LocalBackend } from '../backend/localBackend.ts';
 import {
@@ -246,7 +246,7 @@ function serveRequests(connection: Connection, current: () => Started | null, sc
       const { wantsProgress, workDoneToken, ...rest } = call.value;
       const progress = sendProgressOf(connection, rest.requestId, wantsProgress === true, workDoneToken);
       progress.begin(rest.operation);
-      const answer = await backend.execute(rest, { ...options, onProgress: progress.report });
+      const answer = await backend.execute(rest, { ...options, onProgress: (part) => progress.report(part) });
       progress.end();
       return answer;
     }),
@@ -315,7 +315,7 @@ function logTo(connection: Connection): BackendLog {
   };
 }
 
-function initializeError(error: Parameters<typeof fail>[0]): ResponseError<{ retry: boolean }> {
+function initializeError(error: ArsenalError): ResponseError<{ retry: boolean }> {
   return new ResponseError(arsenalFailureCode, error.message, { retry: false, arsenal: error });
 }
 

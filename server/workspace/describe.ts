@@ -1,4 +1,7 @@
 /** What a user's module defines, as data that can leave its worker. What is wrong with it, the registry says. */
+import { Type } from 'typebox';
+import type { TSchema } from 'typebox';
+import { Check, Errors } from 'typebox/value';
 import type { Json } from '../../runtime/model.ts';
 import { isMethodName, severities } from '../../runtime/port.ts';
 import { isJson } from '../core/plainData.ts';
@@ -13,6 +16,17 @@ export type Definition = {
   has(member: string): boolean;
 };
 
+const params = Type.Record(Type.String(), Type.Unsafe<Json>(Type.Any()));
+const routeSchema = Type.Union([
+  Type.Null(),
+  Type.Object({ method: Type.Enum(['GET', 'POST', 'DELETE', 'PATCH']), path: Type.String() }),
+]);
+const aliasesSchema = Type.Array(
+  Type.Object({ name: Type.String(), preset: params, requires: Type.Optional(Type.Array(Type.String())) }),
+);
+const examplesSchema = Type.Array(Type.Object({ title: Type.String(), params }));
+const errorsSchema = Type.Array(Type.Object({ code: Type.String(), remedy: Type.String() }));
+
 /** Reads a definition that `defineOperation` was given. Throws {@link ModuleError} when it is not even readable as one. */
 export function describe(value: unknown, at: Place): Definition {
   if (typeof value !== 'object' || value === null) throw new ModuleError('This is no operation.', at);
@@ -22,12 +36,18 @@ export function describe(value: unknown, at: Place): Definition {
     if (typeof found !== 'string') throw new ModuleError(`${key}: must be text.`, at);
     return found;
   };
-  const data = <T extends Json>(key: string, otherwise: T): Json => {
+  const data = (key: string, otherwise: Json): Json => {
     const found: unknown = get(key);
     if (found === undefined) return otherwise;
     const plain = plainCopy(found);
     if (plain === undefined) throw new ModuleError(`${key}: must be plain data.`, at);
     return plain;
+  };
+  const decoded = <S extends TSchema>(key: string, schema: S, otherwise: Json): Type.Static<S> => {
+    const found = data(key, otherwise);
+    if (Check(schema, found)) return found;
+    const [first] = Errors(schema, found);
+    throw new ModuleError(`${key}${first?.instancePath ?? ''}: ${first?.message ?? 'is malformed'}.`, at);
   };
   const needs = data('needs', []);
   if (!Array.isArray(needs) || !needs.every((need) => typeof need === 'string')) {
@@ -43,7 +63,9 @@ export function describe(value: unknown, at: Place): Definition {
     has,
     call: (member, args) => {
       const method = get(member);
-      return typeof method === 'function' ? Reflect.apply(method, value, [...args]) : undefined;
+      if (typeof method !== 'function') return undefined;
+      const answer: unknown = Reflect.apply(method, value, [...args]);
+      return answer;
     },
     description: {
       name: text('name'),
@@ -55,20 +77,15 @@ export function describe(value: unknown, at: Place): Definition {
       needs: needs.filter(isMethodName),
       params: data('params', {}),
       result: data('result', {}),
-      route: decoded(data('route', null)),
-      aliases: decoded(data('aliases', [])),
-      examples: decoded(data('examples', [])),
-      errors: decoded(data('errors', [])),
+      route: decoded('route', routeSchema, null),
+      aliases: decoded('aliases', aliasesSchema, []),
+      examples: decoded('examples', examplesSchema, []),
+      errors: decoded('errors', errorsSchema, []),
       timeoutMs: typeof timeoutMs === 'number' && timeoutMs > 0 ? timeoutMs : null,
       steps: steps.filter((step: Step) => has(step)),
       at,
     },
   };
-}
-
-/** The registry checks the shape of routes, aliases, examples and errors; here they only have to be data. */
-function decoded<T>(value: Json): T {
-  return value as T;
 }
 
 /** A JSON copy, or undefined for what is none. A schema's hidden marks are left behind. */

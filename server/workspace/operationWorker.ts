@@ -59,16 +59,14 @@ export class OperationWorker {
 
   /** Runs a step of an operation. Never rejects; a step that will not end is ended with its worker. */
   async run(operation: string, step: Step, input: StepInput, context: Context<MethodName>): Promise<Result<Json>> {
-    const { loaded } = (this.#running ??= this.#launch());
-    const found = await loaded;
+    const running = (this.#running ??= this.#launch());
+    const found = await running.loaded;
     if (!found.ok) {
       return failure('execution', 'operation.broken', found.failure.message, 'Mend the module and save it.', {
         details: { file: found.failure.at.file, line: found.failure.at.line, column: found.failure.at.column },
       });
     }
-    const { worker } = this.#running ?? {};
-    if (worker === undefined) return this.#gone(step, 'its worker has ended');
-    return this.#call(worker, operation, step, input, context);
+    return this.#call(running.worker, operation, step, input, context);
   }
 
   /** Ends the worker. */

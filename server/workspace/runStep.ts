@@ -56,7 +56,7 @@ function before(definition: Definition, run: Run): Checked {
   const params = 'params' in run.input ? run.input.params : null;
   const problems: unknown = definition.call('validate', [params]);
   if (Array.isArray(problems) && problems.length > 0) {
-    const [first] = problems;
+    const first: unknown = problems[0];
     const pointer = textAt(first, 'pointer');
     return failure(
       'validation',

@@ -12,7 +12,14 @@ import { runStep } from './runStep.ts';
 import { ModuleError, SourceModules } from './sourceModules.ts';
 
 const channel = parentPort;
-if (channel !== null) serve(channel, workerData);
+const given: unknown = workerData;
+if (channel !== null && isWorkerStart(given)) serve(channel, given);
+
+/** What operationWorker.ts starts a worker with. */
+function isWorkerStart(value: unknown): value is WorkerStart {
+  if (typeof value !== 'object' || value === null) return false;
+  return ['file', 'root', 'apiFile'].every((key) => typeof Reflect.get(value, key) === 'string');
+}
 
 function serve(to: NonNullable<typeof parentPort>, start: WorkerStart): void {
   const tell = (message: FromWorker) => {
@@ -82,7 +89,7 @@ function load(
 ): { readonly definitions: readonly Definition[] } | { readonly failure: LoadFailure } {
   try {
     const exported = modules.load(start.file);
-    const definitions = [...new Set(Object.values(exported))].flatMap((value) => {
+    const definitions = [...new Set<unknown>(Object.values(exported))].flatMap((value) => {
       const at = typeof value === 'object' && value !== null ? places.get(value) : undefined;
       return at === undefined ? [] : [describe(value, at)];
     });
@@ -154,7 +161,8 @@ function globalsFor(tell: (message: FromWorker) => void): { readonly [name: stri
 function textOf(part: unknown): string {
   if (typeof part === 'string') return part;
   try {
-    return JSON.stringify(part) ?? String(part);
+    const text: unknown = JSON.stringify(part);
+    return typeof text === 'string' ? text : String(part);
   } catch {
     return String(part);
   }

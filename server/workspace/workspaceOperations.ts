@@ -129,7 +129,7 @@ class Workspace implements WorkspaceOperations {
     for (const timer of this.#waiting.values()) clearTimeout(timer);
     this.#waiting.clear();
     await this.#queue;
-    await Promise.all([...this.#modules.values()].map((module) => module.worker?.close()));
+    await Promise.all([...this.#modules.values()].map(async (module) => module.worker?.close()));
     this.#modules.clear();
   }
 

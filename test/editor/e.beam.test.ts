@@ -26,7 +26,7 @@ describe('a live Elixir node', function () {
     await api.wake();
   });
   after(async () => {
-    await shop?.stop();
+    await shop.stop();
     fs.rmSync(scratch, { recursive: true, force: true });
   });
 
