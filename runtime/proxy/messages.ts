@@ -71,7 +71,8 @@ function isPage(value: unknown): value is RowPage {
 function buffersOf(pages: readonly RowPage[]): readonly ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   const add = ({ buffer }: Uint32Array | Float64Array) => {
-    if (buffer instanceof ArrayBuffer) buffers.add(buffer);
+    // An empty one need not move; and one that has moved already is empty, and would break the channel (Node 20).
+    if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) buffers.add(buffer);
   };
   for (const { ids, serials, columns } of pages) {
     add(ids);
