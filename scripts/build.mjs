@@ -1,7 +1,7 @@
 // Bundles everything that runs: the extension, its server, the command line, workers, webviews, and the in-editor
 // tests. Types are checked elsewhere (`npm run check`), so a build takes a second or two.
 //
-//   node scripts/build.mjs [--watch] [--production] [--no-tests]
+//   node scripts/build.mjs [--watch] [--production] [--no-tests] [--out DIR]
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -15,8 +15,10 @@ const { values: flags } = parseArgs({
     watch: { type: 'boolean', default: false },
     production: { type: 'boolean', default: false },
     'no-tests': { type: 'boolean', default: false },
+    out: { type: 'string', default: inProject('dist') },
   },
 });
+const dist = path.resolve(flags.out);
 
 /** @type {esbuild.BuildOptions} */
 const shared = {
@@ -56,14 +58,19 @@ const testSources = fs
 
 /** @type {esbuild.BuildOptions[]} */
 const bundles = [
-  { ...forNode, entryPoints: ['client/extension.ts'], outfile: 'dist/client.js', external: ['vscode'] },
-  { ...forNode, entryPoints: ['server/main.ts'], outfile: 'dist/server.js' },
-  { ...forNode, entryPoints: ['server/cli/main.ts'], outfile: 'dist/cli.js', banner: { js: '#!/usr/bin/env node' } },
-  { ...forNode, entryPoints: ['server/operation.ts'], outfile: 'dist/operation.js' },
-  { ...forNode, entryPoints: ['server/workspace/worker.ts'], outfile: 'dist/operationWorker.js' },
-  { ...forNode, entryPoints: ['runtime/embedded/worker.ts'], outfile: 'dist/simulatedWorker.js' },
-  { ...forNode, entryPoints: ['runtime/embedded/sandbox/child.ts'], outfile: 'dist/sandboxChild.js' },
-  { ...forBrowser, entryPoints: ['webview/cluster/main.tsx'], outfile: 'dist/webview/cluster.js' },
+  { ...forNode, entryPoints: ['client/extension.ts'], outfile: path.join(dist, 'client.js'), external: ['vscode'] },
+  { ...forNode, entryPoints: ['server/main.ts'], outfile: path.join(dist, 'server.js') },
+  {
+    ...forNode,
+    entryPoints: ['server/cli/main.ts'],
+    outfile: path.join(dist, 'cli.js'),
+    banner: { js: '#!/usr/bin/env node' },
+  },
+  { ...forNode, entryPoints: ['server/operation.ts'], outfile: path.join(dist, 'operation.js') },
+  { ...forNode, entryPoints: ['server/workspace/worker.ts'], outfile: path.join(dist, 'operationWorker.js') },
+  { ...forNode, entryPoints: ['runtime/embedded/worker.ts'], outfile: path.join(dist, 'simulatedWorker.js') },
+  { ...forNode, entryPoints: ['runtime/embedded/sandbox/child.ts'], outfile: path.join(dist, 'sandboxChild.js') },
+  { ...forBrowser, entryPoints: ['webview/cluster/main.tsx'], outfile: path.join(dist, 'webview/cluster.js') },
 ];
 /** @type {esbuild.BuildOptions[]} */
 const testBundles = [
@@ -94,8 +101,6 @@ if (flags.watch) {
   }
   console.log('Watching. End with Ctrl-C.');
 } else {
-  // A package holds what this build made and nothing older; a running workbench keeps its files while one works on it.
-  if (flags.production) fs.rmSync(inProject('dist'), { recursive: true, force: true });
   const results = await Promise.allSettled(all.map((options) => esbuild.build(options)));
   const failed = all.filter((_, index) => results[index]?.status === 'rejected');
   if (failed.length > 0) {
@@ -103,10 +108,9 @@ if (flags.watch) {
     console.error(`The build failed (${names}). The first error above names the file and line to mend.`);
     process.exitCode = 1;
   } else {
-    writeDeclarations();
-    fs.chmodSync(inProject('dist', 'cli.js'), 0o755);
-    console.log(
-      `Built ${all.length} bundles in ${Date.now() - startedAt} ms: ${path.relative(process.cwd(), inProject('dist')) || 'dist'}/`,
-    );
+    writeDeclarations(path.join(dist, 'types', 'operation.d.ts'));
+    fs.chmodSync(path.join(dist, 'cli.js'), 0o755);
+    const place = path.relative(process.cwd(), dist) || dist;
+    console.log(`Built ${all.length} bundles in ${Date.now() - startedAt} ms: ${place}/`);
   }
 }

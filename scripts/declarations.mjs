@@ -1,19 +1,18 @@
 // Rolls the types of `arsenal-otp/operation`, TypeBox's included, into the one file that scaffolding writes into a workspace, so that
-// an editor knows them without an install: dist/types/operation.d.ts.
-//
-//   node scripts/declarations.mjs
+// an editor knows them without an install.
 import fs from 'node:fs';
 import path from 'node:path';
-import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { generateDtsBundle } from 'dts-bundle-generator';
 import { inProject } from './lib/paths.mjs';
 
-const file = inProject('dist', 'types', 'operation.d.ts');
-
-/** Writes the declarations, if a source has changed since: a compiler reads them all, which takes seconds. */
-export function writeDeclarations() {
-  if (areCurrent()) return;
+/**
+ * Writes the declarations, if a source has changed since: a compiler reads them all, which takes seconds.
+ *
+ * @param {string} file
+ */
+export function writeDeclarations(file) {
+  if (isCurrent(file)) return;
   const [text] = generateDtsBundle(
     [
       {
@@ -32,8 +31,12 @@ export function writeDeclarations() {
   );
 }
 
-/** Whether the file is younger than everything it can be made of. */
-function areCurrent() {
+/**
+ * Whether the file is younger than everything it can be made of.
+ *
+ * @param {string} file
+ */
+function isCurrent(file) {
   if (!fs.existsSync(file)) return false;
   const madeAt = fs.statSync(file).mtimeMs;
   const rooms = [inProject('server'), inProject('runtime')].flatMap((room) =>
@@ -47,5 +50,3 @@ function areCurrent() {
     (source) => (fs.statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? 0) < madeAt,
   );
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeDeclarations();
