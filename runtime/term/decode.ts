@@ -8,7 +8,7 @@ import { base64FromBytes, bitstring, latin1FromBytes, textFromUtf8 } from './bin
 import { compareTerms } from './order.ts';
 import { etfVersion, mostAtomCharacters, mostBigBytes, mostReferenceWords, tag } from './tags.ts';
 import type { AtomTerm, Term } from './term.ts';
-import { atom, nil } from './term.ts';
+import { atom, list, nil } from './term.ts';
 import { TermWriter } from './write.ts';
 
 export type DecodeCode = 'truncated' | 'version' | 'unknown_tag' | 'malformed' | 'duplicate_key' | 'too_large';
@@ -253,9 +253,25 @@ class Decoder {
 
   // ------------------------------------------------------------------------------------------------------- containers
 
+  /**
+   * Arrays of just the size they need: most containers are small, and an array that grows begins with room for 17, which is what
+   * most of the memory would be. `count` is never more than the bytes that follow.
+   */
   #elements(count: number): Term[] {
-    const elements: Term[] = [];
-    for (let left = this.#count(count, 1); left > 0; left--) elements.push(this.#term());
+    switch (this.#count(count, 1)) {
+      case 0:
+        return [];
+      case 1:
+        return [this.#term()];
+      case 2:
+        return [this.#term(), this.#term()];
+      case 3:
+        return [this.#term(), this.#term(), this.#term()];
+      case 4:
+        return [this.#term(), this.#term(), this.#term(), this.#term()];
+    }
+    const elements = arrayOf(count);
+    for (let at = 0; at < count; at++) elements[at] = this.#term();
     return elements;
   }
 
@@ -283,16 +299,9 @@ class Decoder {
   #list(first: number): Term {
     if (this.#depthLeft === 0) return this.#elide(first + 1);
     this.#depthLeft--;
-    const elements: Term[] = [];
-    let allBytes = true;
-    let count = first;
+    const elements = this.#elements(first);
     let tail: Term | null = null;
     for (;;) {
-      for (let left = this.#count(count, 1); left > 0; left--) {
-        const element = this.#term();
-        if (element.t !== 'int' || element.v < 0 || element.v > 255) allBytes = false;
-        elements.push(element);
-      }
       const next = this.#bytes[this.at];
       if (next === tag.nil) {
         this.at++;
@@ -300,13 +309,13 @@ class Decoder {
       }
       if (next === tag.list) {
         this.at++;
-        count = this.#u32();
+        for (let left = this.#count(this.#u32(), 1); left > 0; left--) elements.push(this.#term());
         continue;
       }
       if (next === tag.string) {
         this.at++;
         const from = this.#take(this.#u16());
-        for (let at = from; at < this.at; at++) elements.push({ t: 'int', v: this.#bytes[at] ?? 0 });
+        for (let at = from; at < this.at; at++) elements.push(smallInteger(this.#bytes[at] ?? 0));
         break;
       }
       tail = this.#term();
@@ -315,7 +324,7 @@ class Decoder {
     this.#depthLeft++;
     if (tail !== null) return elements.length === 0 ? tail : { t: 'list', e: elements, tail };
     if (elements.length === 0) return nil;
-    return allBytes ? { t: 'bytelist', latin1: latin1OfIntegers(elements) } : { t: 'list', e: elements };
+    return bytesAlone(elements) ?? { t: 'list', e: elements };
   }
 
   #map(): Term {
@@ -471,7 +480,7 @@ class Decoder {
     const from = this.at;
     switch (this.#u8()) {
       case tag.smallInteger:
-        return { t: 'int', v: this.#u8() };
+        return smallInteger(this.#u8());
       case tag.atomCacheRef:
         return this.#cachedAtom();
       case tag.smallAtomUtf8:
@@ -619,10 +628,24 @@ class Decoder {
   }
 }
 
-function latin1OfIntegers(elements: readonly Term[]): string {
-  const bytes = new Uint8Array(elements.length);
-  for (const [at, element] of elements.entries()) if (element.t === 'int') bytes[at] = element.v;
-  return latin1FromBytes(bytes);
+/** In canonical form, when the elements are integers of one byte each. */
+function bytesAlone(elements: readonly Term[]): Term | null {
+  for (const element of elements) if (element.t !== 'int' || element.v < 0 || element.v > 255) return null;
+  return list(elements);
+}
+
+/** Above this, room is made as elements come. */
+const mostPreparedElements = 65_536;
+
+function arrayOf(count: number): Term[] {
+  return count <= mostPreparedElements ? new Array<Term>(count) : [];
+}
+
+/** Integers of one byte are most of all integers, and are one object each. */
+const smallIntegers: readonly Term[] = Array.from({ length: 256 }, (_, value) => Object.freeze({ t: 'int', v: value }));
+
+function smallInteger(value: number): Term {
+  return smallIntegers[value] ?? { t: 'int', v: value };
 }
 
 function inflated(bytes: Uint8Array, at: number, options: DecodeOptions): Decoded {

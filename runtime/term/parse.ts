@@ -170,9 +170,8 @@ abstract class Parser {
     const start = this.at++;
     const coded = this.match(this.codedEscapes);
     if (coded !== null) {
-      const [, octal] = coded;
-      if (octal !== undefined) return this.codePoint(octal, 8, start);
-      return this.codePoint(coded.slice(2).find((hex) => hex !== undefined) ?? '', 16, start);
+      const [octal, ...hexadecimal] = coded.slice(1);
+      return octal === undefined ? this.codePoint(hexadecimal.join(''), 16, start) : this.codePoint(octal, 8, start);
     }
     const character = String.fromCodePoint(this.source.codePointAt(this.at) ?? 0);
     if (this.at >= this.source.length) throw this.fault('The text ends in a backslash.', start);

@@ -244,6 +244,14 @@ function atomName(name: string): string {
   return name;
 }
 
+function isArray(value: object): value is readonly unknown[] {
+  return Array.isArray(value);
+}
+
+function isTuple(value: object): value is Tuple<readonly unknown[]> {
+  return value instanceof Tuple;
+}
+
 function checkRange(value: number, max: number, what: string): number {
   if (Number.isInteger(value) && value >= 0 && value <= max) return value;
   throw new Refusal('out_of_range', `${what} must be an integer from 0 to ${max}.`);
@@ -350,8 +358,8 @@ class Converter {
   }
 
   #container(value: object): Term {
-    if (Array.isArray(value)) return list(this.#elements(value));
-    if (value instanceof Tuple) return { t: 'tuple', e: this.#elements(value.elements) };
+    if (isArray(value)) return list(this.#elements(value));
+    if (isTuple(value)) return { t: 'tuple', e: this.#elements(value.elements) };
     if (value instanceof ImproperList) return this.#improper(value);
     if (value instanceof Map) return this.#map(value);
     const prototype: unknown = Object.getPrototypeOf(value);

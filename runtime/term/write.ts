@@ -17,8 +17,6 @@ export type EncodeError = {
   readonly message: string;
   readonly path: readonly (string | number)[];
 };
-export type Encoded =
-  { readonly ok: true; readonly bytes: Uint8Array } | { readonly ok: false; readonly error: EncodeError };
 
 /** Leaves the recursion with an error; caught in {@link TermWriter.write} and nowhere else. */
 class Refusal extends Error {

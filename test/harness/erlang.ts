@@ -103,8 +103,10 @@ async function startEpmd(): Promise<number> {
   const port = await freePort();
   const child = keep(spawn('epmd', ['-port', String(port), '-address', '127.0.0.1'], { stdio: 'ignore' }));
   child.on('error', () => undefined);
-  for (const until = Date.now() + bootTimeoutMs; Date.now() < until; await delay(10)) {
+  const until = Date.now() + bootTimeoutMs;
+  while (Date.now() < until) {
     if (await accepts(port)) return port;
+    await delay(10);
   }
   throw new Error('EPMD did not start.');
 }

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, isAtom, list, tuple } from '../../term/term.ts';
+import { onAbort } from './abort.ts';
 import type { Control, Outgoing, Target } from './control.ts';
 import {
   demonitor,
@@ -338,7 +339,7 @@ export class Connection {
     return new Promise((resolve) => {
       const settle: Settle = (result) => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', abort);
+        ignoreAbort();
         this.#forget(ref);
         resolve(result);
       };
@@ -352,7 +353,7 @@ export class Connection {
       const timer = setTimeout(() => {
         giveUp(late);
       }, timeoutMs);
-      signal.addEventListener('abort', abort, { once: true });
+      const ignoreAbort = onAbort(signal, abort);
       const { outgoing, waiting } = steps.begin(settle);
       this.#expect(ref, {
         ...waiting,

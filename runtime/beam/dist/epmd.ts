@@ -2,6 +2,7 @@
  * Asking EPMD, the Erlang port mapper daemon (ERTS User's Guide, "EPMD Protocol"). We only ask: a node that only dials out need not
  * register, and one that does would be dialled by others.
  */
+import { onAbort } from './abort.ts';
 import type { DistError, DistResult } from './errors.ts';
 import { cancelled, failure, success } from './errors.ts';
 import { connectTcp } from './tcp.ts';
@@ -44,12 +45,16 @@ async function ask(address: EpmdAddress, request: Uint8Array, options: EpmdOptio
     }
   }
   const { socket } = connected;
+  if (options.signal.aborted) {
+    socket.destroy();
+    return failure(cancelled());
+  }
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const finish = (result: DistResult<Buffer>): void => {
       clearTimeout(timer);
-      options.signal.removeEventListener('abort', abort);
+      ignoreAbort();
       socket.destroy();
       resolve(result);
     };
@@ -62,7 +67,7 @@ async function ask(address: EpmdAddress, request: Uint8Array, options: EpmdOptio
       },
       Math.max(1, options.timeoutMs - (performance.now() - started)),
     );
-    options.signal.addEventListener('abort', abort, { once: true });
+    const ignoreAbort = onAbort(options.signal, abort);
     socket.on('data', (chunk) => {
       chunks.push(chunk);
       size += chunk.length;

@@ -1,6 +1,7 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Connection } from './connection.ts';
 import type { DistError, DistResult } from './errors.ts';
 import { epmdNames, epmdPort } from './epmd.ts';
 import { flag, offered } from './flags.ts';
@@ -64,7 +65,7 @@ function pretender(after: Uint8Array, flags = offered): (socket: Socket) => void
   };
 }
 
-async function connect(port: number, timeoutMs = 2000): Promise<DistResult<import('./connection.ts').Connection>> {
+async function connect(port: number, timeoutMs = 2000): Promise<DistResult<Connection>> {
   const node = new HiddenNode({ name: 'us@localhost', cookie: 'crumbs', nameIsLeased: true });
   const target = { node: 'them@localhost', host: '127.0.0.1', port };
   return node.connect(target, { timeoutMs, signal: never });

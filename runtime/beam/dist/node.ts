@@ -3,6 +3,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
+import { onAbort } from './abort.ts';
 import type { DistEvent, WaitOptions } from './connection.ts';
 import { Connection } from './connection.ts';
 import { defaultEpmdPort, epmdPort } from './epmd.ts';
@@ -80,11 +81,14 @@ function connectFailed(
 
 /** Carries a handshake over a socket. Its listeners are off the socket when it is done. */
 function shakeHands(socket: Socket, handshake: Handshake, options: WaitOptions): Promise<DistResult<Established>> {
-  if (options.signal.aborted) return Promise.resolve(failure(cancelled()));
+  if (options.signal.aborted) {
+    socket.destroy();
+    return Promise.resolve(failure(cancelled()));
+  }
   return new Promise((resolve) => {
     const finish = (result: DistResult<Established>): void => {
       clearTimeout(timer);
-      options.signal.removeEventListener('abort', abort);
+      ignoreAbort();
       socket.off('data', data);
       socket.off('close', closed);
       if (result.ok) socket.off('error', broken);
@@ -112,7 +116,7 @@ function shakeHands(socket: Socket, handshake: Handshake, options: WaitOptions):
       },
       Math.max(1, options.timeoutMs),
     );
-    options.signal.addEventListener('abort', abort, { once: true });
+    const ignoreAbort = onAbort(options.signal, abort);
     socket.on('data', data);
     socket.on('close', closed);
     socket.on('error', broken);
@@ -224,7 +228,7 @@ function within(other: Promise<unknown>, { timeoutMs, signal }: WaitOptions): Pr
   return new Promise((resolve) => {
     const finish = (error: DistError | null): void => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
+      ignoreAbort();
       resolve(error);
     };
     const abort = (): void => {
@@ -237,7 +241,7 @@ function within(other: Promise<unknown>, { timeoutMs, signal }: WaitOptions): Pr
       },
       Math.max(1, timeoutMs),
     );
-    signal.addEventListener('abort', abort, { once: true });
+    const ignoreAbort = onAbort(signal, abort);
     const ended = (): void => {
       finish(null);
     };

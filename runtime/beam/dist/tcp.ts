@@ -3,6 +3,7 @@
  */
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { onAbort } from './abort.ts';
 
 export type TcpResult =
   | { readonly ok: true; readonly socket: Socket }
@@ -34,7 +35,7 @@ export function connectTcp(
     const socket = connect({ host: address.host, port: address.port, noDelay: true });
     const finish = (result: TcpResult): void => {
       clearTimeout(timer);
-      options.signal.removeEventListener('abort', abort);
+      ignoreAbort();
       socket.off('connect', connected);
       socket.off('error', failed);
       if (!result.ok) {
@@ -59,7 +60,7 @@ export function connectTcp(
       },
       Math.max(1, options.timeoutMs),
     );
-    options.signal.addEventListener('abort', abort, { once: true });
+    const ignoreAbort = onAbort(options.signal, abort);
     socket.on('connect', connected);
     socket.on('error', failed);
   });
