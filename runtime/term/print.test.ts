@@ -77,6 +77,7 @@ describe('terms as iex and ~tp show them', () => {
     expect(both(term)).toEqual([elixir, erlang]);
   });
 
+  // @row IV-20
   it('what is invisible or turns the direction of writing is escaped, in every place a node can put it', () => {
     const hostile = '\u202eexe.txt\u2066\u200b\u2028\ufeff\u{e0041}';
     for (const syntax of ['elixir', 'erlang'] as const) {

@@ -299,6 +299,7 @@ async function evaluate(connection: Connection, source: string, given: Term): Pr
 }
 
 describe('what we owe the node', () => {
+  // @row IV-27
   it('is hidden, and net_adm:ping from the node leaves us connected', async () => {
     const connection = await connected(erlang, { name: 'pinged@localhost' });
     expect(await erlang.eval("lists:member('pinged@localhost', nodes()).")).toBe('false');
