@@ -46,7 +46,7 @@ export interface Backend {
   openWatch(
     topic: WatchTopic,
     options: BackendCallOptions,
-  ): Promise<Result<{ readonly source: WatchFeed; release(): void }>>;
+  ): Promise<Result<{ readonly source: WatchFeed; readonly release: () => void }>>;
   onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void };
   /** Ends every connection and flushes what is to be kept. Never rejects. */
   close(): Promise<void>;

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readChain } from '../services/audit/chain.ts';
 import { logFilesIn } from '../services/audit/logFiles.ts';
 import { verifyAudit } from '../services/audit/verify.ts';
-import { errorOf, valueOf } from '../core/testKit.ts';
+import { errorOf, textWith, valueOf } from '../core/testKit.ts';
 import { bundled, fakeShop, houseOn, temporaryHome } from './testKit.ts';
 
 const spec = { kind: 'beam', node: 'shop1@h', cookie: { from: 'default' } } as const;
@@ -48,7 +48,7 @@ describe('a process that is killed while it writes', () => {
         state: 'interrupted',
         operation: 'kill_process',
         effect: alive ? 'none' : 'applied',
-        plan: { summary: expect.stringContaining('only_here'), touches: [{ node: 'shop1@h' }] },
+        plan: { summary: textWith('only_here'), touches: [{ node: 'shop1@h' }] },
       });
       // What was found stays found, though the world moves on.
       runtime.crashNode('shop1@h');

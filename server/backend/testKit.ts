@@ -8,6 +8,7 @@ import { createFakeRuntime } from '../../runtime/fake/fakeRuntime.ts';
 import type { Json, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
+import { isJson } from '../core/plainData.ts';
 import { valueOf } from '../core/testKit.ts';
 import type { ConnectSpec } from '../protocol/connection.ts';
 import type { OperationAnswer, OperationCall } from '../protocol/operation.ts';
@@ -50,15 +51,15 @@ export type House = {
   /** How calls are made here: as the user in the editor, unless said otherwise. */
   readonly options: BackendCallOptions;
   /** Runs an operation on the first connection. */
-  run(
+  readonly run: (
     operation: string,
     params?: { readonly [key: string]: Json },
     call?: Partial<OperationCall>,
     options?: Partial<BackendCallOptions>,
-  ): Promise<Result<OperationAnswer>>;
+  ) => Promise<Result<OperationAnswer>>;
   /** The same, and its result, which there must be. */
-  result(operation: string, params?: { readonly [key: string]: Json }): Promise<Json>;
-  close(): Promise<void>;
+  readonly result: (operation: string, params?: { readonly [key: string]: Json }) => Promise<Json>;
+  readonly close: () => Promise<void>;
 };
 
 /** A folder of the test's own, for state. */
@@ -98,6 +99,22 @@ export async function houseOn(
       fs.rmSync(home, { recursive: true, force: true });
     },
   };
+}
+
+/** The part of a result that lies there; null when there is none. */
+export function at(value: Json, ...path: readonly (string | number)[]): Json {
+  let found = value;
+  for (const step of path) {
+    const part: unknown = typeof found === 'object' && found !== null ? Reflect.get(found, step) : null;
+    found = isJson(part) ? part : null;
+  }
+  return found;
+}
+
+/** The elements of a list that lies there. */
+export function listAt(value: Json, ...path: readonly (string | number)[]): readonly Json[] {
+  const found = at(value, ...path);
+  return Array.isArray(found) ? found.map((element: Json) => element) : [];
 }
 
 /** Bundles a module of this project for a process or worker of its own, as the build does; answers the file. */

@@ -10,7 +10,7 @@ import type { Timers, WatchFeed } from '../../runtime/watch.ts';
 import { realTimers, WatchView } from '../../runtime/watch.ts';
 import { canonicalJson } from '../core/canonicalJson.ts';
 
-export type OpenedWatch = { readonly source: WatchFeed; release(): void };
+export type OpenedWatch = { readonly source: WatchFeed; readonly release: () => void };
 type Shared = {
   readonly view: WatchView;
   readonly control: AbortController;

@@ -25,7 +25,7 @@ describe('defineOperation', () => {
     async execute(context, params) {
       const info = await context.port.processes.info({ pids: [pid], keys: ['status'] }, context.options());
       // @ts-expect-error the operation did not ask for processes.exit, so there is no such method
-      void context.port.processes.exit;
+      expect(context.port.processes.exit).toBeUndefined();
       return info.ok ? ok({ seen: info.value.pages.length + params.limit }) : info;
     },
   });
@@ -36,7 +36,7 @@ describe('defineOperation', () => {
     needs: ['processes.info', 'processes.exit'],
     plan(context, params) {
       // @ts-expect-error a plan gets the safe half of needs only: planning cannot change anything
-      void context.port.processes.exit;
+      expect(context.port.processes.exit).toBeUndefined();
       return Promise.resolve(
         ok({ summary: '', touches: [], severity: 'destroy', undo: 'no', steps: { pid, limit: params.limit } }),
       );

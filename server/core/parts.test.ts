@@ -11,7 +11,19 @@ import { canonicalJson } from './canonicalJson.ts';
 import { makeContext } from './context.ts';
 import { operationNotFound, withoutConnection, wordsOf } from './errors.ts';
 import { checkedPlan, graver, planOfLooking, readPlan, summaryOf } from './plans.ts';
-import { admin, changing, errorOf, looking, plan, valueOf } from './testKit.ts';
+import {
+  admin,
+  anything,
+  changing,
+  errorOf,
+  listWith,
+  looking,
+  objectWith,
+  plan,
+  textLike,
+  textWith,
+  valueOf,
+} from './testKit.ts';
 
 describe('makeContext', () => {
   const port = buildPort({}, () => ({ can: false, why: 'no', remedy: 'none' }));
@@ -54,11 +66,15 @@ describe('withinBudget', () => {
       throw new Error('oh');
     });
     expect(errorOf(threw.answer)).toMatchObject({ class: 'system', code: 'operation.threw', effect: 'unknown' });
-    const odd = await withinBudget('x', 'none', callOptions(1000), () => Promise.reject(Object('odd')));
+    const odd = await withinBudget(
+      'x',
+      'none',
+      callOptions(1000),
+      () => new Promise<Result<null>>((_resolve, reject) => reject(Object.assign(new Error(), { message: 'odd' }))),
+    );
     expect(errorOf(odd.answer).message).toBe('x failed: odd');
-    const nothing: unknown = 'no result';
-    const bad = await withinBudget('x', 'none', callOptions(1000), async () =>
-      JSON.parse(JSON.stringify(await Promise.resolve(nothing))),
+    const bad = await withinBudget('x', 'none', callOptions(1000), () =>
+      Promise.resolve(Object.assign(ok(1), { ok: 'perhaps' })),
     );
     expect(errorOf(bad.answer)).toMatchObject({ code: 'operation.bad_answer', effect: 'none' });
   });
@@ -176,5 +192,8 @@ describe('the test kit', () => {
   it('fails loudly when a result is not what a test says it is', () => {
     expect(() => errorOf(ok(1))).toThrow('succeeded');
     expect(() => valueOf(operationNotFound('x'))).toThrow('operation.not_found');
+    const said = [{ text: 'a long text', of: ['x', { y: 1, z: 2 }] }];
+    expect(said).toEqual([{ text: textWith('long'), of: listWith(objectWith({ y: 1 })) }]);
+    expect(said).not.toEqual([{ text: textLike(/short/), of: anything }]);
   });
 });

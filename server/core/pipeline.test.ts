@@ -166,7 +166,7 @@ describe('what is refused', () => {
 
   it('a mode that is none, and time limits that are none', async () => {
     const { run } = bench();
-    const mode: 'run' = JSON.parse('"explode"');
+    const { mode } = Object.assign({}, { mode: 'run' as const }, { mode: 'explode' });
     expect(errorOf(await run({ mode })).details).toEqual({ part: 'mode' });
     for (const timeoutMs of [0, -1, Number.NaN, 3_600_001]) {
       expect(errorOf(await run({}, { timeoutMs })).details).toEqual({ part: 'timeoutMs' });
@@ -176,11 +176,12 @@ describe('what is refused', () => {
 
   it('a caller who is not known', async () => {
     const { run } = bench();
-    const odd: 'admin' = JSON.parse('"root"');
+    const { role: odd } = Object.assign({}, { role: 'admin' as const }, { role: 'root' });
+    const { via } = Object.assign({}, { via: 'editor' as const }, { via: 'somewhere' });
     const callers = [
       { ...admin, principal: '' },
       { ...admin, role: odd },
-      { ...admin, via: odd as never },
+      { ...admin, via },
     ];
     for (const caller of callers) {
       expect(errorOf(await run({}, { caller }))).toMatchObject({ class: 'authentication', code: 'caller.unknown' });
@@ -316,7 +317,7 @@ describe('what is refused', () => {
   });
 
   it('what is no plan', async () => {
-    const operation = changing({ plan: () => Promise.resolve(JSON.parse('{"ok":true,"value":7}')) });
+    const operation = changing({ plan: () => Promise.resolve(ok(Object.assign({ ...plan }, { summary: 7 }))) });
     const error = errorOf(
       await bench({ operations: [operation] }).run({ operation: 'touch_node', params: { node: 'x' } }),
     );

@@ -102,13 +102,18 @@ function mapSubschemas(schema: JsonSchema, map: (part: JsonSchema, path: string)
   const mapped = Object.entries(schema).map(([keyword, value]): [string, Json] => {
     if (subschemas.includes(keyword)) return [keyword, one(value, keyword)];
     if (subschemaLists.includes(keyword) && Array.isArray(value)) {
-      return [keyword, value.map((part: Json, index) => one(part, `${keyword}/${index}`))];
+      const parts: readonly Json[] = value;
+      return [keyword, parts.map((part, index) => one(part, `${keyword}/${index}`))];
     }
     if (subschemaMaps.includes(keyword) && isSchema(value)) {
-      const parts = Object.entries(value).map(([name, part]) => [name, one(part, `${keyword}/${name}`)]);
+      const parts = Object.entries(value).map(([name, part]): [string, Json] => [
+        name,
+        one(part, `${keyword}/${name}`),
+      ]);
       return [keyword, Object.fromEntries(parts)];
     }
-    return [keyword, value];
+    const kept: Json = value;
+    return [keyword, kept];
   });
   return Object.fromEntries(mapped);
 }

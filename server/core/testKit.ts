@@ -1,5 +1,6 @@
 /** What the tests of the core share: a pipeline over fakes that can be looked into. */
 import { Type } from 'typebox';
+import { expect } from 'vitest';
 import type { FakeRuntime } from '../../runtime/fake/fakeRuntime.ts';
 import { createFakeRuntime } from '../../runtime/fake/fakeRuntime.ts';
 import { failure } from '../../runtime/errors.ts';
@@ -78,7 +79,7 @@ export type Bench = {
   readonly claimed: readonly ClaimedCall[];
   readonly settled: readonly { readonly answer: Result<OperationAnswer>; readonly executed: boolean }[];
   readonly corrected: readonly Result<OperationAnswer>[];
-  run(call?: Partial<OperationCall>, extras?: Partial<CallExtras>): Promise<Result<OperationAnswer>>;
+  readonly run: (call?: Partial<OperationCall>, extras?: Partial<CallExtras>) => Promise<Result<OperationAnswer>>;
 };
 export type BenchOptions = {
   readonly operations?: readonly AnyOperation[];
@@ -151,6 +152,29 @@ export function bench(options: BenchOptions = {}): Bench {
         { caller: admin, signal: new AbortController().signal, ...extras },
       ),
   };
+}
+
+/** What a test does not know exactly. */
+export const anyText: unknown = expect.any(String);
+export const anyNumber: unknown = expect.any(Number);
+export const anything: unknown = expect.anything();
+/** Text that holds this somewhere. */
+export function textWith(part: string): unknown {
+  return expect.stringContaining(part);
+}
+
+/** Text that is like this. */
+export function textLike(pattern: RegExp): unknown {
+  return expect.stringMatching(pattern);
+}
+
+/** A list that has this among others. */
+export function listWith(...parts: readonly unknown[]): unknown {
+  return expect.arrayContaining([...parts]);
+}
+/** An object that has this among others. */
+export function objectWith(part: object): unknown {
+  return expect.objectContaining(part);
 }
 
 /** The error of a result that must be one. */

@@ -53,7 +53,7 @@ const validators = { json: makeAjv('json'), text: makeAjv('text') } as const;
 
 function compileWith(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
   try {
-    return ajv.compile<unknown>(schema);
+    return ajv.compile(schema);
   } finally {
     // It would be kept for ever otherwise, and a later version of an operation could not use its $id again.
     ajv.removeSchema(schema);

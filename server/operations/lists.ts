@@ -81,7 +81,7 @@ function conditionSchema(kind: FieldKind): object {
 }
 
 /** The result of a list with rows of that schema. */
-export function listResult<S extends TSchema>(item: S) {
+export function listResult(item: TSchema) {
   return Type.Object({
     // Which fields a row has is up to the call; the schema is checked when it is answered.
     items: Type.Unsafe<readonly ListRow[]>({ type: 'array', items: item }),

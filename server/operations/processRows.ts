@@ -74,7 +74,7 @@ function oneOf(field: ProcessFieldName, op: string, value: Json): Predicate {
   if (op === 'contains' || op === 'prefix') {
     // The schema lets only text fields have these.
     const text = key === 'registered_name' || key === 'initial_call' || key === 'current_function' ? key : 'label';
-    return { key: text, op, value: String(value) };
+    return { key: text, op, value: typeof value === 'string' ? value : '' };
   }
   const comparison = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).find((known) => known === op) ?? 'eq';
   return { key, op: comparison, value: scalar(value) };

@@ -130,7 +130,9 @@ async function withCostly(
   wanted: readonly ProcessFieldName[],
 ): Promise<ListAnswer<ListRow>> {
   const missing = wanted.filter((name) => page.items.some((item) => !(name in item)));
-  const pids = page.items.map(({ pid }) => parseProcessId(String(pid))).filter((pid) => pid !== null);
+  const pids = page.items
+    .map(({ pid }) => (typeof pid === 'string' ? parseProcessId(pid) : null))
+    .filter((pid) => pid !== null);
   const nodes = missing.length === 0 ? [] : [...new Set(pids.map(({ node }) => node))];
   const asked = await mapLimited(nodes, nodesAtOnce, async (node) => {
     const here = pids.filter((pid) => pid.node === node);

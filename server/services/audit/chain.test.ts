@@ -77,16 +77,14 @@ describe('a chain', () => {
   });
 
   it('takes no record for sound that has a right hash but is none', () => {
+    const sound = { at: 1, kind: 'x', data: {} };
     const odd = [
-      { at: 1, kind: 'x', data: {}, prev: 'wrong' },
-      { at: 'x', kind: 'x', data: {} },
-      { at: 1, kind: 7, data: {} },
-      { at: 1, kind: 'x', data: [] },
+      sound,
+      Object.assign({ ...sound }, { at: 'x' }),
+      Object.assign({ ...sound }, { kind: 7 }),
+      Object.assign({ ...sound }, { data: [] }),
     ];
-    const lines = odd.map((record) => {
-      const { line } = chainLine(noHead, JSON.parse(JSON.stringify(record)));
-      return line;
-    });
+    const lines = odd.map((record) => chainLine(noHead, record).line);
     expect(readChain(Buffer.from(lines[0] ?? '')).damage).toBeNull();
     expect(lines.slice(1).map((line) => readChain(Buffer.from(line)).damage?.what)).toEqual(
       Array(3).fill('is no record'),
