@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callOptions, longestMs } from '../../runtime/callOptions.ts';
+import { simulatedRuntime } from '../../runtime/embedded/adapter/simulatedRuntime.ts';
+import { sleep } from '../../runtime/embedded/kernel/flow.ts';
+import { processLimit } from '../../runtime/embedded/kernel/node.ts';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
+import { SandboxManager } from '../../runtime/embedded/sandbox/sandboxManager.ts';
+import { nodeOf, spawn, testCluster } from '../../runtime/embedded/testKit.ts';
 import type { ChildSpec, Holding, NodeRow, ProcessRef, Result, TermInput } from '../../runtime/model.ts';
 import { processId } from '../../runtime/model.ts';
 import type { CallOptions, Port, Runtime, WatchTarget } from '../../runtime/port.ts';
@@ -228,6 +233,47 @@ describe('processes', () => {
     ).toBe('authorization process.protected');
     const loose = { pid: await sleeper(), how: 'sys', owner, lingerMs: 0 } as const;
     expect(errorOf(await port.processes.suspend(loose, soon()))).toBe('unsupported runtime.unsupported');
+  });
+
+  it('that carry out a command can be ended like any other, and whoever waits is told', async () => {
+    const catalog = await named('Elixir.Shop.Catalog');
+    valueOf(await port.processes.suspend({ pid: catalog, how: 'process', owner, lingerMs: 0 }, soon()));
+    const waiting = port.processes.send({ pid: catalog, message: erlang('x'), how: 'call' }, soon());
+    const where = { key: 'initial_call', op: 'eq', value: 'arsenal:command/0' } as const;
+    const { frames } = await readAll(port.processes.scan({ nodes: [one], keys: [], where, pageRows: 10 }, soon()));
+    const [page] = frames;
+    const pid = { ...(page?.of ?? { node: one, creation: 0 }), id: page?.ids[0] ?? -1, serial: page?.serials[0] ?? -1 };
+    valueOf(await port.processes.exit({ pid, reason: kill, confirmMs: 1000 }, soon()));
+    expect(await waiting).toMatchObject({ error: { code: 'process.exited', effect: 'unknown' } });
+    const abandoned = port.processes.send({ pid: catalog, message: erlang('x'), how: 'call' }, soon());
+    valueOf(await port.faults.crashNode({ node: one }, soon()));
+    expect(await abandoned).toMatchObject({ error: { code: 'node.unavailable', effect: 'unknown' } });
+  });
+
+  it('are as many as a node can have: then it says so, to starts and to commands', async () => {
+    const cluster = testCluster([one]);
+    const full = simulatedRuntime({
+      id: 'full',
+      cluster,
+      sandboxes: new SandboxManager({ childFile: 'none', wallNow: () => 0 }),
+      wallNow: () => 0,
+      epoch: 'one',
+      onClose: () => undefined,
+    });
+    const node = nodeOf(cluster, one);
+    const victim = spawn(node, () => sleep(1e9));
+    while (node.processes.size < processLimit) spawn(node, () => sleep(1e9));
+    const params = { node: one, module: 'timer', function: 'sleep', args: [erlang('1')] };
+    expect(errorOf(await full.port.processes.start(params, soon()))).toBe('execution process.system_limit');
+    const { node: name, creation, id, serial } = victim.pid;
+    const exit = { pid: { node: name, creation, id, serial }, reason: kill, confirmMs: 100 };
+    expect(errorOf(await full.port.processes.exit(exit, soon()))).toBe('execution process.system_limit');
+    // More processes than are summed up: the figure is not known, rather than wrong.
+    expect(valueOf(await full.port.system.stats({ node: one }, soon()))).toMatchObject({
+      processCount: processLimit,
+      memoryBytes: null,
+    });
+    await full.close();
   });
 
   it('are watched one by one until they end', async () => {

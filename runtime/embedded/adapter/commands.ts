@@ -3,11 +3,14 @@
  * as every process there (signals in order, calls that exit).
  */
 import { failure, nodeUnavailable, timedOut } from '../../errors.ts';
-import type { Result } from '../../model.ts';
+import type { Failure, Result } from '../../model.ts';
+import { ok } from '../../model.ts';
+import type { Value } from '../../term/values.ts';
 import { atoms } from '../kernel/values.ts';
-import { ExitException, reasonOf } from '../kernel/exceptions.ts';
+import { ErrorException, ExitException, reasonOf } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
-import type { KernelNode } from '../kernel/node.ts';
+import type { KernelNode, SpawnOptions } from '../kernel/node.ts';
+import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
 import type { Context } from './context.ts';
 import { termJson, termOf } from './context.ts';
@@ -28,10 +31,7 @@ export function command<T>(
       signal.removeEventListener('abort', onAbort);
       resolve(answer);
     };
-    const listening = context.cluster.listen((event) => {
-      if (event.is === 'node_down' && event.node === node.name) settle(nodeUnavailable(node.name, 'unknown'));
-    });
-    const process = node.spawn({
+    const spawned = spawnOn(node, {
       initialCall: { module: 'arsenal', function: 'command', arity: 0 },
       parent: null,
       body: {
@@ -41,25 +41,50 @@ export function command<T>(
         },
       },
     });
+    const listening = context.cluster.listen((event) => {
+      if (event.is === 'node_down' && event.node === node.name) settle(nodeUnavailable(node.name, 'unknown'));
+      // Somebody ended the command itself.
+      else if (event.is === 'exited' && spawned.ok && event.pid === spawned.value.pid) settle(exited(event.reason));
+    });
     const onAbort = (): void => {
       settle(timedOut('The cluster', 'unknown', node.name));
-      node.end(process, atoms.killed);
+      if (spawned.ok) node.end(spawned.value, atoms.killed);
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    if (!spawned.ok) settle(spawned);
   });
+}
+
+/** Spawns a process; a node that is full says so. */
+export function spawnOn(node: KernelNode, options: SpawnOptions): Result<Process> {
+  try {
+    return ok(node.spawn(options));
+  } catch (thrown) {
+    if (!(thrown instanceof ErrorException)) throw thrown;
+    return failure(
+      'execution',
+      'process.system_limit',
+      'The node has as many processes as it can have.',
+      'End processes that are not needed, or use another node.',
+      { node: node.name },
+    );
+  }
 }
 
 function* attempt<T>(self: Self, work: (self: Self) => Flow<Result<T>>): Flow<Result<T>> {
   try {
     return yield* work(self);
   } catch (thrown) {
-    const reason = thrown instanceof ExitException ? thrown.reason : reasonOf(thrown);
-    return failure(
-      'execution',
-      'process.exited',
-      'The process that was asked ended, or did not answer.',
-      'See details.reason; look at the process and its supervisor.',
-      { effect: 'unknown', details: { reason: termJson(termOf(reason)) } },
-    );
+    return exited(thrown instanceof ExitException ? thrown.reason : reasonOf(thrown));
   }
+}
+
+function exited(reason: Value): Failure {
+  return failure(
+    'execution',
+    'process.exited',
+    'The process that was asked ended, or did not answer.',
+    'See details.reason; look at the process and its supervisor.',
+    { effect: 'unknown', details: { reason: termJson(termOf(reason)) } },
+  );
 }

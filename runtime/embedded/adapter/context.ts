@@ -8,12 +8,14 @@ import { Pid, toTerm } from '../../term/values.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
+import { SupervisorIndex } from './supervisorIndex.ts';
 
 export type Found = { readonly node: KernelNode; readonly process: Process };
 
 export class Context {
   readonly cluster: Cluster;
   readonly wallNow: () => WallTime;
+  readonly supervisors: SupervisorIndex;
   /** The nodes we hold a link of our own to. */
   readonly linked = new Set<NodeName>();
   /** Since when a node is up, or down. */
@@ -23,6 +25,7 @@ export class Context {
   constructor(cluster: Cluster, wallNow: () => WallTime) {
     this.cluster = cluster;
     this.wallNow = wallNow;
+    this.supervisors = new SupervisorIndex(cluster);
     for (const name of cluster.names) {
       this.linked.add(name);
       this.since.set(name, wallNow());

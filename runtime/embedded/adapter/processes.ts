@@ -7,12 +7,11 @@ import type { Term } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { timedOut as noMessage, receive } from '../kernel/flow.ts';
-import { ErrorException } from '../kernel/exceptions.ts';
 import { mfaText } from '../kernel/module.ts';
 import type { Process } from '../kernel/process.ts';
 import { atoms, tagged } from '../kernel/values.ts';
 import { call, cast, valueAt } from '../otp/gen.ts';
-import { command } from './commands.ts';
+import { command, spawnOn } from './commands.ts';
 import type { Context, Found } from './context.ts';
 import { isProtected, protectedProcess, refOf, termOf } from './context.ts';
 import { pageOf } from './fields.ts';
@@ -84,9 +83,12 @@ async function start(context: Context, params: Params<'processes.start'>): Promi
   if ('error' in related) return related;
   const groupLeader = node.value.names.get('user')?.pid;
   const body = node.value.bodyOf(mfa, values);
-  const process = spawnOr(() =>
-    node.value.spawn({ body, initialCall: mfa, parent: null, ...(groupLeader !== undefined && { groupLeader }) }),
-  );
+  const process = spawnOn(node.value, {
+    body,
+    initialCall: mfa,
+    parent: null,
+    ...(groupLeader !== undefined && { groupLeader }),
+  });
   if (!process.ok) return process;
   const { pid } = process.value;
   if (params.name !== undefined) node.value.register(params.name, process.value);
@@ -111,20 +113,6 @@ function relatives(
   const watcher = monitoredBy === undefined ? null : context.process(monitoredBy);
   if (watcher !== null && !watcher.ok) return watcher;
   return { link: linked?.value.process ?? null, watcher: watcher?.value.process ?? null };
-}
-
-function spawnOr(spawn: () => Process): Result<Process> {
-  try {
-    return ok(spawn());
-  } catch (thrown) {
-    if (!(thrown instanceof ErrorException)) throw thrown;
-    return failure(
-      'execution',
-      'process.system_limit',
-      'The node has as many processes as it can have.',
-      'End processes that are not needed, or use another node.',
-    );
-  }
 }
 
 function undef(context: Context, params: Params<'processes.start'>): Failure {

@@ -98,9 +98,10 @@ export function supervisorsOn(context: Context, node: KernelNode): readonly Supe
     ]),
   );
   const found: SupervisorInfo[] = [];
-  for (const process of node.processes.values()) {
-    const supervisor = supervisorAt(process.pid);
-    if (supervisor === null) continue;
+  for (const pid of context.supervisors.on(node)) {
+    const process = node.find(pid);
+    const supervisor = supervisorAt(pid);
+    if (process === undefined || supervisor === null) continue;
     const parent = process.parent === null || supervisorAt(process.parent) === null ? null : process.parent;
     found.push({
       supervisor: refOf(process.pid),

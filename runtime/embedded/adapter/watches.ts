@@ -2,7 +2,7 @@
  * The port's `watch.open` on the simulated cluster. What the kernel tells of (nodes, supervisors, children, names, holdings, ends
  * of processes) is exact and shown at once; figures (reductions, queues, memory) are sampled, and said to be.
  */
-import type { NodeName, ProcessField, Result } from '../../model.ts';
+import type { NodeName, ProcessField, ProcessRef, Result } from '../../model.ts';
 import { ok, processId } from '../../model.ts';
 import type { CallOptions, StreamItem, WatchQuery } from '../../port.ts';
 import type { KernelEvent } from '../kernel/events.ts';
@@ -111,9 +111,15 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
             .up.flatMap((node) => supervisorsOn(context, node))
             .map((info): KeyedRow => [processId(info.supervisor), info]),
         }),
-        concerns: ({ is }) =>
-          is === 'children' || is === 'exited' || is === 'node_down' || is === 'node_up' || is === 'application',
-        subscribe: (changed) => context.onLinks(changed),
+        concerns: ({ is }) => is === 'node_down' || is === 'node_up' || is === 'application',
+        subscribe: (changed) => {
+          const subscriptions = [context.onLinks(changed), context.supervisors.onChange(changed)];
+          return {
+            dispose: () => {
+              for (const subscription of subscriptions) subscription.dispose();
+            },
+          };
+        },
       });
     case 'children': {
       const found = supervisorOf(context, of.supervisor);
@@ -163,7 +169,7 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
       });
     }
     case 'processes':
-      return ok(processPlan(context, of.pids.map(processId), of.keys, everyMs));
+      return ok(processPlan(context, of.pids, of.keys, everyMs));
     case 'sandboxes':
       return ok({
         fidelity: { is: 'sampled', everyMs: Math.max(nodeSampleMs, minIntervalMs) },
@@ -181,18 +187,20 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
   }
 }
 
-function processPlan(context: Context, ids: readonly string[], keys: readonly ProcessField[], everyMs: number): Plan {
-  const wanted = new Set(ids);
+function processPlan(
+  context: Context,
+  pids: readonly ProcessRef[],
+  keys: readonly ProcessField[],
+  everyMs: number,
+): Plan {
+  const wanted = new Set(pids.map(processId));
   return {
     fidelity: { is: 'sampled', everyMs },
     rows: () => ({
-      rows: context
-        .nodes('all')
-        .up.flatMap((node) =>
-          [...node.processes.values()]
-            .filter(({ pid }) => wanted.has(idOf(pid)))
-            .map((process): KeyedRow => [idOf(process.pid), processRow(process, keys)]),
-        ),
+      rows: pids.flatMap((ref): readonly KeyedRow[] => {
+        const found = context.process(ref);
+        return found.ok ? [[processId(ref), processRow(found.value.process, keys)]] : [];
+      }),
     }),
     concerns: (event) => (event.is === 'exited' && wanted.has(idOf(event.pid))) || event.is === 'node_down',
   };

@@ -148,6 +148,7 @@ class SupervisorServer implements ServerModule<SupervisorState> {
     if (fault !== null) return { is: 'stop', reason: tup(a('supervisor_data'), fault) };
     const state = new SupervisorState(self.pid, this.#callback.module, this.#name, init.flags);
     supervisors.set(self.pid, state);
+    this.#changed(self);
     if (state.simple) {
       state.template = init.children[0] ?? null;
       return { is: 'ok', state };
