@@ -1,6 +1,4 @@
 /** What the extension is made of, wired up once. What is started later (the server, connections) starts when somebody looks. */
-import * as os from 'node:os';
-import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { registerClusterGraph } from './clusterGraph.ts';
 import type { ClusterPanels } from './clusterPanel.ts';
@@ -53,7 +51,7 @@ export class ArsenalContext implements vscode.Disposable {
   constructor(extension: vscode.ExtensionContext) {
     const { store } = this;
     this.log = store.add(vscode.window.createOutputChannel('Arsenal', { log: true }));
-    this.server = store.add(new LanguageServer(extension.extensionPath, homeFolder(), this.log));
+    this.server = store.add(new LanguageServer(extension.extensionPath, this.log));
     this.watches = store.add(new Watches(this.server));
     this.catalogue = store.add(new Catalogue(this.watches));
     const credentials = new Credentials(extension.secrets);
@@ -147,9 +145,4 @@ export class ArsenalContext implements vscode.Disposable {
     this.log.info(`${write.operation} ${write.requestId}: ${text}`);
     void (isWarning ? vscode.window.showWarningMessage(text) : vscode.window.showInformationMessage(text));
   }
-}
-
-/** Where the audit log, history and leases are: one place for the editor, the command line and every window. */
-function homeFolder(): string {
-  return process.env['ARSENAL_HOME'] ?? path.join(os.homedir(), '.arsenal');
 }

@@ -28,7 +28,7 @@ export class LanguageServer implements vscode.Disposable {
   private lives = 0;
   private starting: Promise<Result<null>> | null = null;
 
-  constructor(extensionPath: string, home: string, log: vscode.LogOutputChannel) {
+  constructor(extensionPath: string, log: vscode.LogOutputChannel) {
     const run = { module: path.join(extensionPath, 'dist', 'server.js'), transport: TransportKind.ipc };
     this.client = new LanguageClient(
       'arsenal',
@@ -41,7 +41,6 @@ export class LanguageServer implements vscode.Disposable {
         })),
         outputChannel: log,
         initializationOptions: (): ArsenalInitializationOptions => ({
-          home,
           trusted: vscode.workspace.isTrusted,
           protocolVersion,
         }),

@@ -5,11 +5,11 @@
  * `console`). The process ends with its client: on `exit`, when stdin closes, when the IPC channel closes, or when the process that
  * `initialize` names is gone; sandboxes and the simulated cluster's worker end with it.
  */
-import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { createConnection, ProposedFeatures } from 'vscode-languageserver/node';
 import { createBackend } from './backend/localBackend.ts';
+import { stateHome } from './cli/home.ts';
 import { serveLanguage } from './language/languageServer.ts';
 import { startWorkspaceOperations } from './workspace/workspaceOperations.ts';
 
@@ -18,7 +18,7 @@ const connection = createConnection(ProposedFeatures.all);
 const beside = (name: string) => path.join(__dirname, name);
 
 const server = serveLanguage(connection, {
-  defaultHome: process.env['ARSENAL_HOME'] ?? path.join(os.homedir(), '.arsenal'),
+  defaultHome: stateHome(undefined, process.env),
   declarationsFile: beside(path.join('types', 'operation.d.ts')),
   startBackend: (home, log) =>
     createBackend({

@@ -1,4 +1,4 @@
-/** Every command, in one table. A test holds its ids against package.json, both ways. */
+/** Every command, in one table. */
 import * as vscode from 'vscode';
 import type { ArsenalContext } from '../context.ts';
 import { isRecord } from '../decode.ts';
@@ -9,13 +9,14 @@ import { scaffoldOperationFile } from '../operations/scaffold.ts';
 import { accessWord } from '../views/sessionItems.ts';
 import { labelText } from '../text.ts';
 import { TreeElement } from '../views/liveTree.ts';
+import type { CommandId } from './commandIds.ts';
 import { operationCommand, operationsWithCommands } from './operationCommands.ts';
 import { idOf, parseCallArguments, presetOf, targetOf } from './targets.ts';
 import type { AnyData } from './targets.ts';
 
 type Command = (context: ArsenalContext, argument: unknown) => unknown;
 
-export const commands: { readonly [id: string]: Command } = {
+const commands: { readonly [Id in CommandId]: Command } = {
   'arsenal.connect': (context, argument) => connect(context, argument),
   'arsenal.connectSimulated': (context) => context.connectFlow.connect({ kind: 'simulated' }),
   'arsenal.disconnect': (context, argument) => disconnect(context, argument),
@@ -38,17 +39,17 @@ export const commands: { readonly [id: string]: Command } = {
   'arsenal.showMenu': (context) => showMenu(context),
   'arsenal.showMore': (context, argument) => showMore(context, argument),
   'arsenal.copyId': (_context, argument) => copyId(argument),
-  ...Object.fromEntries(
-    operationsWithCommands.map((name): [string, Command] => [
-      operationCommand(name),
-      (context, argument) => runNamed(context, name, argument),
-    ]),
-  ),
 };
+
+/** The palette command of each builtin operation. */
+const operationCommands = operationsWithCommands.map((name): readonly [string, Command] => [
+  operationCommand(name),
+  (context, argument) => runNamed(context, name, argument),
+]);
 
 /** Registers every command. Each starts what it needs by itself, so none is ever "not ready". */
 export function registerCommands(context: ArsenalContext): vscode.Disposable[] {
-  return Object.entries(commands).map(([id, run]) =>
+  return [...Object.entries(commands), ...operationCommands].map(([id, run]) =>
     vscode.commands.registerCommand(id, (argument: unknown) => run(context, argument)),
   );
 }

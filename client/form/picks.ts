@@ -9,6 +9,7 @@ import { recordsIn } from '../decode.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import type { OperationRunner } from '../operations/runner.ts';
 import { isNodeRow, isProcessRow, isSandboxInfo, isSupervisorInfo, listingOf } from '../rows.ts';
+import { nameText } from '../terms.ts';
 import { labelText } from '../text.ts';
 import type { PickKind } from './fields.ts';
 import type { FormValues } from './form.ts';
@@ -53,7 +54,9 @@ export class Picks {
         return (await this.rows(connection, { rows: 'supervisors', nodes: 'all' }))
           .filter(isSupervisorInfo)
           .map((row) => ({
-            label: labelText(row.name?.in === 'local' ? row.name.name : (row.module ?? pidText(row.supervisor))),
+            label: labelText(
+              row.name?.in === 'local' ? nameText(row.name.name) : (row.module ?? pidText(row.supervisor)),
+            ),
             description: labelText(`${pidText(row.supervisor)} ${row.supervisor.node}`),
             value: processId(row.supervisor),
           }));
@@ -71,7 +74,7 @@ export class Picks {
   private async processes(connection: ConnectionId, values: FormValues): Promise<readonly PickItem<Json>[]> {
     const items = await this.listed('list_processes', connection, values);
     return items.filter(isProcessRow).map((row) => ({
-      label: labelText(row.registeredName ?? row.initialCall ?? row.display),
+      label: labelText(row.registeredName == null ? (row.initialCall ?? row.display) : nameText(row.registeredName)),
       description: labelText(`${row.display} ${row.node}`),
       value: row.pid,
     }));
@@ -83,7 +86,7 @@ export class Picks {
       const { name, node, display } = row;
       if (typeof name !== 'string') return [];
       const where = [display, node].filter((part) => typeof part === 'string').join(' ');
-      return [{ label: labelText(name), description: labelText(where), value: name }];
+      return [{ label: labelText(nameText(name)), description: labelText(where), value: name }];
     });
   }
 

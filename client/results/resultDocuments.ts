@@ -21,7 +21,7 @@ export class ResultDocuments implements vscode.Disposable, vscode.TextDocumentCo
 
   /** Opens a document with the result of `operation` beside what is edited, without taking the focus of a form. */
   async show(operation: string, result: ResultText): Promise<vscode.TextDocument> {
-    const path = `/${operation} ${++this.count}.${result.language === 'json' ? 'json' : 'md'}`;
+    const path = `/${operation} ${++this.count}.${result.language === 'json' ? 'json' : 'txt'}`;
     this.texts.set(path, result.text);
     const [oldest] = this.texts.keys();
     if (this.texts.size > mostKept && oldest !== undefined) this.texts.delete(oldest);

@@ -8,6 +8,7 @@ import type { OperationRunner } from '../operations/runner.ts';
 import { isNodeRow, isProcessRow, listingOf } from '../rows.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { refreshIntervalMs } from '../settings.ts';
+import { nameText } from '../terms.ts';
 import { bytesText, durationText, labelText, tooltip } from '../text.ts';
 import type { Watches } from '../watches.ts';
 import type { Child, TreeElement } from './liveTree.ts';
@@ -228,13 +229,14 @@ function runQueue(stats: NodeStats): string {
 }
 
 function processItem(row: ProcessRow): vscode.TreeItem {
-  const item = new vscode.TreeItem(labelText(row.registeredName ?? row.initialCall ?? row.display));
+  const name = row.registeredName == null ? null : nameText(row.registeredName);
+  const item = new vscode.TreeItem(labelText(name ?? row.initialCall ?? row.display));
   const queue = row.messageQueueLen ?? 0;
   item.description = labelText(
     [row.display, ...(queue > 0 ? [vscode.l10n.t('{0} messages waiting', queue.toLocaleString())] : [])].join(' · '),
   );
   item.iconPath = new vscode.ThemeIcon('symbol-event');
-  item.tooltip = tooltip(row.registeredName ?? row.display, [
+  item.tooltip = tooltip(name ?? row.display, [
     [vscode.l10n.t('Process'), row.display],
     [vscode.l10n.t('Initial call'), row.initialCall ?? null],
     [vscode.l10n.t('Status'), row.status ?? null],

@@ -2,14 +2,14 @@
 import * as vscode from 'vscode';
 import { pidText, processId } from '../../runtime/model.ts';
 import type { ChildRow, ConnectionId, ProcessRef, SupervisorInfo } from '../../runtime/model.ts';
-import { printTerm } from '../../runtime/term/print.ts';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
 import { groupBy } from '../groupBy.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { isChildRow, isSupervisorInfo } from '../rows.ts';
 import type { Sessions } from '../session/sessions.ts';
-import { refreshIntervalMs, termSyntax } from '../settings.ts';
+import { refreshIntervalMs } from '../settings.ts';
+import { nameText, termText } from '../terms.ts';
 import { labelText, tooltip } from '../text.ts';
 import type { LiveRows, Watches } from '../watches.ts';
 import type { Child, TreeElement } from './liveTree.ts';
@@ -187,9 +187,22 @@ export class SupervisorsView extends LiveTree<SupervisorsData> {
   }
 }
 
+/** Applications of OTP and Elixir themselves, which stand below the user's own. */
+const systemApplications: ReadonlySet<string> = new Set([
+  ...['kernel', 'stdlib', 'sasl', 'os_mon', 'runtime_tools', 'tools', 'crypto', 'ssl', 'inets', 'mnesia', 'observer'],
+  ...['elixir', 'logger', 'iex', 'mix', 'ex_unit', 'eex'],
+]);
+
 function rootsOf(connection: ConnectionId, roots: readonly SupervisorInfo[]): readonly Child<SupervisorsData>[] {
+  const rank = ({ application }: SupervisorInfo) =>
+    application !== null && systemApplications.has(application) ? 1 : 0;
   return [...roots]
-    .sort((a, b) => (a.application ?? '').localeCompare(b.application ?? '') || a.supervisor.id - b.supervisor.id)
+    .sort(
+      (a, b) =>
+        rank(a) - rank(b) ||
+        (a.application ?? '').localeCompare(b.application ?? '') ||
+        a.supervisor.id - b.supervisor.id,
+    )
     .map((info) => ({
       key: processId(info.supervisor),
       data: { is: 'supervisor', connection, pid: info.supervisor, info, child: null },
@@ -246,19 +259,21 @@ function supervisorItem(data: Extract<SupervisorsData, { is: 'supervisor' }>, li
 
 function supervisorName(info: SupervisorInfo | null, child: ChildRow | null, pid: ProcessRef): string {
   const registered = info?.name?.in === 'local' ? info.name.name : (child?.registeredName ?? null);
-  if (registered !== null) return moduleName(registered);
+  if (registered !== null) return nameText(registered);
   if (info?.application != null) return info.application;
-  if (child !== null && !isUndefined(child)) return termText(child);
-  return info?.module == null ? pidText(pid) : moduleName(info.module);
+  if (child !== null && !isUndefined(child)) return termText(child.childId);
+  return info?.module == null ? pidText(pid) : nameText(info.module);
 }
 
 function childItem(child: ChildRow): vscode.TreeItem {
   const { state } = child;
-  const name = child.registeredName === null ? null : moduleName(child.registeredName);
-  const modules = child.modules === 'dynamic' ? [] : child.modules.map(moduleName);
+  const name = child.registeredName === null ? null : nameText(child.registeredName);
+  const modules = child.modules === 'dynamic' ? [] : child.modules.map(nameText);
   const label =
     name ??
-    (isUndefined(child) ? (modules[0] ?? (state.is === 'running' ? pidText(state.pid) : '?')) : termText(child));
+    (isUndefined(child)
+      ? (modules[0] ?? (state.is === 'running' ? pidText(state.pid) : '?'))
+      : termText(child.childId));
   const item = new vscode.TreeItem(labelText(label));
   const looks = {
     running: ['circle-filled', 'testing.iconPassed', ''],
@@ -273,7 +288,7 @@ function childItem(child: ChildRow): vscode.TreeItem {
     [vscode.l10n.t('State'), state.is],
     [vscode.l10n.t('Process'), state.is === 'running' ? processId(state.pid) : null],
     [vscode.l10n.t('Modules'), modules.length === 0 ? null : modules.join(', ')],
-    [vscode.l10n.t('Child id'), termText(child)],
+    [vscode.l10n.t('Child id'), termText(child.childId)],
     [vscode.l10n.t('Type'), child.type],
   ]);
   item.contextValue = `;child;${state.is};${state.is === 'running' ? 'process;' : ''}`;
@@ -283,13 +298,4 @@ function childItem(child: ChildRow): vscode.TreeItem {
 /** The children of a dynamic supervisor have no ids of their own. */
 function isUndefined({ childId }: ChildRow): boolean {
   return childId.t === 'atom' && childId.v === 'undefined';
-}
-
-function termText({ childId }: ChildRow): string {
-  return printTerm(childId, { syntax: termSyntax(), maxLength: 80, maxDepth: 6 });
-}
-
-/** A module or a registered name as the chosen syntax writes it. */
-function moduleName(name: string): string {
-  return printTerm({ t: 'atom', v: name }, { syntax: termSyntax(), maxLength: 120, maxDepth: 2 });
 }

@@ -98,9 +98,9 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
 
   connection.onInitialize(async (params) => {
     client = params.capabilities;
-    const options = initializationOptions(params, parts.defaultHome);
+    const options = initializationOptions(params);
     if (!options.ok) return initializeError(options.error);
-    const made = await parts.startBackend(options.value.home, logTo(connection));
+    const made = await parts.startBackend(options.value.home ?? parts.defaultHome, logTo(connection));
     if (!made.ok) return initializeError(made.error);
     const backend = made.value;
     // The client decides what is trusted; without its word the workspace's modules are not loaded.
@@ -265,10 +265,10 @@ function serveRequests(connection: Connection, current: () => Started | null, sc
   });
 }
 
-function initializationOptions(params: InitializeParams, defaultHome: string): Result<ArsenalInitializationOptions> {
+function initializationOptions(params: InitializeParams): Result<ArsenalInitializationOptions> {
   // An editor that knows nothing of ours gets the standard features with the defaults.
   if (params.initializationOptions === undefined || params.initializationOptions === null) {
-    return ok({ home: defaultHome, trusted: false, protocolVersion });
+    return ok({ trusted: false, protocolVersion });
   }
   const options = decode(initializationSchema, params.initializationOptions);
   if (!options.ok) return options;

@@ -73,7 +73,7 @@ export const scaffoldSchema = Type.Object({ name: text(100), workspaceFolder: te
 
 /** `ArsenalInitializationOptions` */
 export const initializationSchema = Type.Object({
-  home: text(4_096),
+  home: Type.Optional(text(4_096)),
   trusted: Type.Boolean(),
   protocolVersion: Type.Object({ major: Type.Integer({ minimum: 0 }), minor: Type.Integer({ minimum: 0 }) }),
 });

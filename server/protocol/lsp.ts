@@ -28,8 +28,8 @@ export type ArsenalServerCapabilities = {
 
 /** Of the client to the server when it starts. */
 export type ArsenalInitializationOptions = {
-  /** Where state is kept: audit log, history, leases. */
-  readonly home: string;
+  /** Where state is kept: audit log, history, leases. Absent: where the command line keeps it. */
+  readonly home?: string;
   /** Whether the workspace is trusted; its own operation modules are loaded only then. */
   readonly trusted: boolean;
   readonly protocolVersion: { readonly major: number; readonly minor: number };

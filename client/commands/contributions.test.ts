@@ -1,0 +1,58 @@
+import fs from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { Registry } from '../../server/core/registry.ts';
+import { builtinOperations } from '../../server/operations/catalogue.ts';
+import { ScanStore } from '../../server/services/scans.ts';
+import { isRecord, recordsIn } from '../decode.ts';
+import { commandIds } from './commandIds.ts';
+import { operationCommand, operationsWithCommands } from './operationCommands.ts';
+
+const manifest: unknown = JSON.parse(fs.readFileSync('package.json', 'utf8'));
+const texts: unknown = JSON.parse(fs.readFileSync('package.nls.json', 'utf8'));
+const contributes = isRecord(manifest) && isRecord(manifest['contributes']) ? manifest['contributes'] : {};
+
+function list(value: unknown): readonly { readonly [key: string]: unknown }[] {
+  return Array.isArray(value) ? recordsIn(value) : [];
+}
+
+const contributed = list(contributes['commands']).map((each) => String(each['command']));
+
+describe('package.json', () => {
+  // @row R7.1
+  it('contributes a command for every builtin operation, and for nothing else but our own', () => {
+    const registry = new Registry();
+    const catalogue = { list: () => [], search: () => [], describe: () => null };
+    for (const operation of builtinOperations({ catalogue, scans: new ScanStore() })) {
+      registry.register(operation, { from: 'builtin' });
+    }
+    const builtin = registry.list().map(({ name }) => name);
+    expect([...operationsWithCommands].toSorted()).toEqual(builtin.toSorted());
+    expect(contributed.toSorted()).toEqual([...commandIds, ...builtin.map(operationCommand)].toSorted());
+  });
+
+  it('offers in menus and welcome views only commands that there are', () => {
+    const menus = isRecord(contributes['menus']) ? Object.values(contributes['menus']) : [];
+    const offered = menus.flatMap((menu) => list(menu).map((each) => String(each['command'])));
+    const linked = JSON.stringify(texts).match(/command:(arsenal\.[\w.]+)/g) ?? [];
+    const views = list(isRecord(contributes['views']) ? contributes['views']['arsenal'] : []).map(
+      (view) => `${String(view['id'])}.focus`,
+    );
+    const known = new Set([...contributed, ...views]);
+    expect([...offered, ...linked.map((link) => link.replace('command:', ''))].filter((id) => !known.has(id))).toEqual(
+      [],
+    );
+  });
+
+  it('has a text for every key, and no text without one', () => {
+    const used = new Set((JSON.stringify(manifest).match(/%[\w.]+%/g) ?? []).map((key) => key.slice(1, -1)));
+    expect(Object.keys(isRecord(texts) ? texts : {}).toSorted()).toEqual([...used].toSorted());
+  });
+
+  it('asks nothing of a workspace that is not trusted: what decides on a connection is restricted', () => {
+    const capabilities = isRecord(manifest) && isRecord(manifest['capabilities']) ? manifest['capabilities'] : {};
+    expect(capabilities['untrustedWorkspaces']).toMatchObject({
+      supported: 'limited',
+      restrictedConfigurations: ['arsenal.connect.onStart'],
+    });
+  });
+});
