@@ -40,7 +40,9 @@ export function Graph(props: GraphProps): VNode {
       const { clientWidth: width, clientHeight: height } = element;
       if (width === 0 || height === 0) return;
       setRoom((before) => (before.width === width && before.height === height ? before : { width, height }));
-      onResize(width, height);
+      // Places are made for all the room there is, details or not: opening them must not move a node.
+      const { clientWidth, clientHeight } = element.parentElement ?? element;
+      onResize(clientWidth, clientHeight);
     };
     measure();
     const observer = new ResizeObserver(measure);

@@ -2,6 +2,12 @@
 import { provideVSCodeDesignSystem, vsCodeButton, vsCodeProgressRing } from '@vscode/webview-ui-toolkit';
 import { h } from 'preact';
 import type { ComponentChildren, JSX } from 'preact';
+import { adoptStyles } from './stylesheet.ts';
+
+// The library gives every button the primary one's border, which themes colour for a primary button.
+adoptStyles(`vscode-button[appearance='secondary'] {
+  --button-border: var(--vscode-button-secondaryBorder, var(--vscode-contrastBorder, transparent));
+}`);
 
 // At once, not on first use: the toolkit learns of the theme from the page's `load` event, and misses it when it comes later.
 provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeProgressRing());

@@ -1,0 +1,85 @@
+/** The real workbench with the extension, as a user meets it, and what a walk needs of it. */
+import fs from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import type { Browser, FrameLocator, Page } from 'playwright-core';
+import { copyWorkspace, runCommand, startBrowser, startServer, workbenchUrl } from '../../harness/workbench.mjs';
+
+const project = path.resolve(import.meta.dirname, '../../..');
+const screenshots = path.join(project, 'out', 'screenshots');
+const documented = path.join(project, 'docs', 'images');
+
+export type Workbench = {
+  readonly page: Page;
+  /** Takes a picture; with UPDATE_IMAGES=1 and `document` it also becomes the documentation's. */
+  shoot(name: string, document?: 'document'): Promise<void>;
+  command(title: string): Promise<void>;
+  /** Opens the side bar's Arsenal, once the workbench has read what the extension contributes. */
+  showArsenal(): Promise<void>;
+  /** The page inside the cluster panel. */
+  cluster(): FrameLocator;
+  close(): Promise<void>;
+};
+
+/** Opens the workbench on a copy of the demo workspace. Settings are the user's. */
+export async function openWorkbench(
+  options: {
+    readonly settings?: { readonly [key: string]: unknown };
+    readonly env?: { readonly [name: string]: string };
+    readonly width?: number;
+    readonly height?: number;
+  } = {},
+): Promise<Workbench> {
+  fs.mkdirSync(screenshots, { recursive: true });
+  const folder = copyWorkspace(path.join(project, 'test', 'fixtures', 'demo-workspace'));
+  const server = await startServer({
+    settings: { 'window.commandCenter': false, 'window.autoDetectHighContrast': false, ...options.settings },
+    ...(options.env !== undefined && { env: { ...options.env } }),
+  });
+  let browser: Browser | null = null;
+  const close = async (): Promise<void> => {
+    await browser?.close();
+    await server.stop();
+    fs.rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const started = await startBrowser({ width: options.width ?? 1280, height: options.height ?? 800 });
+    browser = started.browser;
+    const { page } = started;
+    await page.goto(workbenchUrl(server, { folder, extension: project }));
+    await page.locator('.monaco-workbench .part.sidebar').waitFor({ timeout: 60_000 });
+    return {
+      page,
+      shoot: async (name, document) => {
+        // Figures and fonts settle; the pointer leaves no tooltip behind.
+        await page.mouse.move(0, 0);
+        await page.waitForTimeout(600);
+        const image = await page.screenshot();
+        fs.writeFileSync(path.join(screenshots, `${name}.png`), image);
+        if (document !== undefined && process.env['UPDATE_IMAGES'] === '1') {
+          fs.mkdirSync(documented, { recursive: true });
+          fs.writeFileSync(path.join(documented, `${name}.png`), image);
+        }
+      },
+      command: (title) => runCommand(page, title),
+      showArsenal: async () => {
+        const icon = page.locator('.activitybar a[aria-label^="Arsenal"]');
+        await icon.waitFor({ timeout: 60_000 });
+        await icon.click();
+        await page.locator('.part.sidebar .pane-header', { hasText: 'Nodes' }).waitFor();
+      },
+      cluster: () => page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame'),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Waits until some row of a view of the side bar contains a text, and answers it. */
+export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 30_000) {
+  const row = page.locator('.part.sidebar .monaco-list-row[role="treeitem"]', { hasText: text }).first();
+  await row.waitFor({ timeout: timeoutMs });
+  return row;
+}
