@@ -252,8 +252,9 @@ async function* stream({ run, params, options, life, fault }: Call): AsyncGenera
   if (!isStream(items)) throw new TypeError('A fake method answered no stream.');
   for await (const item of items) {
     // Its own end says that it was cancelled; what it was cancelled by is the connection.
-    yield isLost() ? lost : item;
-    if (isLost()) return;
+    const ends = isLost();
+    yield ends ? lost : item;
+    if (ends) return;
   }
 }
 
