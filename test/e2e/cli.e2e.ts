@@ -95,7 +95,7 @@ describe('a served simulated cluster', () => {
     expect(second.data.length).toBeGreaterThan(0);
     const ids = [...first.body.data, ...second.data].map((each: { id: string }) => each.id);
     expect(new Set(ids).size).toBe(ids.length);
-    const one = await call(served, 'GET', `/processes/${encodeURIComponent(ids[0])}`);
+    const one = await call(served, 'GET', `/processes/${encodeURIComponent(ids[0] ?? '')}`);
     expect([one.status, one.body.data.id]).toEqual([200, ids[0]]);
     const supervisors = await call(served, 'GET', '/supervisors');
     const shop = supervisors.body.data.find(

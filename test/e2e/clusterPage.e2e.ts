@@ -23,10 +23,8 @@ afterEach(async () => {
   await Promise.all(opened.splice(0).map((each) => each.close()));
 });
 
-async function open(
-  ...args: Parameters<typeof openClusterPage> extends [unknown, infer O] ? [O?] : never
-): Promise<ClusterPage> {
-  const made = await openClusterPage(browser, ...args);
+async function open(options: Parameters<typeof openClusterPage>[1] = {}): Promise<ClusterPage> {
+  const made = await openClusterPage(browser, options);
   opened.push(made);
   return made;
 }

@@ -73,7 +73,7 @@ async function page() {
       store.receive({ is: 'watch', down });
       return true;
     },
-    timers: time,
+    sender: { timers: time },
   });
   const settle = async (): Promise<void> => {
     for (let at = 0; at < 5; at += 1) await Promise.resolve();

@@ -76,9 +76,10 @@ export async function openClusterPage(
   const faults: string[] = [];
   const source = new WatchSource({ fidelity: { is: 'exact' } });
   const post = (message: ToWebview): Promise<void> =>
-    page.evaluate((data) => {
-      window.postMessage(data, '*');
-    }, message);
+    // As text: the type of a message is too deep for Playwright's own account of what it can carry.
+    page.evaluate((text) => {
+      window.postMessage(JSON.parse(text), '*');
+    }, JSON.stringify(message));
   const publisher = new WatchPublisher<WatchTopic>({
     open: () => Promise.resolve({ ok: true, value: { source, release: () => undefined } }),
     send: (down) => {
