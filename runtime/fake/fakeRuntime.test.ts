@@ -446,6 +446,7 @@ describe('the cluster of a fake', () => {
 });
 
 describe('a fake runtime', () => {
+  // @row IV-09
   it('has the methods chosen, with the reasons given, and changes them when told', async () => {
     const runtime = createFakeRuntime({
       id: 'x',

@@ -144,6 +144,7 @@ export function describePort(title: string, connect: () => Promise<PortFixture>)
       }
     });
 
+    // @row NF-06
     it('says of a node it does not know that it is missing, and still answers for the others', async () => {
       const [first = ''] = fixture.nodes;
       const query = { nodes: [first, 'nobody@nowhere'], keys: [], pageRows: 1000 } as const;
@@ -240,6 +241,15 @@ export function describePort(title: string, connect: () => Promise<PortFixture>)
       expect(end).toMatchObject({ ok: false, error: { effect: 'none' } });
     });
 
+    it('ends a stream when its time is up, and says that it had no effect', async () => {
+      const query = { minIntervalMs: 10, of: { rows: 'nodes' } } as const;
+      const began = performance.now();
+      const { frames, end } = await readAll(runtime.port.watch.open(query, callOptions(500)));
+      expect(frames[0]).toMatchObject({ is: 'snapshot' });
+      expect(end).toMatchObject({ ok: false, error: { class: 'timeout', effect: 'none' } });
+      expect(performance.now() - began).toBeLessThan(5_000);
+    });
+
     it('gives back a stream that its consumer leaves', async () => {
       for (let times = 0; times < 20; times += 1) {
         const query = { minIntervalMs: 10, of: { rows: 'nodes' } } as const;
@@ -271,6 +281,7 @@ export function describePort(title: string, connect: () => Promise<PortFixture>)
       });
     });
 
+    // @row NF-06
     it('names a node that is down as missing, and takes no pid from before it restarted', async () => {
       const { nodeControl } = fixture;
       if (nodeControl === undefined) return;

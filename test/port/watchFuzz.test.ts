@@ -355,6 +355,7 @@ function contents({ state }: WatchFeed): string {
 const schedule = fc.array(fc.nat(stepNames.length * 3 * 10_000), { minLength: 30, maxLength: 250, size: 'max' });
 
 describe('watches from agent to webview', () => {
+  // @row IV-15
   it.each([
     [schedules, 'lost, doubled, late and refused', rough],
     [schedules / 5, 'only slow, refused or cut by a restart', faithful],
