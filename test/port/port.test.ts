@@ -11,6 +11,7 @@ import { servePort } from '../../runtime/proxy/servePort.ts';
 import { fakeFixture, fakeNodes } from './fakeFixture.ts';
 import { describePort } from './portSuite.ts';
 
+// Nodes that are down or unknown are named as missing, and the others answer. @row NF-06
 describePort('a fake runtime', () => Promise.resolve(fakeFixture(createFakeRuntime({ nodes: fakeNodes }))));
 
 describePort('a fake runtime behind a channel', () => {

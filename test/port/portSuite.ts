@@ -144,7 +144,6 @@ export function describePort(title: string, connect: () => Promise<PortFixture>)
       }
     });
 
-    // @row NF-06
     it('says of a node it does not know that it is missing, and still answers for the others', async () => {
       const [first = ''] = fixture.nodes;
       const query = { nodes: [first, 'nobody@nowhere'], keys: [], pageRows: 1000 } as const;
@@ -281,7 +280,6 @@ export function describePort(title: string, connect: () => Promise<PortFixture>)
       });
     });
 
-    // @row NF-06
     it('names a node that is down as missing, and takes no pid from before it restarted', async () => {
       const { nodeControl } = fixture;
       if (nodeControl === undefined) return;
