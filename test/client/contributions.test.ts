@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { Registry } from '../../server/core/registry.ts';
 import { builtinOperations } from '../../server/operations/catalogue.ts';
 import { ScanStore } from '../../server/services/scans.ts';
-import { isRecord, recordsIn } from '../decode.ts';
-import { commandIds } from './commandIds.ts';
-import { operationCommand, operationsWithCommands } from './operationCommands.ts';
+import { isRecord, recordsIn } from '../../client/decode.ts';
+import { commandIds } from '../../client/commands/commandIds.ts';
+import { operationCommand, operationsWithCommands } from '../../client/commands/operationCommands.ts';
 
 const manifest: unknown = JSON.parse(fs.readFileSync('package.json', 'utf8'));
 const texts: unknown = JSON.parse(fs.readFileSync('package.nls.json', 'utf8'));
