@@ -154,7 +154,7 @@ export class Connections {
   async #openFor(connection: Connection, signal: AbortSignal): Promise<Result<Runtime>> {
     const opened = await this.#openSafely(connection);
     if (!opened.ok) return opened;
-    if (signal.aborted || !this.#connections.has(connection.id)) {
+    if (signal.aborted || this.#connections.get(connection.id) !== connection) {
       await opened.value.close();
       return cancelled('none');
     }
@@ -180,7 +180,8 @@ export class Connections {
   }
 
   async #drop(connection: Connection): Promise<void> {
-    if (!this.#connections.delete(connection.id)) return;
+    if (this.#connections.get(connection.id) !== connection) return;
+    this.#connections.delete(connection.id);
     connection.listening?.dispose();
     connection.stand = { is: 'closed' };
     this.#tell(connection);

@@ -1,4 +1,5 @@
 /** The first four steps of a call: nothing has been asked of the target yet, and each may refuse. */
+import { setMaxListeners } from 'node:events';
 import { callOptions } from '../../runtime/callOptions.ts';
 import { failure } from '../../runtime/errors.ts';
 import type { Failure, Result } from '../../runtime/model.ts';
@@ -59,8 +60,15 @@ export function receive(
     params,
     found,
     extras,
-    budget: callOptions(limitMs, extras.signal, correlationId),
+    budget: callOptions(limitMs, ownSignal(extras.signal), correlationId),
   });
+}
+
+/** A signal of the call's own: everything it does at once listens to it, and the caller's may be shared by many calls. */
+function ownSignal(signal: AbortSignal): AbortSignal {
+  const own = AbortSignal.any([signal]);
+  setMaxListeners(0, own);
+  return own;
 }
 
 /** Whether it is a time limit; if not, the schema says what is wrong with it. */

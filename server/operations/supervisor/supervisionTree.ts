@@ -1,5 +1,13 @@
 import { Type } from 'typebox';
-import type { ArsenalError, Coverage, Json, ProcessRef, Result, SupervisorInfo } from '../../../runtime/model.ts';
+import type {
+  ArsenalError,
+  ChildRow,
+  Coverage,
+  Json,
+  ProcessRef,
+  Result,
+  SupervisorInfo,
+} from '../../../runtime/model.ts';
 import { ok, processId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
@@ -94,43 +102,70 @@ function fromOne(context: TreeContext, text: string, node: string | undefined): 
 }
 
 type Limits = { readonly depth: number; readonly childLimit: number; readonly supervisorLimit: number };
+type Asked = Result<{ readonly rows: readonly ChildRow[]; readonly end: { readonly total: number } }>;
 
 async function trees(
   context: TreeContext,
   supervisors: readonly SupervisorInfo[],
   nodes: Coverage,
-  { depth, childLimit, supervisorLimit }: Limits,
+  limits: Limits,
   from: ProcessRef | null,
 ) {
   const known = new Map(supervisors.map((info) => [processId(info.supervisor), info]));
   const isRoot = ({ supervisor, parent }: SupervisorInfo) =>
     from === null ? parent === null || !known.has(processId(parent)) : processId(supervisor) === processId(from);
   const roots = supervisors.filter(isRoot);
-  let left = supervisorLimit;
-  let truncated = false;
-  const grow = async (info: SupervisorInfo, level: number): Promise<Branch> => {
-    const bare = { ...supervisorRow(info), children: [], childCount: null, error: null };
-    if (left === 0 || level > depth) {
-      truncated = true;
-      return bare;
-    }
-    left -= 1;
-    const children = await collect(
-      context.port.supervisors.children(
-        { supervisor: info.supervisor, offset: 0, limit: childLimit },
-        context.options(),
-      ),
-      childLimit,
-    );
-    if (!children.ok) return { ...bare, error: children.error };
-    if (children.value.end.total > children.value.rows.length) truncated = true;
-    const below = await mapLimited(children.value.rows, askedAtOnce, async (child) => {
-      const row = childRow(child);
-      const next = row.pid === null ? undefined : known.get(row.pid);
-      return { ...row, tree: next === undefined ? null : await grow(next, level + 1) };
-    });
-    return { ...bare, children: below, childCount: children.value.end.total };
-  };
-  const items = await mapLimited(roots, askedAtOnce, (root) => grow(root, 1));
+  const { asked, truncated } = await askLevels(context, roots, known, limits);
+  const items = roots.map((root) => branchOf(root, known, asked));
   return { items, total: items.length, next: null, nodes, supervisors: supervisors.length, truncated };
+}
+
+/** Asks supervisors for their children, level by level from the roots, so that limits cut the deepest first. */
+async function askLevels(
+  context: TreeContext,
+  roots: readonly SupervisorInfo[],
+  known: ReadonlyMap<string, SupervisorInfo>,
+  { depth, childLimit, supervisorLimit }: Limits,
+) {
+  const asked = new Map<string, Asked>();
+  let truncated = false;
+  let level = roots;
+  for (let at = 1; at <= depth && level.length > 0; at += 1) {
+    const now = level.slice(0, supervisorLimit - asked.size);
+    const answers = await mapLimited(now, askedAtOnce, async ({ supervisor }) => {
+      const children = context.port.supervisors.children(
+        { supervisor, offset: 0, limit: childLimit },
+        context.options(),
+      );
+      return { pid: processId(supervisor), answer: await collect(children, childLimit) };
+    });
+    for (const { pid, answer } of answers) asked.set(pid, answer);
+    const rows = answers.flatMap(({ answer }) => (answer.ok ? answer.value.rows : []));
+    truncated ||= now.length < level.length;
+    truncated ||= answers.some(({ answer }) => answer.ok && answer.value.end.total > answer.value.rows.length);
+    level = rows
+      .flatMap((row) => supervisorIn(row, known))
+      .filter(({ supervisor }) => !asked.has(processId(supervisor)));
+  }
+  return { asked, truncated: truncated || level.length > 0 };
+}
+
+function supervisorIn({ state }: ChildRow, known: ReadonlyMap<string, SupervisorInfo>): readonly SupervisorInfo[] {
+  const info = state.is === 'running' ? known.get(processId(state.pid)) : undefined;
+  return info === undefined ? [] : [info];
+}
+
+/** The branch below a supervisor; it takes what was asked of each once, so that no circle can make it endless. */
+function branchOf(info: SupervisorInfo, known: ReadonlyMap<string, SupervisorInfo>, asked: Map<string, Asked>): Branch {
+  const pid = processId(info.supervisor);
+  const answer = asked.get(pid);
+  asked.delete(pid);
+  const bare = { ...supervisorRow(info), children: [], childCount: null, error: null };
+  if (answer === undefined) return bare;
+  if (!answer.ok) return { ...bare, error: answer.error };
+  const children = answer.value.rows.map((row) => {
+    const [below] = supervisorIn(row, known);
+    return { ...childRow(row), tree: below === undefined ? null : branchOf(below, known, asked) };
+  });
+  return { ...bare, children, childCount: answer.value.end.total };
 }

@@ -57,12 +57,10 @@ export class Journal {
   }
 
   async #readOn(): Promise<void> {
-    for (const file of await this.#files.list()) {
-      try {
-        await this.#readLog(file);
-      } catch {
-        // It is being made, or cannot be read: the next look may find it.
-      }
+    try {
+      for (const file of await this.#files.list()) await this.#readLog(file).catch(() => undefined);
+    } catch {
+      // A log that is being made, or a folder that cannot be read: the next look may find it.
     }
   }
 

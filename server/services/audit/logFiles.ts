@@ -1,6 +1,6 @@
 /** The files under the audit log: the few calls it makes, so that tests can make each of them fail. */
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, readFile, stat, truncate } from 'node:fs/promises';
+import { mkdir, open, readdir, stat, truncate } from 'node:fs/promises';
 import path from 'node:path';
 
 /** A log being written. Each method rejects when the disk does. */
@@ -54,13 +54,23 @@ export function logFilesIn(folder: string): LogFiles {
       const names = await readdir(folder).catch(() => []);
       return names.filter((name) => name.endsWith('.jsonl')).toSorted();
     },
-    async read(name, from) {
-      const bytes = await readFile(at(name));
-      return bytes.subarray(from);
-    },
+    read: (name, from) => readFrom(at(name), from),
     size: async (name) => (await stat(at(name))).size,
     truncate: (name, length) => truncate(at(name), length),
   };
+}
+
+/** Only the part asked for: logs grow, and are looked into after every write. */
+async function readFrom(file: string, from: number): Promise<Uint8Array> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const bytes = Buffer.alloc(Math.max(0, size - from));
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, from);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Makes a new name in a folder last. Windows cannot open folders, and does not need it. */
