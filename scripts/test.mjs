@@ -18,7 +18,7 @@ import { ensureSystem } from './system.mjs';
 /** @typedef {{ passed: number, failed: number, problem?: string }} Outcome */
 /** @typedef {import('./system.mjs').SystemNeedName} SystemNeedName */
 /** @typedef {{ name: string, needs: SystemNeedName[], timeoutMs: number, run: (timeoutMs: number) => Promise<Outcome> }} Suite */
-/** @typedef {Suite & { variable: string, what: string }} OptionalSuite */
+/** @typedef {Suite & { variable: string, value: string, what: string }} OptionalSuite */
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-test-'));
 process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }));
@@ -54,11 +54,21 @@ const optional = [
   {
     name: 'electron',
     variable: 'ARSENAL_TEST_ELECTRON',
+    value: '1',
     what: 'the in-editor suite in desktop VS Code, which is downloaded',
     needs: [],
     timeoutMs: 15 * minute,
     run: async (timeoutMs) =>
       single(await run(process.execPath, [inProject('out', 'test', 'runElectron.js')], { timeoutMs })),
+  },
+  {
+    name: 'otps',
+    variable: 'ARSENAL_TEST_OTPS',
+    value: ['DIR', 'DIR'].join(path.delimiter),
+    what: 'the beam suite on other OTP releases: folders that hold their erl, and an elixir that runs on it',
+    needs: [],
+    timeoutMs: 12 * minute,
+    run: otherOtps,
   },
 ];
 
@@ -81,7 +91,7 @@ const summary = [];
 for (const suite of required.filter(({ name }) => only?.includes(name) ?? true)) summary.push(await runSuite(suite));
 for (const suite of optional) {
   if ((process.env[suite.variable] ?? '') !== '') summary.push(await runSuite(suite));
-  else if (only === undefined) summary.push(`- ${suite.name}: off (${suite.what}); set ${suite.variable}=1 to run it`);
+  else if (only === undefined) summary.push(`- ${suite.name}: off (${suite.what}); set ${suite.variable}=${suite.value} to run it`);
 }
 console.log(`\n${summary.join('\n')}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
@@ -133,10 +143,12 @@ async function script(name, args, timeoutMs) {
  * @param {string} project
  * @param {string[]} args
  * @param {number} timeoutMs
+ * @param {NodeJS.ProcessEnv} [env]
  * @returns {Promise<Outcome>}
  */
-async function vitest(project, args, timeoutMs) {
+async function vitest(project, args, timeoutMs, env = {}) {
   const report = path.join(scratch, `${project}.json`);
+  fs.rmSync(report, { force: true });
   const result = await run(
     process.execPath,
     [
@@ -144,7 +156,7 @@ async function vitest(project, args, timeoutMs) {
       ...['run', '--project', project, '--reporter', 'default', '--reporter', 'json', '--outputFile.json', report],
       ...args,
     ],
-    { cwd: projectRoot, timeoutMs },
+    { cwd: projectRoot, timeoutMs, env },
   );
   if (!fs.existsSync(report)) return single({ ...result, code: result.code === 0 ? 1 : result.code });
   const { numPassedTests: passed, numFailedTests, numFailedTestSuites } = JSON.parse(fs.readFileSync(report, 'utf8'));
@@ -197,4 +209,24 @@ async function startChecks(timeoutMs) {
   } finally {
     await shop.stop();
   }
+}
+
+/**
+ * The beam suite once for every folder named, found first on the path.
+ *
+ * @param {number} timeoutMs  for each
+ * @returns {Promise<Outcome>}
+ */
+async function otherOtps(timeoutMs) {
+  const sum = { passed: 0, failed: 0 };
+  const problems = [];
+  for (const folder of (process.env['ARSENAL_TEST_OTPS'] ?? '').split(path.delimiter)) {
+    console.log(`\n--- ${folder}`);
+    const env = { PATH: `${path.resolve(folder)}${path.delimiter}${process.env['PATH'] ?? ''}` };
+    const { passed, failed, problem } = await vitest('beam', [], timeoutMs, env);
+    sum.passed += passed;
+    sum.failed += failed;
+    if (problem !== undefined) problems.push(`${folder}: ${problem}`);
+  }
+  return { ...sum, ...(problems.length > 0 && { problem: problems.join('; ') }) };
 }
