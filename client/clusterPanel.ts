@@ -29,9 +29,10 @@ export type ClusterPanelDependencies = {
   readonly log: Pick<vscode.LogOutputChannel, 'warn'>;
 };
 
-export type ClusterPanels = vscode.Disposable & {
+export type ClusterPanels = {
   /** Shows the panel, or makes it. */
   open(): void;
+  dispose(): void;
 };
 
 /** Makes the panel available, also to windows that had it open when they were last closed. */

@@ -22,7 +22,7 @@ describe('saved connections', () => {
 
   it('are kept with the latest in front, once, and not for ever', () => {
     const many = Array.from({ length: 12 }, (_, at): SavedConnection => ({ ...shop, node: `n${at}@h` }));
-    const list = many.reduce(withRecent, [] as readonly SavedConnection[]);
+    const list = many.reduce<readonly SavedConnection[]>(withRecent, []);
     expect(list).toHaveLength(mostRecent);
     expect(withRecent(list, { ...shop, node: 'n11@h' })[0]).toMatchObject({ node: 'n11@h' });
     expect(withRecent(list, { ...shop, node: 'n11@h' })).toHaveLength(mostRecent);

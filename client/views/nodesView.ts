@@ -29,6 +29,8 @@ export type NodesData =
   | { readonly is: 'process'; readonly connection: ConnectionId; readonly row: ProcessRow }
   | { readonly is: 'more'; readonly of: string; readonly left: number | null };
 
+/** A node that comes or goes is to be seen within a second, whatever figures are refreshed. */
+const nodesAtMostMs = 500;
 /** Processes in a page. The table is for more. */
 const pageRows = 50;
 
@@ -57,7 +59,11 @@ export class NodesView extends LiveTree<NodesData> {
   protected override watchOf({ data }: TreeElement<NodesData>): WatchTopic | null {
     if (data.is !== 'session' || data.entry.is !== 'open') return null;
     const connection = data.entry.info.id;
-    return { of: 'runtime', connection, query: { minIntervalMs: refreshIntervalMs(), of: { rows: 'nodes' } } };
+    return {
+      of: 'runtime',
+      connection,
+      query: { minIntervalMs: Math.min(refreshIntervalMs(), nodesAtMostMs), of: { rows: 'nodes' } },
+    };
   }
 
   protected override async childrenOf(element: TreeElement<NodesData> | null): Promise<readonly Child<NodesData>[]> {
