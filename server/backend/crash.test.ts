@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readChain } from '../services/audit/chain.ts';
 import { logFilesIn } from '../services/audit/logFiles.ts';
@@ -16,7 +17,7 @@ describe('a process that is killed while it writes', () => {
   let child: string;
   beforeAll(async () => {
     folder = temporaryHome();
-    child = await bundled('server/backend/crashChild.ts', folder);
+    child = await bundled(fileURLToPath(new URL('./crashChild.ts', import.meta.url)), folder);
   }, 30_000);
   afterAll(() => {
     fs.rmSync(folder, { recursive: true, force: true });
