@@ -75,7 +75,7 @@ export class ArsenalContext implements vscode.Disposable {
       nodes: store.add(new NodesView(watches, { sessions, server, runner })),
       supervisors: store.add(new SupervisorsView(watches, { sessions, server })),
       sandboxes: store.add(new SandboxesView(watches, { sessions, server })),
-      operations: store.add(new OperationsView(watches, this.catalogue, server)),
+      operations: store.add(new OperationsView(watches, this.catalogue, sessions, server)),
     };
     this.clusterGraph = store.add(registerClusterGraph(this, extension.extensionUri));
     this.listen();

@@ -3,7 +3,8 @@ import * as vscode from 'vscode';
 import type { ConnectionInfo } from '../server/protocol/connection.ts';
 import type { LanguageServer } from './languageServer.ts';
 import type { Sessions } from './session/sessions.ts';
-import { labelText, tooltip } from './text.ts';
+import { labelText } from './text.ts';
+import { tooltip } from './tooltip.ts';
 
 export class StatusBar implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;

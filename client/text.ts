@@ -1,30 +1,18 @@
 /** Text from outside, for the places of the editor where it could do harm or mislead. */
-import * as vscode from 'vscode';
 import { visibleText } from '../server/protocol/visibleText.ts';
 
-/** For labels of trees and of pick lists, where `$(name)` would be drawn as an icon. */
+/**
+ * For labels of trees and pick lists, where `$(name)` would be drawn as an icon, and for messages, where `[text](target)` would be a
+ * link, even to a command.
+ */
 export function labelText(text: string, most = 120): string {
-  // A zero-width space breaks the icon's syntax and nothing that can be seen.
-  return visibleText(text, most).replaceAll('$(', '$\u200b(');
+  // A zero-width space breaks the syntax and nothing that can be seen.
+  return visibleText(text, most).replaceAll('$(', '$\u200b(').replaceAll('](', ']\u200b(');
 }
 
 /** For Markdown: every character that means something there is escaped. */
 export function markdownText(text: string, most = 500): string {
   return visibleText(text, most).replace(/[\\`*_{}[\]()#+\-.!~|<>&$:/@]/g, (character) => `\\${character}`);
-}
-
-/**
- * A tooltip: a heading and lines of `name: value`, all of it from outside. Nothing in it can be a link to a command, a picture or
- * HTML.
- */
-export function tooltip(heading: string, facts: readonly (readonly [string, string | null])[]): vscode.MarkdownString {
-  const markdown = new vscode.MarkdownString(`**${markdownText(heading)}**\n\n`, false);
-  markdown.isTrusted = false;
-  markdown.supportHtml = false;
-  const lines = facts.flatMap(([name, value]) =>
-    value === null ? [] : [`${markdownText(name)}: ${markdownText(value)}`],
-  );
-  return markdown.appendMarkdown(lines.join('  \n'));
 }
 
 /** `1.5 MiB`, in the units of IEC 80000-13. */

@@ -1,12 +1,14 @@
 /** Operations: category → operation; choosing one runs it. */
 import * as vscode from 'vscode';
-import type { Severity } from '../../runtime/port.ts';
+import type { Capability, Severity } from '../../runtime/port.ts';
 import type { CatalogueEntry } from '../../server/protocol/operation.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
 import type { Catalogue } from '../catalogue.ts';
 import { groupBy } from '../groupBy.ts';
 import type { LanguageServer } from '../languageServer.ts';
-import { labelText, tooltip } from '../text.ts';
+import type { Sessions } from '../session/sessions.ts';
+import { labelText } from '../text.ts';
+import { tooltip } from '../tooltip.ts';
 import type { Watches } from '../watches.ts';
 import type { Child, TreeElement } from './liveTree.ts';
 import { LiveTree } from './liveTree.ts';
@@ -17,11 +19,14 @@ export type OperationsData =
 
 export class OperationsView extends LiveTree<OperationsData> {
   private readonly catalogue: Catalogue;
+  private readonly sessions: Sessions;
 
-  constructor(watches: Watches, catalogue: Catalogue, server: LanguageServer) {
+  constructor(watches: Watches, catalogue: Catalogue, sessions: Sessions, server: LanguageServer) {
     super('arsenal.operations', watches);
     this.catalogue = catalogue;
+    this.sessions = sessions;
     this.store.add(catalogue.onDidChange(() => this.refresh()));
+    this.store.add(sessions.onDidChange(() => this.refresh()));
     this.store.add(server.onDidChangeState(() => this.refresh()));
   }
 
@@ -44,6 +49,14 @@ export class OperationsView extends LiveTree<OperationsData> {
       .map((entry) => ({ key: entry.name, data: { is: 'operation', entry } }));
   }
 
+  /** What the current connection lacks for it; null when nothing, or when there is no connection yet. */
+  private refusal(entry: CatalogueEntry): Refusal | null {
+    const { current } = this.sessions;
+    if (current === null || current.state.is !== 'ready') return null;
+    const lacking = entry.needs.map((need) => current.capabilities.runtime[need]).find((capability) => !capability.can);
+    return lacking === undefined || lacking.can ? null : lacking;
+  }
+
   protected override itemOf({ data }: TreeElement<OperationsData>): vscode.TreeItem {
     if (data.is === 'category') {
       const item = new vscode.TreeItem(labelText(data.name), vscode.TreeItemCollapsibleState.Collapsed);
@@ -52,9 +65,12 @@ export class OperationsView extends LiveTree<OperationsData> {
       item.contextValue = ';category;';
       return item;
     }
-    return operationItem(data.entry);
+    return operationItem(data.entry, this.refusal(data.entry));
   }
 }
+
+/** Why an operation cannot be run, and what can be done about it. */
+type Refusal = Extract<Capability, { readonly can: false }>;
 
 const icons: { readonly [S in Severity]: readonly [icon: string, color: string] } = {
   read: ['eye', 'charts.blue'],
@@ -63,14 +79,15 @@ const icons: { readonly [S in Severity]: readonly [icon: string, color: string] 
   destroy: ['flame', 'list.errorForeground'],
 };
 
-function operationItem(entry: CatalogueEntry): vscode.TreeItem {
+function operationItem(entry: CatalogueEntry, refusal: Refusal | null): vscode.TreeItem {
   const item = new vscode.TreeItem(labelText(entry.title));
   const own = entry.origin.from === 'workspace' ? vscode.l10n.t('your own') : '';
   item.description = labelText([entry.name, own].filter((part) => part !== '').join(' · '));
-  const [icon, color] = icons[entry.severity];
+  const [icon, color] = refusal === null ? icons[entry.severity] : (['circle-slash', 'disabledForeground'] as const);
   item.iconPath = new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
   item.tooltip = tooltip(entry.title, [
     [vscode.l10n.t('What it does'), entry.description],
+    [vscode.l10n.t('Not possible here'), refusal === null ? null : `${refusal.why} ${refusal.remedy}`],
     [vscode.l10n.t('Severity'), entry.severity],
     [
       vscode.l10n.t('Also called'),
@@ -78,7 +95,7 @@ function operationItem(entry: CatalogueEntry): vscode.TreeItem {
     ],
     [vscode.l10n.t('Defined in'), entry.origin.from === 'workspace' ? entry.origin.file : null],
   ]);
-  item.contextValue = `;operation;${entry.severity};${entry.origin.from};`;
+  item.contextValue = `;operation;${entry.severity};${entry.origin.from};${refusal === null ? '' : 'unavailable;'}`;
   item.command = {
     command: 'arsenal.runOperation',
     title: vscode.l10n.t('Run'),

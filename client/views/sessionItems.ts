@@ -6,7 +6,8 @@ import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import type { SessionEntry, Sessions } from '../session/sessions.ts';
 import { connectionLabel } from '../session/sessions.ts';
-import { labelText, tooltip } from '../text.ts';
+import { labelText } from '../text.ts';
+import { tooltip } from '../tooltip.ts';
 import type { LiveRows } from '../watches.ts';
 import type { Child } from './liveTree.ts';
 

@@ -18,7 +18,7 @@ describe('operations', () => {
   });
   beforeEach(() => vscode.commands.executeCommand('workbench.action.closeAllEditors'));
 
-  // @row R2.2
+  // @row R7.2
   it('run from the palette through QuickPick', async () => {
     const running = vscode.commands.executeCommand('arsenal.runOperation');
     const document = await until('a result is shown', async () => {
@@ -30,6 +30,7 @@ describe('operations', () => {
     await running;
   });
 
+  // @row R7.3
   it('fail with code, remedy and effect: unknown pid, missing and wrong parameters, unknown operation', async () => {
     const cases = [
       ['get_process_info', { pid: 'demo1@sim~0.99999.0~1' }, 'not_found'],
@@ -49,6 +50,7 @@ describe('operations', () => {
     }
   });
 
+  // @row R2.1
   it('kill: the new child of the supervisor is in the tree in under a second', async () => {
     await show('supervisors');
     const root = await until('the root of the shop', async () => {
@@ -85,6 +87,7 @@ describe('operations', () => {
     assert.ok(reborn < 1_000, `${reborn} ms`);
   });
 
+  // @row R3.2
   it('list what there is: the result of a listing carries what became of each node', async () => {
     const answer = value(await api.runOperation('list_processes', { limit: 5 }));
     assert.ok(answer.mode === 'run' && isRecord(answer.result));

@@ -18,6 +18,8 @@ describe('operations of the workspace', () => {
   const write = (text: string) => vscode.workspace.fs.writeFile(file, new TextEncoder().encode(text));
   const read = async () => new TextDecoder().decode(await vscode.workspace.fs.readFile(file));
 
+  // @row R8.5
+  // @row T002.a1
   it('are scaffolded by a code action, registered on save, and run', async () => {
     await write('');
     const document = await vscode.workspace.openTextDocument(file);

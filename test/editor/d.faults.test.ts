@@ -11,15 +11,21 @@ describe('faults', () => {
     await simulated(api);
   });
 
-  it('a node that crashes is shown as down, and as up once it is started again', async () => {
+  // @row R2.2
+  it('a node that crashes is shown as down within a second, and as up once it is started again', async () => {
     await show('nodes');
     const iconOf = async () =>
       (await elements(api, 'nodes', 'node', 2)).find((element) => element.label === 'demo3@sim')?.icon;
     await until('demo3 is up', async () => (await iconOf()) === 'pass-filled');
+    const crashedAt = Date.now();
     value(await api.runOperation('crash_node', { node: 'demo3@sim' }));
     await until('demo3 is down', async () => (await iconOf()) === 'error');
+    const downMs = Date.now() - crashedAt;
     value(await api.runOperation('restart_node', { node: 'demo3@sim' }));
+    const startedAt = Date.now();
     await until('demo3 is up again', async () => (await iconOf()) === 'pass-filled');
+    assert.ok(downMs < 1_000, `down after ${downMs} ms`);
+    assert.ok(Date.now() - startedAt < 1_000, `up after ${Date.now() - startedAt} ms`);
   });
 
   it('a pid of before its node restarted is not found, and nothing is killed in its place', async () => {
@@ -36,6 +42,7 @@ describe('faults', () => {
     );
   });
 
+  // @row R10.4
   it('a server that is killed during a write: the trees come back, and the client shows what became of the write', async () => {
     await show('supervisors');
     const settled: SettledWrite[] = [];
