@@ -77,6 +77,12 @@ export default tseslint.config(
       'no-console': 'off',
       // Assertions on a value that may be missing fail the test, which is what they are for.
       '@typescript-eslint/no-non-null-assertion': 'off',
+      // The same goes for the shape of what a test reads back as JSON.
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
     },
   },
   // Tools that demand a default export.
