@@ -1,6 +1,7 @@
 /** `arsenal operations` and `arsenal describe`: the catalogue, from the program itself. */
 import type { Json } from '../../runtime/model.ts';
 import { findEntry, fullPath } from '../gateway/catalogueRoutes.ts';
+import { jsonOf } from '../gateway/json.ts';
 import { dataDocument, isJsonObject, resource } from '../gateway/jsonApi.ts';
 import type { JsonObject, Resource } from '../gateway/jsonApi.ts';
 import type { CatalogueEntry } from '../protocol/operation.ts';
@@ -68,8 +69,7 @@ async function withCatalogue(
 }
 
 function entryResource(entry: CatalogueEntry): Resource {
-  const attributes: Json = JSON.parse(JSON.stringify(entry));
-  return resource('operation', entry.name, attributes);
+  return resource('operation', entry.name, jsonOf(entry));
 }
 
 const widestMeaning = 110;
@@ -120,10 +120,10 @@ function typeText(schema: JsonObject): string {
 function exampleWords(params: JsonObject): string {
   // Only what no shell reads otherwise goes unquoted.
   const plain = Object.values(params).every(
-    (value) => typeof value !== 'object' && /^[\w@.:~+-]*$/.test(String(value)),
+    (value) => typeof value !== 'object' && /^[\w@.:~+-]*$/.test(cellText(value)),
   );
   if (!plain) return ` --params '${JSON.stringify(params).replaceAll("'", "'\\''")}'`;
   return Object.entries(params)
-    .map(([name, value]) => ` ${name}=${String(value)}`)
+    .map(([name, value]) => ` ${name}=${cellText(value)}`)
     .join('');
 }

@@ -6,8 +6,10 @@ import { failure } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
 import type { BackendOptions } from '../backend/localBackend.ts';
 import { startGateway } from '../gateway/gateway.ts';
+import { parseJson } from '../gateway/json.ts';
 import { ran, testBackend } from '../gateway/testBackend.ts';
 import type { TestBackend } from '../gateway/testBackend.ts';
+import { idsOf, pick, pickText } from '../gateway/testJson.ts';
 import type { ConnectSpec } from '../protocol/connection.ts';
 import { stateHome } from './home.ts';
 import type { CliIo } from './io.ts';
@@ -18,7 +20,7 @@ type Run = {
   readonly out: string;
   readonly err: string;
   /** The one JSON document on stdout. */
-  readonly json: ReturnType<typeof JSON.parse>;
+  readonly json: unknown;
   readonly backend: TestBackend;
   readonly made: readonly BackendOptions[];
   readonly connected: readonly ConnectSpec[];
@@ -72,7 +74,7 @@ async function cli(
     out: around.out(),
     err: around.err(),
     get json() {
-      return JSON.parse(around.out());
+      return parseJson(around.out());
     },
     backend,
     made,
@@ -97,7 +99,7 @@ describe('arsenal run', () => {
       params: { limit: 5, fields: ['pid', 'memory'], filter: { status: 'running' } },
       mode: 'run',
     });
-    expect(run.json.data).toMatchObject({
+    expect(pick(run.json, 'data')).toMatchObject({
       type: 'execution',
       attributes: { operation: 'list_processes', mode: 'run' },
     });
@@ -164,7 +166,7 @@ describe('arsenal run', () => {
     }
     const document = await cli(['run', 'kill_process', 'pid=0.9.0', '--json'], backend);
     expect([document.code, document.err]).toEqual([1, '']);
-    expect(document.json.errors[0]).toMatchObject({
+    expect(pick(document.json, 'errors.0')).toMatchObject({
       code: 'process.not_found',
       status: '404',
       source: { pointer: '/data/attributes/params/pid' },
@@ -190,7 +192,7 @@ describe('arsenal run', () => {
     [['run', 'kill_process', '--url', 'http://127.0.0.1:9', '--key-file', '/nowhere'], 2, 'cli.no_key_file'],
   ])('refuses %j with exit code %i and %s', async (args, code, expected) => {
     const run = await cli([...args, '--json']);
-    expect([run.code, run.json.errors[0].code]).toEqual([code, expected]);
+    expect([run.code, pick(run.json, 'errors.0.code')]).toEqual([code, expected]);
     expect(run.backend.calls).toEqual([]);
   });
 
@@ -254,15 +256,15 @@ describe('arsenal run', () => {
     const run = await cli(['run', 'process_list', 'limit=5', '--request-id', 'r9', ...there], testBackend(), {
       ARSENAL_KEY: key,
     });
-    expect([run.code, run.json.data.id]).toEqual([0, 'r9']);
+    expect([run.code, pick(run.json, 'data.id')]).toEqual([0, 'r9']);
     expect(run.connected).toEqual([]);
     expect(backend.calls[0]?.call).toMatchObject({ requestId: 'r9', operation: 'process_list', params: { limit: 5 } });
     expect((await cli(['run', 'list_processes', '--key-file', keyFile, ...there])).code).toBe(0);
 
     const wrong = await cli(['run', 'list_processes', '--key', 'wrong', ...there]);
-    expect([wrong.code, wrong.json.errors[0].code]).toEqual([3, 'gateway.no_credential']);
+    expect([wrong.code, pick(wrong.json, 'errors.0.code')]).toEqual([3, 'gateway.no_credential']);
     const unknown = await cli(['run', 'nothing', '--key', key, ...there]);
-    expect([unknown.code, unknown.json.errors[0].code]).toEqual([1, 'operation.not_found']);
+    expect([unknown.code, pick(unknown.json, 'errors.0.code')]).toEqual([1, 'operation.not_found']);
     const problems = [
       { pointer: '/pid', message: 'pid is missing' },
       { pointer: '/reason', message: 'reason is too long' },
@@ -282,7 +284,7 @@ describe('arsenal operations and describe', () => {
     expect(all.code).toBe(0);
     for (const name of ['list_processes', 'kill_process', 'search_operations']) expect(all.out).toContain(name);
     const some = await cli(['operations', '--category', 'registry', '--json']);
-    expect(some.json.data.map((each: { id: string }) => each.id)).toEqual(['search_operations']);
+    expect(idsOf(some.json)).toEqual(['search_operations']);
     const none = await cli(['operations', '--category', 'nothing']);
     expect([none.code, none.err.includes('process, registry')]).toEqual([1, true]);
     expect(none.closed()).toBe(1);
@@ -294,7 +296,7 @@ describe('arsenal operations and describe', () => {
     for (const part of ['list_processes', 'GET /api/v1/processes', 'limit', 'integer'])
       expect(words.out).toContain(part);
     const document = await cli(['describe', 'kill_process', '--json']);
-    expect(document.json.data).toMatchObject({
+    expect(pick(document.json, 'data')).toMatchObject({
       type: 'operation',
       id: 'kill_process',
       attributes: { severity: 'destroy' },
@@ -309,17 +311,17 @@ describe('arsenal serve', () => {
     const around = surroundings(backend);
     const served = runCommandLine(around.io, ['serve', '--json']);
     await expect.poll(() => around.out()).not.toBe('');
-    const ready = JSON.parse(around.out());
+    const ready = parseJson(around.out());
     expect(ready).toMatchObject({ event: 'ready', pid: process.pid, runtime: 'simulated', nodes: ['a@h'] });
-    const response = await fetch(`${ready.url}/api/v1/operations`, {
-      headers: { authorization: `Bearer ${ready.key}` },
+    const response = await fetch(`${pickText(ready, 'url')}/api/v1/operations`, {
+      headers: { authorization: `Bearer ${pickText(ready, 'key')}` },
     });
     expect(response.status).toBe(200);
     expect(backend.releasedWatches.count).toBe(1);
     around.stop.abort();
     expect(await served).toBe(0);
     expect(around.closed()).toBe(1);
-    await expect(fetch(`${ready.url}/health`)).rejects.toThrow();
+    await expect(fetch(`${pickText(ready, 'url')}/health`)).rejects.toThrow();
   });
 
   it('says in words where it listens, and what it may do', async () => {
@@ -333,7 +335,7 @@ describe('arsenal serve', () => {
 
   it('exits 1 when it cannot listen', async () => {
     const run = await cli(['serve', '--host', '0.0.0.0', '--json']);
-    expect([run.code, run.json.errors[0].code]).toEqual([1, 'gateway.bad_host']);
+    expect([run.code, pick(run.json, 'errors.0.code')]).toEqual([1, 'gateway.bad_host']);
     expect(run.closed()).toBe(1);
   });
 });

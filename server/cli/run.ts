@@ -5,6 +5,7 @@ import { ok } from '../../runtime/model.ts';
 import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/model.ts';
 import type { Backend } from '../backend/backend.ts';
 import { findEntry } from '../gateway/catalogueRoutes.ts';
+import { parseJson } from '../gateway/json.ts';
 import { dataDocument, isJsonObject, resource } from '../gateway/jsonApi.ts';
 import type { JsonObject } from '../gateway/jsonApi.ts';
 import { paramsFromText } from '../gateway/textParams.ts';
@@ -203,20 +204,17 @@ function printLost(io: CliIo, error: ArsenalError, reached: boolean, json: boole
 
 function readParams(schema: JsonSchema, given: Given, text: string | undefined): Result<Json> {
   if (text !== undefined) {
-    try {
-      const value: Json = JSON.parse(text);
-      return ok(value);
-    } catch {
-      return {
-        ok: false,
-        error: arsenalError(
-          'validation',
-          'cli.usage',
-          '--params is not JSON.',
-          'Quote it for your shell: --params \'{"limit":5}\'.',
-        ),
-      };
-    }
+    const value = parseJson(text);
+    if (value !== undefined) return ok(value);
+    return {
+      ok: false,
+      error: arsenalError(
+        'validation',
+        'cli.usage',
+        '--params is not JSON.',
+        'Quote it for your shell: --params \'{"limit":5}\'.',
+      ),
+    };
   }
   const read = paramsFromText(schema, given.pairs);
   if (read.ok) return ok(read.params);

@@ -5,15 +5,18 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { arsenalError, failure } from '../../runtime/errors.ts';
 import { WatchSubscriber } from '../../runtime/watchChannel.ts';
-import type { WatchTopic } from '../protocol/watch.ts';
+import type { WatchDown, WatchTopic } from '../protocol/watch.ts';
+import { decodeToWebview } from '../protocol/webview.ts';
 import { eventsProtocol, keyProtocolPrefix } from './gate.ts';
 import { startGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { errorClasses } from '../../runtime/model.ts';
 import { httpStatus } from './httpStatus.ts';
+import { parseJson } from './json.ts';
 import { isJsonObject } from './jsonApi.ts';
 import { ran, testBackend } from './testBackend.ts';
 import type { TestBackend } from './testBackend.ts';
+import { idsOf, pick, pickList, pickText } from './testJson.ts';
 
 const media = 'application/vnd.api+json';
 const started: Gateway[] = [];
@@ -29,7 +32,7 @@ afterEach(async () => {
   await Promise.all(started.splice(0).map((gateway) => gateway.close(50)));
 });
 
-type Answer = { readonly status: number; readonly headers: Headers; readonly body: ReturnType<typeof JSON.parse> };
+type Answer = { readonly status: number; readonly headers: Headers; readonly body: unknown };
 
 async function call(gateway: Gateway, method: string, path: string, init: RequestInit = {}): Promise<Answer> {
   const { body, headers } = init;
@@ -43,7 +46,7 @@ async function call(gateway: Gateway, method: string, path: string, init: Reques
     ...(body !== undefined && { body }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
+  return { status: response.status, headers: response.headers, body: parseJson(text) };
 }
 
 function execution(attributes: object): string {
@@ -208,19 +211,23 @@ describe('operations over REST', () => {
     expect(status).toBe(200);
     expect(headers.get('content-type')).toBe(media);
     expect(headers.get('x-correlation-id')).toMatch(/^[\w-]{36}$/);
-    expect(body.jsonapi).toEqual({ version: '1.1' });
-    expect(body.data[0]).toMatchObject({ type: 'operation', id: 'list_processes', attributes: { severity: 'read' } });
+    expect(pick(body, 'jsonapi')).toEqual({ version: '1.1' });
+    expect(pick(body, 'data.0')).toMatchObject({
+      type: 'operation',
+      id: 'list_processes',
+      attributes: { severity: 'read' },
+    });
   });
 
   // @row RE-02
   it('lists one category and describes one operation, by alias too', async () => {
     const { gateway } = await start();
     const category = await call(gateway, 'GET', '/api/v1/operations/registry');
-    expect(category.body.data.map((each: { id: string }) => each.id)).toEqual(['search_operations']);
+    expect(idsOf(category.body)).toEqual(['search_operations']);
     expect((await call(gateway, 'GET', '/api/v1/operations/nothing')).status).toBe(404);
     const described = await call(gateway, 'GET', '/api/v1/operations/process_list/describe');
-    expect(described.body.data.id).toBe('list_processes');
-    expect((await call(gateway, 'GET', '/api/v1/operations/nothing/describe')).body.errors[0].code).toBe(
+    expect(pick(described.body, 'data.id')).toBe('list_processes');
+    expect(pick((await call(gateway, 'GET', '/api/v1/operations/nothing/describe')).body, 'errors.0.code')).toBe(
       'operation.not_found',
     );
   });
@@ -233,7 +240,7 @@ describe('operations over REST', () => {
       headers: { 'idempotency-key': 'k-1', 'x-correlation-id': 'c-1' },
     });
     expect(status).toBe(200);
-    expect(body.data).toEqual({
+    expect(pick(body, 'data')).toEqual({
       type: 'execution',
       id: 'k-1',
       attributes: { operation: 'kill_process', mode: 'run', result: { pid: 'a@h~0.1.0~1' }, durationMs: 1.5 },
@@ -263,8 +270,13 @@ describe('operations over REST', () => {
     const { gateway, backend } = await start();
     const answer = await call(gateway, 'POST', '/api/v1/operations/kill_process/execute', { body });
     expect(answer.status).toBe(400);
-    expect(answer.body.errors[0]).toMatchObject({ code, status: '400', meta: { class: 'validation', effect: 'none' } });
-    if (pointer !== null && code !== 'gateway.bad_request') expect(answer.body.errors[0].source).toEqual({ pointer });
+    expect(pick(answer.body, 'errors.0')).toMatchObject({
+      code,
+      status: '400',
+      meta: { class: 'validation', effect: 'none' },
+    });
+    if (pointer !== null && code !== 'gateway.bad_request')
+      expect(pick(answer.body, 'errors.0.source')).toEqual({ pointer });
     expect(backend.calls).toEqual([]);
   });
 
@@ -272,7 +284,7 @@ describe('operations over REST', () => {
     const { gateway, backend } = await start();
     const path = '/api/v1/operations/kill_process/execute';
     const large = await call(gateway, 'POST', path, { body: execution({ params: { pid: 'x'.repeat(1_100_000) } }) });
-    expect([large.status, large.body.errors[0].code]).toEqual([413, 'gateway.body_too_large']);
+    expect([large.status, pick(large.body, 'errors.0.code')]).toEqual([413, 'gateway.body_too_large']);
     for (const type of [
       'text/plain',
       `${media}; charset=utf-8`,
@@ -310,11 +322,11 @@ describe('operations over REST', () => {
       });
       expect(answer.status).toBe(httpStatus[errorClass]);
       expect(answer.headers.get('retry-after')).toBe('2');
-      expect(answer.body.errors).toEqual([
+      expect(pickText(answer.body, 'errors.0.title')).not.toBe('');
+      expect(pick(answer.body, 'errors')).toMatchObject([
         {
           status: String(httpStatus[errorClass]),
           code: 'test.code',
-          title: expect.any(String),
           detail: 'It failed.',
           source: { pointer: '/data/attributes/params/pid' },
           meta: {
@@ -339,7 +351,7 @@ describe('operations over REST', () => {
     backend.answer = () =>
       Promise.resolve(failure('validation', 'params.invalid', 'Two.', 'Mend.', { details: { problems } }));
     const answer = await call(gateway, 'POST', '/api/v1/operations/kill_process/execute', { body: execution({}) });
-    expect(answer.body.errors.map((each: { source: object; detail: string }) => [each.source, each.detail])).toEqual([
+    expect(pickList(answer.body, 'errors').map((each) => [pick(each, 'source'), pick(each, 'detail')])).toEqual([
       [{ pointer: '/data/attributes/params/pid' }, 'pid is missing'],
       [{ pointer: '/data/attributes/params/reason' }, 'reason is too long'],
     ]);
@@ -348,12 +360,12 @@ describe('operations over REST', () => {
   it('knows no operation that is not there, and none without a connection', async () => {
     const { gateway, backend } = await start();
     const unknown = await call(gateway, 'POST', '/api/v1/operations/nothing/execute', { body: execution({}) });
-    expect([unknown.status, unknown.body.errors[0].code]).toEqual([404, 'operation.not_found']);
+    expect([unknown.status, pick(unknown.body, 'errors.0.code')]).toEqual([404, 'operation.not_found']);
     const alone = await startGateway({ backend, defaultConnection: () => null });
     if (!alone.ok) throw new Error(alone.error.message);
     started.push(alone.value);
     const lost = await call(alone.value, 'POST', '/api/v1/operations/kill_process/execute', { body: execution({}) });
-    expect([lost.status, lost.body.errors[0].code]).toEqual([503, 'connection.lost']);
+    expect([lost.status, pick(lost.body, 'errors.0.code')]).toEqual([503, 'connection.lost']);
     const fine = await call(alone.value, 'POST', '/api/v1/operations/search_operations/execute', {
       body: execution({}),
     });
@@ -363,7 +375,7 @@ describe('operations over REST', () => {
   it('answers the outcome of an execution by its id', async () => {
     const { gateway } = await start();
     const known = await call(gateway, 'GET', '/api/v1/executions/known');
-    expect(known.body.data.attributes).toMatchObject({ state: 'done', operation: 'kill_process' });
+    expect(pick(known.body, 'data.attributes')).toMatchObject({ state: 'done', operation: 'kill_process' });
     expect((await call(gateway, 'GET', '/api/v1/executions/other')).status).toBe(404);
   });
 
@@ -372,7 +384,7 @@ describe('operations over REST', () => {
     backend.answer = () => Promise.reject(new Error('secret detail'));
     const answer = await call(gateway, 'POST', '/api/v1/operations/kill_process/execute', { body: execution({}) });
     expect(answer.status).toBe(500);
-    expect(answer.body.errors[0]).toMatchObject({ code: 'gateway.fault', meta: { effect: 'unknown' } });
+    expect(pick(answer.body, 'errors.0')).toMatchObject({ code: 'gateway.fault', meta: { effect: 'unknown' } });
     expect(JSON.stringify(answer.body)).not.toContain('secret');
     expect((await call(gateway, 'GET', '/api/v1/operations')).status).toBe(200);
   });
@@ -445,13 +457,14 @@ describe("operations' own routes", () => {
       sort: '-memory',
       fields: ['pid', 'memory'],
     });
-    expect(body.data).toEqual([
+    expect(pick(body, 'data')).toEqual([
       { type: 'processes', id: 'a@h~0.1.0~1', attributes: { pid: 'a@h~0.1.0~1', memory: 5, itemType: 'worker' } },
       { type: 'processes', id: 'a@h~0.1.0~1.1', attributes: { pid: 'a@h~0.1.0~1', memory: 6 } },
-      { type: 'processes', id: expect.stringMatching(/\.2$/), attributes: { value: 'odd' } },
+      { type: 'processes', id: pickText(body, 'data.2.id'), attributes: { value: 'odd' } },
     ]);
-    expect(body.meta).toMatchObject({ total: 3, nodes: [{ node: 'a@h', status: 'ok' }] });
-    expect(new URL(body.links.next, gateway.url).searchParams.get('page[after]')).toBe('cursor-2');
+    expect(pickText(body, 'data.2.id')).toMatch(/\.2$/);
+    expect(pick(body, 'meta')).toMatchObject({ total: 3, nodes: [{ node: 'a@h', status: 'ok' }] });
+    expect(new URL(pickText(body, 'links.next'), gateway.url).searchParams.get('page[after]')).toBe('cursor-2');
   });
 
   // @row RE-05
@@ -470,7 +483,7 @@ describe("operations' own routes", () => {
   it('takes a process by its id in the path', async () => {
     const { gateway, backend } = await start();
     const info = await call(gateway, 'GET', '/api/v1/processes/a@h~0.1.0~1?timeoutMs=50');
-    expect(info.body.data).toEqual({
+    expect(pick(info.body, 'data')).toEqual({
       type: 'processes',
       id: 'a@h~0.1.0~1',
       attributes: { pid: 'a@h~0.1.0~1', timeoutMs: 50 },
@@ -482,9 +495,9 @@ describe("operations' own routes", () => {
   it('refuses unknown and repeated query parameters by name, other methods with Allow, other paths with 404', async () => {
     const { gateway, backend } = await start();
     const unknown = await call(gateway, 'GET', '/api/v1/processes?filter[nonsense]=1');
-    expect([unknown.status, unknown.body.errors[0].source]).toEqual([400, { parameter: 'filter[nonsense]' }]);
+    expect([unknown.status, pick(unknown.body, 'errors.0.source')]).toEqual([400, { parameter: 'filter[nonsense]' }]);
     const twice = await call(gateway, 'GET', '/api/v1/processes?sort=a&sort=b');
-    expect([twice.status, twice.body.errors[0].source]).toEqual([400, { parameter: 'sort' }]);
+    expect([twice.status, pick(twice.body, 'errors.0.source')]).toEqual([400, { parameter: 'sort' }]);
     const method = await call(gateway, 'PATCH', '/api/v1/processes');
     expect([method.status, method.headers.get('allow')]).toEqual([405, 'GET, POST']);
     for (const path of [
@@ -497,15 +510,22 @@ describe("operations' own routes", () => {
       '/api/v1/%2e%2e/x',
     ]) {
       const answer = await call(gateway, 'GET', path);
-      expect([path, answer.status >= 400 && answer.status < 500, isJsonObject(answer.body.errors[0].meta)]).toEqual([
+      expect([
         path,
-        true,
-        true,
-      ]);
+        answer.status >= 400 && answer.status < 500,
+        isJsonObject(pick(answer.body, 'errors.0.meta')),
+      ]).toEqual([path, true, true]);
     }
     expect(backend.calls).toEqual([]);
   });
 });
+
+/** A message of the socket's, as the page would read it. */
+function downOf(data: Buffer): WatchDown {
+  const read = decodeToWebview({ is: 'watch', down: parseJson(data.toString('utf8')) });
+  if (read?.is !== 'watch') throw new Error(`not a watch message: ${data.toString('utf8')}`);
+  return read.down;
+}
 
 describe('the event socket', () => {
   async function open(
@@ -530,7 +550,7 @@ describe('the event socket', () => {
       },
     });
     socket.on('message', (data: Buffer) => {
-      subscriber.receive(JSON.parse(data.toString('utf8')));
+      subscriber.receive(downOf(data));
     });
     return subscriber;
   }
@@ -562,13 +582,13 @@ describe('the event socket', () => {
   it('sends a snapshot, then deltas, nothing while hidden, a snapshot when seen again', async () => {
     const { gateway, backend } = await start();
     const socket = await open(gateway, [], { authorization: `Bearer ${gateway.key}` });
-    const received: { is: string; frame?: { is: string } }[] = [];
-    socket.on('message', (data: Buffer) => received.push(JSON.parse(data.toString('utf8'))));
+    const received: unknown[] = [];
+    socket.on('message', (data: Buffer) => received.push(parseJson(data.toString('utf8'))));
     const watch = subscribe(socket).subscribe(topic);
     await until(() => watch.view.state?.rows.size === 1);
     backend.nodes.put('b@h', { node: 'b@h', status: 'up' });
     await until(() => watch.view.state?.rows.size === 2);
-    expect(received.map((each) => each.frame?.is)).toEqual(['snapshot', 'delta']);
+    expect(received.map((each) => pick(each, 'frame.is'))).toEqual(['snapshot', 'delta']);
     watch.setVisible(false);
     await new Promise((resolve) => setTimeout(resolve, 50));
     backend.nodes.put('c@h', { node: 'c@h', status: 'up' });
@@ -576,7 +596,7 @@ describe('the event socket', () => {
     expect(received).toHaveLength(2);
     watch.setVisible(true);
     await until(() => watch.view.state?.rows.size === 3);
-    expect(received.at(-1)?.frame?.is).toBe('snapshot');
+    expect(pick(received.at(-1), 'frame.is')).toBe('snapshot');
     watch.dispose();
     await until(() => backend.releasedWatches.count === 1);
     socket.terminate();
@@ -585,19 +605,21 @@ describe('the event socket', () => {
   it('holds one unacknowledged frame and merges what waits behind it', async () => {
     const { gateway, backend } = await start();
     const socket = await open(gateway, [], { authorization: `Bearer ${gateway.key}` });
-    const frames: { epoch: string; to: number; is: string; put?: unknown[] }[] = [];
-    socket.on('message', (data: Buffer) => frames.push(JSON.parse(data.toString('utf8')).frame));
+    const frames: unknown[] = [];
+    socket.on('message', (data: Buffer) => frames.push(pick(parseJson(data.toString('utf8')), 'frame')));
     socket.send(JSON.stringify({ is: 'open', subscription: 's1', topic }));
     await until(() => frames.length === 1);
     for (let at = 0; at < 500; at += 1) backend.nodes.put('a@h', { node: 'a@h', at });
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(frames).toHaveLength(1);
-    socket.send(JSON.stringify({ is: 'ack', subscription: 's1', epoch: frames[0]?.epoch, to: frames[0]?.to }));
+    socket.send(
+      JSON.stringify({ is: 'ack', subscription: 's1', epoch: pick(frames[0], 'epoch'), to: pick(frames[0], 'to') }),
+    );
     await until(() => frames.length === 2);
     expect(frames[1]).toMatchObject({ is: 'delta', put: [['a@h', { node: 'a@h', at: 499 }]] });
     socket.send(JSON.stringify({ is: 'resync', subscription: 's1' }));
     await until(() => frames.length === 3);
-    expect(frames[2]?.is).toBe('snapshot');
+    expect(pick(frames[2], 'is')).toBe('snapshot');
     socket.terminate();
     await until(() => backend.releasedWatches.count === 1);
   });
@@ -626,8 +648,8 @@ describe('the event socket', () => {
     const { gateway, backend } = await start();
     const socket = await open(gateway, [], { authorization: `Bearer ${gateway.key}` });
     socket.send(message);
-    const [closedWith] = await once(socket, 'close');
-    expect(closedWith).toBe(code);
+    const closed: unknown[] = await once(socket, 'close');
+    expect(closed[0]).toBe(code);
     expect(backend.touched).toEqual([]);
   });
 

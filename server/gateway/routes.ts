@@ -9,7 +9,8 @@ import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts'
 import type { CatalogueEntry, OperationAnswer, OperationCall } from '../protocol/operation.ts';
 import { apiBase, findEntry, matchRoute, resourceType } from './catalogueRoutes.ts';
 import { httpStatus } from './httpStatus.ts';
-import { dataDocument, errorDocument, isJsonObject, mediaType, readAttributes, resource } from './jsonApi.ts';
+import { jsonOf } from './json.ts';
+import { dataDocument, errorDocument, mediaType, readAttributes, resource } from './jsonApi.ts';
 import type { Document, JsonObject, ParamsPlace, Resource } from './jsonApi.ts';
 import { resultDocument } from './resources.ts';
 import { paramsFromText, propertySchema } from './textParams.ts';
@@ -122,8 +123,7 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
       );
       return;
     }
-    // Plain data by its type: a round trip through JSON drops what is undefined and nothing else.
-    await send(reply, dataDocument(resource('execution', requestId, toJson(value))));
+    await send(reply, dataDocument(resource('execution', requestId, jsonOf(value))));
   });
 
   app.setNotFoundHandler(async (request, reply) => {
@@ -385,18 +385,12 @@ function checkMediaTypes(request: FastifyRequest): { readonly status: number; re
 // --------------------------------------------------------------------------------------------------------------- writing
 
 function operationResource(entry: CatalogueEntry): Resource {
-  return resource('operation', entry.name, toJson(entry));
+  return resource('operation', entry.name, jsonOf(entry));
 }
 
 function executionResource(call: OperationCall, answer: OperationAnswer): Resource {
   const { correlationId: _inHeader, ...said } = answer;
-  return resource('execution', call.requestId, toJson({ operation: call.operation, ...said }));
-}
-
-/** Plain data as JSON: what is undefined is dropped, as it would be on the wire. */
-function toJson(value: object): Json {
-  const json: Json = JSON.parse(JSON.stringify(value));
-  return isJsonObject(json) ? json : null;
+  return resource('execution', call.requestId, jsonOf({ operation: call.operation, ...said }));
 }
 
 async function send(reply: FastifyReply, document: Document, status = 200): Promise<void> {

@@ -6,6 +6,7 @@
  */
 import type { Json } from '../../runtime/model.ts';
 import type { JsonSchema } from '../protocol/operation.ts';
+import { parseJson } from './json.ts';
 
 type JsonObject = { readonly [key: string]: Json };
 
@@ -17,6 +18,10 @@ function alternatives(schema: JsonSchema): readonly JsonSchema[] {
 
 function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isList(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value);
 }
 
 function typesOf(schema: JsonSchema): readonly string[] {
@@ -74,7 +79,7 @@ function asType(type: string, schema: JsonSchema, text: string): Json | undefine
       return text === 'null' ? null : undefined;
     case 'array': {
       const parsed = text.startsWith('[') ? parseJson(text) : undefined;
-      if (Array.isArray(parsed)) return parsed;
+      if (isList(parsed)) return parsed;
       const items = schema['items'];
       return text === '' ? [] : text.split(',').map((each) => (isObject(items) ? valueOfText(items, each) : each));
     }
@@ -84,15 +89,6 @@ function asType(type: string, schema: JsonSchema, text: string): Json | undefine
     }
     default:
       return undefined;
-  }
-}
-
-function parseJson(text: string): Json | undefined {
-  try {
-    const value: Json = JSON.parse(text);
-    return value;
-  } catch {
-    return undefined;
   }
 }
 

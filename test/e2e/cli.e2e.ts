@@ -6,13 +6,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { WatchSubscriber } from '../../runtime/watchChannel.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
+import { decodeToWebview } from '../../server/protocol/webview.ts';
+import { parseJson } from '../../server/gateway/json.ts';
+import { idsOf, pick, pickList, pickText } from '../../server/gateway/testJson.ts';
 import { thresholds } from '../../webview/cluster/model.ts';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { makeHome, runCli, serve } from './support/cli.ts';
 import type { Finished, Served } from './support/cli.ts';
 
-type Answer = { readonly status: number; readonly body: ReturnType<typeof JSON.parse> };
+type Answer = { readonly status: number; readonly body: unknown };
 
 async function call(served: Served, method: string, route: string, body?: object): Promise<Answer> {
   const response = await fetch(`${served.url}/api/v1${route}`, {
@@ -30,7 +33,7 @@ function execution(params: object, mode = 'run'): object {
   return { data: { type: 'execution', attributes: { params, mode } } };
 }
 
-const code = (finished: Finished): string => finished.json.errors[0].code;
+const code = (finished: Finished): string => pickText(finished.json, 'errors.0.code');
 const homes: string[] = [];
 const home = (): string => {
   const made = makeHome();
@@ -53,11 +56,14 @@ describe('a served simulated cluster', () => {
   });
 
   it('says that it is ready, where, with which key and which nodes', () => {
+    const { url, key, pid } = served;
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+    expect(key).toMatch(/^[\w-]{43}$/);
     expect(served.ready).toEqual({
       event: 'ready',
-      url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-      key: expect.stringMatching(/^[\w-]{43}$/),
-      pid: expect.any(Number),
+      url,
+      key,
+      pid,
       runtime: 'simulated',
       nodes: ['demo1@sim', 'demo2@sim', 'demo3@sim'],
     });
@@ -68,15 +74,15 @@ describe('a served simulated cluster', () => {
   // @row T024.a1
   it('offers over REST what the command line lists', async () => {
     const { body } = await call(served, 'GET', '/operations');
-    const names = body.data.map((each: { id: string }) => each.id).sort();
+    const names = [...idsOf(body)].sort();
     const listed = await runCli(['operations', '--json'], home());
-    expect(listed.json.data.map((each: { id: string }) => each.id).sort()).toEqual(names);
+    expect([...idsOf(listed.json)].sort()).toEqual(names);
     for (const name of ['list_processes', 'kill_process', 'supervision_tree', 'create_sandbox'])
       expect(names).toContain(name);
     const processes = await call(served, 'GET', '/operations/process');
-    expect(
-      processes.body.data.every((each: { attributes: { category: string } }) => each.attributes.category === 'process'),
-    ).toBe(true);
+    expect(pickList(processes.body, 'data').every((each) => pick(each, 'attributes.category') === 'process')).toBe(
+      true,
+    );
   });
 
   // @row RE-04
@@ -85,25 +91,23 @@ describe('a served simulated cluster', () => {
   // @row RE-09
   it('shows processes and supervisors as resources, page by page', async () => {
     const first = await call(served, 'GET', '/processes?page[size]=5&sort=-reductions');
-    expect(first.body.data).toHaveLength(5);
-    expect(first.body.meta.nodes.map((each: { status: string }) => each.status)).toEqual(['ok', 'ok', 'ok']);
-    const next = await fetch(served.url + first.body.links.next, {
+    expect(pick(first.body, 'data')).toHaveLength(5);
+    expect(pickList(first.body, 'meta.nodes').map((each) => pick(each, 'status'))).toEqual(['ok', 'ok', 'ok']);
+    const next = await fetch(served.url + pickText(first.body, 'links.next'), {
       headers: { authorization: `Bearer ${served.key}` },
     });
-    const second = await next.json();
+    const second: unknown = await next.json();
     // One that has ended between the two pages is not on the second.
-    expect(second.data.length).toBeGreaterThan(0);
-    const ids = [...first.body.data, ...second.data].map((each: { id: string }) => each.id);
+    expect(pickList(second, 'data').length).toBeGreaterThan(0);
+    const ids = [...idsOf(first.body), ...idsOf(second)];
     expect(new Set(ids).size).toBe(ids.length);
     const one = await call(served, 'GET', `/processes/${encodeURIComponent(ids[0] ?? '')}`);
-    expect([one.status, one.body.data.id]).toEqual([200, ids[0]]);
+    expect([one.status, pick(one.body, 'data.id')]).toEqual([200, ids[0]]);
     const supervisors = await call(served, 'GET', '/supervisors');
-    const shop = supervisors.body.data.find(
-      (each: { attributes: { application: string | null } }) => each.attributes.application !== null,
-    );
-    const children = await call(served, 'GET', `/supervisors/${encodeURIComponent(shop.id)}/children`);
+    const shop = pickList(supervisors.body, 'data').find((each) => pick(each, 'attributes.application') !== null);
+    const children = await call(served, 'GET', `/supervisors/${encodeURIComponent(pickText(shop, 'id'))}/children`);
     expect(children.status).toBe(200);
-    expect(children.body.data.length).toBeGreaterThan(0);
+    expect(pickList(children.body, 'data').length).toBeGreaterThan(0);
   });
 
   // @row RE-11
@@ -114,7 +118,7 @@ describe('a served simulated cluster', () => {
     const topology = await call(served, 'GET', '/cluster/topology');
     expect(topology.status).toBe(200);
     expect(JSON.stringify(topology.body)).toContain('demo3@sim');
-    expect(health.body.meta.thresholds).toMatchObject({
+    expect(pick(health.body, 'meta.thresholds')).toMatchObject({
       runQueuePerScheduler: thresholds.runQueuePerScheduler,
       processLimitShare: thresholds.processShare,
     });
@@ -123,17 +127,17 @@ describe('a served simulated cluster', () => {
   // @row RE-03
   // @row RE-07
   it('kills a process once however often it is asked under one key, and its supervisor starts another', async () => {
-    const named = async (): Promise<string> => {
+    const named = async (): Promise<unknown> => {
       const { body } = await call(
         served,
         'POST',
         '/operations/get_process_info/execute',
         execution({ pid: 'Elixir.Shop.Catalog', node: 'demo1@sim' }),
       );
-      return body.data?.attributes.result.pid;
+      return pick(body, 'data.attributes.result.pid');
     };
     await expect.poll(named).toMatch(/^demo1@sim~0\.\d+\.0~/);
-    const before = await named();
+    const before = String(await named());
     const kill = () =>
       fetch(`${served.url}/api/v1/processes/${encodeURIComponent(before)}`, {
         method: 'DELETE',
@@ -143,27 +147,27 @@ describe('a served simulated cluster', () => {
     expect(new Set(answers.map((each) => each.status))).toEqual(new Set([200]));
     await expect.poll(named, { timeout: 3_000 }).not.toBe(before);
     const again = await call(served, 'DELETE', `/processes/${encodeURIComponent(before)}`);
-    expect([again.status, again.body.errors[0].meta.effect]).toEqual([404, 'none']);
+    expect([again.status, pick(again.body, 'errors.0.meta.effect')]).toEqual([404, 'none']);
     const outcome = await call(served, 'GET', '/executions/once');
-    expect(outcome.body.data.attributes).toMatchObject({ state: 'done', operation: 'kill_process' });
+    expect(pick(outcome.body, 'data.attributes')).toMatchObject({ state: 'done', operation: 'kill_process' });
   });
 
   it('tells a process of before a node’s restart from any that lives', async () => {
     const { body } = await call(served, 'GET', '/processes?filter[node]=demo3@sim&page[size]=1');
-    const stale: string = body.data[0].id;
+    const stale = pickText(body, 'data.0.id');
     expect(
       (await call(served, 'POST', '/operations/crash_node/execute', execution({ node: 'demo3@sim' }))).status,
     ).toBe(200);
     const gone = await call(served, 'GET', `/processes/${encodeURIComponent(stale)}`);
     expect([404, 503]).toContain(gone.status);
-    expect(gone.body.errors[0].meta.remedy).not.toBe('');
+    expect(pick(gone.body, 'errors.0.meta.remedy')).not.toBe('');
     const health = await call(served, 'GET', '/cluster/health');
     expect(JSON.stringify(health.body)).toContain('down');
     expect(
       (await call(served, 'POST', '/operations/restart_node/execute', execution({ node: 'demo3@sim' }))).status,
     ).toBe(200);
     const old = await call(served, 'GET', `/processes/${encodeURIComponent(stale)}`);
-    expect([old.status, old.body.errors[0].code]).toEqual([404, 'process.not_found']);
+    expect([old.status, pick(old.body, 'errors.0.code')]).toEqual([404, 'process.not_found']);
   });
 
   // @row T012.a4
@@ -179,7 +183,8 @@ describe('a served simulated cluster', () => {
       },
     });
     socket.on('message', (data: Buffer) => {
-      subscriber.receive(JSON.parse(data.toString('utf8')));
+      const read = decodeToWebview({ is: 'watch', down: parseJson(data.toString('utf8')) });
+      if (read?.is === 'watch') subscriber.receive(read.down);
     });
     const connections = subscriber.subscribe({ of: 'connections' });
     await expect.poll(() => connections.view.state?.rows.size).toBe(1);
@@ -207,8 +212,9 @@ describe('a served simulated cluster', () => {
     ['POST', '/operations/kill_process/execute', execution({ pid: 7, more: 1 }), 400, 'params.invalid'],
   ])('answers %s %s with a clear error', async (method, route, body, status, expected) => {
     const answer = await call(served, method, route, body);
-    expect([answer.status, answer.body.errors[0].code]).toEqual([status, expected]);
-    expect(answer.body.errors[0].meta).toMatchObject({ effect: 'none', remedy: expect.stringMatching(/./) });
+    expect([answer.status, pick(answer.body, 'errors.0.code')]).toEqual([status, expected]);
+    expect(pick(answer.body, 'errors.0.meta')).toMatchObject({ effect: 'none' });
+    expect(pickText(answer.body, 'errors.0.meta.remedy')).not.toBe('');
   });
 });
 
@@ -216,7 +222,7 @@ describe('the command line on its own simulated cluster', () => {
   it('runs, and says each error with its exit code', async () => {
     const state = home();
     const listed = await runCli(['run', 'list_processes', 'limit=3', '--json'], state);
-    expect([listed.code, listed.json.data.attributes.result.items.length]).toEqual([0, 3]);
+    expect([listed.code, pick(listed.json, 'data.attributes.result.items.length')]).toEqual([0, 3]);
     const unknown = await runCli(['run', 'get_process_info', 'pid=nobody_here', '--json'], state);
     expect([unknown.code, code(unknown)]).toEqual([1, 'process.not_found']);
     const invalid = await runCli(['run', 'list_processes', 'limit=many', '--validate-only', '--json'], state);
@@ -229,7 +235,7 @@ describe('the command line on its own simulated cluster', () => {
       ['run', 'get_process_info', 'pid=Elixir.Shop.Catalog', 'node=demo2@sim', '--json'],
       home(),
     );
-    expect([found.code, found.json.data?.attributes.result.registeredName]).toEqual([0, 'Elixir.Shop.Catalog']);
+    expect([found.code, pick(found.json, 'data.attributes.result.registeredName')]).toEqual([0, 'Elixir.Shop.Catalog']);
   });
 
   it('ends quietly when nobody reads its output', async () => {
@@ -261,7 +267,7 @@ describe('a live Elixir node', () => {
     expect([supervisors.code, supervisors.err]).toEqual([0, '']);
     expect(JSON.stringify(supervisors.json)).toContain('Shop');
     const refused = await runCli(['run', 'kill_process', 'pid=Elixir.Shop.Stock', ...at(), '--json'], state, env);
-    expect([refused.code, code(refused), refused.json.errors[0].meta.effect]).toEqual([
+    expect([refused.code, code(refused), pick(refused.json, 'errors.0.meta.effect')]).toEqual([
       1,
       'connection.read_only',
       'none',
@@ -271,12 +277,12 @@ describe('a live Elixir node', () => {
   it('is served read-only, and writable when that is asked for', async () => {
     const readOnly = await serve(at(), home(), env);
     const refused = await call(readOnly, 'DELETE', '/processes/init');
-    expect([refused.status, refused.body.errors[0].code]).toEqual([403, 'connection.read_only']);
+    expect([refused.status, pick(refused.body, 'errors.0.code')]).toEqual([403, 'connection.read_only']);
     expect(readOnly.ready).toMatchObject({ runtime: 'beam', nodes: [shop.node] });
     expect(await readOnly.stop()).toBe(0);
     const writable = await serve([...at(), '--allow-writes'], home(), env);
     const protectedOne = await call(writable, 'DELETE', '/processes/init');
-    expect(protectedOne.body.errors[0].code).toBe('process.protected');
+    expect(pick(protectedOne.body, 'errors.0.code')).toBe('process.protected');
     expect(await writable.stop()).toBe(0);
   });
 
@@ -302,20 +308,20 @@ describe('a live Elixir node', () => {
     free.close();
     const epmd = await list([...at()], { ERL_EPMD_PORT: String(port) });
     expect([epmd.code, code(epmd)]).toEqual([3, 'connect.epmd_unreachable']);
-    for (const finished of [cookie, nobody, epmd]) expect(finished.json.errors[0].meta.remedy).not.toBe('');
+    for (const finished of [cookie, nobody, epmd]) expect(pick(finished.json, 'errors.0.meta.remedy')).not.toBe('');
   });
 
   it('that dies is an error of the call, not of the gateway', async () => {
     const served = await serve(at(), home(), env);
     await shop.killNode(shop.node);
     await expect
-      .poll(async () => (await call(served, 'GET', '/processes/init')).body.errors?.[0]?.meta.class, {
+      .poll(async () => pick((await call(served, 'GET', '/processes/init')).body, 'errors.0.meta.class'), {
         timeout: 10_000,
       })
       .toBe('unavailable');
     // A list says of every node what became of it: an empty one is not an empty cluster.
     const list = await call(served, 'GET', '/processes');
-    expect(list.body.meta?.nodes[0] ?? list.body.errors[0].meta).toMatchObject(
+    expect(pick(list.body, 'meta.nodes.0') ?? pick(list.body, 'errors.0.meta')).toMatchObject(
       list.status === 200 ? { status: 'missing', error: { class: 'unavailable' } } : { class: 'unavailable' },
     );
     expect((await fetch(`${served.url}/health`)).status).toBe(503);

@@ -73,7 +73,7 @@ describe('the cluster page', () => {
     expect(await view.page.locator('img, a, iframe').count()).toBe(0);
     const texts = await view.page
       .locator('[role="option"]')
-      .evaluateAll((all) => all.map((each) => `${each.getAttribute('aria-label') ?? ''} ${each.textContent ?? ''}`));
+      .evaluateAll((all) => all.map((each) => `${each.getAttribute('aria-label') ?? ''} ${each.textContent}`));
     for (const text of texts) expect(/\p{Cc}|\p{Bidi_Control}/u.test(text)).toBe(false);
     await view.page.locator('[role="option"]').nth(2).click();
     expect(await view.page.locator('.details').textContent()).toContain('@h');
@@ -128,7 +128,7 @@ describe('the cluster page', () => {
       view.page
         .locator('[role="option"]')
         .evaluateAll((all) =>
-          Object.fromEntries(all.map((each) => [each.getAttribute('data-node'), each.getAttribute('transform')])),
+          all.map((each) => `${each.getAttribute('data-node') ?? ''} ${each.getAttribute('transform') ?? ''}`),
         );
     await view.page.waitForTimeout(700);
     const before = await places();
@@ -142,7 +142,7 @@ describe('the cluster page', () => {
     await view.page.locator('.node.gone').waitFor();
     expect(await places()).toEqual(before);
     await view.page.getByRole('button', { name: 'Re-arrange' }).click();
-    const kept: unknown = await view.page.evaluate(() => Reflect.get(window, 'keptState'));
+    const kept: unknown = await view.page.evaluate((): unknown => Reflect.get(window, 'keptState'));
     const again = await open({ kept });
     await again.show(simulated);
     again.setNodes([first, ...others]);
@@ -150,7 +150,7 @@ describe('the cluster page', () => {
     const after = await again.page
       .locator('[role="option"]')
       .evaluateAll((all) =>
-        Object.fromEntries(all.map((each) => [each.getAttribute('data-node'), each.getAttribute('transform')])),
+        all.map((each) => `${each.getAttribute('data-node') ?? ''} ${each.getAttribute('transform') ?? ''}`),
       );
     expect(after).toEqual(await places());
   });

@@ -103,7 +103,7 @@ describe('the workbench on the simulated cluster', () => {
       const choice = page.locator('.quick-input-list .monaco-list-row', { hasText: theme }).first();
       await page.locator('.quick-input-widget input').fill(theme);
       await choice.click();
-      await expect.poll(() => body.evaluate((element) => element.className)).toContain(className);
+      await expect.poll(() => body.getAttribute('class')).toContain(className);
       const ground = () => body.evaluate((element) => getComputedStyle(element).backgroundColor);
       await expect.poll(ground).toBe(name === 'highContrast' ? 'rgb(0, 0, 0)' : 'rgb(255, 255, 255)');
       await shoot(`cluster-${name}`, name === 'light' ? 'document' : undefined);
@@ -117,8 +117,8 @@ describe('the workbench on the simulated cluster', () => {
     const [content, room] = await opened
       .cluster()
       .locator('html')
-      .evaluate((html) => [html.scrollWidth, html.clientWidth]);
-    expect(content).toBeLessThanOrEqual(room ?? 0);
+      .evaluate((html): [number, number] => [html.scrollWidth, html.clientWidth]);
+    expect(content).toBeLessThanOrEqual(room);
     await opened.shoot('narrow', 'document');
   });
 

@@ -78,8 +78,7 @@ async function page() {
   const settle = async (): Promise<void> => {
     for (let at = 0; at < 5; at += 1) await Promise.resolve();
   };
-  const rows = (...nodes: NodeRow[]): [string, Row][] =>
-    nodes.map((node) => [node.node, JSON.parse(JSON.stringify(node))]);
+  const rows = (...nodes: NodeRow[]): [string, Row][] => nodes.map((node) => [node.node, { ...node }]);
   store.receive({ is: 'connection', connection });
   await settle();
   const latest = (): ClusterPicture => {
@@ -107,7 +106,7 @@ describe("the page's state", () => {
     expect(latest()).toMatchObject({ rows: 'live', view: { processes: 300 } });
     const painted = pictures.length;
     for (let at = 0; at < 20; at += 1) {
-      sources[0]?.put(a, JSON.parse(JSON.stringify(nodeRow(a, { since: at }))));
+      sources[0]?.put(a, { ...nodeRow(a, { since: at }) });
       time.turn(50);
     }
     expect(pictures.length - painted).toBeLessThanOrEqual(3);

@@ -7,6 +7,8 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import readline from 'node:readline';
+import { parseJson } from '../../../server/gateway/json.ts';
+import { pick, pickText } from '../../../server/gateway/testJson.ts';
 
 const program = path.resolve(import.meta.dirname, '../../../dist/cli.js');
 
@@ -15,7 +17,7 @@ export type Finished = {
   readonly out: string;
   readonly err: string;
   /** The one JSON document on stdout. */
-  readonly json: ReturnType<typeof JSON.parse>;
+  readonly json: unknown;
 };
 
 /** A state folder of the test's own. */
@@ -30,6 +32,12 @@ function start(args: readonly string[], home: string, env: { readonly [name: str
   });
 }
 
+/** The code a process ended with; null when a signal ended it. */
+async function exitCodeOf(closed: Promise<unknown[]>): Promise<number | null> {
+  const [code] = await closed;
+  return typeof code === 'number' ? code : null;
+}
+
 /** Runs one command line to its end. */
 export async function runCli(
   args: readonly string[],
@@ -41,13 +49,13 @@ export async function runCli(
   let err = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
-  const [code]: (number | null)[] = await once(child, 'close');
+  const code = await exitCodeOf(once(child, 'close'));
   return {
-    code: code ?? null,
+    code,
     out,
     err,
     get json() {
-      return JSON.parse(out);
+      return parseJson(out);
     },
   };
 }
@@ -56,7 +64,7 @@ export type Served = {
   readonly url: string;
   readonly key: string;
   readonly pid: number;
-  readonly ready: ReturnType<typeof JSON.parse>;
+  readonly ready: unknown;
   /** Ends it as Ctrl-C does; answers its exit code. */
   stop(): Promise<number | null>;
 };
@@ -74,16 +82,15 @@ export async function serve(
   const lines = readline.createInterface({ input: child.stdout ?? process.stdin });
   const first = await Promise.race([once(lines, 'line'), ended.then(() => null)]);
   if (first === null) throw new Error(`serve ended: ${err}`);
-  const ready = JSON.parse(String(first[0]));
+  const ready = parseJson(String(first[0]));
   return {
-    url: ready.url,
-    key: ready.key,
-    pid: ready.pid,
+    url: pickText(ready, 'url'),
+    key: pickText(ready, 'key'),
+    pid: Number(pick(ready, 'pid')),
     ready,
     stop: async () => {
       child.kill('SIGINT');
-      const [code]: (number | null)[] = await ended;
-      return code ?? null;
+      return exitCodeOf(ended);
     },
   };
 }

@@ -106,12 +106,13 @@ export async function openClusterPage(
   await page.addInitScript(
     ({ kept, look, names }) => {
       let state = kept;
+      const send = (message: unknown): void => {
+        const binding: unknown = Reflect.get(window, 'sendToEditor');
+        if (typeof binding === 'function') Reflect.apply(binding, window, [message]);
+      };
       Object.assign(window, {
         acquireVsCodeApi: () => ({
-          postMessage: (message: unknown) => {
-            const send: unknown = Reflect.get(window, 'sendToEditor');
-            if (typeof send === 'function') send(message);
-          },
+          postMessage: send,
           getState: () => state,
           setState: (next: unknown) => {
             state = next;
@@ -120,9 +121,7 @@ export async function openClusterPage(
         }),
       });
       document.addEventListener('securitypolicyviolation', (event) => {
-        const send: unknown = Reflect.get(window, 'sendToEditor');
-        if (typeof send === 'function')
-          send({ is: 'fault', message: `${event.violatedDirective}: ${event.blockedURI}` });
+        send({ is: 'fault', message: `${event.violatedDirective}: ${event.blockedURI}` });
       });
       document.addEventListener('readystatechange', () => {
         document.body.className = look;
@@ -142,7 +141,7 @@ export async function openClusterPage(
     source,
     show: (connection) => post({ is: 'connection', connection }),
     setNodes: (nodes) => {
-      source.set(nodes.map((node): [string, Row] => [node.node, JSON.parse(JSON.stringify(node))]));
+      source.set(nodes.map((node): [string, Row] => [node.node, { ...node }]));
     },
     close: async () => {
       await context.close();

@@ -12,13 +12,13 @@ const documented = path.join(project, 'docs', 'images');
 export type Workbench = {
   readonly page: Page;
   /** Takes a picture; with UPDATE_IMAGES=1 and `document` it also becomes the documentation's. */
-  shoot(name: string, document?: 'document'): Promise<void>;
-  command(title: string): Promise<void>;
+  readonly shoot: (name: string, document?: 'document') => Promise<void>;
+  readonly command: (title: string) => Promise<void>;
   /** Opens the side bar's Arsenal, once the workbench has read what the extension contributes. */
-  showArsenal(): Promise<void>;
+  readonly showArsenal: () => Promise<void>;
   /** The page inside the cluster panel. */
-  cluster(): FrameLocator;
-  close(): Promise<void>;
+  readonly cluster: () => FrameLocator;
+  readonly close: () => Promise<void>;
 };
 
 /** Opens the workbench on a copy of the demo workspace. Settings are the user's. */
