@@ -75,7 +75,7 @@ const flow = {
   change: <P, F, R>(): Streaming<P, F, R, 'change'> => ({ kind: 'stream', effect: 'change' }),
 } as const;
 
-type Nothing = Record<never, never>;
+type Nothing = Record<string, never>;
 type OnNodes = { readonly nodes: readonly NodeName[] | 'all' };
 type OnNode = { readonly node: NodeName };
 type OfProcess = { readonly pid: ProcessRef };
