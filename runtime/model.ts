@@ -74,7 +74,10 @@ export type TermInput = { readonly syntax: 'elixir' | 'erlang'; readonly source:
 /** One process, for ever. Displayed as `<0.id.serial>`; {@link processId} is its public text. */
 export type ProcessRef = Incarnation & { readonly id: number; readonly serial: number };
 
-/** Names are terms (`{via, Horde.Registry, {MyApp.Reg, {:cart, 42}}}`), never strings with a prefix. */
+/**
+ * Names are terms (`{via, Horde.Registry, {MyApp.Reg, {:cart, 42}}}`), never strings with a prefix. Where one can only be an atom it
+ * is the atom's exact text: Elixir's `Shop.Cart` is `Elixir.Shop.Cart`, and `Foo` is the `'Foo'` of Erlang.
+ */
 export type NameRef =
   | { readonly in: 'local'; readonly node: NodeName; readonly name: string }
   | { readonly in: 'global'; readonly name: Term }

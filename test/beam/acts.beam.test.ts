@@ -28,13 +28,13 @@ afterAll(async () => {
 });
 
 async function sleeper(name?: string): Promise<ProcessRef> {
-  const start = { node: shop.node, module: ':timer', function: 'sleep', args: [elixir(':infinity')] };
+  const start = { node: shop.node, module: 'timer', function: 'sleep', args: [elixir(':infinity')] };
   return valueOf(await runtime.port.processes.start({ ...start, ...(name !== undefined && { name }) }, inTime()));
 }
 
 describe('one process', () => {
   it('shows the state of what surely answers, and calls nothing else', async () => {
-    const pid = await named(runtime, shop.node, 'Shop.Catalogue');
+    const pid = await named(runtime, shop.node, 'Elixir.Shop.Catalogue');
     const { state, whole } = valueOf(await runtime.port.processes.state({ pid, maxBytes: 1_000_000 }, inTime()));
     expect(whole).toBe(true);
     expect(state).toEqual({
@@ -59,7 +59,7 @@ describe('one process', () => {
   });
 
   it('takes messages, casts and calls, and shows its mailbox while that is short', async () => {
-    const plain = await named(runtime, shop.node, 'Shop.Plain');
+    const plain = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     const send = (how: 'info' | 'cast' | 'call', source: string) =>
       runtime.port.processes.send({ pid: plain, how, message: elixir(source) }, inTime());
     valueOf(await send('info', '{:shop, 1}'));
@@ -112,7 +112,7 @@ describe('one process', () => {
   });
 
   it('collects garbage, and says what that brought', async () => {
-    const pid = await named(runtime, shop.node, 'Shop.Supervisor');
+    const pid = await named(runtime, shop.node, 'Elixir.Shop.Supervisor');
     const { bytesBefore, bytesAfter } = valueOf(await runtime.port.processes.collectGarbage({ pid }, inTime()));
     expect(bytesBefore).toBeGreaterThan(0);
     expect(bytesAfter).toBe(
@@ -176,7 +176,7 @@ describe('watching', () => {
       ),
     );
     expect(first).toMatchObject({ is: 'snapshot', fidelity: { is: 'sampled' } });
-    const carts = await named(runtime, shop.node, 'Shop.Carts');
+    const carts = await named(runtime, shop.node, 'Elixir.Shop.Carts');
     const put = second?.is === 'delta' ? second.put.map(([, row]) => row) : [];
     expect(put).toMatchObject([
       { kind: 'supervisor', module: 'shop_ledger_sup', parent: carts, flags: { strategy: 'one_for_all' } },
@@ -184,7 +184,7 @@ describe('watching', () => {
   });
 
   it('processes that work, and the most eager of them', async () => {
-    const pid = await named(runtime, shop.node, 'Shop.Plain');
+    const pid = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     const keys = [
       'registered_name',
       'reductions',
@@ -223,7 +223,7 @@ describe('watching', () => {
   });
 
   it('names that are taken', async () => {
-    const [first, second] = await before({ rows: 'names', registry: { via: 'Shop.Registry' } }, () =>
+    const [first, second] = await before({ rows: 'names', registry: { via: 'Elixir.Shop.Registry' } }, () =>
       shop.rpc(shop.node, "'Elixir.Shop.Cart':open(77)."),
     );
     expect(first?.total).toBe(6);

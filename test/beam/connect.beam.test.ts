@@ -122,7 +122,7 @@ describe('joining a node', () => {
       expect(item.is).toBe('frame');
       break;
     }
-    await runtime.port.supervisors.count({ supervisor: await named(runtime, shop.node, 'Shop.Supervisor') }, inTime());
+    await runtime.port.supervisors.count({ supervisor: await named(runtime, shop.node, 'Elixir.Shop.Supervisor') }, inTime());
     await runtime.close();
     await eventually(processes, (now) => now === before);
     expect(await shop.rpc(shop.node, 'nodes(hidden).')).toBe('[]');
@@ -139,7 +139,7 @@ describe('a node that restarts', () => {
   it('is lost, then there again under a new epoch, and its old processes are found no more', async () => {
     const { state } = runtime;
     if (state.is !== 'ready') throw new Error(state.is);
-    const plain = await named(runtime, shop.node, 'Shop.Plain');
+    const plain = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     const states: string[] = [];
     runtime.onChange(() => states.push(runtime.state.is));
     await shop.killNode(shop.node);
@@ -159,13 +159,13 @@ describe('a node that restarts', () => {
     );
     expect(back).not.toEqual(state);
     expect(states).toContain('lost');
-    const again = await named(runtime, shop.node, 'Shop.Plain');
+    const again = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     expect(again.creation).not.toBe(plain.creation);
     // The number of a living process, in the life before.
     const stale = { ...again, creation: plain.creation };
     const kill = { pid: stale, reason: { syntax: 'erlang', source: 'kill' }, confirmMs: 500 } as const;
     expect(errorOf(await runtime.port.processes.exit(kill, inTime()))).toMatchObject({ code: 'process.not_found' });
-    expect(await named(runtime, shop.node, 'Shop.Plain')).toEqual(again);
+    expect(await named(runtime, shop.node, 'Elixir.Shop.Plain')).toEqual(again);
     const info = valueOf(await runtime.port.processes.info({ pids: [plain, stale], keys: ['status'] }, inTime()));
     expect(info.gone).toEqual([plain, stale]);
   }, 60_000);

@@ -51,7 +51,7 @@ describe('processes', () => {
 
   // @row OP-05
   it('says of a process what process_info says, with the call that really started it', async () => {
-    const pid = await named(runtime, shop.node, 'Shop.Catalogue');
+    const pid = await named(runtime, shop.node, 'Elixir.Shop.Catalogue');
     const keys = [
       'registered_name',
       'initial_call',
@@ -74,7 +74,7 @@ describe('processes', () => {
     expect(value('message_queue_len')).toBe(0);
     expect(value('trap_exit')).toBe(false);
     expect(value('current_function')).toBe('gen_server:loop/7');
-    const supervisor = await named(runtime, shop.node, 'Shop.Supervisor');
+    const supervisor = await named(runtime, shop.node, 'Elixir.Shop.Supervisor');
     expect(value('parent')).toBe(processId(supervisor));
     expect(value('links')).toContain(processId(supervisor));
     expect(value('ancestors')).toContain('Elixir.Shop.Supervisor');
@@ -131,7 +131,7 @@ describe('processes', () => {
     });
     expect(await failed({ function: 'no_such_function_at_all' })).toMatchObject({ code: 'process.undef' });
     expect(await failed({ args: [] })).toMatchObject({ code: 'process.undef' });
-    expect(await failed({ name: 'Shop.Plain' })).toMatchObject({
+    expect(await failed({ name: 'Elixir.Shop.Plain' })).toMatchObject({
       code: 'name.taken',
       class: 'conflict',
       effect: 'none',
@@ -142,14 +142,14 @@ describe('processes', () => {
       code: 'term.unknown_atom',
       pointer: '/args/0',
     });
-    expect(await failed({ link: await named(runtime, shop.node, 'Shop.Plain') })).toMatchObject({
+    expect(await failed({ link: await named(runtime, shop.node, 'Elixir.Shop.Plain') })).toMatchObject({
       class: 'unsupported',
     });
   });
 
   // @row OP-02
   it('says when a process survives, and lets nobody end the kernel', async () => {
-    const plain = await named(runtime, shop.node, 'Shop.Plain');
+    const plain = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     const stop = { pid: plain, reason: erlang('shutdown'), confirmMs: 200 };
     expect(valueOf(await runtime.port.processes.exit(stop, inTime()))).toEqual({ outcome: 'survived' });
     for (const name of ['init', 'kernel_sup', 'application_controller', 'net_kernel', 'code_server', 'rex']) {
@@ -183,9 +183,22 @@ function pidExpression(shown: string): string {
 }
 
 describe('names', () => {
+  it('takes a name exactly as it stands, so that a capital letter makes it no name of Elixir', async () => {
+    const held = await shop.rpc(
+      shop.node,
+      "P = spawn(fun() -> receive stop -> ok end end), true = register('Shop', P), P.",
+    );
+    expect(pidText(await named(runtime, shop.node, 'Shop'))).toBe(held);
+    await shop.rpc(shop.node, "'Shop' ! stop.");
+    const gone = { name: { in: 'local', node: shop.node, name: 'Shop.Plain' } } as const;
+    expect(errorOf(await runtime.port.names.resolve({ target: gone, seenFrom: shop.node }, inTime())).code).toBe(
+      'name.not_found',
+    );
+  });
+
   it('finds a process by every form of its name', async () => {
     const resolve = runtime.port.names.resolve;
-    const plain = await named(runtime, shop.node, 'Shop.Plain');
+    const plain = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     for (const shown of [pidText(plain), `#PID${pidText(plain)}`, pidText(plain).slice(1, -1)]) {
       const found = valueOf(
         await resolve({ target: { printed: shown, printedOn: shop.node }, seenFrom: 'any' }, inTime()),
@@ -224,11 +237,11 @@ describe('names', () => {
     expect(names).toHaveLength(count);
     expect(names).toContain('Elixir.Shop.Plain');
     const registry = await readAll(
-      runtime.port.names.list({ nodes: [shop.node], registry: { via: 'Shop.Registry' } }, inTime()),
+      runtime.port.names.list({ nodes: [shop.node], registry: { via: 'Elixir.Shop.Registry' } }, inTime()),
     );
     expect(registry.frames.flat()).toHaveLength(3);
     const none = await readAll(
-      runtime.port.names.list({ nodes: [shop.node], registry: { via: 'Shop.Plain' } }, inTime()),
+      runtime.port.names.list({ nodes: [shop.node], registry: { via: 'Elixir.Shop.Plain' } }, inTime()),
     );
     expect(valueOf(none.end).nodes).toMatchObject([{ status: 'missing', error: { code: 'registry.not_found' } }]);
   });
@@ -288,7 +301,7 @@ describe('supervisors', () => {
       const said = pidsIn(await shop.rpc(shop.node, `[P || {_, P, _, _} <- supervisor:which_children('${name}')].`));
       expect(printed(children.flatMap(({ state }) => (state.is === 'running' ? [state.pid] : [])))).toEqual(said);
     }
-    const warehouse = await childrenOf(runtime, await named(runtime, shop.node, 'Shop.Warehouse'));
+    const warehouse = await childrenOf(runtime, await named(runtime, shop.node, 'Elixir.Shop.Warehouse'));
     expect(warehouse.map(({ registeredName, supervisor, index }) => [registeredName, supervisor, index])).toEqual([
       ['shelf_north', null, 0],
       ['shelf_south', null, 1],
@@ -298,7 +311,7 @@ describe('supervisors', () => {
   });
 
   it('pages, counts, and reads flags and specifications', async () => {
-    const supervisor = await named(runtime, shop.node, 'Shop.Supervisor');
+    const supervisor = await named(runtime, shop.node, 'Elixir.Shop.Supervisor');
     const page = await readAll(runtime.port.supervisors.children({ supervisor, offset: 7, limit: 5 }, inTime()));
     expect(valueOf(page.end).total).toBe(9);
     expect(page.frames.flat().map(({ index }) => index)).toEqual([7, 8]);
@@ -308,7 +321,7 @@ describe('supervisors', () => {
       supervisors: 6,
       workers: 3,
     });
-    const carts = await named(runtime, shop.node, 'Shop.Carts');
+    const carts = await named(runtime, shop.node, 'Elixir.Shop.Carts');
     expect(valueOf(await runtime.port.supervisors.count({ supervisor: carts }, inTime()))).toMatchObject({ active: 3 });
     expect(valueOf(await runtime.port.supervisors.flags({ supervisor: carts }, inTime()))).toEqual({
       strategy: 'one_for_one',
@@ -316,7 +329,7 @@ describe('supervisors', () => {
       periodSeconds: 5,
       autoShutdown: 'never',
     });
-    const warehouse = await named(runtime, shop.node, 'Shop.Warehouse');
+    const warehouse = await named(runtime, shop.node, 'Elixir.Shop.Warehouse');
     const childId = tuple(atom('shelf'), atom('south'));
     expect(
       valueOf(await runtime.port.supervisors.childSpec({ supervisor: warehouse, childId }, inTime())),
@@ -333,7 +346,7 @@ describe('supervisors', () => {
   });
 
   it('never calls what is not surely a supervisor', async () => {
-    const plain = await named(runtime, shop.node, 'Shop.Plain');
+    const plain = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     await supervisorsOf(runtime, shop.node);
     const calls = [
       (await readAll(runtime.port.supervisors.children({ supervisor: plain, offset: 0, limit: 10 }, inTime()))).end,
@@ -348,7 +361,7 @@ describe('supervisors', () => {
   });
 
   it('does not hang on a supervisor that is suspended', async () => {
-    const supervisor = await named(runtime, shop.node, 'Shop.Warehouse');
+    const supervisor = await named(runtime, shop.node, 'Elixir.Shop.Warehouse');
     await shop.rpc(shop.node, "sys:suspend('Elixir.Shop.Warehouse').");
     const started = performance.now();
     const stuck = await readAll(
@@ -363,11 +376,11 @@ describe('supervisors', () => {
   });
 
   it('shows the new child of a supervisor within a second of the old one’s end', async () => {
-    const supervisor = await named(runtime, shop.node, 'Shop.Supervisor');
+    const supervisor = await named(runtime, shop.node, 'Elixir.Shop.Supervisor');
     const abort = new AbortController();
     const of = { rows: 'children', supervisor, window: { offset: 0, limit: 100 } } as const;
     const view = new WatchView();
-    const before = await named(runtime, shop.node, 'Shop.Checkout');
+    const before = await named(runtime, shop.node, 'Elixir.Shop.Checkout');
     let endedAt = 0;
     let tookMs = Number.POSITIVE_INFINITY;
     for await (const item of runtime.port.watch.open(
@@ -408,7 +421,7 @@ describe('the cluster', () => {
     expect(applications.find(({ name }) => name === 'shop')).toMatchObject({
       version: '1.2.0',
       running: true,
-      root: await named(runtime, shop.node, 'Shop.Supervisor'),
+      root: await named(runtime, shop.node, 'Elixir.Shop.Supervisor'),
     });
     expect(errorOf(await runtime.port.system.stats({ node: 'nobody@127.0.0.1' }, inTime()))).toMatchObject({
       code: 'node.not_found',

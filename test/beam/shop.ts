@@ -44,7 +44,7 @@ export function inTime(ms = 10_000): CallOptions {
   return callOptions(ms);
 }
 
-/** The process registered as `name` on a node, by its Elixir or Erlang name. */
+/** The process registered as `name`, which is the exact text of the atom, on a node. */
 export async function named(runtime: Runtime, node: string, name: string): Promise<ProcessRef> {
   const target = { name: { in: 'local', node, name } } as const;
   return valueOf(await runtime.port.names.resolve({ target, seenFrom: node }, inTime())).pid;

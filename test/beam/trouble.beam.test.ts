@@ -53,7 +53,7 @@ describe('a cluster in trouble', () => {
     const abort = new AbortController();
     const view = new WatchView();
     const epochs = new Set<string>();
-    const plain = await named(runtime, shop.node, 'Shop.Plain');
+    const plain = await named(runtime, shop.node, 'Elixir.Shop.Plain');
     let restarted = false;
     const of = { rows: 'names', registry: 'local' } as const;
     for await (const item of runtime.port.watch.open({ minIntervalMs: 50, of }, callOptions(longestMs, abort.signal))) {

@@ -13,7 +13,7 @@ import { unknownKey } from './processFields.ts';
 import { chunkOfPids, pageOf, readProcesses } from './processReader.ts';
 import { noSuchKey, scanProcesses } from './processScan.ts';
 import { atomName, functionText, listOf, numberOf, pidOf, processOf, tupleOf } from './read.ts';
-import { atomOnNode, plainAtom, termOnNode } from './safeTerm.ts';
+import { atomOnNode, termOnNode } from './safeTerm.ts';
 import type { Session } from './session.ts';
 
 /** Registered processes without which a node is no node; ending one of them ends the node. */
@@ -89,8 +89,7 @@ async function findFunction(
   params: Pick<Params<'processes.start'>, 'module' | 'function' | 'args'>,
   options: CallOptions,
 ): Promise<Result<{ readonly module: string; readonly name: string }>> {
-  const module = plainAtom(params.module);
-  const name = plainAtom(params.function);
+  const { module, function: name } = params;
   const called = `${module}:${name}/${String(params.args.length)}`;
   const known = await atomOnNode(target, module, options);
   if (!known.ok) return known;

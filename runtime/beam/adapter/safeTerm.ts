@@ -77,22 +77,15 @@ function needsNoAtom(term: Term): boolean {
 }
 
 /**
- * The atom on the node that a person's name means: as it is, or as Elixir writes it (`Shop.Cart`, `:timer`). Null when the node
- * has no such atom, and therefore nothing of that name.
+ * The atom of exactly this text on the node; null when the node has none, and therefore nothing of that name. How people write
+ * atoms (`Shop.Cart`, `:timer`) is read before it comes here.
  */
 export async function atomOnNode(
   target: NodeTarget,
   name: string,
   options: CallOptions,
 ): Promise<Result<AtomTerm | null>> {
-  const meant = atom(plainAtom(name));
-  const found = await safeTerm(target, meant, '', options);
+  const found = await safeTerm(target, atom(name), '', options);
   if (found.ok) return ok(found.value.t === 'atom' ? found.value : null);
   return found.error.code === 'term.unknown_atom' || found.error.code === 'term.not_sendable' ? ok(null) : found;
-}
-
-/** `Shop.Cart` is the atom `Elixir.Shop.Cart`, `:timer` the atom `timer`; anything else is itself. */
-export function plainAtom(name: string): string {
-  if (/^[A-Z][A-Za-z0-9_]*(\.[A-Z][A-Za-z0-9_]*)*$/.test(name) && !name.startsWith('Elixir.')) return `Elixir.${name}`;
-  return name.startsWith(':') ? name.slice(1).replace(/^"(.*)"$/s, '$1') : name;
 }
