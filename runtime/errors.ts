@@ -70,6 +70,28 @@ export function processNotFound(shown: string, node?: NodeName): Failure {
   );
 }
 
+/** The process is not surely a supervisor, so it is not asked as one. */
+export function notSupervisor(shown: string, node: NodeName): Failure {
+  return failure(
+    'validation',
+    'supervisor.not_one',
+    `${shown} is not known to be a supervisor, so it is not asked as one.`,
+    'Choose one of list_supervisors. A process that does not know the question could end because of it.',
+    { node },
+  );
+}
+
+/** The node cannot live without the process, so it is not ended from here. */
+export function processProtected(shown: string, node: NodeName): Failure {
+  return failure(
+    'authorization',
+    'process.protected',
+    `${shown} keeps node ${node} alive and is left alone.`,
+    'Stop the whole node, if that is what you want, or choose a process of an application.',
+    { node },
+  );
+}
+
 /** The node is not part of this connection, or not known. */
 export function nodeNotFound(node: NodeName): Failure {
   return failure(

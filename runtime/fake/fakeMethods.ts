@@ -1,5 +1,5 @@
 /** The methods of a fake runtime: the port over a {@link FakeCluster}. */
-import { failure, nodeUnavailable, processNotFound, unsupported } from '../errors.ts';
+import { failure, nodeUnavailable, notSupervisor, processNotFound, unsupported } from '../errors.ts';
 import type {
   ArsenalError,
   Coverage,
@@ -43,7 +43,7 @@ export function fakeMethods(reads: FakeReads, holdings: Holdings): MethodTable {
     act: (supervisor: LiveSupervisor, process: LiveProcess) => Result<T>,
   ): Promise<Result<T>> =>
     withProcess(pid, (process) =>
-      process.supervisor === null ? notSupervisor(pid) : act(process.supervisor, process),
+      process.supervisor === null ? notSupervisor(pidText(pid), pid.node) : act(process.supervisor, process),
     );
   const withChild = <T>(
     { supervisor: pid, childId }: { readonly supervisor: ProcessRef; readonly childId: Term },
@@ -134,7 +134,7 @@ export function fakeMethods(reads: FakeReads, holdings: Holdings): MethodTable {
     },
     'supervisors.children': ({ supervisor: pid, offset, limit }) => {
       const rows = withProcessNow(reads, pid, ({ supervisor }) =>
-        supervisor === null ? notSupervisor(pid) : ok(childRows(supervisor)),
+        supervisor === null ? notSupervisor(pidText(pid), pid.node) : ok(childRows(supervisor)),
       );
       if (!rows.ok) return onlyEnd(rows);
       const { length } = rows.value;
@@ -309,13 +309,6 @@ function termOf(input: TermInput): Result<Term> {
   if (name !== undefined) return ok(atom(name));
   const message = `${input.source} is not understood by a fake runtime.`;
   return failure('validation', 'term.unreadable', message, 'Give a bare atom, or a term.');
-}
-
-function notSupervisor(pid: ProcessRef): Failure {
-  const remedy = 'Choose one of list_supervisors.';
-  return failure('not_found', 'supervisor.not_found', `${pidText(pid)} is not a supervisor.`, remedy, {
-    node: pid.node,
-  });
 }
 
 function childNotFound(): Failure {

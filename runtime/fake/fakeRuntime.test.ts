@@ -263,7 +263,7 @@ describe('supervisors of a fake', () => {
       expect(answer).toMatchObject({ error: { class: 'not_found' } });
     expect(value(await port.supervisors.flags(at, budget()))).toMatchObject({ strategy: 'one_for_one', intensity: 1 });
     const there = { supervisor: named('there') };
-    expect(await port.supervisors.flags(there, budget())).toMatchObject({ error: { code: 'supervisor.not_found' } });
+    expect(await port.supervisors.flags(there, budget())).toMatchObject({ error: { code: 'supervisor.not_one' } });
   });
 });
 
@@ -434,7 +434,7 @@ describe('the cluster of a fake', () => {
     const cases: [WatchTarget, string][] = [
       [{ rows: 'sandboxes' }, 'runtime.unsupported'],
       [{ rows: 'names', registry: 'global' }, 'runtime.unsupported'],
-      [{ rows: 'children', supervisor: named('one'), window }, 'supervisor.not_found'],
+      [{ rows: 'children', supervisor: named('one'), window }, 'supervisor.not_one'],
       [{ rows: 'children', supervisor: { ...named('one'), node: 'x@y' }, window }, 'node.not_found'],
       [{ rows: 'top', query: { nodes: 'all', keys: [], pageRows: 0 } }, 'scan.page_rows'],
     ];

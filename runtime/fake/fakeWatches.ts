@@ -1,7 +1,7 @@
 /** Watches of a fake cluster: exact, for nothing changes but by a call. */
 import type { Result } from '../model.ts';
-import { fail, ok, processId } from '../model.ts';
-import { failure, unsupported } from '../errors.ts';
+import { fail, ok, pidText, processId } from '../model.ts';
+import { notSupervisor, unsupported } from '../errors.ts';
 import type { WatchTarget } from '../port.ts';
 import { queryFault, selectProcesses } from '../processQuery.ts';
 import { termKey } from '../term/term.ts';
@@ -81,7 +81,7 @@ function rowsOf(reads: FakeReads, holdings: Holdings, target: WatchTarget): () =
         if ('code' in node) return fail(node);
         const supervisor = cluster.find(target.supervisor)?.supervisor ?? null;
         if (supervisor === null) {
-          return failure('not_found', 'supervisor.not_found', 'There is no such supervisor.', 'See list_supervisors.');
+          return notSupervisor(pidText(target.supervisor), target.supervisor.node);
         }
         const { offset, limit } = target.window;
         const all = childRows(supervisor);

@@ -355,7 +355,7 @@ describe('supervisors', () => {
       await runtime.port.supervisors.childSpec({ supervisor: plain, childId: atom('ok') }, inTime()),
     ];
     for (const result of calls)
-      expect(errorOf(result)).toMatchObject({ code: 'supervisor.is_none', class: 'validation' });
+      expect(errorOf(result)).toMatchObject({ code: 'supervisor.not_one', class: 'validation' });
     expect(await shop.rpc(shop.node, "gen_server:call('Elixir.Shop.Plain', received).")).toBe('[]');
     expect(await shop.logOf(shop.node)).not.toContain('which_children');
   });

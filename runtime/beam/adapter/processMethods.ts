@@ -1,6 +1,6 @@
 /** The methods `processes.*`. */
 import { childOptions, remainingNow } from '../../callOptions.ts';
-import { cancelled, failure, processNotFound, unsupported } from '../../errors.ts';
+import { cancelled, failure, processNotFound, processProtected, unsupported } from '../../errors.ts';
 import type { ArsenalError, Failure, NodeName, ProcessRef, Result, RowPage } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
@@ -228,13 +228,7 @@ async function protection(target: NodeTarget, pid: ProcessRef, options: CallOpti
   const ofKernel = atomName(tupleOf(application, 2)?.[1]) === 'kernel';
   const underKernel = listOf(ancestors).some((ancestor) => isAtom(ancestor, 'kernel_sup'));
   if (!ofKernel && !underKernel && (registered === null || !vital.has(registered))) return null;
-  return failure(
-    'authorization',
-    'process.protected',
-    `${registered ?? pidText(pid)} belongs to the kernel of ${pid.node}: the node would end with it.`,
-    'Stop the node itself, if that is what you want.',
-    { node: pid.node },
-  );
+  return processProtected(registered ?? pidText(pid), pid.node);
 }
 
 async function exit(

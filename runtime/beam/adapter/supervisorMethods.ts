@@ -1,6 +1,6 @@
 /** The methods `supervisors.*`. Only what is surely a supervisor is ever called, with a deadline, and asked its size before its list. */
 import { childOptions, remainingNow } from '../../callOptions.ts';
-import { failure, processNotFound, timedOut, unsupported } from '../../errors.ts';
+import { failure, notSupervisor, processNotFound, timedOut, unsupported } from '../../errors.ts';
 import type {
   ChildCount,
   ChildRow,
@@ -51,13 +51,7 @@ async function supervisorAt(session: Session, pid: ProcessRef, options: CallOpti
   if (found.value !== null) return ok({ target: target.value, pid, ...found.value });
   const alive = await target.value.call('erlang', 'is_process_alive', [pidOf(pid)], options);
   if (alive.ok && isAtom(alive.value, 'false')) return processNotFound(pidText(pid), pid.node);
-  return failure(
-    'validation',
-    'supervisor.is_none',
-    `${pidText(pid)} is not known to be a supervisor, so it is not asked for children.`,
-    'Choose one of the supervisors listed. A process that does not know the question could end because of it.',
-    { node: pid.node },
-  );
+  return notSupervisor(pidText(pid), pid.node);
 }
 
 /** The time that `gen_server:call` on the node may take, a little less than what is left here, so that it can say so. */

@@ -133,7 +133,7 @@ export const noSandboxes = [
 
 /** What is watched has ended and will not come back under that identity. */
 function isFinal(code: string): boolean {
-  return code === 'process.not_found' || code === 'supervisor.is_none' || code === 'scan.costly';
+  return code === 'process.not_found' || code === 'supervisor.not_one' || code === 'scan.costly';
 }
 
 function statusOf({ facts, seen, reach }: KnownNode): NodeRow['status'] {

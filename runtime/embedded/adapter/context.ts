@@ -1,5 +1,5 @@
 /** What the parts of the adapter share: the cluster, our links to its nodes, and the way from a reference to a process. */
-import { failure, nodeNotFound, nodeUnavailable, processNotFound } from '../../errors.ts';
+import { nodeNotFound, nodeUnavailable, processNotFound, processProtected } from '../../errors.ts';
 import type { Failure, Json, NodeCoverage, NodeName, NodeTime, ProcessRef, Result, WallTime } from '../../model.ts';
 import { ok, pidText, processId } from '../../model.ts';
 import type { Term } from '../../term/term.ts';
@@ -129,11 +129,5 @@ export function isProtected(process: Process): boolean {
 }
 
 export function protectedProcess(ref: ProcessRef, process: Process): Failure {
-  return failure(
-    'authorization',
-    'process.protected',
-    `${process.name ?? pidText(ref)} keeps node ${ref.node} alive and is left alone.`,
-    'Crash the whole node instead, or choose a process of an application.',
-    { node: ref.node },
-  );
+  return processProtected(process.name ?? pidText(ref), ref.node);
 }

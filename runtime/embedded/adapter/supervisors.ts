@@ -1,7 +1,7 @@
 /** The port's `supervisors.*`: read from the kernel, changed through the supervisors themselves. */
-import { cancelled, failure, unsupported } from '../../errors.ts';
+import { cancelled, failure, notSupervisor, unsupported } from '../../errors.ts';
 import type { ChildRow, ChildSpec, Failure, ProcessRef, Result, SupervisorInfo } from '../../model.ts';
-import { fail, ok } from '../../model.ts';
+import { fail, ok, pidText } from '../../model.ts';
 import type { CallOptions, Method, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { termKey } from '../../term/term.ts';
@@ -69,15 +69,7 @@ export function supervisorOf(context: Context, ref: ProcessRef): Result<FoundSup
   if (!found.ok) return found;
   const supervisor = supervisorAt(found.value.process.pid);
   if (supervisor !== null) return ok({ ...found.value, supervisor });
-  return failure(
-    'validation',
-    'supervisor.not_one',
-    'This process is not a supervisor.',
-    'Choose one of list_supervisors.',
-    {
-      node: ref.node,
-    },
-  );
+  return notSupervisor(pidText(ref), ref.node);
 }
 
 function withSupervisor<T>(
