@@ -24,6 +24,9 @@ type Call = {
   readonly params: FormValues;
 };
 
+/** What is done, in words, and whether the user has seen exactly what. */
+type Confirmed = { readonly summary: string; readonly planShown: boolean };
+
 export class Operate {
   private readonly parts: {
     readonly runner: OperationRunner;
@@ -54,14 +57,19 @@ export class Operate {
   private async confirmAndRun(call: Call): Promise<Result<OperationAnswer> | null> {
     const confirmed = await this.confirm(call);
     if (confirmed === null) return null;
-    if (!confirmed.ok) return this.failed(call, confirmed.error);
-    const answer = await this.runWithProgress(call, confirmed.value);
+    return confirmed.ok ? this.runConfirmed(call, confirmed.value) : this.failed(call, confirmed.error);
+  }
+
+  private async runConfirmed(call: Call, confirmed: Confirmed): Promise<Result<OperationAnswer> | null> {
+    const answer = await this.runWithProgress(call, confirmed.summary);
     if (answer.ok) {
       if (answer.value.mode === 'run') await this.show(call.operation, answer.value.result);
       return answer;
     }
     if (answer.error.code === 'connection.confirm_writes' && call.connection !== null) {
-      return (await this.consent(call.connection)) ? this.confirmAndRun(call) : answer;
+      if (!(await this.consent(call.connection))) return answer;
+      // Who has seen the plan is not asked twice.
+      return confirmed.planShown ? this.runConfirmed(call, confirmed) : this.confirmAndRun(call);
     }
     return this.failed(call, answer.error);
   }
@@ -119,10 +127,11 @@ export class Operate {
    * Asks before something is changed: `destroy` always, with what the plan names; `change` except on a simulated cluster. Answers the
    * words for what is done, null when the user turned back, and the failure when it cannot even be planned.
    */
-  private async confirm({ operation, connection, params }: Call): Promise<Result<string> | null> {
+  private async confirm({ operation, connection, params }: Call): Promise<Result<Confirmed> | null> {
     const { severity, title } = operation;
     const asks = severity === 'destroy' || (severity === 'change' && connection?.kind !== 'simulated');
-    if (!asks) return { ok: true, value: title };
+    const unasked = { ok: true, value: { summary: title, planShown: false } } as const;
+    if (!asks) return unasked;
     const planned = await this.parts.runner.run({
       operation: operation.name,
       connection: connection?.id ?? null,
@@ -131,9 +140,9 @@ export class Operate {
     });
     if (!planned.ok) {
       // Consent is asked for by the run itself.
-      return planned.error.code === 'connection.confirm_writes' ? { ok: true, value: title } : planned;
+      return planned.error.code === 'connection.confirm_writes' ? unasked : planned;
     }
-    if (planned.value.mode !== 'dry_run') return { ok: true, value: title };
+    if (planned.value.mode !== 'dry_run') return unasked;
     const { plan } = planned.value;
     const yes = labelText(title);
     const chosen = await vscode.window.showWarningMessage(
@@ -141,7 +150,7 @@ export class Operate {
       { modal: true, detail: planDetail(plan, connection) },
       yes,
     );
-    return chosen === yes ? { ok: true, value: plan.summary } : null;
+    return chosen === yes ? { ok: true, value: { summary: plan.summary, planShown: true } } : null;
   }
 
   private async runWithProgress(call: Call, summary: string): Promise<Result<OperationAnswer>> {

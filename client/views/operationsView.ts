@@ -54,7 +54,7 @@ export class OperationsView extends LiveTree<OperationsData> {
     const { current } = this.sessions;
     if (current === null || current.state.is !== 'ready') return null;
     const lacking = entry.needs.map((need) => current.capabilities.runtime[need]).find((capability) => !capability.can);
-    return lacking === undefined || lacking.can ? null : lacking;
+    return lacking ?? null;
   }
 
   protected override itemOf({ data }: TreeElement<OperationsData>): vscode.TreeItem {

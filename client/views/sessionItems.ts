@@ -140,7 +140,7 @@ export function rowNotices(info: ConnectionInfo, needs: MethodName, rows: LiveRo
   const capability: Capability = info.capabilities.runtime[needs];
   if (!capability.can && info.state.is !== 'connecting' && info.state.is !== 'lost') {
     return [
-      notice('unsupported', capability.why, capability.remedy, 'info'),
+      notice('unsupported', sentence(capability.why), capability.remedy, 'info'),
       notice('instead', capability.remedy, capability.why, 'lightbulb'),
     ];
   }
@@ -149,6 +149,11 @@ export function rowNotices(info: ConnectionInfo, needs: MethodName, rows: LiveRo
   if (rows.status === 'waiting')
     return [notice('waiting', vscode.l10n.t('Waiting for the first figures…'), '', 'loading~spin')];
   return [];
+}
+
+/** Why something cannot be done is said as the end of a sentence. */
+function sentence(why: string): string {
+  return why.charAt(0).toUpperCase() + why.slice(1);
 }
 
 export function errorNotice(error: ArsenalError): Child<Notice> {
