@@ -41,7 +41,8 @@ export type StoreOptions = {
 export const paintEveryMs = 500;
 /** How long one who has left is still shown. */
 export const ghostMs = 30_000;
-export const flashMs = 600;
+/** How long a node counts as just restarted: longer than a paint may wait, so that the flash is seen. */
+export const flashMs = 1_500;
 const watchEveryMs = 1_000;
 
 /** The page's state and its half of the protocol. */
