@@ -91,7 +91,8 @@ const summary = [];
 for (const suite of required.filter(({ name }) => only?.includes(name) ?? true)) summary.push(await runSuite(suite));
 for (const suite of optional) {
   if ((process.env[suite.variable] ?? '') !== '') summary.push(await runSuite(suite));
-  else if (only === undefined) summary.push(`- ${suite.name}: off (${suite.what}); set ${suite.variable}=${suite.value} to run it`);
+  else if (only === undefined)
+    summary.push(`- ${suite.name}: off (${suite.what}); set ${suite.variable}=${suite.value} to run it`);
 }
 console.log(`\n${summary.join('\n')}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
