@@ -2,10 +2,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callOptions, longestMs } from '../../runtime/callOptions.ts';
 import type { Runtime } from '../../runtime/port.ts';
+import { atom, tuple } from '../../runtime/term/term.ts';
 import { WatchView } from '../../runtime/watch.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
-import { eventually } from '../port/portSuite.ts';
+import { eventually, readAll } from '../port/portSuite.ts';
 import { valueOf } from '../port/results.ts';
 import { connectShop, errorOf, inTime, named, supervisorsOf } from './shop.ts';
 
@@ -112,6 +113,37 @@ describe('a cluster in trouble', () => {
       () => runtime.port.system.stats({ node: second }, inTime()),
       (result) => result.ok,
     );
+  });
+
+  it.runIf(process.platform !== 'win32')('lists what the others have while one hangs, and says which', async () => {
+    await shop.rpc(
+      shop.node,
+      "global:re_register_name({shop, catalogue}, whereis('Elixir.Shop.Catalogue'), fun global:random_exit_name/3).",
+    );
+    const osPid = Number(await shop.rpc(second, 'list_to_integer(os:getpid()).'));
+    process.kill(osPid, 'SIGSTOP');
+    try {
+      const { port } = runtime;
+      const within = () => callOptions(6_000);
+      const lists = [
+        await readAll(port.processes.scan({ nodes: 'all', keys: ['status'], pageRows: 1_000 }, within())),
+        await readAll(port.supervisors.find({ nodes: 'all' }, within())),
+        await readAll(port.names.list({ nodes: 'all', registry: 'local' }, within())),
+      ];
+      for (const { frames, end } of lists) {
+        expect(frames.length).toBeGreaterThan(0);
+        expect(valueOf(end).nodes).toMatchObject([
+          { node: shop.node, status: 'ok' },
+          { node: second, status: 'missing', error: { class: 'timeout' } },
+        ]);
+      }
+      const name = { in: 'global', name: tuple(atom('shop'), atom('catalogue')) } as const;
+      const target = { name };
+      const found = valueOf(await port.names.resolve({ target, seenFrom: 'any' }, within()));
+      expect(found).toMatchObject({ pid: { node: shop.node }, disagree: [] });
+    } finally {
+      process.kill(osPid, 'SIGCONT');
+    }
   });
 
   it('asks a node with another cookie through the others, and tries its door once', async () => {

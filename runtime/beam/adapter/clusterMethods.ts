@@ -3,9 +3,9 @@ import { failure, notConnected } from '../../errors.ts';
 import type { NodeInfo, NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
-import { connectError } from '../connectError.ts';
 import { CoverageBook } from './coverage.ts';
 import type { KnownNode, Session } from './session.ts';
+import { silent } from './session.ts';
 
 /** A node as it is shown; `creation` 0, which no node has, when none is known because it never could be asked. */
 function nodeInfo(known: KnownNode, otpRelease: string | null): NodeInfo {
@@ -34,10 +34,6 @@ async function links(session: Session, options: CallOptions): Promise<Result<Ans
     }
   }
   return ok({ nodes: book.all, links: said });
-}
-
-function silent(node: NodeName) {
-  return connectError({ kind: 'timeout', timeoutMs: 0, message: '' }, node);
 }
 
 async function connect(

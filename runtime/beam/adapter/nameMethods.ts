@@ -6,7 +6,7 @@ import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, Stream
 import type { Term } from '../../term/term.ts';
 import { atom, charlist, isAtom, list, tuple } from '../../term/term.ts';
 import { answered, briefly } from './callError.ts';
-import { CoverageBook } from './coverage.ts';
+import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, listOf, pidOf, processOf, tupleOf } from './read.ts';
@@ -32,7 +32,8 @@ async function resolve(
     const at = await session.reach(name.node, options);
     return at.ok ? resolveOn(at.value, name, options) : at;
   }
-  const from = target.seenFrom ?? (seenFrom === 'any' ? session.entry : seenFrom);
+  const anyNode = session.links.up(session.entry)[0]?.node ?? session.entry;
+  const from = target.seenFrom ?? (seenFrom === 'any' ? anyNode : seenFrom);
   const at = await session.reach(from, options);
   if (!at.ok) return at;
   const found = await resolveOn(at.value, name, options);
@@ -47,16 +48,10 @@ async function otherOpinions(
   name: NameRef,
   options: CallOptions,
 ): Promise<Resolved['disagree']> {
-  const others = session.knownNames().filter((node) => node !== found.seenFrom);
-  const opinions = await Promise.all(
-    others.map(async (node) => {
-      const at = await session.reach(node, options);
-      const pid = at.ok ? await lookUp(at.value, name, options) : null;
-      return pid?.ok === true ? [{ node, pid: pid.value }] : [];
-    }),
-  );
-  return opinions
-    .flat()
+  const opinions = await askEach(session, 'all', options, (at) => lookUp(at, name, options));
+  return opinions.answers
+    .map(([node, pid]) => ({ node, pid }))
+    .filter(({ node }) => node !== found.seenFrom)
     .filter(
       ({ pid }) =>
         pid === null ||
@@ -182,9 +177,11 @@ async function* listNames(
 ): AsyncGenerator<ListItem> {
   const book = new CoverageBook();
   const seen = new Set<string>();
-  for (const node of await session.namesOf(nodes, options)) {
-    const at = await session.reach(node, options);
-    const rows = at.ok ? await namesOn(at.value, registry, options) : at;
+  const who = await session.whoToAsk(nodes, options);
+  for (const node of who.ask) {
+    const within = questionOptions(options, who);
+    const at = await session.reach(node, within);
+    const rows = at.ok ? await namesOn(at.value, registry, within) : at;
     if (!rows.ok) {
       book.failed(node, rows.error);
       continue;
@@ -197,6 +194,7 @@ async function* listNames(
       yield { is: 'frame', frame: fresh.slice(from, from + rowsPerFrame) };
     }
   }
+  for (const { node, error } of who.missing) book.failed(node, error);
   yield { is: 'end', result: ok({ nodes: book.all, total: seen.size }) };
 }
 

@@ -4,7 +4,7 @@ import type { Failure, NodeName, ProcessField, ProcessRef, Result, RowPage } fro
 import { failure } from '../../errors.ts';
 import type { CallOptions, Frame, ScanQuery, StreamEnd, StreamItem } from '../../port.ts';
 import { fieldsOf, matches, mostPageRows, queryFault, selectProcesses } from '../../processQuery.ts';
-import { CoverageBook } from './coverage.ts';
+import { CoverageBook, questionOptions } from './coverage.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import type { ProcessValues } from './processFields.ts';
 import { isCheap, unknownKey } from './processFields.ts';
@@ -48,6 +48,8 @@ function tooCostly(node: NodeName, key: ProcessField, count: number): Failure {
 }
 
 type Counts = { total: number; scanned: number };
+/** The options of the next question to the node. */
+type Question = () => CallOptions;
 
 export async function* scanProcesses(session: Session, query: ScanQuery, options: CallOptions): AsyncGenerator<Item> {
   const refused = refusal(query);
@@ -57,9 +59,10 @@ export async function* scanProcesses(session: Session, query: ScanQuery, options
   }
   const book = new CoverageBook();
   const counts: Counts = { total: 0, scanned: 0 };
-  for (const node of await session.namesOf(query.nodes, options)) {
+  const who = await session.whoToAsk(query.nodes, options);
+  for (const node of who.ask) {
     let given = 0;
-    for await (const page of scanNode(session, node, query, counts, options)) {
+    for await (const page of scanNode(session, node, query, counts, () => questionOptions(options, who))) {
       if (page.ok) {
         given += 1;
         yield { is: 'frame', frame: page.value };
@@ -67,6 +70,7 @@ export async function* scanProcesses(session: Session, query: ScanQuery, options
     }
     if (!book.all.some((covered) => covered.node === node)) book.reached(node);
   }
+  for (const { node, error } of who.missing) book.failed(node, error);
   yield { is: 'end', result: ok({ nodes: book.all, ...counts }) };
 }
 
@@ -75,14 +79,14 @@ async function* scanNode(
   node: NodeName,
   query: ScanQuery,
   counts: Counts,
-  options: CallOptions,
+  question: Question,
 ): AsyncGenerator<Result<RowPage>> {
-  const target = await session.reach(node, options);
+  const target = await session.reach(node, question());
   if (!target.ok) {
     yield target;
     return;
   }
-  const pids = await allProcesses(target.value, options);
+  const pids = await allProcesses(target.value, question());
   if (!pids.ok) {
     yield pids;
     return;
@@ -94,7 +98,7 @@ async function* scanNode(
     return;
   }
   const scan = new NodeScan(target.value, query, pids.value, counts);
-  yield* query.top === undefined ? scan.pages(options) : scan.topPages(query.top, options);
+  yield* query.top === undefined ? scan.pages(question) : scan.topPages(query.top, question);
 }
 
 /** One node's part of a scan. */
@@ -113,13 +117,13 @@ class NodeScan {
     this.#realCalls = (query.allowCostly ?? false) || pids.length <= mostAskedAnything;
   }
 
-  async *pages(options: CallOptions): AsyncGenerator<Result<RowPage>> {
+  async *pages(question: Question): AsyncGenerator<Result<RowPage>> {
     const { keys } = this.#query;
     const read = [...new Set([...keys, ...decidingKeys(this.#query)])];
     const pageRows = Math.min(this.#query.pageRows, mostPageRows);
     let waiting: ProcessValues[] = [];
     let takenAt: RowPage['takenAt'] | null = null;
-    for await (const chunk of this.#chunks(this.#pids, read, this.#realCalls, options)) {
+    for await (const chunk of this.#chunks(this.#pids, read, this.#realCalls, question)) {
       if (!chunk.ok) {
         yield chunk;
         return;
@@ -137,11 +141,11 @@ class NodeScan {
     if (waiting.length > 0 && takenAt !== null) yield ok(pageOf(this.#target, waiting, keys, takenAt));
   }
 
-  async *topPages(top: NonNullable<ScanQuery['top']>, options: CallOptions): AsyncGenerator<Result<RowPage>> {
+  async *topPages(top: NonNullable<ScanQuery['top']>, question: Question): AsyncGenerator<Result<RowPage>> {
     const { keys } = this.#query;
     const deciding = decidingKeys(this.#query);
     let held: readonly ProcessValues[] = [];
-    for await (const chunk of this.#chunks(this.#pids, deciding, this.#realCalls, options)) {
+    for await (const chunk of this.#chunks(this.#pids, deciding, this.#realCalls, question)) {
       if (!chunk.ok) {
         yield chunk;
         return;
@@ -157,7 +161,7 @@ class NodeScan {
       const part = chosen.slice(at, at + pageRows);
       const pids = part.map(({ pid }) => pid);
       const how = { keys, realCalls: true };
-      const rows = await readProcesses(this.#target, pids, how, options);
+      const rows = await readProcesses(this.#target, pids, how, question());
       if (!rows.ok) {
         yield rows;
         return;
@@ -166,10 +170,10 @@ class NodeScan {
     }
   }
 
-  async *#chunks(pids: readonly ProcessRef[], keys: readonly ProcessField[], realCalls: boolean, options: CallOptions) {
+  async *#chunks(pids: readonly ProcessRef[], keys: readonly ProcessField[], realCalls: boolean, question: Question) {
     for (let at = 0; at < pids.length; at += chunkOfPids) {
       const how = { keys, realCalls };
-      const chunk = await readProcesses(this.#target, pids.slice(at, at + chunkOfPids), how, options);
+      const chunk = await readProcesses(this.#target, pids.slice(at, at + chunkOfPids), how, question());
       if (chunk.ok) this.#counts.scanned += chunk.value.processes.length;
       yield chunk;
     }

@@ -6,10 +6,11 @@
  */
 import { childOptions, remainingNow } from '../../callOptions.ts';
 import { nodeNotFound, nodeUnavailable, notConnected } from '../../errors.ts';
-import type { NodeName, Reach, Result } from '../../model.ts';
+import type { ArsenalError, NodeName, Reach, Result } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import { atom } from '../../term/term.ts';
+import { connectError } from '../connectError.ts';
 import { isPoolName } from '../names/slotLease.ts';
 import type { Address, Links } from './links.ts';
 import type { NodeTarget } from './nodeTarget.ts';
@@ -32,6 +33,8 @@ export type KnownNode = {
   readonly reach: Reach;
   /** null when it could not be asked. */
   readonly facts: NodeFacts | null;
+  /** Why it could not be asked; null when it was. */
+  readonly error: ArsenalError | null;
   /** Whether any node that could be asked sees it. */
   readonly seen: boolean;
   /** The last creation we know of; null when it never could be asked. */
@@ -127,10 +130,11 @@ export class Session {
     const facts = target.ok ? await this.#factsOf(target.value, within) : null;
     if (target.ok && facts !== null) {
       this.#silent.delete(node);
-      return { node, reach: target.value.reach, facts, seen: true, creation: facts.creation };
+      return { node, reach: target.value.reach, facts, error: null, seen: true, creation: facts.creation };
     }
     this.#silent.add(node);
-    return { node, reach: this.#noReach(node), facts: null, seen: false, creation: null };
+    const error = target.ok ? silent(node) : target.error;
+    return { node, reach: this.#noReach(node), facts: null, error, seen: false, creation: null };
   }
 
   async #factsOf(target: NodeTarget, options: CallOptions): Promise<NodeFacts | null> {
@@ -205,9 +209,26 @@ export class Session {
     return ok(new DirectTarget(opened.value));
   }
 
-  /** The names that `nodes` means: `all` is what a survey finds. */
-  async namesOf(nodes: readonly NodeName[] | 'all', options: CallOptions): Promise<readonly NodeName[]> {
-    if (nodes !== 'all') return [...new Set(nodes)];
-    return (await this.survey(options)).map(({ node }) => node);
+  /**
+   * The nodes that `nodes` means. `all` are those a survey finds; those that did not answer it are `missing`: asked again, each
+   * would take its full time, and the answers of the others would come too late.
+   */
+  async whoToAsk(nodes: readonly NodeName[] | 'all', options: CallOptions): Promise<WhoToAsk> {
+    if (nodes !== 'all') return { ask: [...new Set(nodes)], missing: [] };
+    const known = await this.survey(options);
+    return {
+      ask: known.filter(({ error }) => error === null).map(({ node }) => node),
+      missing: known.flatMap(({ node, error }) => (error === null ? [] : [{ node, error }])),
+    };
   }
+}
+
+export type WhoToAsk = {
+  readonly ask: readonly NodeName[];
+  readonly missing: readonly { readonly node: NodeName; readonly error: ArsenalError }[];
+};
+
+/** The error of a node that we hold a link to and that answers nothing. */
+export function silent(node: NodeName): ArsenalError {
+  return connectError({ kind: 'timeout', timeoutMs: 0, message: '' }, node);
 }

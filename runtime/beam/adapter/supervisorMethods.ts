@@ -211,8 +211,7 @@ async function* find(
   params: Params<'supervisors.find'>,
   options: CallOptions,
 ): AsyncGenerator<FindItem> {
-  const names = await session.namesOf(params.nodes, options);
-  const found = await askEach(session, names, options, (target) => session.finders.of(target).find(target));
+  const found = await askEach(session, params.nodes, options, (target) => session.finders.of(target).find(target));
   let total = 0;
   for (const [, supervisors] of found.answers) {
     total += supervisors.length;

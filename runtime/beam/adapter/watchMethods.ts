@@ -151,8 +151,7 @@ async function supervisors(
   nodes: readonly NodeName[] | 'all',
   options: CallOptions,
 ): Promise<Result<Sample>> {
-  const asked = await session.namesOf(nodes, options);
-  const found = await askEach(session, asked, options, (target) => session.finders.of(target).find(target));
+  const found = await askEach(session, nodes, options, (target) => session.finders.of(target).find(target));
   return ok({
     rows: found.answers.flatMap(([, infos]) =>
       infos.map((info): KeyedRow => [processId(info.supervisor), { ...info }]),
@@ -183,8 +182,7 @@ async function names(
   registry: Extract<WatchTarget, { rows: 'names' }>['registry'],
   options: CallOptions,
 ): Promise<Result<Sample>> {
-  const asked = await session.namesOf('all', options);
-  const found = await askEach(session, asked, options, (target) => namesOn(target, registry, options));
+  const found = await askEach(session, 'all', options, (target) => namesOn(target, registry, options));
   const rows = new Map(found.answers.flatMap(([, held]) => held.map((row): KeyedRow => [rowKey(row), { ...row }])));
   return ok({ rows: [...rows] });
 }
