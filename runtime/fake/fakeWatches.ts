@@ -1,7 +1,7 @@
 /** Watches of a fake cluster: exact, for nothing changes but by a call. */
 import type { Result } from '../model.ts';
 import { fail, ok, pidText, processId } from '../model.ts';
-import { notSupervisor, unsupported } from '../errors.ts';
+import { notSupervisor, processNotFound, unsupported } from '../errors.ts';
 import type { WatchTarget } from '../port.ts';
 import { queryFault, selectProcesses } from '../processQuery.ts';
 import { termKey } from '../term/term.ts';
@@ -79,10 +79,10 @@ function rowsOf(reads: FakeReads, holdings: Holdings, target: WatchTarget): () =
       return () => {
         const node = reads.node(target.supervisor.node);
         if ('code' in node) return fail(node);
-        const supervisor = cluster.find(target.supervisor)?.supervisor ?? null;
-        if (supervisor === null) {
-          return notSupervisor(pidText(target.supervisor), target.supervisor.node);
-        }
+        const process = cluster.find(target.supervisor);
+        if (process === null) return processNotFound(pidText(target.supervisor), target.supervisor.node);
+        const { supervisor } = process;
+        if (supervisor === null) return notSupervisor(pidText(target.supervisor), target.supervisor.node);
         const { offset, limit } = target.window;
         const all = childRows(supervisor);
         return ok({

@@ -314,7 +314,7 @@ describe('watches', () => {
       minIntervalMs: 1,
       of: { rows: 'children', supervisor: pid, window: { offset: 0, limit: 9 } },
     });
-    await expect.poll(() => children.source.ended?.error?.class).toBe('not_found');
+    await expect.poll(() => children.source.ended?.error?.code).toBe('supervisor.not_one');
     const watch = await open();
     valueOf(await house.backend.disconnect('sim', house.options));
     expect(watch.source.ended).toMatchObject({ error: { code: 'connection.closed' } });

@@ -115,8 +115,8 @@ export class WatchHub {
       if (runtime.ok) {
         const version = view.state;
         const ended = await readStream(runtime.value, query, view, signal);
-        if (ended.ok) return null;
-        if (isFinal(ended.error)) return ended.error;
+        // A source that is gone in good order may have another in its place (a node that has restarted); if not, the next try says so.
+        if (!ended.ok && isFinal(ended.error)) return ended.error;
         // Some rows came: what broke it was new, and is worth an early try.
         if (view.state?.epoch !== version?.epoch) pauseMs = firstPauseMs;
       }
