@@ -119,6 +119,32 @@ describe('arsenal run', () => {
     expect(backend.calls[1]?.options.timeoutMs).toBe(50);
   });
 
+  it('says what a plan would do and that nothing was done, and that parameters are valid', async () => {
+    const backend = testBackend();
+    backend.answer = (call) =>
+      Promise.resolve(
+        call.mode === 'dry_run'
+          ? ok({
+              mode: 'dry_run',
+              correlationId: 'c',
+              plan: {
+                summary: 'Kill <0.1.0> on a@h',
+                severity: 'destroy',
+                undo: 'no',
+                touches: [{ node: 'a@h', what: 'ends' }],
+              },
+            })
+          : ok({ mode: 'validate', valid: true, correlationId: 'c' }),
+      );
+    const plan = await cli(['run', 'kill_process', 'pid=a', '--dry-run'], backend);
+    expect(plan.out).toBe('Kill <0.1.0> on a@h\nNothing was done. Severity: destroy; can be undone: no.\n');
+    expect((await cli(['run', 'kill_process', 'pid=a', '--validate-only'], backend)).out).toBe(
+      'The parameters are valid.\n',
+    );
+    const json = await cli(['run', 'kill_process', 'pid=a', '--dry-run', '--json'], backend);
+    expect(pick(json.json, 'data.attributes.plan.touches.0')).toEqual({ node: 'a@h', what: 'ends' });
+  });
+
   it('starts no system for an operation that needs none', async () => {
     const run = await cli(['run', 'search_operations', 'query=kill']);
     expect([run.code, run.connected]).toEqual([0, []]);
@@ -293,6 +319,8 @@ describe('arsenal operations and describe', () => {
   it('describe one by name or alias', async () => {
     const words = await cli(['describe', 'process_list']);
     expect(words.code).toBe(0);
+    expect(words.out).toContain('arsenal run list_processes limit=5\n');
+    expect(words.out).toContain(`arsenal run list_processes --params '{"filter":{"status":"it'\\''s"}}'`);
     for (const part of ['list_processes', 'GET /api/v1/processes', 'limit', 'integer'])
       expect(words.out).toContain(part);
     const document = await cli(['describe', 'kill_process', '--json']);

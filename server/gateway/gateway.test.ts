@@ -653,6 +653,23 @@ describe('the event socket', () => {
     expect(backend.touched).toEqual([]);
   });
 
+  it('ends a socket whose other end is gone without a word, and gives back what it watched', async () => {
+    const backend = testBackend();
+    const made = await startGateway({ backend, defaultConnection: () => 'sim', pingMs: 50 });
+    if (!made.ok) throw new Error(made.error.message);
+    started.push(made.value);
+    const url = `${made.value.url.replace('http', 'ws')}/api/v1/events`;
+    const headers = { authorization: `Bearer ${made.value.key}` };
+    const deaf = new WebSocket(url, { headers, autoPong: false });
+    const alive = new WebSocket(url, { headers });
+    await Promise.all([once(deaf, 'open'), once(alive, 'open')]);
+    deaf.send(JSON.stringify({ is: 'open', subscription: 's1', topic }));
+    await once(deaf, 'close');
+    await until(() => backend.releasedWatches.count === 1);
+    expect(alive.readyState).toBe(WebSocket.OPEN);
+    alive.terminate();
+  });
+
   it('refuses sockets elsewhere, other upgrades, and closes its own when it ends', async () => {
     const { gateway } = await start();
     const headers = [`Host: 127.0.0.1:${gateway.port}`, `Authorization: Bearer ${gateway.key}`, 'Connection: Upgrade'];

@@ -34,6 +34,8 @@ export type GatewayOptions = {
   /** What the key's holder may do; default admin: it is printed to the user who started the gateway. */
   readonly role?: Role;
   readonly log?: (line: string) => void;
+  /** Between two pings of an event socket; one that has not answered the last is ended. Default 30 s. */
+  readonly pingMs?: number;
 };
 
 export type Gateway = {
@@ -110,6 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Result<Gate
     caller: { principal: 'key:gateway', via: 'ws', role },
     admit: (request) => admit(request, 'upgrade', rules, randomUUID),
     ...(options.log !== undefined && { log: options.log }),
+    ...(options.pingMs !== undefined && { pingMs: options.pingMs }),
   });
 
   try {

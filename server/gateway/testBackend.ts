@@ -48,6 +48,10 @@ export const testCatalogue: readonly CatalogueEntry[] = [
     },
     route: { method: 'GET', path: '/api/v1/processes' },
     aliases: [{ name: 'process_list', preset: {} }],
+    examples: [
+      { title: 'The first five', params: { limit: 5 } },
+      { title: 'By status', params: { filter: { status: "it's" } } },
+    ],
   }),
   testEntry('start_process', { severity: 'change', route: { method: 'POST', path: '/api/v1/processes' } }),
   testEntry('get_process_info', {
