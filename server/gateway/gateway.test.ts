@@ -204,7 +204,6 @@ describe('the gate', () => {
 });
 
 describe('operations over REST', () => {
-  // @row RE-01
   it('lists the catalogue as JSON:API resources', async () => {
     const { gateway } = await start();
     const { status, headers, body } = await call(gateway, 'GET', '/api/v1/operations');
@@ -219,7 +218,6 @@ describe('operations over REST', () => {
     });
   });
 
-  // @row RE-02
   it('lists one category and describes one operation, by alias too', async () => {
     const { gateway } = await start();
     const category = await call(gateway, 'GET', '/api/v1/operations/registry');
@@ -232,7 +230,6 @@ describe('operations over REST', () => {
     );
   });
 
-  // @row RE-03
   it('executes an operation and answers the execution', async () => {
     const { gateway, backend } = await start();
     const { status, body } = await call(gateway, 'POST', '/api/v1/operations/kill_process/execute', {
@@ -433,7 +430,6 @@ describe('operations over REST', () => {
 });
 
 describe("operations' own routes", () => {
-  // @row RE-04
   it('lists with JSON:API paging, filters, sort and fields', async () => {
     const { gateway, backend } = await start();
     backend.answer = () =>
@@ -467,7 +463,6 @@ describe("operations' own routes", () => {
     expect(new URL(pickText(body, 'links.next'), gateway.url).searchParams.get('page[after]')).toBe('cursor-2');
   });
 
-  // @row RE-05
   it('creates with 201, and reads the attributes of the body', async () => {
     const { gateway, backend } = await start();
     const body = JSON.stringify({ data: { type: 'processes', attributes: { module: 'm' } } });
@@ -478,8 +473,6 @@ describe("operations' own routes", () => {
     ]);
   });
 
-  // @row RE-06
-  // @row RE-07
   it('takes a process by its id in the path', async () => {
     const { gateway, backend } = await start();
     const info = await call(gateway, 'GET', '/api/v1/processes/a@h~0.1.0~1?timeoutMs=50');

@@ -12,7 +12,7 @@ import { idsOf, pick, pickList, pickText } from '../../server/gateway/testJson.t
 import { thresholds } from '../../webview/cluster/model.ts';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { makeHome, runCli, serve } from './support/cli.ts';
+import { makeHome, runCli, serve, startCli } from './support/cli.ts';
 import type { Finished, Served } from './support/cli.ts';
 
 type Answer = { readonly status: number; readonly body: unknown };
@@ -122,6 +122,20 @@ describe('a served simulated cluster', () => {
       runQueuePerScheduler: thresholds.runQueuePerScheduler,
       processLimitShare: thresholds.processShare,
     });
+  });
+
+  // @row RE-05
+  it('starts a process under a name, finds it by the name, refuses the name a second time, and ends it', async () => {
+    const attributes = { module: 'timer', function: 'sleep', args: [600_000], name: 'sleeper', node: 'demo1@sim' };
+    const made = await call(served, 'POST', '/processes', { data: { type: 'processes', attributes } });
+    expect([made.status, pickText(made.body, 'data.id')]).toEqual([201, pickText(made.body, 'data.attributes.pid')]);
+    const found = await call(served, 'GET', '/processes/sleeper?node=demo1@sim');
+    expect([found.status, pick(found.body, 'data.id')]).toEqual([200, pick(made.body, 'data.id')]);
+    const twice = await call(served, 'POST', '/processes', { data: { type: 'processes', attributes } });
+    expect([twice.status, pick(twice.body, 'errors.0.meta.effect')]).toEqual([409, 'none']);
+    expect(
+      (await call(served, 'DELETE', `/processes/${encodeURIComponent(pickText(made.body, 'data.id'))}`)).status,
+    ).toBe(200);
   });
 
   // @row RE-03
@@ -238,14 +252,31 @@ describe('the command line on its own simulated cluster', () => {
     expect([found.code, pick(found.json, 'data.attributes.result.registeredName')]).toEqual([0, 'Elixir.Shop.Catalog']);
   });
 
-  it('ends quietly when nobody reads its output', async () => {
-    const finished = await runCli(['operations'], home());
-    expect([finished.code, finished.err]).toEqual([0, '']);
+  it('ends quietly when nobody reads its output any more', async () => {
+    const child = startCli(['operations', '--json'], home());
+    child.stdout?.destroy();
+    let err = '';
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+    const closed: unknown[] = await once(child, 'close');
+    expect([closed[0], err]).toEqual([0, '']);
   });
 
   it('starts the language server on its standard streams, which ends with them', async () => {
-    const finished = await runCli(['lsp', '--stdio'], home());
-    expect(finished.err).not.toContain('cannot be started');
+    const child = startCli(['lsp', '--stdio'], home(), {}, 'pipe');
+    let out = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+    const closed = once(child, 'close');
+    const initialize = JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { processId: null, rootUri: null, capabilities: {} },
+    });
+    child.stdin?.write(`Content-Length: ${String(Buffer.byteLength(initialize))}\r\n\r\n${initialize}`);
+    await expect.poll(() => out, { timeout: 10_000 }).toContain('"experimental"');
+    child.stdin?.end();
+    const ended: unknown[] = await closed;
+    expect(ended[0]).not.toBeNull();
   });
 });
 

@@ -25,10 +25,16 @@ export function makeHome(): string {
   return fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-cli-'));
 }
 
-function start(args: readonly string[], home: string, env: { readonly [name: string]: string }): ChildProcess {
+/** Starts the program; its standard input is empty unless piped. */
+export function startCli(
+  args: readonly string[],
+  home: string,
+  env: { readonly [name: string]: string } = {},
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
   return spawn(process.execPath, [program, ...args], {
     env: { ...process.env, ARSENAL_HOME: home, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   });
 }
 
@@ -44,7 +50,7 @@ export async function runCli(
   home: string,
   env: { readonly [name: string]: string } = {},
 ): Promise<Finished> {
-  const child = start(args, home, env);
+  const child = startCli(args, home, env);
   let out = '';
   let err = '';
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
@@ -75,7 +81,7 @@ export async function serve(
   home: string,
   env: { readonly [name: string]: string } = {},
 ): Promise<Served> {
-  const child = start(['serve', '--json', ...args], home, env);
+  const child = startCli(['serve', '--json', ...args], home, env);
   let err = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
   const ended = once(child, 'close');
