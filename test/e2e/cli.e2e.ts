@@ -12,7 +12,7 @@ import { idsOf, pick, pickList, pickText } from '../../server/gateway/testJson.t
 import { thresholds } from '../../webview/cluster/model.ts';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { makeHome, runCli, serve, startCli } from './support/cli.ts';
+import { makeHome, runCli, serve, startCli, stopAll } from './support/cli.ts';
 import type { Finished, Served } from './support/cli.ts';
 
 type Answer = { readonly status: number; readonly body: unknown };
@@ -41,6 +41,7 @@ const home = (): string => {
   return made;
 };
 afterAll(() => {
+  stopAll();
   for (const each of homes) fs.rmSync(each, { recursive: true, force: true });
 });
 

@@ -75,6 +75,13 @@ export type Served = {
   stop(): Promise<number | null>;
 };
 
+const running = new Set<ChildProcess>();
+
+/** Ends what a failed test has left serving. */
+export function stopAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 /** Starts `arsenal serve --json` and waits for its first line. */
 export async function serve(
   args: readonly string[],
@@ -84,6 +91,8 @@ export async function serve(
   const child = startCli(['serve', '--json', ...args], home, env);
   let err = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
+  running.add(child);
+  child.once('close', () => running.delete(child));
   const ended = once(child, 'close');
   const lines = readline.createInterface({ input: child.stdout ?? process.stdin });
   const first = await Promise.race([once(lines, 'line'), ended.then(() => null)]);
