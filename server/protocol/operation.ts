@@ -81,4 +81,3 @@ export type OperationOutcome =
 
 /** Whether an operation can be run on a connection, for greying a menu. */
 export type Availability = { readonly operation: string; readonly capability: Capability };
-

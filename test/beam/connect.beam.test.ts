@@ -122,7 +122,10 @@ describe('joining a node', () => {
       expect(item.is).toBe('frame');
       break;
     }
-    await runtime.port.supervisors.count({ supervisor: await named(runtime, shop.node, 'Elixir.Shop.Supervisor') }, inTime());
+    await runtime.port.supervisors.count(
+      { supervisor: await named(runtime, shop.node, 'Elixir.Shop.Supervisor') },
+      inTime(),
+    );
     await runtime.close();
     await eventually(processes, (now) => now === before);
     expect(await shop.rpc(shop.node, 'nodes(hidden).')).toBe('[]');
