@@ -2,9 +2,11 @@
 import * as vscode from 'vscode';
 import type { ConnectionInfo } from '../server/protocol/connection.ts';
 import type { LanguageServer } from './languageServer.ts';
-import type { Sessions } from './session/sessions.ts';
+import { connectionLabel } from './session/sessions.ts';
+import type { SessionEntry, Sessions } from './session/sessions.ts';
 import { labelText } from './text.ts';
 import { tooltip } from './tooltip.ts';
+import { causeWords } from './views/sessionItems.ts';
 
 export class StatusBar implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
@@ -46,8 +48,19 @@ export class StatusBar implements vscode.Disposable {
     } else if (entries.some((entry) => entry.is === 'opening') || state.is === 'starting') {
       this.item.text = vscode.l10n.t('$(loading~spin) Arsenal');
     } else {
+      const failed = entries.find((entry) => entry.is === 'failed');
+      if (failed !== undefined) { this.showFailed(failed); return; }
       this.item.text = vscode.l10n.t('$(debug-disconnect) Arsenal');
     }
+  }
+
+  private showFailed({ saved, error }: Extract<SessionEntry, { is: 'failed' }>): void {
+    const label = connectionLabel(saved);
+    this.item.text = `$(error) ${labelText(label, 40)}: ${causeWords(error.code)}`;
+    this.item.tooltip = tooltip(label, [
+      [vscode.l10n.t('Why'), error.message],
+      [vscode.l10n.t('What to do'), error.remedy],
+    ]);
   }
 
   private showConnection(info: ConnectionInfo): void {

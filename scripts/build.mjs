@@ -8,6 +8,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
 import { writeDeclarations } from './declarations.mjs';
+import { noticesFor } from './notices.mjs';
 import { inProject, projectRoot } from './lib/paths.mjs';
 
 const { values: flags } = parseArgs({
@@ -25,6 +26,7 @@ const shared = {
   absWorkingDir: projectRoot,
   bundle: true,
   logLevel: 'warning',
+  metafile: true,
   minify: flags.production,
   sourcemap: flags.production ? false : 'linked',
   // Function names are part of what users read in stack traces, and of what we send to sandboxes.
@@ -108,6 +110,11 @@ if (flags.watch) {
     console.error(`The build failed (${names}). The first error above names the file and line to mend.`);
     process.exitCode = 1;
   } else {
+    const built = results
+      .slice(0, bundles.length)
+      .flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    const metafiles = built.flatMap(({ metafile }) => metafile ?? []);
+    fs.writeFileSync(path.join(dist, 'THIRD-PARTY-NOTICES.txt'), noticesFor(metafiles));
     writeDeclarations(path.join(dist, 'types', 'operation.d.ts'));
     fs.chmodSync(path.join(dist, 'cli.js'), 0o755);
     const place = path.relative(process.cwd(), dist) || dist;

@@ -17,6 +17,7 @@ const wanted = [
   'dist/server.js',
   'dist/cli.js',
   'dist/operation.js',
+  'dist/THIRD-PARTY-NOTICES.txt',
   'dist/operationWorker.js',
   'dist/types/operation.d.ts',
   'dist/simulatedWorker.js',

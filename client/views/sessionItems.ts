@@ -58,13 +58,18 @@ export function sessionItem(entry: SessionEntry): vscode.TreeItem {
         labelText(connectionLabel(entry.saved)),
         vscode.TreeItemCollapsibleState.Expanded,
       );
-      item.description = labelText(entry.error.message);
+      item.description = causeWords(entry.error.code);
       item.iconPath = new vscode.ThemeIcon('error', new vscode.ThemeColor('testing.iconFailed'));
       item.tooltip = errorTooltip(entry.error);
       item.contextValue = `;connection;failed;${entry.saved.kind};`;
       return item;
     }
   }
+}
+
+/** A cause in a word or two, for where a sentence would be cut off: `connect.bad_cookie` is `bad cookie`. */
+export function causeWords(code: string): string {
+  return labelText((code.split('.').at(-1) ?? code).replaceAll('_', ' '));
 }
 
 function openItem(info: ConnectionInfo): vscode.TreeItem {
@@ -127,6 +132,7 @@ function failedNotices(entry: Extract<SessionEntry, { is: 'failed' }>): readonly
   const retry = { command: 'arsenal.retryConnection', title: vscode.l10n.t('Retry'), arguments: [{ failed: key }] };
   const again = { command: 'arsenal.connect', title: vscode.l10n.t('Connect'), arguments: [{ failed: key }] };
   return [
+    notice('cause', error.message, error.remedy, 'error', { color: 'testing.iconFailed' }),
     notice('remedy', error.remedy, error.message, 'lightbulb'),
     notice('retry', vscode.l10n.t('Try again'), '', 'refresh', { command: retry }),
     ...(entry.saved.kind === 'simulated'
