@@ -47,8 +47,11 @@ export function sessionItem(entry: SessionEntry): vscode.TreeItem {
     case 'open':
       return openItem(entry.info);
     case 'opening': {
-      const item = new vscode.TreeItem(labelText(connectionLabel(entry.saved)));
-      item.description = vscode.l10n.t('connecting…');
+      // Unfolded like what it becomes: an item that could not be unfolded before would stay folded then.
+      const item = new vscode.TreeItem(
+        labelText(connectionLabel(entry.saved)),
+        vscode.TreeItemCollapsibleState.Expanded,
+      );
       item.iconPath = new vscode.ThemeIcon('loading~spin');
       item.contextValue = ';connection;opening;';
       return item;
@@ -104,10 +107,11 @@ export function accessWord(info: ConnectionInfo): string {
 
 /** What is below a session that has no rows to show yet, or any more. Empty when there is nothing to say. */
 export function sessionNotices(entry: SessionEntry): readonly Child<Notice>[] {
-  if (entry.is === 'opening') return [];
   if (entry.is === 'failed') return failedNotices(entry);
+  if (entry.is === 'opening' || entry.info.state.is === 'connecting') {
+    return [notice('connecting', vscode.l10n.t('Connecting…'), '', 'loading~spin')];
+  }
   const { state, id } = entry.info;
-  if (state.is === 'connecting') return [notice('connecting', vscode.l10n.t('Connecting…'), '', 'loading~spin')];
   if (state.is !== 'lost') return [];
   const when =
     state.retryAt === null
