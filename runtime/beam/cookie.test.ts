@@ -28,7 +28,9 @@ describe('a cookie', () => {
   it('is looked for where OTP looks for it: at home, then in the configuration folder', async () => {
     const [first = '', second = ''] = defaultCookieFiles(home, { XDG_CONFIG_HOME: join(home, 'config') });
     expect([first, second]).toEqual([join(home, '.erlang.cookie'), join(home, 'config', 'erlang', '.erlang.cookie')]);
-    expect(defaultCookieFiles(home, {})[1]).toBe(join(home, '.config', 'erlang', '.erlang.cookie'));
+    for (const environment of [{}, { XDG_CONFIG_HOME: '' }, { XDG_CONFIG_HOME: 'config' }]) {
+      expect(defaultCookieFiles(home, environment)[1]).toBe(join(home, '.config', 'erlang', '.erlang.cookie'));
+    }
     cookieFile('at_home');
     expect(await readCookie({ home })).toEqual({ ok: true, value: 'at_home' });
   });

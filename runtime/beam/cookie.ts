@@ -19,7 +19,9 @@ const largestFileBytes = 4096;
  * `$XDG_CONFIG_HOME/erlang/.erlang.cookie` (OTP 25).
  */
 export function defaultCookieFiles(home: string = homedir(), environment: NodeJS.ProcessEnv = process.env): string[] {
-  const configHome = environment['XDG_CONFIG_HOME'] ?? path.join(home, '.config');
+  const given = environment['XDG_CONFIG_HOME'] ?? '';
+  // XDG Base Directory Specification: empty is as unset, and a relative path is to be ignored.
+  const configHome = path.isAbsolute(given) ? given : path.join(home, '.config');
   return [path.join(home, '.erlang.cookie'), path.join(configHome, 'erlang', '.erlang.cookie')];
 }
 
