@@ -24,9 +24,9 @@ describe('a process that is killed while it writes', () => {
   });
 
   /** Runs the child until it is there, then kills it as a power cut would; answers the home it wrote to. */
-  async function crash(requestId: string, when: 'in_the_middle' | 'afterwards'): Promise<string> {
+  async function crash(requestId: string, when: 'in_the_middle' | 'afterwards', reason = 'kill'): Promise<string> {
     const home = path.join(folder, requestId);
-    const running = fork(child, [home, requestId, when], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const running = fork(child, [home, requestId, when, reason], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     await once(running, 'message');
     const exited = once(running, 'exit');
     running.kill('SIGKILL');
@@ -59,6 +59,14 @@ describe('a process that is killed while it writes', () => {
       expect(await verifyAudit(logFilesIn(path.join(home, 'audit')))).toMatchObject({ sound: true });
       await house.close();
     }
+  }, 30_000);
+
+  it('does not take a process that lives for one that got no signal, if the signal could be survived', async () => {
+    const home = await crash('asked', 'in_the_middle', 'shutdown');
+    const house = await houseOn(fakeShop({ kind: 'beam' }), { home, spec, allowWrites: true });
+    const outcome = valueOf(await house.backend.outcome('asked', house.options));
+    expect(outcome).toMatchObject({ state: 'interrupted', effect: 'unknown' });
+    await house.close();
   }, 30_000);
 
   it('is not known to have had an effect where nothing can be asked', async () => {

@@ -2,14 +2,14 @@
 import process from 'node:process';
 import { editor, fakeShop, houseOn } from './testKit.ts';
 
-const [home = '', requestId = '', when = ''] = process.argv.slice(2);
+const [home = '', requestId = '', when = '', reason = ''] = process.argv.slice(2);
 
 async function main(): Promise<void> {
   const runtime = fakeShop({ kind: 'beam' });
   const spec = { kind: 'beam', node: 'shop1@h', cookie: { from: 'default' } } as const;
   const house = await houseOn(runtime, { home, spec, allowWrites: true });
   if (when === 'in_the_middle') runtime.fault('processes.exit', { is: 'hang' });
-  const running = house.run('kill_process', { pid: 'only_here' }, { requestId }, { caller: editor });
+  const running = house.run('kill_process', { pid: 'only_here', reason }, { requestId }, { caller: editor });
   if (when === 'in_the_middle') {
     while (runtime.calls('processes.exit') === 0) await new Promise((resolve) => setTimeout(resolve, 1));
   } else {

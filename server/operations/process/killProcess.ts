@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { failure, processNotFound } from '../../../runtime/errors.ts';
 import type { Json, ProcessRef, Result, RowPage } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
+import { isAtom } from '../../../runtime/term/term.ts';
 import type { Context } from '../../core/context.ts';
 import type { ProbedEffect } from '../../core/operation.ts';
 import { defineOperation } from '../../core/operation.ts';
@@ -71,7 +72,11 @@ export const killProcess = defineOperation({
     if (ended.value.outcome === 'survived') return survived(process);
     return ok({ ...namedProcess(process), registeredName: name, reason: shownTerm(ended.value.reason) });
   },
-  probe: (context, { steps }) => probeEnded(context, steps.process),
+  async probe(context, { steps }) {
+    const found = await probeEnded(context, steps.process);
+    // Only kill cannot be survived: after any other reason, a process that lives may have had the signal and acted on it.
+    return found === 'none' && !isAtom(steps.reason.term, 'kill') ? 'unknown' : found;
+  },
 });
 
 type LookContext = Context<'processes.info' | 'cluster.nodes'>;
