@@ -40,3 +40,30 @@ function median(times: readonly number[]): number {
   const sorted = [...times].sort((left, right) => left - right);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
+
+/** Milliseconds of each of `runs` runs of `work`, one after the other; a tenth more run first to warm up. */
+export async function timesOf(runs: number, work: () => Promise<unknown>): Promise<readonly number[]> {
+  for (let run = 0; run < runs / 10; run += 1) await work();
+  const times: number[] = [];
+  for (let run = 0; run < runs; run += 1) {
+    const startedAt = performance.now();
+    await work();
+    times.push(performance.now() - startedAt);
+  }
+  return times;
+}
+
+/** The time below which `share` (0 to 1) of the runs stay; NaN of none. */
+export function percentile(times: readonly number[], share: number): number {
+  const sorted = [...times].sort((left, right) => left - right);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** A table for the run's output: a row per figure. */
+export function figures(title: string, rows: { readonly [figure: string]: number }): void {
+  const width = Math.max(...Object.keys(rows).map((figure) => figure.length));
+  const lines = Object.entries(rows).map(
+    ([figure, value]) => `  ${figure.padEnd(width)}  ${value.toFixed(2).padStart(10)}`,
+  );
+  console.log([title, ...lines].join('\n'));
+}

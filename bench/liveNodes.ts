@@ -1,0 +1,63 @@
+/** Two BEAM nodes and a link of ours to the second: what the first does with it is what we are measured by. */
+import { binaryBytes } from '../runtime/term/binary.ts';
+import { atom } from '../runtime/term/term.ts';
+import type { Connection } from '../runtime/beam/dist/connection.ts';
+import { HiddenNode } from '../runtime/beam/dist/node.ts';
+import type { LiveNode } from '../test/harness/erlang.ts';
+import { startErlang, stopAll } from '../test/harness/erlang.ts';
+
+export type LivePair = {
+  readonly peer: LiveNode;
+  readonly target: LiveNode;
+  readonly connection: Connection;
+  /** A link of its own, as a newcomer opens it. */
+  readonly connect: () => Promise<{ readonly connection: Connection; readonly close: () => void }>;
+  /** Has a node evaluate expressions that end in a list of numbers. */
+  readonly numbersOf: (node: LiveNode, source: string) => Promise<readonly number[]>;
+  readonly dispose: () => void;
+};
+
+const cookie = 'bench';
+export const callTime = () => ({ timeoutMs: 60_000, signal: new AbortController().signal });
+
+/** Starts both; rejects when they do not come up. */
+export async function livePair(): Promise<LivePair> {
+  const [peer, target] = await Promise.all([
+    startErlang({ name: 'bench_peer', cookie }),
+    startErlang({ name: 'bench_target', cookie }),
+  ]);
+  await peer.eval(`true = net_kernel:connect_node('${target.node}').`);
+  const connect = async (name: string) => {
+    const node = new HiddenNode({ name: `${name}@localhost`, cookie, nameIsLeased: true });
+    const connected = await node.connect({ node: target.node, epmdPort: target.epmdPort }, callTime());
+    if (!connected.ok) throw new Error(connected.error.message);
+    const close = () => {
+      node.close();
+    };
+    return { connection: connected.value, close };
+  };
+  const first = await connect('bench_ours');
+  return {
+    peer,
+    target,
+    connection: first.connection,
+    connect: () => connect('bench_newcomer'),
+    numbersOf: async (node, source) => {
+      const numbers: unknown = JSON.parse(await node.eval(source));
+      if (!Array.isArray(numbers)) throw new Error(`No list: ${source}`);
+      return numbers.map(Number);
+    },
+    dispose: () => {
+      first.close();
+      stopAll();
+    },
+  };
+}
+
+/** The bytes that a node keeps as the persistent term `name`. */
+export async function keptBytes(connection: Connection, name: string): Promise<Uint8Array> {
+  const kept = await connection.call('persistent_term', 'get', [atom(name)], callTime());
+  const bytes = kept.ok ? binaryBytes(kept.value) : null;
+  if (bytes === null) throw new Error(`${name} is not kept.`);
+  return bytes;
+}
