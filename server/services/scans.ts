@@ -12,16 +12,23 @@ export class ScanStore implements Scans {
   readonly #nowMs: () => number;
   /** Least recently read first. */
   readonly #kept = new Map<string, Kept>();
+  #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(limits: ScanLimits = defaultScanLimits, nowMs: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#nowMs = nowMs;
   }
 
+  /** How many rows are kept now. */
+  get rows(): number {
+    return [...this.#kept.values()].reduce((sum, { list }) => sum + list.rows.length, 0);
+  }
+
   keep(of: ScanOwner, list: KeptList): string {
     const id = randomUUID();
     this.#kept.set(id, { owner: ownerKey(of), list, usedAt: this.#nowMs() });
     this.#trim();
+    this.#trimLater();
     return id;
   }
 
@@ -40,10 +47,21 @@ export class ScanStore implements Scans {
     for (const [id, { owner }] of this.#kept) if (owner.startsWith(connectionKey(connection))) this.#kept.delete(id);
   }
 
+  /** So that a long list is let go of though nobody lists anything any more. */
+  #trimLater(): void {
+    if (this.#timer !== null || this.#kept.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      this.#trim();
+      this.#trimLater();
+    }, this.#limits.lifetimeMs);
+    this.#timer.unref();
+  }
+
   #trim(): void {
-    let rows = [...this.#kept.values()].reduce((sum, { list }) => sum + list.rows.length, 0);
+    let { rows } = this;
     for (const [id, { list, usedAt }] of this.#kept) {
-      const isOld = this.#nowMs() - usedAt > this.#limits.lifetimeMs;
+      const isOld = this.#nowMs() - usedAt >= this.#limits.lifetimeMs;
       if (!isOld && rows <= this.#limits.rows) return;
       this.#kept.delete(id);
       rows -= list.rows.length;

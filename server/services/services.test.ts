@@ -1,6 +1,6 @@
 /** The small services: rate limit, metrics, history, events, scans, writers. */
 import { spawnSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { FinishedCall } from '../core/calls.ts';
 import { admin, bench, errorOf } from '../core/testKit.ts';
 import { isDead, thisWriter, writerIn } from './audit/writer.ts';
@@ -127,6 +127,24 @@ describe('ScanStore', () => {
     scans.read(owner, a);
     now = 150;
     expect([a, c].map((id) => scans.read(owner, id) !== null)).toEqual([true, false]);
+  });
+
+  it('lets go of what is old though nobody asks any more', () => {
+    vi.useFakeTimers();
+    try {
+      const scans = new ScanStore({ rows: 10, lifetimeMs: 1_000 });
+      const first = scans.keep(owner, list(3));
+      vi.advanceTimersByTime(600);
+      scans.keep(owner, list(4));
+      scans.read(owner, first);
+      vi.advanceTimersByTime(600);
+      expect(scans.rows).toBe(7);
+      vi.advanceTimersByTime(1_000);
+      expect(scans.rows).toBe(0);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('forgets the lists of a connection that is closed', () => {
