@@ -283,6 +283,8 @@ describe('kill_process', () => {
     const error = errorOf(await house.run('kill_process', { pid, reason: 'shutdown' }));
     expect(error).toMatchObject({ class: 'execution', code: 'process.traps_exits', effect: 'applied' });
     expect(error.remedy).toContain('kill');
+    // Which does not show that it traps exits: normal ends nobody.
+    expect(errorOf(await house.run('kill_process', { pid, reason: 'normal' })).code).toBe('process.ignores_normal');
     expect(await house.result('kill_process', { pid })).toMatchObject({ pid });
   });
 

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { failure, processNotFound } from '../../../runtime/errors.ts';
 import type { Json, ProcessRef, Result, RowPage } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
+import type { Term } from '../../../runtime/term/term.ts';
 import { isAtom } from '../../../runtime/term/term.ts';
 import type { Context } from '../../core/context.ts';
 import type { ProbedEffect } from '../../core/operation.ts';
@@ -43,6 +44,7 @@ export const killProcess = defineOperation({
   ],
   errors: [
     { code: 'process.traps_exits', remedy: 'Use the reason kill.' },
+    { code: 'process.ignores_normal', remedy: 'Use the reason kill.' },
     { code: 'process.protected', remedy: 'The node cannot live without it; it is not ended from here.' },
     { code: 'name.disputed', remedy: 'Name the process by its pid.' },
     { code: 'name.ambiguous', remedy: 'Name the node too.' },
@@ -69,7 +71,7 @@ export const killProcess = defineOperation({
     const { process, reason, confirmMs, name } = steps;
     const ended = await context.port.processes.exit({ pid: process, reason, confirmMs }, context.options());
     if (!ended.ok) return ended;
-    if (ended.value.outcome === 'survived') return survived(process);
+    if (ended.value.outcome === 'survived') return survived(process, reason.term);
     return ok({ ...namedProcess(process), registeredName: name, reason: shownTerm(ended.value.reason) });
   },
   async probe(context, { steps }) {
@@ -101,11 +103,15 @@ async function probeEnded(context: LookContext, process: ProcessRef): Promise<Pr
   return found.error.class === 'not_found' ? 'applied' : 'unknown';
 }
 
-function survived(process: ProcessRef): Result<never> {
+/** Whether a process traps exits or not, `normal` from another does not end it (OTP reference manual, "Receiving Exit Signals"). */
+function survived(process: ProcessRef, reason: Term): Result<never> {
+  const lived = isAtom(reason, 'normal')
+    ? { code: 'process.ignores_normal', why: 'normal from another ends no process' }
+    : { code: 'process.traps_exits', why: 'it traps exits' };
   return failure(
     'execution',
-    'process.traps_exits',
-    `${pidText(process)} on ${process.node} got the exit signal and lives on: it traps exits.`,
+    lived.code,
+    `${pidText(process)} on ${process.node} got the exit signal and lives on: ${lived.why}.`,
     'Use the reason kill, which cannot be trapped.',
     { effect: 'applied', node: process.node },
   );
