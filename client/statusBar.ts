@@ -49,7 +49,10 @@ export class StatusBar implements vscode.Disposable {
       this.item.text = vscode.l10n.t('$(loading~spin) Arsenal');
     } else {
       const failed = entries.find((entry) => entry.is === 'failed');
-      if (failed !== undefined) { this.showFailed(failed); return; }
+      if (failed !== undefined) {
+        this.showFailed(failed);
+        return;
+      }
       this.item.text = vscode.l10n.t('$(debug-disconnect) Arsenal');
     }
   }
