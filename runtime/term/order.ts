@@ -8,9 +8,18 @@ import { nil } from './term.ts';
 
 /**
  * `arithmetic` is what `==` and `<` do: 1 equals 1.0. `exact` is the order of map keys: every integer before every float, so two
- * terms are equal in it only when they are `=:=`. `exact_before_27` is that order in OTP 26 and earlier, where 0.0 and -0.0 are one.
+ * terms are equal in it only when they are `=:=`. The two `before_27` are these orders in OTP 26 and earlier, where 0.0 and -0.0 are
+ * one, also as keys of maps.
  */
-export type Comparison = 'arithmetic' | 'exact' | 'exact_before_27';
+export type Comparison = 'arithmetic' | 'arithmetic_before_27' | 'exact' | 'exact_before_27';
+
+/** The order in which map keys are compared within another. */
+const orderOfKeys = {
+  arithmetic: 'exact',
+  arithmetic_before_27: 'exact_before_27',
+  exact: 'exact',
+  exact_before_27: 'exact_before_27',
+} as const satisfies Record<Comparison, Comparison>;
 
 const ranks: { readonly [T in Term['t']]: number } = {
   int: 0,
@@ -63,7 +72,8 @@ function valueOf(term: NumberTerm): number | bigint {
 }
 
 function compareNumberTerms(a: NumberTerm, b: NumberTerm, how: Comparison): number {
-  if (how !== 'arithmetic' && (a.t === 'float') !== (b.t === 'float')) return a.t === 'float' ? 1 : -1;
+  const separate = how === 'exact' || how === 'exact_before_27';
+  if (separate && (a.t === 'float') !== (b.t === 'float')) return a.t === 'float' ? 1 : -1;
   const order = compareNumbers(valueOf(a), valueOf(b));
   if (order !== 0 || how !== 'exact') return order;
   // -0.0 and 0.0 are different terms from OTP 27 on.
@@ -145,7 +155,7 @@ type MapTerm = Extract<Term, { readonly t: 'map' }>;
 /** By size, then the keys in their own order, then the values. */
 function compareMaps(a: MapTerm, b: MapTerm, how: Comparison): number {
   if (a.e.length !== b.e.length) return a.e.length - b.e.length;
-  const howKeys = how === 'arithmetic' ? 'exact' : how;
+  const howKeys = orderOfKeys[how];
   for (const [at, [key]] of a.e.entries()) {
     const other = b.e[at];
     const order = other === undefined ? 1 : compareTerms(key, other[0], howKeys);

@@ -126,6 +126,8 @@ describe('against a live node, with =:=', () => {
   });
 
   it('the order of terms is the order of lists:sort/1', async () => {
+    const release = await call('erlang', 'system_info', [atom('otp_release')]);
+    const how = release.t === 'bytelist' && Number(release.latin1) < 27 ? 'arithmetic_before_27' : 'arithmetic';
     for (let round = 0; round < 20; round++) {
       const terms = fc.sample(termArbitrary(), 300);
       const sorted = elementsOf(await call('lists', 'usort', [list([atom('first'), ...terms])]));
@@ -133,8 +135,8 @@ describe('against a live node, with =:=', () => {
         const [before, here] = [sorted[at - 1], sorted[at]];
         if (before === undefined || here === undefined) throw new Error('A hole in a list.');
         const pair = [before, here].map((term) => termKey(term).slice(0, 300));
-        expect([...pair, compareTerms(before, here) < 0]).toEqual([...pair, true]);
-        expect([...pair, compareTerms(here, before) > 0]).toEqual([...pair, true]);
+        expect([...pair, compareTerms(before, here, how) < 0]).toEqual([...pair, true]);
+        expect([...pair, compareTerms(here, before, how) > 0]).toEqual([...pair, true]);
       }
     }
   });
