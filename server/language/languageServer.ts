@@ -282,7 +282,10 @@ function initializationOptions(params: InitializeParams): Result<ArsenalInitiali
   );
 }
 
-/** How often a client that cannot tell of changed files is made up for. */
+/**
+ * How often we look ourselves: some clients cannot tell of changed files, and those that can do not when the system has run out of
+ * watches (inotify's limits, network drives). A look is a stat for each module.
+ */
 const pollMs = 2_000;
 
 function workspaceOptions(
@@ -290,7 +293,6 @@ function workspaceOptions(
   backend: LocalBackend,
   params: InitializeParams,
 ): Omit<WorkspaceOptions, 'workerFile' | 'operationApiFile'> {
-  const tells = params.capabilities.workspace?.didChangeWatchedFiles?.dynamicRegistration === true;
   const log = logTo(connection);
   return {
     registry: backend.registry,
@@ -300,7 +302,7 @@ function workspaceOptions(
       backend.publish({ is: 'operation_broken', file, line, column, error });
     },
     log,
-    ...(!tells && { pollMs }),
+    pollMs,
   };
 }
 
