@@ -100,6 +100,8 @@ describe('joining a node', () => {
     const seen: string[] = [];
     for (let times = 0; times < 2; times += 1) {
       const runtime = await connectShop(shop, { leaseDir });
+      // The node says who is connected a moment after it has accepted us.
+      await eventually(names, (all) => all.length === 1);
       seen.push(...(await names()));
       await runtime.close();
       await eventually(names, (all) => all.length === 0);
@@ -107,7 +109,7 @@ describe('joining a node', () => {
     expect(seen).toHaveLength(2);
     expect(new Set(seen).size).toBe(1);
     const both = [await connectShop(shop, { leaseDir }), await connectShop(shop, { leaseDir })];
-    expect(new Set(await names()).size).toBe(2);
+    await eventually(names, (all) => new Set(all).size === 2);
     expect(await shop.rpc(shop.node, 'nodes().')).toBe('[]');
     expect(both.map(({ state }) => state.is)).toEqual(['ready', 'ready']);
     await Promise.all(both.map((runtime) => runtime.close()));
