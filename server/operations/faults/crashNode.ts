@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
-import { nodeNotFound } from '../../../runtime/errors.ts';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { statusOf } from '../nodeRows.ts';
 import { nodeParam } from '../parameters.ts';
+import { nodeAt, plannedNode } from './nodeAt.ts';
 
 export const crashNode = defineOperation({
   name: 'crash_node',
@@ -17,28 +17,30 @@ export const crashNode = defineOperation({
   result: Type.Object({ node: Type.String(), wasUp: Type.Boolean() }),
   route: { method: 'POST', path: '/cluster/nodes/:node/crash' },
   examples: [{ title: 'A node of the simulated cluster', params: { node: 'demo3@sim' } }],
+  errors: [{ code: 'node.restarted', remedy: 'Look at the node, and run it again if you still want it.' }],
   async plan(context, { node }) {
-    const nodes = await context.port.cluster.nodes({}, context.options());
-    if (!nodes.ok) return nodes;
-    const info = nodes.value.nodes.find((known) => known.node === node);
-    if (info === undefined) return nodeNotFound(node);
-    const isUp = statusOf(info.reach) === 'up';
+    const found = await nodeAt(context, node);
+    if (!found.ok) return found;
+    const { creation, reach } = found.value;
+    const isUp = statusOf(reach) === 'up';
     return ok({
       summary: isUp ? `Crash ${node} with everything that runs on it` : `${node} is down already`,
       touches: [{ node, what: 'every process on it ends' }],
       severity: 'destroy',
       undo: 'no',
-      steps: { node, creation: info.creation },
+      steps: { node, creation },
     });
   },
-  async apply(context, { steps: { node } }) {
+  async apply(context, { steps }) {
+    const { node } = steps;
+    const planned = await plannedNode(context, steps);
+    if (!planned.ok) return planned;
     const crashed = await context.port.faults.crashNode({ node }, context.options());
     return crashed.ok ? ok({ node, wasUp: crashed.value.wasUp }) : crashed;
   },
   async probe(context, { steps: { node, creation } }) {
-    const nodes = await context.port.cluster.nodes({}, context.options());
-    const info = nodes.ok ? nodes.value.nodes.find((known) => known.node === node) : undefined;
-    if (info === undefined) return 'unknown';
-    return info.creation === creation && statusOf(info.reach) === 'up' ? 'none' : 'applied';
+    const found = await nodeAt(context, node);
+    if (!found.ok) return 'unknown';
+    return found.value.creation === creation && statusOf(found.value.reach) === 'up' ? 'none' : 'applied';
   },
 });

@@ -1,9 +1,9 @@
 import { Type } from 'typebox';
-import { nodeNotFound } from '../../../runtime/errors.ts';
 import { fail, ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeResult, nodeRow, statusOf } from '../nodeRows.ts';
 import { nodeParam } from '../parameters.ts';
+import { nodeAt, plannedNode } from './nodeAt.ts';
 
 export const restartNode = defineOperation({
   name: 'restart_node',
@@ -18,12 +18,12 @@ export const restartNode = defineOperation({
   result: Type.Object({ ...nodeResult, wasUp: Type.Boolean() }),
   route: { method: 'POST', path: '/cluster/nodes/:node/restart' },
   examples: [{ title: 'A node of the simulated cluster', params: { node: 'demo3@sim' } }],
+  errors: [{ code: 'node.restarted', remedy: 'Look at the node, and run it again if you still want it.' }],
   async plan(context, { node }) {
-    const nodes = await context.port.cluster.nodes({}, context.options());
-    if (!nodes.ok) return nodes;
-    const info = nodes.value.nodes.find((known) => known.node === node);
-    if (info === undefined) return nodeNotFound(node);
-    const isUp = statusOf(info.reach) === 'up';
+    const found = await nodeAt(context, node);
+    if (!found.ok) return found;
+    const { creation, reach } = found.value;
+    const isUp = statusOf(reach) === 'up';
     return ok({
       summary: isUp ? `Crash ${node} and bring it up again` : `Bring ${node} up again`,
       touches: [
@@ -31,10 +31,13 @@ export const restartNode = defineOperation({
       ],
       severity: 'destroy',
       undo: 'no',
-      steps: { node, creation: info.creation, isUp },
+      steps: { node, creation, isUp },
     });
   },
-  async apply(context, { steps: { node, isUp } }) {
+  async apply(context, { steps }) {
+    const { node, isUp } = steps;
+    const planned = await plannedNode(context, steps);
+    if (!planned.ok) return planned;
     const crashed = isUp ? await context.port.faults.crashNode({ node }, context.options()) : ok({ wasUp: false });
     if (!crashed.ok) return crashed;
     const started = await context.port.faults.startNode({ node }, context.options());
@@ -42,11 +45,10 @@ export const restartNode = defineOperation({
     return fail({ ...started.error, effect: crashed.value.wasUp ? 'partial' : started.error.effect });
   },
   async probe(context, { steps: { node, creation } }) {
-    const nodes = await context.port.cluster.nodes({}, context.options());
-    const info = nodes.ok ? nodes.value.nodes.find((known) => known.node === node) : undefined;
-    if (info === undefined) return 'unknown';
+    const found = await nodeAt(context, node);
+    if (!found.ok) return 'unknown';
     // A new incarnation that is up can only have come from a start; down, it may have stopped half way.
-    if (statusOf(info.reach) !== 'up') return 'unknown';
-    return info.creation === creation ? 'none' : 'applied';
+    if (statusOf(found.value.reach) !== 'up') return 'unknown';
+    return found.value.creation === creation ? 'none' : 'applied';
   },
 });
