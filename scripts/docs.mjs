@@ -9,4 +9,9 @@ for (const script of ['mission.mjs', 'diagrams.mjs', 'catalogueDocs.mjs']) {
   const result = await run(process.execPath, [inProject('scripts', script), ...check], { cwd: projectRoot });
   if (result.code !== 0) code = 1;
 }
+// The agent's object code is not a document, and is made only where there is an Erlang: here it is only checked.
+if (check.length > 0) {
+  const result = await run(process.execPath, [inProject('scripts', 'agent.mjs'), ...check], { cwd: projectRoot });
+  if (result.code !== 0) code = 1;
+}
 process.exitCode = code;

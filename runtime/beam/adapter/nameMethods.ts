@@ -210,11 +210,11 @@ export async function namesOn(
   options: CallOptions,
 ): Promise<Result<readonly NameRow[]>> {
   if (registry === 'local') {
-    const said = answered(await at.run('localNames', [], options), at.node, 'The registered names');
+    const said = answered(await at.run('local_names', [], options), at.node, 'The registered names');
     return said.ok ? ok(pairs(said.value).flatMap(([name, pid]) => localRow(at.node, name, pid))) : said;
   }
   if (registry === 'global') {
-    const said = answered(await at.run('globalNames', [], options), at.node, 'The global names');
+    const said = answered(await at.run('global_names', [], options), at.node, 'The global names');
     return said.ok ? ok(pairs(said.value).map(([name, pid]) => ({ name: { in: 'global', name }, pid }))) : said;
   }
   return elixirRegistry(at, registry.via, options);

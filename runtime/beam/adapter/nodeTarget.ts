@@ -4,11 +4,12 @@ import type { NodeName, Reach } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, isAtom, list } from '../../term/term.ts';
+import type { AgentFunctionName } from '../agent/agentCode.ts';
+import type { NodeCall } from '../agent/interpreted.ts';
+import { Interpreter } from '../agent/interpreted.ts';
 import type { Connection } from '../dist/connection.ts';
 import type { DistResult } from '../dist/errors.ts';
 import { failure, success } from '../dist/errors.ts';
-import type { NodeFunctionName, NodeFunctions } from './nodeFunctions.ts';
-import { makeNodeFunctions } from './nodeFunctions.ts';
 import { atomName, numberOf, textOf, tupleOf } from './read.ts';
 
 export type PidLimits = { readonly id: number; readonly serial: number };
@@ -28,13 +29,13 @@ export interface NodeTarget {
   release(options: CallOptions): Promise<number | null>;
   /** The largest numbers that a pid of it can have; sending larger ones would cost us the link. Asked once in its life. */
   pidLimits(options: CallOptions): Promise<DistResult<PidLimits>>;
-  /** Runs one of our functions there (nodeFunctions.ts). */
-  run(name: NodeFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
+  /** Runs a function of the agent there (agent/*.erl): the loaded one, or its text interpreted. */
+  run(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
 }
 
 /** What was found out so far of a node in its life. */
 type Known = {
-  functions: Promise<DistResult<NodeFunctions>> | null;
+  readonly interpreter: Interpreter;
   release: number | null;
   pidLimits: PidLimits | null;
 };
@@ -54,14 +55,11 @@ abstract class Target implements NodeTarget {
 
   abstract call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
 
-  async run(name: NodeFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
-    const functions = await this.#functions(options);
-    if (!functions.ok) return functions;
-    const fun = functions.value.get(name);
-    if (fun === undefined) {
-      return failure({ kind: 'protocol', what: 'garbage', message: `${this.node} made no function ${name}.` });
-    }
-    return this.call('erlang', 'apply', [fun, list(args)], options);
+  async run(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    const mine = this.#known();
+    const call: NodeCall = (module, called, given) => this.call(module, called, given, options);
+    const fun = await mine.interpreter.fun(name, args.length, call);
+    return fun.ok ? this.call('erlang', 'apply', [fun.value, list([list(args)])], options) : fun;
   }
 
   async release(options: CallOptions): Promise<number | null> {
@@ -77,7 +75,7 @@ abstract class Target implements NodeTarget {
   async pidLimits(options: CallOptions): Promise<DistResult<PidLimits>> {
     const mine = this.#known();
     if (mine.pidLimits !== null) return success(mine.pidLimits);
-    const said = await this.run('pidBits', [], options);
+    const said = await this.run('pid_bits', [], options);
     if (!said.ok) return said;
     const [idBits, serialBits] = (tupleOf(said.value, 2) ?? []).map(numberOf);
     if (typeof idBits !== 'number' || typeof serialBits !== 'number') {
@@ -91,23 +89,11 @@ abstract class Target implements NodeTarget {
     return success(mine.pidLimits);
   }
 
-  #functions(options: CallOptions): Promise<DistResult<NodeFunctions>> {
-    const mine = this.#known();
-    if (mine.functions !== null) return mine.functions;
-    const making = makeNodeFunctions((module, name, args) => this.call(module, name, args, options));
-    mine.functions = making;
-    // The attempt of a caller that gave up, or had too little time, is nobody else's.
-    void making.then((result) => {
-      if (!result.ok) mine.functions = null;
-    });
-    return making;
-  }
-
   #known(): Known {
     const perNode = known.get(this.link) ?? new Map<string, Known>();
     known.set(this.link, perNode);
     const key = `${this.node} ${String(this.creation)}`;
-    const mine = perNode.get(key) ?? { functions: null, release: null, pidLimits: null };
+    const mine = perNode.get(key) ?? { interpreter: new Interpreter(), release: null, pidLimits: null };
     perNode.set(key, mine);
     return mine;
   }

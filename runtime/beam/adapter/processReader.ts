@@ -6,7 +6,6 @@ import { columnsOf } from '../../processQuery.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, list } from '../../term/term.ts';
 import { answered, strangeAnswer } from './callError.ts';
-import { exported } from './nodeFunctions.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import type { ProcessValues } from './processFields.ts';
 import { isProcLibStart, itemsOf, readProcess } from './processFields.ts';
@@ -102,7 +101,7 @@ async function realCalls(
   pids: readonly ProcessRef[],
   options: CallOptions,
 ): Promise<readonly (string | null)[]> {
-  const translate: Term = exported('proc_lib', 'translate_initial_call', 1);
+  const translate: Term = { t: 'export', module: 'proc_lib', function: 'translate_initial_call', arity: 1 };
   const said = await target.call('lists', 'map', [translate, list(pids.map(pidOf))], options);
   return said.ok ? listOf(said.value).map(functionText) : [];
 }

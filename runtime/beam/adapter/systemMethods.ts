@@ -63,7 +63,7 @@ async function info(session: Session, node: NodeName, options: CallOptions): Pro
   if (!reached.ok) return reached;
   const target = reached.value;
   const keys = list(Object.keys(infoKeys).map(atom));
-  const said = answered(await target.run('systemInfo', [keys], options), node, 'The system information');
+  const said = answered(await target.run('system_info', [keys], options), node, 'The system information');
   if (!said.ok) return said;
   const values = propertiesOf(said.value);
   const entries: { [key: string]: Json } = { node };

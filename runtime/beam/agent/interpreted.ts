@@ -1,0 +1,99 @@
+/**
+ * Functions of the agent on a node where no code of ours is loaded: their text is parsed there and run by stdlib's erl_eval, in the
+ * process of the call. What was parsed comes back to us as an opaque fun, so that nothing stays on the node.
+ *
+ * One text runs loaded and interpreted: the parts (`*.erl`) use no macro, no record and no `fun name/arity`.
+ */
+import type { FunTerm, Term } from '../../term/term.ts';
+import { atom, charlist, integer, list, nil } from '../../term/term.ts';
+import type { DistResult } from '../dist/errors.ts';
+import { failure, success } from '../dist/errors.ts';
+import type { AgentFunctionName } from './agentCode.ts';
+import { agentSources } from './agentCode.ts';
+
+/** A call of an exported function on the node, by whichever way it is reached. */
+export type NodeCall = (module: string, name: string, args: readonly Term[]) => Promise<DistResult<Term>>;
+
+/**
+ * Parses texts of functions and answers a fun of one argument, the list of arguments of one of them. Calls among them go through
+ * `Local`, the local function handler of erl_eval (stdlib, erl_eval:expr/5), whose calls are tail calls, so that an endless loop
+ * takes no stack.
+ */
+const maker = `
+fun(Texts, Name) ->
+  Clauses = maps:from_list([begin
+    {ok, Tokens, _} = erl_scan:string(Text),
+    {ok, {function, _, N, A, Cs}} = erl_parse:parse_form(Tokens),
+    {{N, A}, {'fun', 1, {clauses, Cs}}}
+  end || Text <- Texts]),
+  Vars = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8', 'A9', 'A10', 'A11', 'A12'],
+  Call = fun Call(N, Values) ->
+    Used = lists:sublist(Vars, length(Values)),
+    Bound = lists:foldl(
+      fun({V, Value}, Bs) -> erl_eval:add_binding(V, Value, Bs) end, erl_eval:new_bindings(), lists:zip(Used, Values)),
+    Fun = maps:get({N, length(Values)}, Clauses),
+    erl_eval:expr({call, 1, Fun, [{var, 1, V} || V <- Used]}, Bound, {value, Call}, none, value)
+  end,
+  fun(Values) -> Call(Name, Values) end
+end.`;
+
+/** The texts of a function and of all it calls. */
+export function textsOf(name: AgentFunctionName, arity: number): readonly string[] {
+  const texts = new Map<string, string>();
+  const visit = (key: string): void => {
+    const source = agentSources.get(key);
+    if (source === undefined || texts.has(key)) return;
+    texts.set(key, source.text);
+    source.calls.forEach(visit);
+  };
+  visit(`${name}/${String(arity)}`);
+  return [...texts.values()];
+}
+
+/** Makes functions on one node. The funs are valid for the connection they came over. */
+export class Interpreter {
+  readonly #made = new Map<string, Promise<DistResult<FunTerm>>>();
+  #maker: Promise<DistResult<FunTerm>> | null = null;
+
+  /** A fun of one argument, the list of the arguments of `name` with that arity; made over `call` when it is not there yet. */
+  async fun(name: AgentFunctionName, arity: number, call: NodeCall): Promise<DistResult<FunTerm>> {
+    const key = `${name}/${String(arity)}`;
+    const made = this.#made.get(key) ?? this.#make(name, arity, call);
+    this.#made.set(key, made);
+    const result = await made;
+    // The attempt of a caller that gave up, or had too little time, is nobody else's.
+    if (!result.ok && this.#made.get(key) === made) this.#made.delete(key);
+    return result;
+  }
+
+  async #make(name: AgentFunctionName, arity: number, call: NodeCall): Promise<DistResult<FunTerm>> {
+    this.#maker ??= makeMaker(call);
+    const maker_ = await this.#maker;
+    if (!maker_.ok) {
+      this.#maker = null;
+      return maker_;
+    }
+    const texts = list(textsOf(name, arity).map((text) => charlist(text)));
+    return funOf(await call('erlang', 'apply', [maker_.value, list([texts, atom(name)])]));
+  }
+}
+
+async function makeMaker(call: NodeCall): Promise<DistResult<FunTerm>> {
+  const scanned = await call('erl_scan', 'string', [charlist(maker)]);
+  if (!scanned.ok) return scanned;
+  const tokens = scanned.value.t === 'tuple' ? scanned.value.e[1] : undefined;
+  const parsed = await call('erl_parse', 'parse_exprs', [tokens ?? nil]);
+  if (!parsed.ok) return parsed;
+  const expressions = parsed.value.t === 'tuple' ? parsed.value.e[1] : undefined;
+  const evaluated = await call('erl_eval', 'exprs', [expressions ?? nil, nil]);
+  if (!evaluated.ok) return evaluated;
+  const { value } = evaluated;
+  return funOf(success(value.t === 'tuple' ? (value.e[1] ?? integer(0)) : value));
+}
+
+function funOf(result: DistResult<Term>): DistResult<FunTerm> {
+  if (!result.ok) return result;
+  return result.value.t === 'fun'
+    ? success(result.value)
+    : failure({ kind: 'protocol', what: 'garbage', message: 'The node made no function of the text it was sent.' });
+}

@@ -1,0 +1,127 @@
+%% What a node works out by itself, so that one call brings one small answer. Each runs in the process of the call and leaves
+%% nothing behind.
+-export([facts/0, pid_bits/0, relay/5, stats/0, system_info/1]).
+-export([processes/2, standing/1]).
+-export([supervisors_among/1, describe_supervisors/1, supervisor_flags/3, children/5]).
+-export([applications/1, local_names/0, global_names/0]).
+
+%% Asks another node through this one, without making it connect: a message with `noconnect` to the other's rpc server (kernel,
+%% rpc.erl: {call, M, F, A, GroupLeader}), whose answer comes back here.
+relay(Node, M, F, A, Timeout) ->
+    Tag = make_ref(),
+    Call = {'$gen_call', {self(), Tag}, {call, M, F, A, group_leader()}},
+    case erlang:send({rex, Node}, Call, [noconnect, nosuspend]) of
+        ok -> receive {Tag, Answer} -> {answer, Answer} after Timeout -> timeout end;
+        _ -> noconnection
+    end.
+
+facts() ->
+    {erlang:system_info(otp_release), init:get_argument(hidden) =/= error, nodes(visible), nodes(hidden)}.
+
+%% How many bits the two numbers of a pid of this node can have. A pid beyond them, sent as such, makes the node drop the link
+%% (OTP 25: "corrupted external term"), and they differ between releases, so the node tries them out on itself.
+pid_bits() ->
+    <<131, 88, Pid/binary>> = term_to_binary(self()),
+    Size = byte_size(Pid) - 12,
+    <<Node:Size/binary, _:64, Creation:32>> = Pid,
+    {most_bits(fun(V) -> <<131, 88, Node/binary, V:32, 0:32, Creation:32>> end),
+     most_bits(fun(V) -> <<131, 88, Node/binary, 5:32, V:32, Creation:32>> end)}.
+
+most_bits(Make) ->
+    hd([Bits || Bits <- lists:seq(32, 0, -1),
+        try is_pid(binary_to_term(Make((1 bsl Bits) - 1))) catch _:_ -> false end]).
+
+%% Figures of the node, each null where this emulator cannot say.
+stats() ->
+    [try F() catch _:_ -> null end || F <- [
+        fun() ->
+            Up = erlang:monotonic_time() - erlang:system_info(start_time),
+            erlang:convert_time_unit(Up, native, millisecond)
+        end,
+        fun() -> erlang:system_info(process_count) end,
+        fun() -> erlang:system_info(process_limit) end,
+        fun() -> erlang:statistics(total_run_queue_lengths) end,
+        fun() -> erlang:memory(total) end,
+        fun() -> erlang:system_info(atom_count) end,
+        fun() -> element(1, erlang:statistics(reductions)) end,
+        fun() -> erlang:system_info(schedulers_online) end
+    ]].
+
+system_info(Keys) ->
+    [{K, try erlang:system_info(K) catch _:_ -> null end} || K <- Keys].
+
+%% The named items of some processes, and when; `undefined` for one that has ended.
+processes(Pids, Items) ->
+    {erlang:monotonic_time(microsecond), [erlang:process_info(P, Items) || P <- Pids]}.
+
+%% Those of the processes that are supervisors, by the initial call that proc_lib keeps for them; a supervisor of Elixir puts
+%% {supervisor, Module, 1} there itself. Nothing is sent to any of them.
+supervisors_among(Pids) ->
+    [{P, M} || P <- Pids,
+        {initial_call, {proc_lib, init_p, _}} <- [erlang:process_info(P, initial_call)],
+        {supervisor, M, _} <- [proc_lib:translate_initial_call(P)]].
+
+%% For each supervisor: its name, its ancestors as pids, the application it belongs to.
+describe_supervisors(Pids) ->
+    [case erlang:process_info(P, [registered_name, dictionary]) of
+        [{_, Name}, {_, Dictionary}] ->
+            Ancestors = [case is_atom(A) of true -> whereis(A); false -> A end ||
+                A <- proplists:get_value('$ancestors', Dictionary, [])],
+            {P, Name, Ancestors, application:get_application(P)};
+        undefined -> {P, gone}
+    end || P <- Pids].
+
+%% The kind and the flags of what are surely supervisors, from their state, whose layout is known for OTP up to 24, OTP 25 and
+%% later, and Elixir's. Not asked where the state is large, because the whole of it is copied within the node.
+supervisor_flags(Pids, MostBytes, Timeout) ->
+    [{P, case erlang:process_info(P, memory) of
+        {memory, Bytes} when Bytes =< MostBytes ->
+            try sys:get_state(P, Timeout) of
+                {state, _, Strategy, _, _, Intensity, Period, _, _, Auto, _, _} ->
+                    {supervisor, Strategy, Intensity, Period, Auto};
+                {state, _, Strategy, _, _, Intensity, Period, _, _, _, _} ->
+                    {supervisor, Strategy, Intensity, Period, never};
+                #{'__struct__' := Struct, strategy := Strategy, max_restarts := Intensity, max_seconds := Period} ->
+                    {Struct, Strategy, Intensity, Period, never};
+                _ -> unknown_layout
+            catch
+                exit:{timeout, _} -> timeout;
+                _:_ -> unknown_layout
+            end;
+        {memory, _} -> too_large;
+        undefined -> gone
+    end} || P <- Pids].
+
+%% One page of a supervisor's children, in start order where it has one, with what is known of each child's process.
+children(Supervisor, Reverse, Offset, Limit, Timeout) ->
+    Held = gen_server:call(Supervisor, which_children, Timeout),
+    All = case Reverse of true -> lists:reverse(Held); false -> Held end,
+    Page = case Offset < length(All) of true -> lists:sublist(All, Offset + 1, Limit); false -> [] end,
+    {length(All), [case Pid of
+        _ when is_pid(Pid), node(Pid) =:= node() ->
+            Name = case erlang:process_info(Pid, registered_name) of {_, N} -> N; _ -> [] end,
+            {Id, Pid, Type, Modules, Name, proc_lib:translate_initial_call(Pid)};
+        _ -> {Id, Pid, Type, Modules, [], unknown}
+    end || {Id, Pid, Type, Modules} <- Page]}.
+
+%% The applications loaded, whether each runs, and its topmost supervisor, which its application master names.
+applications(Timeout) ->
+    Running = [A || {A, _, _} <- application:which_applications(Timeout)],
+    [{A, D, V, lists:member(A, Running),
+        case application_controller:get_master(A) of
+            undefined -> none;
+            Master -> case application_master:get_child(Master) of {Root, _} when is_pid(Root) -> Root; _ -> none end
+        end} || {A, D, V} <- application:loaded_applications()].
+
+%% The registered names with their processes.
+local_names() -> [{N, whereis(N)} || N <- registered()].
+global_names() -> [{N, global:whereis_name(N)} || N <- global:registered_names()].
+
+%% What protects a process from being ended: its registered name, its application, its ancestors' names.
+standing(Pid) ->
+    case erlang:process_info(Pid, [registered_name, dictionary]) of
+        [{_, Name}, {_, Dictionary}] ->
+            Ancestors = [A || A <- proplists:get_value('$ancestors', Dictionary, []), is_atom(A)],
+            {Name, application:get_application(Pid), Ancestors};
+        undefined -> gone
+    end.
