@@ -14,7 +14,17 @@ const handedIn = [
 ];
 
 export default tseslint.config(
-  { ignores: ['**/node_modules/**', 'dist/**', 'out/**', '.cache/**', 'coverage/**', 'test/fixtures/**', 'runtime/beam/agent/agentCode.ts'] },
+  {
+    ignores: [
+      '**/node_modules/**',
+      'dist/**',
+      'out/**',
+      '.cache/**',
+      'coverage/**',
+      'test/fixtures/**',
+      'runtime/beam/agent/agentCode.ts',
+    ],
+  },
   {
     files: ['{runtime,server,client,webview,test,bench}/**/*.{ts,tsx}'],
     extends: [tseslint.configs.strictTypeChecked],
