@@ -343,13 +343,34 @@ export const portMethods = {
   'faults.crashNode': call.destroy<OnNode, { readonly wasUp: boolean }>(),
   /** Brings a node that is down up again, as a new incarnation. */
   'faults.startNode': call.change<OnNode, NodeInfo>(),
+  /** Ends a node for good: it is no part of the cluster afterwards. */
+  'faults.removeNode': call.destroy<OnNode, { readonly wasUp: boolean }>(),
+  /** Stops the node's operating system process where it stands; released, it goes on. */
   'faults.hangNode': call.destroy<OnNode & Held, Holding>(),
+  /**
+   * Takes the links between islands away: `cut` closes them and refuses new ones, `blackhole` lets nothing through. A node that no island
+   * names keeps its links. With `preventsOverlap` OTP itself closes more links until the islands do not overlap.
+   */
   'faults.partition': call.destroy<
     { readonly islands: readonly (readonly NodeName[])[]; readonly mode: 'cut' | 'blackhole' } & Held,
-    Holding
+    Holding & { readonly preventsOverlap: boolean }
   >(),
+  /** What `from` sends to `to` comes later, in its order; the other direction is another call. */
   'faults.delayLink': call.change<
     { readonly from: NodeName; readonly to: NodeName; readonly delayMs: number; readonly jitterMs: number } & Held,
+    Holding
+  >(),
+  /**
+   * A share (0..1) of what `from` sends to `to` is lost on the way. Nodes talk over TCP, which sends again what was lost: it is late by
+   * TCP's waits, and in its order. With 1 nothing arrives. `bytesPerSecond` is the most that gets through; null is no limit.
+   */
+  'faults.dropLink': call.destroy<
+    {
+      readonly from: NodeName;
+      readonly to: NodeName;
+      readonly lossRatio: number;
+      readonly bytesPerSecond: number | null;
+    } & Held,
     Holding
   >(),
 
