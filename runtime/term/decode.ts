@@ -6,14 +6,13 @@
  */
 import { base64FromBytes, bitstring, latin1FromBytes, textFromUtf8 } from './binary.ts';
 import { compareTerms } from './order.ts';
-import { etfVersion, mostAtomCharacters, mostBigBytes, mostReferenceWords, tag } from './tags.ts';
-import type { AtomTerm, Term } from './term.ts';
-import { atom, list, nil } from './term.ts';
+import type { DecodeError } from './reader.ts';
+import { ByteReader, Damage } from './reader.ts';
+import { etfVersion, mostReferenceWords, tag } from './tags.ts';
+import type { AtomTerm, PidTerm, RefTerm, Term } from './term.ts';
+import { list, nil } from './term.ts';
 import { TermWriter } from './write.ts';
 
-export type DecodeCode = 'truncated' | 'version' | 'unknown_tag' | 'malformed' | 'duplicate_key' | 'too_large';
-/** `at` is the offset of the offending byte. */
-export type DecodeError = { readonly code: DecodeCode; readonly at: number; readonly message: string };
 /** `next` is the offset behind the term. */
 export type Decoded =
   | { readonly ok: true; readonly term: Term; readonly next: number }
@@ -52,203 +51,51 @@ export type DecodeOptions = {
 const defaultMaxDepth = 500;
 const defaultMaxInflatedBytes = 256 * 1024 * 1024;
 
-/** Leaves the recursion with an error; caught in {@link decodeTerm} and nowhere else. */
-class Damage extends Error {
-  readonly code: DecodeCode;
-  readonly at: number;
-
-  constructor(code: DecodeCode, at: number, message: string) {
-    super(message);
-    this.code = code;
-    this.at = at;
-  }
-}
-
-type KnownAtom = { readonly bytes: Uint8Array; readonly term: AtomTerm };
-
-/** From the bytes of an atom to its term, so that a name seen before makes no string. A colliding name takes the place. */
-const knownAtoms = new Array<KnownAtom | undefined>(4096).fill(undefined);
-
-const floatBytes = new DataView(new ArrayBuffer(8));
-
-/** As OTP reads FLOAT_EXT: `%.20e` padded with zeros. */
-const floatText = /^ *([+-]?\d+\.\d+(?:[eE][+-]?\d+)?)\0*$/;
-
 const noRefs: readonly AtomTerm[] = [];
 
-class Decoder {
-  readonly #bytes: Uint8Array;
-  readonly #scope: string;
-  readonly #refs: readonly AtomTerm[];
+/** Builds terms. Whoever uses it catches {@link Damage}; {@link decodeTerm} and `readRaw` do. */
+export class TermReader extends ByteReader {
+  protected readonly scope: string;
   #depthLeft: number;
   #elided = false;
   #funsAround = 0;
-  at: number;
 
-  constructor(bytes: Uint8Array, at: number, options: DecodeOptions) {
-    this.#bytes = bytes;
-    this.at = at;
-    this.#scope = options.scope;
-    this.#refs = options.refs ?? noRefs;
+  constructor(bytes: Uint8Array, at: number, options: Pick<DecodeOptions, 'scope' | 'refs' | 'limits'>) {
+    super(bytes, at, options.refs ?? noRefs);
+    this.scope = options.scope;
     this.#depthLeft = options.limits?.maxDepth ?? defaultMaxDepth;
-  }
-
-  // ------------------------------------------------------------------------------------------------------ primitives
-
-  #take(count: number): number {
-    const from = this.at;
-    if (count > this.#bytes.length - from) throw new Damage('truncated', from, 'The term ends before its last byte.');
-    this.at = from + count;
-    return from;
-  }
-
-  #u8(): number {
-    return this.#bytes[this.#take(1)] ?? 0;
-  }
-
-  #u16(): number {
-    const from = this.#take(2);
-    const bytes = this.#bytes;
-    return ((bytes[from] ?? 0) << 8) | (bytes[from + 1] ?? 0);
-  }
-
-  #i32(): number {
-    const from = this.#take(4);
-    const bytes = this.#bytes;
-    return (
-      ((bytes[from] ?? 0) << 24) |
-      ((bytes[from + 1] ?? 0) << 16) |
-      ((bytes[from + 2] ?? 0) << 8) |
-      (bytes[from + 3] ?? 0)
-    );
-  }
-
-  #u32(): number {
-    return this.#i32() >>> 0;
-  }
-
-  /** A number of parts of at least `bytesEach`; more than can follow is an error before anything is allocated. */
-  #count(count: number, bytesEach: number): number {
-    if (count * bytesEach > this.#bytes.length - this.at) {
-      throw new Damage('truncated', this.at, 'More elements are announced than bytes follow.');
-    }
-    return count;
-  }
-
-  // ------------------------------------------------------------------------------------------------------------ atoms
-
-  #utf8Atom(length: number): AtomTerm {
-    const bytes = this.#bytes;
-    const from = this.#take(length);
-    let hash = length;
-    for (let at = from; at < from + length; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
-    hash = (hash ^ (hash >>> 12)) & 4095;
-    const known = knownAtoms[hash];
-    if (known?.bytes.length === length) {
-      let same = 0;
-      while (same < length && known.bytes[same] === bytes[from + same]) same++;
-      if (same === length) return known.term;
-    }
-    const name = textFromUtf8(bytes, from, from + length);
-    if (name === null) throw new Damage('malformed', from, 'The name of an atom is not UTF-8.');
-    if (name.length > mostAtomCharacters && Array.from(name).length > mostAtomCharacters) {
-      throw new Damage('malformed', from, 'The name of an atom is too long.');
-    }
-    const term = atom(name);
-    knownAtoms[hash] = { bytes: bytes.slice(from, from + length), term };
-    return term;
-  }
-
-  #latin1Atom(length: number): AtomTerm {
-    const from = this.#take(length);
-    if (length > mostAtomCharacters) throw new Damage('malformed', from, 'The name of an atom is too long.');
-    return atom(latin1FromBytes(this.#bytes.subarray(from, from + length)));
-  }
-
-  #cachedAtom(): AtomTerm {
-    const found = this.#refs[this.#u8()];
-    if (found === undefined) throw new Damage('malformed', this.at - 1, 'An atom cache reference leads nowhere.');
-    return found;
-  }
-
-  #atom(): AtomTerm {
-    const from = this.at;
-    switch (this.#u8()) {
-      case tag.smallAtomUtf8:
-        return this.#utf8Atom(this.#u8());
-      case tag.atomUtf8:
-        return this.#utf8Atom(this.#u16());
-      case tag.atomCacheRef:
-        return this.#cachedAtom();
-      case tag.smallAtom:
-        return this.#latin1Atom(this.#u8());
-      case tag.atom:
-        return this.#latin1Atom(this.#u16());
-      default:
-        throw new Damage('malformed', from, 'An atom should stand here.');
-    }
   }
 
   // ---------------------------------------------------------------------------------------------------------- numbers
 
   #big(length: number): Term {
-    const start = this.at;
-    const negative = this.#u8() !== 0;
-    const from = this.#take(length);
-    const bytes = this.#bytes;
-    let top = from + length;
-    while (top > from && bytes[top - 1] === 0) top--;
-    if (top - from <= 6) {
-      let value = 0;
-      for (let at = top - 1; at >= from; at--) value = value * 256 + (bytes[at] ?? 0);
-      return { t: 'int', v: negative && value !== 0 ? -value : value };
-    }
-    if (top - from > mostBigBytes) throw new Damage('too_large', start, 'The integer has more than 4,194,304 bits.');
-    let hex = '0x';
-    for (let at = top - 1; at >= from; at--) hex += (bytes[at] ?? 0).toString(16).padStart(2, '0');
-    const value = negative ? -BigInt(hex) : BigInt(hex);
-    return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
-      ? { t: 'int', v: Number(value) }
-      : { t: 'big', v: value.toString() };
+    const value = this.big(length);
+    return typeof value === 'number' ? { t: 'int', v: value } : { t: 'big', v: value.toString() };
   }
 
-  #newFloat(): Term {
-    const from = this.#take(8);
-    for (let at = 0; at < 8; at++) floatBytes.setUint8(at, this.#bytes[from + at] ?? 0);
-    return this.#finite(floatBytes.getFloat64(0), from);
-  }
-
-  #textFloat(): Term {
-    const from = this.#take(31);
-    const number = floatText.exec(latin1FromBytes(this.#bytes.subarray(from, from + 31)))?.[1];
-    if (number === undefined) throw new Damage('malformed', from, 'The text of a float is no float.');
-    return this.#finite(Number(number), from);
-  }
-
-  #finite(value: number, from: number): Term {
-    if (!Number.isFinite(value)) throw new Damage('malformed', from, 'A float is not finite.');
+  #float(value: number): Term {
     return { t: 'float', v: Object.is(value, -0) ? '-0' : value };
   }
 
   // --------------------------------------------------------------------------------------------------------- binaries
 
   #binary(): Term {
-    const length = this.#u32();
-    const from = this.#take(length);
-    const text = textFromUtf8(this.#bytes, from, from + length);
+    const length = this.u32();
+    const from = this.take(length);
+    const text = textFromUtf8(this.bytes, from, from + length);
     if (text !== null) return { t: 'text', v: text };
-    return { t: 'bits', base64: base64FromBytes(this.#bytes.subarray(from, from + length)), lastBits: 8 };
+    return { t: 'bits', base64: base64FromBytes(this.bytes.subarray(from, from + length)), lastBits: 8 };
   }
 
   #bitBinary(): Term {
     const start = this.at;
-    const length = this.#u32();
-    const lastBits = this.#u8();
+    const length = this.u32();
+    const lastBits = this.u8();
     if (lastBits > 8 || (lastBits === 0) !== (length === 0)) {
       throw new Damage('malformed', start, 'The last byte of a bitstring has an impossible number of bits.');
     }
-    const from = this.#take(length);
-    return bitstring(this.#bytes.subarray(from, from + length), lastBits);
+    const from = this.take(length);
+    return bitstring(this.bytes.subarray(from, from + length), lastBits);
   }
 
   // ------------------------------------------------------------------------------------------------------- containers
@@ -258,7 +105,7 @@ class Decoder {
    * most of the memory would be. `count` is never more than the bytes that follow.
    */
   #elements(count: number): Term[] {
-    switch (this.#count(count, 1)) {
+    switch (this.count(count, 1)) {
       case 0:
         return [];
       case 1:
@@ -276,7 +123,7 @@ class Decoder {
   }
 
   #tuple(count: number): Term {
-    this.#count(count, 1);
+    this.count(count, 1);
     if (this.#depthLeft === 0 && count > 0) return this.#elide(count);
     this.#depthLeft--;
     const elements = this.#elements(count);
@@ -302,20 +149,20 @@ class Decoder {
     const elements = this.#elements(first);
     let tail: Term | null = null;
     for (;;) {
-      const next = this.#bytes[this.at];
+      const next = this.bytes[this.at];
       if (next === tag.nil) {
         this.at++;
         break;
       }
       if (next === tag.list) {
         this.at++;
-        for (let left = this.#count(this.#u32(), 1); left > 0; left--) elements.push(this.#term());
+        for (let left = this.count(this.u32(), 1); left > 0; left--) elements.push(this.#term());
         continue;
       }
       if (next === tag.string) {
         this.at++;
-        const from = this.#take(this.#u16());
-        for (let at = from; at < this.at; at++) elements.push(smallInteger(this.#bytes[at] ?? 0));
+        const from = this.take(this.u16());
+        for (let at = from; at < this.at; at++) elements.push(smallInteger(this.bytes[at] ?? 0));
         break;
       }
       tail = this.#term();
@@ -328,7 +175,7 @@ class Decoder {
   }
 
   #map(): Term {
-    const count = this.#count(this.#u32(), 2);
+    const count = this.count(this.u32(), 2);
     if (this.#depthLeft === 0 && count > 0) return this.#elide(count * 2);
     const start = this.at;
     this.#depthLeft--;
@@ -358,49 +205,49 @@ class Decoder {
 
   // ------------------------------------------------------------------------------------------------------- identities
 
-  #pid(creationBytes: 1 | 4): Term {
-    const node = this.#atom().v;
-    const id = this.#u32();
-    const serial = this.#u32();
-    return { t: 'pid', node, creation: creationBytes === 1 ? this.#u8() : this.#u32(), id, serial };
+  protected pidBody(creationBytes: 1 | 4): PidTerm {
+    const node = this.atom().v;
+    const id = this.u32();
+    const serial = this.u32();
+    return { t: 'pid', node, creation: creationBytes === 1 ? this.u8() : this.u32(), id, serial };
   }
 
   #port(idBytes: 4 | 8, creationBytes: 1 | 4): Term {
-    const node = this.#atom().v;
-    const high = idBytes === 8 ? this.#u32() : 0;
-    const low = this.#u32();
+    const node = this.atom().v;
+    const high = idBytes === 8 ? this.u32() : 0;
+    const low = this.u32();
     const id = high === 0 ? String(low) : ((BigInt(high) << 32n) | BigInt(low)).toString();
-    return { t: 'port', node, creation: creationBytes === 1 ? this.#u8() : this.#u32(), id };
+    return { t: 'port', node, creation: creationBytes === 1 ? this.u8() : this.u32(), id };
   }
 
-  #reference(form: 'old' | 'new' | 'newer'): Term {
+  protected refBody(form: 'old' | 'new' | 'newer'): RefTerm {
     const start = this.at;
-    const words = form === 'old' ? 1 : this.#u16();
+    const words = form === 'old' ? 1 : this.u16();
     if (words < 1 || words > mostReferenceWords) {
       throw new Damage('malformed', start, 'A reference has an impossible number of words.');
     }
-    const node = this.#atom().v;
+    const node = this.atom().v;
     if (form === 'old') {
-      const id = this.#u32();
-      return { t: 'ref', node, creation: this.#u8(), ids: [id] };
+      const id = this.u32();
+      return { t: 'ref', node, creation: this.u8(), ids: [id] };
     }
-    const creation = form === 'new' ? this.#u8() : this.#u32();
+    const creation = form === 'new' ? this.u8() : this.u32();
     const ids: number[] = [];
-    for (let left = words; left > 0; left--) ids.push(this.#u32());
+    for (let left = words; left > 0; left--) ids.push(this.u32());
     return { t: 'ref', node, creation, ids };
   }
 
   #integerField(what: string): number {
     const from = this.at;
-    const field = this.#u8();
-    if (field === tag.smallInteger) return this.#u8();
-    if (field === tag.integer) return this.#i32();
+    const field = this.u8();
+    if (field === tag.smallInteger) return this.u8();
+    if (field === tag.integer) return this.i32();
     throw new Damage('malformed', from, `${what} is no small integer.`);
   }
 
   #export(): Term {
-    const module = this.#atom().v;
-    const name = this.#atom().v;
+    const module = this.atom().v;
+    const name = this.atom().v;
     const from = this.at;
     const arity = this.#integerField('The arity of a fun');
     if (arity < 0 || arity > 255) throw new Damage('malformed', from, 'The arity of a fun is impossible.');
@@ -413,33 +260,33 @@ class Decoder {
    */
   #fun(): Term {
     const start = this.at - 1;
-    this.#u32();
-    const arity = this.#u8();
-    const uniqueFrom = this.#take(16);
-    const index = this.#u32();
-    const free = this.#count(this.#u32(), 1);
-    const module = this.#atom().v;
+    this.u32();
+    const arity = this.u8();
+    const uniqueFrom = this.take(16);
+    const index = this.u32();
+    const free = this.count(this.u32(), 1);
+    const module = this.atom().v;
     const oldIndex = this.#integerField('The index of a fun');
     const oldUnique = this.#integerField('The version of a fun');
     const pidFrom = this.at;
     const pid = this.#term();
     if (pid.t !== 'pid') throw new Damage('malformed', pidFrom, 'A fun has no pid.');
     const { variables, whole } = this.#variables(free);
-    if (this.#refs.length === 0 && this.#funsAround > 0) {
+    if (this.refs.length === 0 && this.#funsAround > 0) {
       // Part of another fun's bytes: it is only checked, and told apart by its place. To copy each would cost depth times size.
-      return { t: 'fun', module, arity, label: String(start), scope: this.#scope, token: '' };
+      return { t: 'fun', module, arity, label: String(start), scope: this.scope, token: '' };
     }
-    if (this.#refs.length === 0) {
-      const own = this.#bytes.slice(start, this.at);
+    if (this.refs.length === 0) {
+      const own = this.bytes.slice(start, this.at);
       new DataView(own.buffer).setUint32(1, own.length - 1);
       return this.#funTerm(module, arity, oldIndex, oldUnique, own);
     }
     if (!whole) return { t: 'elided', was: 'depth', size: this.at - start };
     const writer = new TermWriter(256, () => true);
     const refused = writer.fun({
-      scope: this.#scope,
+      scope: this.scope,
       arity,
-      unique: this.#bytes.subarray(uniqueFrom, uniqueFrom + 16),
+      unique: this.bytes.subarray(uniqueFrom, uniqueFrom + 16),
       index,
       module,
       oldIndex,
@@ -467,54 +314,55 @@ class Decoder {
 
   #funTerm(module: string, arity: number, oldIndex: number, oldUnique: number, bytes: Uint8Array): Term {
     const label = `${oldIndex}.${oldUnique}`;
-    return { t: 'fun', module, arity, label, scope: this.#scope, token: base64FromBytes(bytes) };
+    return { t: 'fun', module, arity, label, scope: this.scope, token: base64FromBytes(bytes) };
   }
 
   // ------------------------------------------------------------------------------------------------------ any of them
 
+  /** The next term, whole. */
   term(): Term {
     return this.#term();
   }
 
   #term(): Term {
     const from = this.at;
-    switch (this.#u8()) {
+    switch (this.u8()) {
       case tag.smallInteger:
-        return smallInteger(this.#u8());
+        return smallInteger(this.u8());
       case tag.atomCacheRef:
-        return this.#cachedAtom();
+        return this.cachedAtom();
       case tag.smallAtomUtf8:
-        return this.#utf8Atom(this.#u8());
+        return this.utf8Atom(this.u8());
       case tag.smallTuple:
-        return this.#tuple(this.#u8());
+        return this.#tuple(this.u8());
       case tag.integer:
-        return { t: 'int', v: this.#i32() };
+        return { t: 'int', v: this.i32() };
       case tag.nil:
         return nil;
       case tag.list:
-        return this.#list(this.#u32());
+        return this.#list(this.u32());
       case tag.newPid:
-        return this.#pid(4);
+        return this.pidBody(4);
       case tag.binary:
         return this.#binary();
       case tag.string: {
-        const at = this.#take(this.#u16());
-        return at === this.at ? nil : { t: 'bytelist', latin1: latin1FromBytes(this.#bytes.subarray(at, this.at)) };
+        const at = this.take(this.u16());
+        return at === this.at ? nil : { t: 'bytelist', latin1: latin1FromBytes(this.bytes.subarray(at, this.at)) };
       }
       case tag.map:
         return this.#map();
       case tag.smallBig:
-        return this.#big(this.#u8());
+        return this.#big(this.u8());
       case tag.newFloat:
-        return this.#newFloat();
+        return this.#float(this.newFloat());
       case tag.newerReference:
-        return this.#reference('newer');
+        return this.refBody('newer');
       case tag.largeTuple:
-        return this.#tuple(this.#u32());
+        return this.#tuple(this.u32());
       case tag.atomUtf8:
-        return this.#utf8Atom(this.#u16());
+        return this.utf8Atom(this.u16());
       case tag.largeBig:
-        return this.#big(this.#u32());
+        return this.#big(this.u32());
       case tag.v4Port:
         return this.#port(8, 4);
       case tag.newPort:
@@ -526,105 +374,22 @@ class Decoder {
       case tag.bitBinary:
         return this.#bitBinary();
       case tag.atom:
-        return this.#latin1Atom(this.#u16());
+        return this.latin1Atom(this.u16());
       case tag.smallAtom:
-        return this.#latin1Atom(this.#u8());
+        return this.latin1Atom(this.u8());
       case tag.pid:
-        return this.#pid(1);
+        return this.pidBody(1);
       case tag.port:
         return this.#port(4, 1);
       case tag.newReference:
-        return this.#reference('new');
+        return this.refBody('new');
       case tag.reference:
-        return this.#reference('old');
+        return this.refBody('old');
       case tag.float:
-        return this.#textFloat();
+        return this.#float(this.textFloat());
       default:
         throw new Damage('unknown_tag', from, 'The tag of a term is unknown.');
     }
-  }
-
-  /** Walks over `count` terms without building them and without recursion. */
-  skip(count: number): void {
-    for (let left = count; left > 0; left--) left += this.#skipOne();
-  }
-
-  /** Walks over the head of a term, and answers how many terms follow that belong to it. */
-  #skipOne(): number {
-    const from = this.at;
-    switch (this.#u8()) {
-      case tag.nil:
-        return 0;
-      case tag.smallInteger:
-      case tag.atomCacheRef:
-        this.#take(1);
-        return 0;
-      case tag.integer:
-        this.#take(4);
-        return 0;
-      case tag.newFloat:
-        this.#take(8);
-        return 0;
-      case tag.float:
-        this.#take(31);
-        return 0;
-      case tag.smallAtomUtf8:
-      case tag.smallAtom:
-        this.#take(this.#u8());
-        return 0;
-      case tag.atomUtf8:
-      case tag.atom:
-      case tag.string:
-        this.#take(this.#u16());
-        return 0;
-      case tag.binary:
-        this.#take(this.#u32());
-        return 0;
-      case tag.bitBinary:
-      case tag.largeBig:
-        this.#take(this.#u32() + 1);
-        return 0;
-      case tag.smallBig:
-        this.#take(this.#u8() + 1);
-        return 0;
-      case tag.smallTuple:
-        return this.#count(this.#u8(), 1);
-      case tag.largeTuple:
-        return this.#count(this.#u32(), 1);
-      case tag.list:
-        return this.#count(this.#u32(), 1) + 1;
-      case tag.map:
-        return this.#count(this.#u32(), 2) * 2;
-      case tag.newPid:
-        return this.#skipIdentity(12);
-      case tag.pid:
-        return this.#skipIdentity(9);
-      case tag.v4Port:
-        return this.#skipIdentity(12);
-      case tag.newPort:
-        return this.#skipIdentity(8);
-      case tag.port:
-      case tag.reference:
-        return this.#skipIdentity(5);
-      case tag.newerReference:
-        return this.#skipIdentity(this.#u16() * 4 + 4);
-      case tag.newReference:
-        return this.#skipIdentity(this.#u16() * 4 + 1);
-      case tag.export:
-        return 3;
-      case tag.newFun: {
-        this.#take(4 + 1 + 16 + 4);
-        return this.#count(this.#u32(), 1) + 4;
-      }
-      default:
-        throw new Damage('unknown_tag', from, 'The tag of a term is unknown.');
-    }
-  }
-
-  #skipIdentity(bytesBehindNode: number): number {
-    this.#atom();
-    this.#take(bytesBehindNode);
-    return 0;
   }
 }
 
@@ -648,7 +413,14 @@ function smallInteger(value: number): Term {
   return smallIntegers[value] ?? { t: 'int', v: value };
 }
 
-function inflated(bytes: Uint8Array, at: number, options: DecodeOptions): Decoded {
+/** The plain bytes of the compressed term whose byte 131 is at `at`, and where what follows it begins. */
+export function inflatedTerm(
+  bytes: Uint8Array,
+  at: number,
+  options: Pick<DecodeOptions, 'inflate' | 'limits'>,
+):
+  | { readonly ok: true; readonly value: { readonly bytes: Uint8Array; readonly next: number } }
+  | { readonly ok: false; readonly error: DecodeError } {
   const sizeAt = at + 2;
   if (bytes.length < sizeAt + 4) {
     return { ok: false, error: { code: 'truncated', at: sizeAt, message: 'The compressed term has no size.' } };
@@ -662,15 +434,22 @@ function inflated(bytes: Uint8Array, at: number, options: DecodeOptions): Decode
   if (plain?.bytes.length !== size) {
     return { ok: false, error: { code: 'malformed', at: from, message: 'The compressed term cannot be inflated.' } };
   }
-  const inner = decodeTerm(plain.bytes, { ...options, at: 0, form: 'bare' });
+  return { ok: true, value: { bytes: plain.bytes, next: from + plain.usedBytes } };
+}
+
+function inflated(bytes: Uint8Array, at: number, options: DecodeOptions): Decoded {
+  const plain = inflatedTerm(bytes, at, options);
+  if (!plain.ok) return plain;
+  const from = at + 6;
+  const inner = decodeTerm(plain.value.bytes, { ...options, at: 0, form: 'bare' });
   if (!inner.ok) return { ok: false, error: { ...inner.error, at: from } };
-  if (inner.next !== size) {
+  if (inner.next !== plain.value.bytes.length) {
     return {
       ok: false,
       error: { code: 'malformed', at: from, message: 'Bytes follow the term inside its compression.' },
     };
   }
-  return { ok: true, term: inner.term, next: from + plain.usedBytes };
+  return { ok: true, term: inner.term, next: plain.value.next };
 }
 
 /**
@@ -687,10 +466,10 @@ export function decodeTerm(bytes: Uint8Array, options: DecodeOptions): Decoded {
     if (bytes[at + 1] === tag.compressed) return inflated(bytes, at, options);
     at++;
   }
-  const decoder = new Decoder(bytes, at, options);
+  const reader = new TermReader(bytes, at, options);
   try {
-    const term = decoder.term();
-    return { ok: true, term, next: decoder.at };
+    const term = reader.term();
+    return { ok: true, term, next: reader.at };
   } catch (thrown) {
     if (thrown instanceof Damage) {
       return { ok: false, error: { code: thrown.code, at: thrown.at, message: thrown.message } };

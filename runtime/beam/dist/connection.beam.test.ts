@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LiveNode } from '../../../test/harness/erlang.ts';
 import { freePort, startElixir, startErlang, stopAll } from '../../../test/harness/erlang.ts';
+import { termOf } from '../../term/cursor.ts';
+import { DictionaryColumn, NumberColumn, PidColumn, readRows } from '../../term/rows.ts';
 import type { PidTerm, Term } from '../../term/term.ts';
 import { atom, charlist, integer, isAtom, list, termKey, text, tuple } from '../../term/term.ts';
 import type { Connection } from './connection.ts';
@@ -271,6 +273,50 @@ describe('processes of ours', () => {
       ours.pid,
     );
     expect(linked).toEqual(atom('noproc'));
+  });
+
+  it('take pages of rows undecoded, and exit signals beside them', async () => {
+    const connection = await connected();
+    const pids = new PidColumn();
+    const memory = new NumberColumn();
+    const status = new DictionaryColumn(termKey);
+    const page = once<number>();
+    const exit = once<Term>();
+    const ours = connection.spawnRawPid({
+      message: (message, from) => {
+        expect(from?.node).toBe('target@localhost');
+        const rows = readRows(message, [pids, memory, status]);
+        page.resolve(rows.ok ? rows.value : -1);
+      },
+      exit: (_from, reason) => {
+        exit.resolve(reason);
+      },
+    });
+    const send = `
+      Given ! [begin [{memory, M}, {status, S}] = process_info(P, [memory, status]), {P, M, S} end || P <- lists:sort(processes()), P =/= self()],
+      exit(Given, enough).`;
+    await evaluate(connection, send, ours.pid);
+    const count = await page.promise;
+    expect(count).toBeGreaterThan(20);
+    expect(pids.of).toEqual({ node: 'target@localhost', creation: connection.creation });
+    expect([pids.ids[0], pids.ids.length, memory.values.length]).toEqual([0, count, count]);
+    expect(memory.others).toBe(0);
+    expect(memory.values.every((bytes) => bytes > 300)).toBe(true);
+    expect(status.values).toContain(termKey(atom('waiting')));
+    expect(await exit.promise).toEqual(atom('enough'));
+    ours.release();
+  });
+
+  it('a call answers undecoded too, with bytes that stay', async () => {
+    const connection = await connected();
+    const first = valueOf(await connection.callRaw('lists', 'seq', [integer(1), integer(1000)], options));
+    await Promise.all(
+      Array.from({ length: 50 }, () => connection.call('lists', 'duplicate', [integer(500), atom('x')], options)),
+    );
+    expect(termOf(first)).toEqual({ ok: true, value: list(Array.from({ length: 1000 }, (_, at) => integer(at + 1))) });
+    expect(errorOf(await connection.callRaw('erlang', 'hd', [integer(1)], options))).toMatchObject({
+      kind: 'exception',
+    });
   });
 
   it('a listener that throws ends nothing', async () => {

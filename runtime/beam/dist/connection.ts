@@ -4,31 +4,22 @@
  */
 import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
+import type { RawTerm } from '../../term/cursor.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
-import { atom, isAtom, list, tuple } from '../../term/term.ts';
-import { onAbort } from './abort.ts';
-import type { Control, Outgoing, Target } from './control.ts';
-import {
-  demonitor,
-  exit2,
-  monitor,
-  monitorFired,
-  readControl,
-  sendMessage,
-  spawnMonitored,
-  spawnRefused,
-  unlinkAck,
-} from './control.ts';
+import { atom, isAtom, tuple } from '../../term/term.ts';
+import type { Called, Decode } from './calls.ts';
+import { Calls, decoded, undecoded } from './calls.ts';
+import type { Control, Target } from './control.ts';
+import { demonitor, exit2, monitor, monitorFired, sendMessage, spawnRefused, unlinkAck } from './control.ts';
 import type { DistError, DistResult } from './errors.ts';
-import { cancelled, failure, success } from './errors.ts';
-import { flag } from './flags.ts';
+import { failure } from './errors.ts';
 import type { Established } from './handshake.ts';
 import type { Identities } from './identities.ts';
 import type { CallBack } from './ioRequests.ts';
 import { carryOut, ioReply, readIoRequest } from './ioRequests.ts';
 import type { Counters, LinkLimits } from './link.ts';
 import { Link } from './link.ts';
-import type { OnMessage } from './processes.ts';
+import type { OnMessage, RawReceiver } from './processes.ts';
 import { Processes } from './processes.ts';
 
 export type CallOptions = {
@@ -55,53 +46,13 @@ export type DistEvent =
   | { readonly kind: 'unknown_control'; readonly node: string; readonly code: number }
   | { readonly kind: 'listener_threw'; readonly node: string; readonly error: unknown };
 
-type Settle = (result: DistResult<Term>) => void;
-
-/** What waits for something that carries our reference. */
-type Waiting = {
-  /** The process started for it was named, or refused. */
-  readonly spawned?: (result: PidTerm | string) => void;
-  readonly down?: (reason: Term) => void;
-  readonly replied?: (reply: Term) => void;
-  readonly lost: (why: DistError) => void;
-};
-
 const normal = atom('normal');
-const killed = atom('kill');
 const noproc = atom('noproc');
 const noconnection = atom('noconnection');
 /** For what `io_lib` formats on the node on our behalf. */
 const formatTimeoutMs = 5000;
 /** An atom that every node has and that can never be registered, so that a monitor on it answers at once. */
 const neverRegistered = 'undefined';
-
-function exception(kind: 'error' | 'exit' | 'throw', reason: Term, stack: Term | null): DistError {
-  return { kind: 'exception', message: `The function called ended with an ${kind}.`, class: kind, reason, stack };
-}
-
-/** `{Ref, return, Value}`, `{Ref, error, Reason, Stack}`, … with which `erpc:execute_call/4` ends. */
-function erpcResult(reason: Term, ref: RefTerm): DistResult<Term> {
-  const [head, outcome, value, stack] = reason.t === 'tuple' ? reason.e : [];
-  const isOurs = head?.t === 'ref' && head.ids.join('.') === ref.ids.join('.');
-  if (isOurs && value !== undefined) {
-    if (isAtom(outcome, 'return')) return success(value);
-    if (isAtom(outcome, 'throw')) return failure(exception('throw', value, null));
-    if (isAtom(outcome, 'exit')) return failure(exception('exit', value, null));
-    if (isAtom(outcome, 'error')) return failure(exception('error', value, stack ?? null));
-  }
-  // The process was ended from outside before it was done; erpc calls this a signal.
-  return failure(exception('exit', tuple(atom('signal'), reason), null));
-}
-
-/** What `rex` answers: the value, or `{badrpc, Reason}`. */
-function rexResult(reply: Term): DistResult<Term> {
-  if (reply.t !== 'tuple' || reply.e.length !== 2 || !isAtom(reply.e[0], 'badrpc')) return success(reply);
-  const [, reason] = reply.e;
-  if (reason?.t === 'tuple' && reason.e.length === 2 && isAtom(reason.e[0], 'EXIT')) {
-    return failure(exception('error', reason.e[1] ?? reason, null));
-  }
-  return failure(exception('exit', reason ?? reply, null));
-}
 
 export class Connection {
   /** The node's full name. */
@@ -114,7 +65,7 @@ export class Connection {
   readonly #link: Link;
   readonly #processes: Processes;
   readonly #log: (event: DistEvent) => void;
-  readonly #waiting = new Map<number, Waiting>();
+  readonly #calls: Calls;
   readonly #onDown = new Set<(why: DistError) => void>();
   readonly #self: PidTerm;
   readonly #drain: PidTerm;
@@ -133,7 +84,7 @@ export class Connection {
     this.#identities = identities;
     this.#log = log;
     this.#link = new Link(socket, established, this.scope, limits, {
-      message: (control, payload) => this.#message(control, payload),
+      message: (control) => this.#obey(control),
       probe: () => {
         this.#probe();
       },
@@ -144,8 +95,13 @@ export class Connection {
     this.#processes = new Processes(identities, established.flags, (outgoing) => {
       this.#link.send(outgoing, 'duty');
     });
-    this.#self = this.#processes.spawn((message) => {
-      this.#reply(message);
+    // Calls look at what is sent to it themselves.
+    this.#self = this.#processes.spawn(() => undefined);
+    this.#calls = new Calls({
+      flags: established.flags,
+      identities,
+      self: this.#self,
+      send: (outgoing, kind) => this.#link.send(outgoing, kind),
     });
     this.#drain = this.#processes.spawn(this.#device(() => undefined));
   }
@@ -168,14 +124,26 @@ export class Connection {
    * Calls `module:fun(args…)` on the node in a process of its own. When time runs out or the caller gives up, that process is
    * killed; what it did until then stays done. Errors: exception, spawn_failed, timeout, cancelled, noconnection, encode, busy.
    */
-  async call(module: string, fun: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+  call(module: string, fun: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    return this.#call({ module, fun, args }, options, decoded);
+  }
+
+  /**
+   * As {@link Connection.call}, but the value is not decoded, nor known to be sound: for `readRaw` and `readRows`. The bytes are the
+   * caller's.
+   */
+  callRaw(module: string, fun: string, args: readonly Term[], options: CallOptions): Promise<DistResult<RawTerm>> {
+    return this.#call({ module, fun, args }, options, undecoded);
+  }
+
+  async #call<T>(called: Called, options: CallOptions, decode: Decode<T>): Promise<DistResult<T>> {
     const started = performance.now();
     const own = this.#outputProcess(options);
     try {
       const leader = own ?? (await this.#leader(options));
       if (!isPid(leader)) return failure(leader);
       const timeoutMs = options.timeoutMs - (performance.now() - started);
-      return await this.#callWith(leader, module, fun, args, { timeoutMs, signal: options.signal });
+      return await this.#calls.call(leader, called, { timeoutMs, signal: options.signal }, decode);
     } finally {
       if (own !== null) this.#processes.release(own, normal);
     }
@@ -194,96 +162,12 @@ export class Connection {
   async #leader({ groupLeader, timeoutMs, signal }: CallOptions): Promise<PidTerm | DistError> {
     if (groupLeader !== undefined && groupLeader !== 'ours') return groupLeader;
     if (this.#targetLeader !== null) return this.#targetLeader;
-    const found = await this.#callWith(this.#drain, 'erlang', 'whereis', [atom('user')], { timeoutMs, signal });
+    const whereis = { module: 'erlang', fun: 'whereis', args: [atom('user')] };
+    const found = await this.#calls.call(this.#drain, whereis, { timeoutMs, signal }, decoded);
     if (!found.ok) return found.error;
     // A node without `user` has nowhere to write to either.
     this.#targetLeader = found.value.t === 'pid' ? found.value : this.#drain;
     return this.#targetLeader;
-  }
-
-  #callWith(
-    leader: PidTerm,
-    module: string,
-    fun: string,
-    args: readonly Term[],
-    options: WaitOptions,
-  ): Promise<DistResult<Term>> {
-    return (this.#flags & flag.spawn) === 0n
-      ? this.#rex(leader, module, fun, args, options)
-      : this.#erpc(leader, module, fun, args, options);
-  }
-
-  #erpc(
-    leader: PidTerm,
-    module: string,
-    fun: string,
-    args: readonly Term[],
-    options: WaitOptions,
-  ): Promise<DistResult<Term>> {
-    const ref = this.#identities.newRef();
-    let process: PidTerm | null = null;
-    return this.#wait(ref, options, {
-      begin: (settle) => ({
-        outgoing: [
-          spawnMonitored(ref, this.#self, leader, 'erpc', 'execute_call', [ref, atom(module), atom(fun), list(args)]),
-        ],
-        waiting: {
-          spawned: (result) => {
-            if (typeof result !== 'string') process = result;
-            else settle(failure({ kind: 'spawn_failed', message: 'The node started no process.', reason: result }));
-          },
-          down: (reason) => {
-            settle(erpcResult(reason, ref));
-          },
-        },
-      }),
-      abandon: () => {
-        if (process !== null) {
-          this.#kill(process, ref);
-          return;
-        }
-        // The process has no name yet: it is killed as soon as it has.
-        this.#expect(ref, {
-          spawned: (result) => {
-            this.#forget(ref);
-            if (typeof result !== 'string') this.#kill(result, ref);
-          },
-          down: () => {
-            this.#forget(ref);
-          },
-          lost: () => undefined,
-        });
-      },
-    });
-  }
-
-  #kill(process: PidTerm, ref: RefTerm): void {
-    this.#link.send(demonitor(this.#self, process, ref), 'duty');
-    this.#link.send(exit2(this.#flags, this.#self, process, killed), 'duty');
-  }
-
-  #rex(
-    leader: PidTerm,
-    module: string,
-    fun: string,
-    args: readonly Term[],
-    options: WaitOptions,
-  ): Promise<DistResult<Term>> {
-    const ref = this.#identities.newRef();
-    const request = tuple(atom('call'), atom(module), atom(fun), list(args), leader);
-    return this.#wait(ref, options, {
-      begin: (settle) => ({
-        outgoing: [
-          sendMessage(this.#flags, this.#self, 'rex', tuple(atom('$gen_call'), tuple(this.#self, ref), request)),
-        ],
-        waiting: {
-          replied: (reply) => {
-            settle(rexResult(reply));
-          },
-        },
-      }),
-      abandon: () => undefined,
-    });
   }
 
   /**
@@ -291,99 +175,7 @@ export class Connection {
    * Errors: down (with its reason, `noproc` when there is none), timeout, cancelled, noconnection, encode, busy.
    */
   genCall(server: Target, request: Term, options: WaitOptions): Promise<DistResult<Term>> {
-    const ref = this.#identities.newRef();
-    const release = (): void => {
-      this.#link.send(demonitor(this.#self, server, ref), 'duty');
-    };
-    return this.#wait(ref, options, {
-      begin: (settle) => ({
-        outgoing: [
-          monitor(this.#self, server, ref),
-          sendMessage(this.#flags, this.#self, server, tuple(atom('$gen_call'), tuple(this.#self, ref), request)),
-        ],
-        waiting: {
-          replied: (reply) => {
-            release();
-            settle(success(reply));
-          },
-          down: (reason) => {
-            settle(failure({ kind: 'down', message: 'The process ended before it answered.', reason }));
-          },
-        },
-      }),
-      abandon: release,
-    });
-  }
-
-  /** Sends what begins something, and waits for its end, for the time given, or for the caller to give up. */
-  #wait(
-    ref: RefTerm,
-    options: WaitOptions,
-    steps: {
-      readonly begin: (settle: Settle) => {
-        readonly outgoing: readonly Outgoing[];
-        readonly waiting: Omit<Waiting, 'lost'>;
-      };
-      /** Called when the wait is over before the thing is. */
-      readonly abandon: () => void;
-    },
-  ): Promise<DistResult<Term>> {
-    const { timeoutMs, signal } = options;
-    if (signal.aborted) return Promise.resolve(failure(cancelled()));
-    const late: DistError = {
-      kind: 'timeout',
-      message: 'The node did not answer in time.',
-      timeoutMs: Math.ceil(timeoutMs),
-    };
-    if (timeoutMs <= 0) return Promise.resolve(failure(late));
-    return new Promise((resolve) => {
-      const settle: Settle = (result) => {
-        clearTimeout(timer);
-        ignoreAbort();
-        this.#forget(ref);
-        resolve(result);
-      };
-      const giveUp = (error: DistError): void => {
-        settle(failure(error));
-        steps.abandon();
-      };
-      const abort = (): void => {
-        giveUp(cancelled());
-      };
-      const timer = setTimeout(() => {
-        giveUp(late);
-      }, timeoutMs);
-      const ignoreAbort = onAbort(signal, abort);
-      const { outgoing, waiting } = steps.begin(settle);
-      this.#expect(ref, {
-        ...waiting,
-        lost: (why) => {
-          settle(failure(why));
-        },
-      });
-      for (const [at, message] of outgoing.entries()) {
-        const error = this.#link.send(message);
-        if (error === null) continue;
-        settle(failure(error));
-        if (at > 0) steps.abandon();
-        return;
-      }
-    });
-  }
-
-  #expect(ref: RefTerm, waiting: Waiting): void {
-    const key = this.#identities.refKey(ref);
-    if (key !== null) this.#waiting.set(key, waiting);
-  }
-
-  #forget(ref: RefTerm): void {
-    const key = this.#identities.refKey(ref);
-    if (key !== null) this.#waiting.delete(key);
-  }
-
-  #waitingFor(ref: RefTerm): Waiting | undefined {
-    const key = this.#identities.refKey(ref);
-    return key === null ? undefined : this.#waiting.get(key);
+    return this.#calls.genCall(server, request, options, decoded);
   }
 
   /** Sends a message; null, or why it was not sent. Whether it arrived is not known, as with `!`. */
@@ -403,24 +195,29 @@ export class Connection {
   monitor(target: Target, onDown: (reason: Term) => void): { readonly ref: RefTerm; readonly demonitor: () => void } {
     const ref = this.#identities.newRef();
     const fire = (reason: Term): void => {
-      this.#forget(ref);
+      this.#calls.forget(ref);
       this.#guarded(onDown, reason);
     };
     const lost = (): void => {
       fire(noconnection);
     };
-    this.#expect(ref, { down: fire, lost });
+    const down = (raw: RawTerm): boolean => {
+      const reason = decoded(raw);
+      if (reason !== null) fire(reason);
+      return reason !== null;
+    };
+    this.#calls.expect(ref, { down, lost });
     if (this.#link.send(monitor(this.#self, target, ref), 'duty') !== null) {
       // The link is down, and what waits on it has been told already.
       queueMicrotask(() => {
-        if (this.#waitingFor(ref) !== undefined) lost();
+        if (this.#calls.waitingFor(ref) !== undefined) lost();
       });
     }
     return {
       ref,
       demonitor: () => {
-        if (this.#waitingFor(ref) === undefined) return;
-        this.#forget(ref);
+        if (this.#calls.waitingFor(ref) === undefined) return;
+        this.#calls.forget(ref);
         this.#link.send(demonitor(this.#self, target, ref), 'duty');
       },
     };
@@ -435,6 +232,32 @@ export class Connection {
       this.#guarded(() => {
         onMessage(message, from);
       }, undefined);
+    });
+    return {
+      pid,
+      release: () => {
+        this.#processes.release(pid, normal);
+      },
+    };
+  }
+
+  /**
+   * As {@link Connection.spawnPid}, but messages come undecoded, so that a page of rows is read once and by whom it is for (`readRaw`,
+   * `readRows`). Their bytes are views, valid during the call: copy what is kept. They may be damaged, which is then the receiver's
+   * finding; the link goes on.
+   */
+  spawnRawPid(receiver: RawReceiver): { readonly pid: PidTerm; readonly release: () => void } {
+    const pid = this.#processes.spawnRaw({
+      message: (message, from) => {
+        this.#guarded(() => {
+          receiver.message(message, from);
+        }, undefined);
+      },
+      exit: (from, reason) => {
+        this.#guarded(() => {
+          receiver.exit(from, reason);
+        }, undefined);
+      },
     });
     return {
       pid,
@@ -479,73 +302,77 @@ export class Connection {
   #lost(why: DistError): void {
     this.#log({ kind: 'down', node: this.node, error: why });
     this.#processes.clear();
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
     const lost: DistError =
       why.kind === 'noconnection' ? why : { kind: 'noconnection', message: why.message, why: 'closed' };
-    for (const one of waiting) one.lost(lost);
+    this.#calls.lost(lost);
     const listeners = [...this.#onDown];
     this.#onDown.clear();
     for (const listener of listeners) this.#guarded(listener, why);
   }
 
-  #message(term: Term, payload: Term | null): boolean {
-    const control = readControl(term, payload);
-    if (control === null) return false;
-    this.#obey(control);
-    return true;
-  }
-
-  #obey(control: Control): void {
+  /** False when what came with the message is damaged. */
+  #obey(control: Control): boolean {
     switch (control.op) {
       case 'send':
-        this.#deliver(control.to, control.message, control.from);
-        return;
+        return this.#deliver(control.to, control.message, control.from);
       case 'down':
-        this.#waitingFor(control.ref)?.down?.(control.reason);
-        return;
+        return this.#calls.waitingFor(control.ref)?.down?.(control.reason) ?? true;
       case 'spawn_reply':
-        this.#waitingFor(control.id)?.spawned?.(control.result);
-        return;
+        this.#calls.waitingFor(control.id)?.spawned?.(control.result);
+        return true;
       case 'monitor':
         // Registered here is net_kernel only, and for as long as the link is up.
         if (typeof control.target !== 'string') this.#processes.monitored(control.target, control.from, control.ref);
         else if (control.target !== 'net_kernel') this.#noSuchName(control.target, control.from, control.ref);
-        return;
+        return true;
       case 'demonitor':
         if (typeof control.target !== 'string') this.#processes.demonitored(control.target, control.ref);
-        return;
+        return true;
       case 'link':
         this.#processes.linked(control.to, control.from);
-        return;
+        return true;
       case 'unlink':
         this.#processes.unlinked(control.to, control.from);
         this.#link.send(unlinkAck(control.id, control.from, control.to), 'duty');
-        return;
+        return true;
       case 'exit':
-        this.#processes.exited(control.to, control.from, control.reason);
-        return;
+        return this.#exited(control.to, control.from, control.reason);
       case 'spawn_request':
         this.#link.send(spawnRefused(control.id, control.from, 'notsup'), 'duty');
-        return;
+        return true;
       case 'group_leader':
       case 'unlink_ack':
-        return;
+        return true;
       case 'unknown':
         this.#log({ kind: 'unknown_control', node: this.node, code: control.code });
+        return true;
     }
+  }
+
+  #exited(to: PidTerm, from: PidTerm, raw: RawTerm): boolean {
+    const reason = decoded(raw);
+    if (reason !== null) this.#processes.exited(to, from, reason);
+    return reason !== null;
   }
 
   #noSuchName(name: string, by: PidTerm, ref: RefTerm): void {
     this.#link.send(monitorFired(this.#flags, name, by, ref, noproc), 'duty');
   }
 
-  #deliver(to: PidTerm | RefTerm | string, message: Term, from: PidTerm | null): void {
-    if (typeof to !== 'string' && to.t === 'pid') {
-      if (!this.#processes.deliver(to, message, from)) this.#unroutable('a process that has ended');
-    } else if (to !== 'net_kernel' || !this.#authorised(message)) {
-      this.#unroutable(typeof to === 'string' ? to : 'an alias');
+  #deliver(to: PidTerm | RefTerm | string, raw: RawTerm, from: PidTerm | null): boolean {
+    if (typeof to === 'string') {
+      const message = to === 'net_kernel' ? decoded(raw) : null;
+      if (message === null || !this.#authorised(message)) this.#unroutable(to);
+      return to !== 'net_kernel' || message !== null;
     }
+    if (to.t === 'ref') {
+      this.#unroutable('an alias');
+      return true;
+    }
+    if (this.#identities.isSame(to, this.#self)) return this.#calls.reply(raw);
+    const delivered = this.#processes.deliver(to, raw, from);
+    if (delivered === 'no_process') this.#unroutable('a process that has ended');
+    return delivered !== 'damaged';
   }
 
   #unroutable(to: string): void {
@@ -563,22 +390,14 @@ export class Connection {
     return true;
   }
 
-  /** A message to the process that calls are made from: `{Ref, Reply}`. Replies that nobody waits for any more are dropped. */
-  #reply(message: Term): void {
-    if (message.t !== 'tuple' || message.e.length !== 2) return;
-    const [ref, reply] = message.e;
-    if (ref?.t === 'ref' && reply !== undefined) this.#waitingFor(ref)?.replied?.(reply);
-  }
-
   /** A group leader: carries out I/O requests one after the other. */
   #device(output: (text: string) => void): OnMessage {
     let before: Promise<void> = Promise.resolve();
     const never = new AbortController().signal;
     const callBack: CallBack = async (module, name, args) => {
-      const result = await this.#callWith(this.#drain, module, name, args, {
-        timeoutMs: formatTimeoutMs,
-        signal: never,
-      });
+      const called = { module, fun: name, args };
+      const limits = { timeoutMs: formatTimeoutMs, signal: never };
+      const result = await this.#calls.call(this.#drain, called, limits, decoded);
       return result.ok ? result.value : null;
     };
     return (message) => {

@@ -1,13 +1,22 @@
 /**
  * Control messages between nodes (ERTS User's Guide, "Protocol between Connected Nodes"), both ways. Trace tokens are read over.
  */
+/**
+ * Control messages between nodes (ERTS User's Guide, "Protocol between Connected Nodes"), both ways. Trace tokens are read over.
+ */
+import type { RawTerm, TermCursor } from '../../term/cursor.ts';
+import { Damage } from '../../term/reader.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, integer, list, tuple } from '../../term/term.ts';
 import { flag } from './flags.ts';
 
+/** `header` is what the peer expects once atom cache or fragments are negotiated; `pass_through` else. */
+export type Framing = 'header' | 'pass_through';
+
 /** A process on the other side: its pid, or the name it is registered under there. */
 export type Target = PidTerm | string;
 
+/** Messages and reasons are as they came: whoever takes one decodes it, or finds it damaged. */
 export type Control =
   | { readonly op: 'link'; readonly from: PidTerm; readonly to: PidTerm }
   | { readonly op: 'unlink'; readonly id: Term; readonly from: PidTerm; readonly to: PidTerm }
@@ -16,7 +25,7 @@ export type Control =
       readonly op: 'send';
       readonly from: PidTerm | null;
       readonly to: PidTerm | RefTerm | string;
-      readonly message: Term;
+      readonly message: RawTerm;
     }
   /** A link broke, or someone called `exit/2`. */
   | {
@@ -24,89 +33,132 @@ export type Control =
       readonly cause: 'link' | 'exit2';
       readonly from: PidTerm;
       readonly to: PidTerm;
-      readonly reason: Term;
+      readonly reason: RawTerm;
     }
   | { readonly op: 'group_leader' }
   | { readonly op: 'monitor'; readonly from: PidTerm; readonly target: Target; readonly ref: RefTerm }
   | { readonly op: 'demonitor'; readonly from: PidTerm; readonly target: Target; readonly ref: RefTerm }
-  | { readonly op: 'down'; readonly ref: RefTerm; readonly reason: Term }
+  | { readonly op: 'down'; readonly ref: RefTerm; readonly reason: RawTerm }
   | { readonly op: 'spawn_request'; readonly id: RefTerm; readonly from: PidTerm }
   | { readonly op: 'spawn_reply'; readonly id: RefTerm; readonly result: PidTerm | string }
   /** A message of a kind that was not negotiated. */
   | { readonly op: 'unknown'; readonly code: number };
 
-function pid(term: Term | undefined): PidTerm | null {
-  return term?.t === 'pid' ? term : null;
+/** The control tuple being read: which element comes next is known by its operation. */
+class Elements {
+  readonly cursor: TermCursor;
+  #left: number;
+
+  constructor(cursor: TermCursor) {
+    this.cursor = cursor;
+    this.#left = cursor.tuple();
+  }
+
+  #next(): TermCursor {
+    if (this.#left-- > 0) return this.cursor;
+    throw new Damage('unexpected', this.cursor.at, 'A control message is too short.');
+  }
+
+  code(): number {
+    return this.#next().number();
+  }
+
+  pid(): PidTerm {
+    return this.#next().pidTerm();
+  }
+
+  ref(): RefTerm {
+    return this.#next().refTerm();
+  }
+
+  target(): Target {
+    const cursor = this.#next();
+    return cursor.kind() === 'atom' ? cursor.atom().v : cursor.pidTerm();
+  }
+
+  term(): Term {
+    return this.#next().term();
+  }
+
+  raw(): RawTerm {
+    return this.#next().raw();
+  }
+
+  skip(): void {
+    this.#next().skip();
+  }
+
+  /** What follows the tuple. */
+  payload(framing: Framing): RawTerm {
+    this.end();
+    if (framing === 'pass_through') this.cursor.version();
+    return this.cursor.rest();
+  }
+
+  end(): void {
+    this.cursor.skip(this.#left);
+    this.#left = 0;
+  }
 }
 
-function ref(term: Term | undefined): RefTerm | null {
-  return term?.t === 'ref' ? term : null;
+function exit(cause: 'link' | 'exit2', elements: Elements, reasonAt: 'next' | 'behind_token' | Framing): Control {
+  const from = elements.pid();
+  const to = elements.pid();
+  if (reasonAt === 'behind_token') elements.skip();
+  const isInside = reasonAt === 'next' || reasonAt === 'behind_token';
+  return { op: 'exit', cause, from, to, reason: isInside ? elements.raw() : elements.payload(reasonAt) };
 }
 
-function target(term: Term | undefined): Target | null {
-  return term?.t === 'atom' ? term.v : pid(term);
+function watch(op: 'monitor' | 'demonitor', elements: Elements): Control {
+  return { op, from: elements.pid(), target: elements.target(), ref: elements.ref() };
 }
 
-function exit(cause: 'link' | 'exit2', elements: readonly Term[], reason: Term | null | undefined): Control | null {
-  const from = pid(elements[1]);
-  const to = pid(elements[2]);
-  if (from === null || to === null || reason === null || reason === undefined) return null;
-  return { op: 'exit', cause, from, to, reason };
-}
-
-function send(from: PidTerm | null, to: Term | undefined, message: Term | null): Control | null {
-  if (message === null) return null;
-  const receiver = to?.t === 'ref' ? to : target(to);
-  return receiver === null ? null : { op: 'send', from, to: receiver, message };
-}
-
-function watch(op: 'monitor' | 'demonitor', elements: readonly Term[]): Control | null {
-  const from = pid(elements[1]);
-  const watched = target(elements[2]);
-  const id = ref(elements[3]);
-  return from === null || watched === null || id === null ? null : { op, from, target: watched, ref: id };
-}
-
-function down(elements: readonly Term[], reason: Term | null | undefined): Control | null {
-  const id = ref(elements[3]);
-  return id === null || reason === null || reason === undefined ? null : { op: 'down', ref: id, reason };
-}
-
-/** The typed form of a control message and its payload, or null when it is malformed. */
-export function readControl(control: Term, payload: Term | null): Control | null {
-  if (control.t !== 'tuple') return null;
-  const elements = control.e;
-  const code = elements[0];
-  if (code?.t !== 'int') return null;
-  switch (code.v) {
+function read(code: number, elements: Elements, framing: Framing): Control {
+  switch (code) {
     case 1:
-    case 4: {
-      const from = pid(elements[1]);
-      const to = pid(elements[2]);
-      if (from === null || to === null) return null;
+      return { op: 'link', from: elements.pid(), to: elements.pid() };
+    case 4:
       // UNLINK without an id was used before OTP 26 towards peers that do not acknowledge; to read over its number is enough.
-      return code.v === 1 ? { op: 'link', from, to } : { op: 'unlink', id: integer(0), from, to };
-    }
+      return { op: 'unlink', id: integer(0), from: elements.pid(), to: elements.pid() };
     case 2:
-    case 12:
-      return send(null, elements[2], payload);
+    case 12: {
+      elements.skip();
+      const to = elements.target();
+      return { op: 'send', from: null, to, message: elements.payload(framing) };
+    }
+    case 6:
+    case 16: {
+      const from = elements.pid();
+      elements.skip();
+      const to = elements.target();
+      return { op: 'send', from, to, message: elements.payload(framing) };
+    }
+    case 22:
+    case 23: {
+      const from = elements.pid();
+      const to = elements.target();
+      return { op: 'send', from, to, message: elements.payload(framing) };
+    }
+    case 33:
+    case 34: {
+      const from = elements.pid();
+      const to = elements.ref();
+      return { op: 'send', from, to, message: elements.payload(framing) };
+    }
     case 3:
-      return exit('link', elements, elements[3]);
+      return exit('link', elements, 'next');
     case 13:
-      return exit('link', elements, elements[4]);
+      return exit('link', elements, 'behind_token');
     case 24:
     case 25:
-      return exit('link', elements, payload);
+      return exit('link', elements, framing);
     case 8:
-      return exit('exit2', elements, elements[3]);
+      return exit('exit2', elements, 'next');
     case 18:
-      return exit('exit2', elements, elements[4]);
+      return exit('exit2', elements, 'behind_token');
     case 26:
     case 27:
-      return exit('exit2', elements, payload);
-    case 6:
-    case 16:
-      return send(pid(elements[1]), elements[3], payload);
+      return exit('exit2', elements, framing);
     case 7:
       return { op: 'group_leader' };
     case 19:
@@ -114,37 +166,38 @@ export function readControl(control: Term, payload: Term | null): Control | null
     case 20:
       return watch('demonitor', elements);
     case 21:
-      return down(elements, elements[4]);
-    case 28:
-      return down(elements, payload);
-    case 22:
-    case 23:
-    case 33:
-    case 34:
-      return send(pid(elements[1]), elements[2], payload);
-    case 29:
-    case 30: {
-      const id = ref(elements[1]);
-      const from = pid(elements[2]);
-      return id === null || from === null ? null : { op: 'spawn_request', id, from };
+    case 28: {
+      elements.skip();
+      elements.skip();
+      const ref = elements.ref();
+      return { op: 'down', ref, reason: code === 21 ? elements.raw() : elements.payload(framing) };
     }
+    case 29:
+    case 30:
+      return { op: 'spawn_request', id: elements.ref(), from: elements.pid() };
     case 31:
     case 32: {
-      const id = ref(elements[1]);
-      const result = target(elements[4]);
-      return id === null || result === null ? null : { op: 'spawn_reply', id, result };
+      const id = elements.ref();
+      elements.skip();
+      elements.skip();
+      return { op: 'spawn_reply', id, result: elements.target() };
     }
-    case 35: {
-      const id = elements[1];
-      const from = pid(elements[2]);
-      const to = pid(elements[3]);
-      return id === undefined || from === null || to === null ? null : { op: 'unlink', id, from, to };
-    }
+    case 35:
+      return { op: 'unlink', id: elements.term(), from: elements.pid(), to: elements.pid() };
     case 36:
       return { op: 'unlink_ack' };
     default:
-      return { op: 'unknown', code: code.v };
+      return { op: 'unknown', code };
   }
+}
+
+/**
+ * The typed form of the control message at the cursor, with what came behind it. Throws {@link Damage} when it is malformed: use it
+ * within `readRaw`.
+ */
+export function readControl(cursor: TermCursor, framing: Framing): Control {
+  const elements = new Elements(cursor);
+  return read(elements.code(), elements, framing);
 }
 
 // ------------------------------------------------------------------------------------------------------------- writing

@@ -2,14 +2,14 @@
  * Distribution traffic behind the handshake: length-prefixed frames, and the messages in them (ERTS User's Guide, "Distribution
  * Header" and "Protocol between Connected Nodes"). No I/O.
  */
-import type { DecodeOptions } from '../../term/decode.ts';
-import { decodeTerm } from '../../term/decode.ts';
 import { textFromUtf8 } from '../../term/binary.ts';
+import { readRaw } from '../../term/cursor.ts';
 import { etfVersion } from '../../term/tags.ts';
 import type { AtomTerm, Term } from '../../term/term.ts';
 import { atom } from '../../term/term.ts';
 import type { EncodeError, TermWriter } from '../../term/write.ts';
-import { inflate } from './inflate.ts';
+import type { Control, Framing } from './control.ts';
+import { readControl } from './control.ts';
 
 const lengthBytes = 4;
 const passThrough = 112;
@@ -70,7 +70,7 @@ export class FrameSplitter {
 // ------------------------------------------------------------------------------------------------------------ messages
 
 export type Incoming =
-  | { readonly kind: 'message'; readonly control: Term; readonly payload: Term | null }
+  | { readonly kind: 'message'; readonly control: Control }
   /** A fragment of a message that is not whole yet. */
   | { readonly kind: 'partial' }
   | { readonly kind: 'damaged'; readonly message: string };
@@ -78,13 +78,15 @@ export type Incoming =
 type Fragments = { readonly refs: readonly AtomTerm[]; readonly parts: Buffer[]; next: bigint; bytes: number };
 type Header = { readonly refs: readonly AtomTerm[]; readonly next: number };
 
+const noRefs: readonly AtomTerm[] = [];
+
 function damaged(message: string): Incoming {
   return { kind: 'damaged', message };
 }
 
 /** Reads the messages of one connection: it holds the peer's atom cache and unfinished fragments. */
 export class MessageReader {
-  readonly #options: DecodeOptions;
+  readonly #scope: string;
   readonly #mostMessageBytes: number;
   readonly #cache = new Array<AtomTerm | undefined>(cacheSlots).fill(undefined);
   readonly #unfinished = new Map<bigint, Fragments>();
@@ -92,7 +94,7 @@ export class MessageReader {
 
   /** @param mostMessageBytes bytes of unfinished messages that are held in all */
   constructor(scope: string, mostMessageBytes: number) {
-    this.#options = { scope, inflate };
+    this.#scope = scope;
     this.#mostMessageBytes = mostMessageBytes;
   }
 
@@ -103,7 +105,7 @@ export class MessageReader {
     switch (frame[1]) {
       case normalHeader: {
         const header = this.#header(frame, 2);
-        return header === null ? damaged('An atom cache header is damaged.') : this.#terms(frame, header);
+        return header === null ? damaged('An atom cache header is damaged.') : this.#message(frame, header, 'header');
       }
       case firstFragment:
         return this.#first(frame);
@@ -115,24 +117,17 @@ export class MessageReader {
   }
 
   #passThrough(frame: Uint8Array): Incoming {
-    const control = decodeTerm(frame, { ...this.#options, at: 1 });
-    if (!control.ok) return damaged(`Control message: ${control.error.message}`);
-    if (control.next === frame.length) return { kind: 'message', control: control.term, payload: null };
-    const payload = decodeTerm(frame, { ...this.#options, at: control.next });
-    if (!payload.ok) return damaged(`Message: ${payload.error.message}`);
-    if (payload.next !== frame.length) return damaged('Bytes follow the message.');
-    return { kind: 'message', control: control.term, payload: payload.term };
+    return frame[1] === etfVersion
+      ? this.#message(frame, { refs: noRefs, next: 2 }, 'pass_through')
+      : damaged('A message that is passed through has no version.');
   }
 
-  #terms(body: Uint8Array, { refs, next }: Header): Incoming {
-    const options: DecodeOptions = { ...this.#options, form: 'bare', refs };
-    const control = decodeTerm(body, { ...options, at: next });
-    if (!control.ok) return damaged(`Control message: ${control.error.message}`);
-    if (control.next === body.length) return { kind: 'message', control: control.term, payload: null };
-    const payload = decodeTerm(body, { ...options, at: control.next });
-    if (!payload.ok) return damaged(`Message: ${payload.error.message}`);
-    if (payload.next !== body.length) return damaged('Bytes follow the message.');
-    return { kind: 'message', control: control.term, payload: payload.term };
+  /** The control message is read; what comes with it is left to whom it is for. */
+  #message(bytes: Uint8Array, { refs, next }: Header, framing: Framing): Incoming {
+    const control = readRaw({ bytes, at: next, refs, scope: this.#scope }, (cursor) => readControl(cursor, framing));
+    return control.ok
+      ? { kind: 'message', control: control.value }
+      : damaged(`Control message: ${control.error.message}`);
   }
 
   /** The atom cache references at `from`: count, half bytes of flags, then for each its index and, when new, its text. */
@@ -172,7 +167,7 @@ export class MessageReader {
     const header = this.#header(frame, 18);
     if (header === null) return damaged('An atom cache header is damaged.');
     if (number === 0n || this.#unfinished.has(sequence)) return damaged('A fragment has an impossible number.');
-    if (number === 1n) return this.#terms(frame, header);
+    if (number === 1n) return this.#message(frame, header, 'header');
     const part = Buffer.from(frame.subarray(header.next));
     const fragments = { refs: header.refs, parts: [part], next: number - 1n, bytes: part.length };
     this.#unfinished.set(sequence, fragments);
@@ -199,17 +194,14 @@ export class MessageReader {
     if (fragments.next > 0n) return this.#hold(part.length);
     this.#unfinished.delete(sequence);
     this.#unfinishedBytes -= fragments.bytes - part.length;
-    return this.#terms(Buffer.concat(fragments.parts), { refs: fragments.refs, next: 0 });
+    return this.#message(Buffer.concat(fragments.parts), { refs: fragments.refs, next: 0 }, 'header');
   }
 }
 
 // ------------------------------------------------------------------------------------------------------------- writing
 
-export type Framing = 'header' | 'pass_through';
-
 /**
- * Appends one frame with a message; null, or why a term was refused, and then nothing is appended. `header` framing is what the
- * peer expects once atom cache or fragments are negotiated; we need no cache of our own.
+ * Appends one frame with a message; null, or why a term was refused, and then nothing is appended. We need no cache of our own.
  */
 export function writeMessage(
   writer: TermWriter,

@@ -59,6 +59,13 @@ export class Identities {
     return second * firstWord + first;
   }
 
+  /** Whether two pids are the same one. */
+  isSame(one: PidTerm, other: PidTerm): boolean {
+    return (
+      one.id === other.id && one.serial === other.serial && one.creation === other.creation && one.node === other.node
+    );
+  }
+
   #isOurs(of: { readonly node: string; readonly creation: number }): boolean {
     return of.node === this.node && of.creation === this.creation;
   }

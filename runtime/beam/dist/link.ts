@@ -6,12 +6,10 @@
  */
 import type { Socket } from 'node:net';
 import { termWriter } from '../../term/encode.ts';
-import type { Term } from '../../term/term.ts';
 import type { TermWriter } from '../../term/write.ts';
-import type { Outgoing } from './control.ts';
+import type { Control, Framing, Outgoing } from './control.ts';
 import type { DistError } from './errors.ts';
 import { flag } from './flags.ts';
-import type { Framing } from './frames.ts';
 import { FrameSplitter, MessageReader, writeMessage } from './frames.ts';
 import type { Established } from './handshake.ts';
 
@@ -32,8 +30,8 @@ export type LinkLimits = {
 };
 
 export type LinkListener = {
-  /** Answers false when the message is malformed. */
-  readonly message: (control: Term, payload: Term | null) => boolean;
+  /** Answers false when what came with the control message is damaged. It is a view: valid during the call. */
+  readonly message: (control: Control) => boolean;
   /** The node was silent for a tick: send something it answers. */
   readonly probe: () => void;
   readonly down: (why: DistError) => void;
@@ -212,7 +210,7 @@ export class Link {
     if (incoming.kind === 'damaged') this.#damaged(incoming.message);
     if (incoming.kind === 'message') {
       this.#counters.messagesIn++;
-      if (!this.#listener.message(incoming.control, incoming.payload)) this.#damaged('A control message is malformed.');
+      if (!this.#listener.message(incoming.control)) this.#damaged('A message is malformed.');
     }
     return this.#down === null;
   }

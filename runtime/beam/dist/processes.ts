@@ -2,6 +2,8 @@
  * Our side's processes on one connection: pids that the node can send to, monitor and link to, with a function behind each. They
  * trap exits, and end when they are released or the connection does.
  */
+import type { RawTerm } from '../../term/cursor.ts';
+import { termOf } from '../../term/cursor.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, tuple } from '../../term/term.ts';
 import type { Outgoing } from './control.ts';
@@ -11,9 +13,20 @@ import type { Identities } from './identities.ts';
 /** `from` is null where the node does not say who sent the message. */
 export type OnMessage = (message: Term, from: PidTerm | null) => void;
 
+/** What takes the messages of a process undecoded, and its exit signals apart from them. */
+export type RawReceiver = {
+  /** The message is a view: valid during the call, and perhaps damaged. */
+  readonly message: (message: RawTerm, from: PidTerm | null) => void;
+  readonly exit: (from: PidTerm, reason: Term) => void;
+};
+
+type Receiver =
+  | { readonly takes: 'terms'; readonly onMessage: OnMessage }
+  | { readonly takes: 'raw'; readonly receiver: RawReceiver };
+
 type Process = {
   readonly pid: PidTerm;
-  readonly onMessage: OnMessage;
+  readonly receiver: Receiver;
   readonly monitors: Map<string, { readonly by: PidTerm; readonly ref: RefTerm }>;
   readonly links: Map<string, PidTerm>;
 };
@@ -39,9 +52,17 @@ export class Processes {
   }
 
   spawn(onMessage: OnMessage): PidTerm {
+    return this.#spawn({ takes: 'terms', onMessage });
+  }
+
+  spawnRaw(receiver: RawReceiver): PidTerm {
+    return this.#spawn({ takes: 'raw', receiver });
+  }
+
+  #spawn(receiver: Receiver): PidTerm {
     const pid = this.#identities.newPid();
     const key = this.#identities.pidKey(pid);
-    if (key !== null) this.#live.set(key, { pid, onMessage, monitors: new Map(), links: new Map() });
+    if (key !== null) this.#live.set(key, { pid, receiver, monitors: new Map(), links: new Map() });
     return pid;
   }
 
@@ -71,19 +92,28 @@ export class Processes {
     return key === null ? null : (this.#live.get(key) ?? null);
   }
 
-  /** Whether there was a process to deliver to. */
-  deliver(to: PidTerm, message: Term, from: PidTerm | null): boolean {
-    const process = this.#find(to);
-    process?.onMessage(message, from);
-    return process !== null;
+  /** `no_process`: there is none, and nothing was looked at. `damaged`: the message is no term. */
+  deliver(to: PidTerm, message: RawTerm, from: PidTerm | null): 'delivered' | 'no_process' | 'damaged' {
+    const receiver = this.#find(to)?.receiver;
+    if (receiver === undefined) return 'no_process';
+    if (receiver.takes === 'raw') {
+      receiver.receiver.message(message, from);
+      return 'delivered';
+    }
+    const term = termOf(message);
+    if (!term.ok) return 'damaged';
+    receiver.onMessage(term.value, from);
+    return 'delivered';
   }
 
-  /** An exit signal arrives as the message `{'EXIT', From, Reason}`, since our processes trap exits. */
+  /** An exit signal arrives as the message `{'EXIT', From, Reason}` where messages are terms, since our processes trap exits. */
   exited(to: PidTerm, from: PidTerm, reason: Term): void {
     const process = this.#find(to);
     if (process === null) return;
     process.links.delete(keyOf(from));
-    process.onMessage(tuple(atom('EXIT'), from, reason), from);
+    const { receiver } = process;
+    if (receiver.takes === 'raw') receiver.receiver.exit(from, reason);
+    else receiver.onMessage(tuple(atom('EXIT'), from, reason), from);
   }
 
   monitored(target: PidTerm, by: PidTerm, ref: RefTerm): void {
