@@ -1,30 +1,38 @@
 /** A running BEAM cluster, joined as a hidden node by name and cookie, with nothing of ours installed there. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { callOptions } from '../callOptions.ts';
 import { arsenalError } from '../errors.ts';
 import type { ArsenalError, ConnectionId, Incarnation, Result, WallTime } from '../model.ts';
-import { ok } from '../model.ts';
+import { fail, ok } from '../model.ts';
 import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
 import type { Refusals } from '../portFacade.ts';
 import { buildCapabilities, buildPort } from '../portFacade.ts';
 import { badNodeName, clusterMethods, isNodeName } from './adapter/clusterMethods.ts';
 import { Links } from './adapter/links.ts';
 import { nameMethods } from './adapter/nameMethods.ts';
+import { Places } from './adapter/places.ts';
 import { processMethods } from './adapter/processMethods.ts';
+import { Rejoin } from './adapter/rejoin.ts';
 import { Session } from './adapter/session.ts';
 import { supervisorMethods } from './adapter/supervisorMethods.ts';
 import { systemMethods } from './adapter/systemMethods.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { BeamSpec } from './beamSpec.ts';
+import { connectError } from './connectError.ts';
+import type { TlsOptions } from './dist/tls.ts';
+import { defaultEpmdPort } from './dist/epmd.ts';
 import { HiddenNode } from './dist/node.ts';
+import { epmdPortFrom } from './epmdPlace.ts';
 import type { SlotLease } from './names/slotLease.ts';
 import { leaseSlot, ownNodeName } from './names/slotLease.ts';
+import { checkSsh } from './sshArguments.ts';
+import { SshTunnel } from './sshTunnel.ts';
+import { readTls } from './tlsFiles.ts';
 
-const firstConnectMs = 7_000;
-const attemptMs = 5_000;
-/** Between two attempts to come back: doubled each time, and spread, so that many windows do not come at once. */
-const firstPauseMs = 200;
-const longestPauseMs = 10_000;
+/** For the first connection, and for each attempt at a node; ssh has to be let in twice, for EPMD and for the node. */
+const directTimes = { firstMs: 7_000, attemptMs: 3_000 };
+const sshTimes = { firstMs: 20_000, attemptMs: 15_000 };
+/** A connection that is lost tells at most this often when it is tried again. */
+const toldEveryMs = 2_000;
 
 const [whyNoSandboxes, remedyNoSandboxes] = noSandboxes;
 const agentNeeded = {
@@ -50,25 +58,53 @@ const refusals: Refusals = {
 };
 
 /**
- * Joins the cluster through `spec.node`. Errors, each with its remedy: `connect.bad_node_name`, `connect.lease_dir`,
- * `connect.no_free_name`, and those of connectError.ts (`connect.epmd_unreachable`, `connect.no_such_node`, `connect.name_type`,
- * `connect.bad_cookie`, `connect.host_unresolved`, `connect.refused`, `connect.timeout`, `connect.name_in_use`, …). After an error
- * nothing is left: no link, no lease.
+ * Joins the cluster through `spec.node`. Errors, each with its remedy: `connect.bad_node_name`, `connect.dynamic_name`,
+ * `connect.bad_epmd_port`, `connect.bad_ssh_target`, `connect.lease_dir`, `connect.no_free_name`, those of tlsFiles.ts, and those of
+ * connectError.ts (`connect.epmd_unreachable`, `connect.no_such_node`, `connect.name_type`, `connect.bad_cookie`,
+ * `connect.host_unresolved`, `connect.refused`, `connect.timeout`, `connect.name_in_use`, `connect.tls_…`, `connect.ssh_…`, …). After an
+ * error nothing is left: no link, no lease, no ssh.
  */
 export async function connectBeam(spec: BeamSpec): Promise<Result<Runtime>> {
-  if (!isNodeName(spec.node)) return badNodeName(spec.node);
+  const way = await wayTo(spec);
+  if (!way.ok) return way;
   const lease = await leaseSlot(spec.leaseDir);
   if (!lease.ok) return lease;
-  const hidden = new HiddenNode({
-    name: ownNodeName(lease.value, spec.node),
-    cookie: spec.cookie,
-    nameIsLeased: true,
-  });
-  const runtime = new BeamRuntime(spec, hidden, lease.value);
-  const opened = await runtime.open(spec.connectTimeoutMs ?? firstConnectMs);
+  const runtime = new BeamRuntime(spec, way.value, lease.value);
+  const opened = await runtime.open(spec.connectTimeoutMs ?? way.value.times.firstMs);
   if (opened.ok) return ok(runtime);
   await runtime.close();
   return opened;
+}
+
+/** How the nodes are reached, checked. Nothing has been started yet. */
+type Way = {
+  readonly places: Places;
+  readonly tls: TlsOptions | null;
+  readonly times: typeof directTimes;
+};
+
+async function wayTo(spec: BeamSpec): Promise<Result<Way>> {
+  if (hasNoName(spec.node))
+    return fail(connectError({ kind: 'dynamic_name', node: spec.node, message: '' }, spec.node));
+  if (!isNodeName(spec.node)) return badNodeName(spec.node);
+  const epmdPort = epmdPortFrom(process.env);
+  // Whoever says where EPMD is, or that there is none, is not to be troubled with a variable that is not used.
+  const needsEpmd = spec.epmd?.port === undefined && spec.erlEpmdPort === undefined;
+  if (!epmdPort.ok && needsEpmd) return epmdPort;
+  const ssh = spec.ssh === undefined ? null : checkSsh(spec.ssh);
+  if (ssh !== null && !ssh.ok) return ssh;
+  const tls = spec.tls === undefined ? null : await readTls(spec.tls);
+  if (tls !== null && !tls.ok) return tls;
+  return ok({
+    places: new Places(spec, epmdPort.ok ? epmdPort.value : defaultEpmdPort),
+    tls: tls === null ? null : tls.value,
+    times: ssh === null ? directTimes : sshTimes,
+  });
+}
+
+/** What a node is called that has been given no name (`-sname undefined`) or is none yet. */
+function hasNoName(node: string): boolean {
+  return /^(undefined(@.*)?|nonode@nohost)$/.test(node);
 }
 
 class BeamRuntime implements Runtime {
@@ -78,20 +114,37 @@ class BeamRuntime implements Runtime {
   readonly capabilities: Capabilities;
   #state: ConnectionState = { is: 'connecting' };
   readonly #lease: SlotLease;
+  readonly #tunnel: SshTunnel | null;
   readonly #links: Links;
+  readonly #rejoin: Rejoin;
   readonly #session: Session;
   readonly #watches: Watches;
   readonly #listeners = new Set<() => void>();
   readonly #closing = new AbortController();
   #joined = 0;
   #epoch = '';
-  #returning = false;
+  #isLinked = false;
+  #toldAt = 0;
 
-  constructor(spec: BeamSpec, hidden: HiddenNode, lease: SlotLease) {
+  constructor(spec: BeamSpec, { places, tls, times }: Way, lease: SlotLease) {
     this.id = spec.id;
     this.#lease = lease;
-    this.#links = new Links(hidden, spec, (node) => {
+    this.#tunnel = spec.ssh === undefined ? null : new SshTunnel(spec.ssh);
+    const dial = this.#tunnel?.dial;
+    const hidden = new HiddenNode({
+      name: ownNodeName(lease, spec.node),
+      cookie: spec.cookie,
+      nameIsLeased: true,
+      ...(dial !== undefined && { dial }),
+      ...(tls !== null && { tls }),
+    });
+    const { attemptMs } = times;
+    this.#links = new Links(hidden, places, { dial, attemptMs }, (node) => {
       this.#linkChanged(node);
+    });
+    const { signal } = this.#closing;
+    this.#rejoin = new Rejoin(this.#links, places, { dial, attemptMs, signal }, () => {
+      this.#looked();
     });
     this.#session = new Session(spec.node, this.#links);
     this.#watches = new Watches(this.#session, () => this.#epoch);
@@ -138,36 +191,53 @@ class BeamRuntime implements Runtime {
     this.#become({ is: 'closed' });
     this.#watches.close();
     this.#links.closeAll();
+    this.#tunnel?.close();
     await this.#lease.release();
     this.#listeners.clear();
   }
 
   #linkChanged(node: string): void {
     if (this.#isClosing()) return;
-    const entry = this.#links.stateOf(this.#session.entry);
-    if (node === this.#session.entry && entry?.is === 'up') {
+    const state = this.#links.stateOf(node);
+    if (state?.is === 'up' && (node === this.#session.entry || !this.#isLinked)) {
       this.#joined += 1;
-      this.#epoch = `${node}#${entry.connection.creation.toString(16)}#${String(this.#joined)}`;
+      this.#epoch = `${node}#${state.connection.creation.toString(16)}#${String(this.#joined)}`;
       // Those who watched the life before see nothing of it mixed with this one.
       if (this.#joined > 1) this.#watches.restart();
     }
-    this.#become(this.#stateNow(null));
+    this.#isLinked = this.#links.up(this.#session.entry).length > 0;
+    this.#become(this.#stateNow());
     this.#watches.nudge();
-    if (entry?.is === 'down' && this.#joined > 0) void this.#return();
+    if (state?.is === 'down' && this.#joined > 0) void this.#rejoin.begin();
   }
 
-  #stateNow(retryAt: WallTime | null): ConnectionState {
-    const entry = this.#links.stateOf(this.#session.entry);
+  #looked(): void {
+    if (this.#isClosing() || this.#state.is !== 'lost' || Date.now() - this.#toldAt < toldEveryMs) return;
+    this.#toldAt = Date.now();
+    this.#become(this.#stateNow());
+  }
+
+  #stateNow(): ConnectionState {
     const missing = this.#missing();
-    if (this.#links.up(this.#session.entry).length > 0) {
+    if (this.#isLinked) {
       return missing.length === 0
         ? { is: 'ready', epoch: this.#epoch }
         : { is: 'degraded', epoch: this.#epoch, missing };
     }
     if (this.#joined === 0) return { is: 'connecting' };
+    const entry = this.#links.stateOf(this.#session.entry);
     const error = entry?.is === 'down' ? entry.error : lostForNoReason;
     const since = this.#state.is === 'lost' ? this.#state.since : Date.now();
-    return { is: 'lost', since, retryAt, error };
+    return { is: 'lost', since, retryAt: this.#retryAt(), error };
+  }
+
+  /** A node that refuses us writes every attempt into its log: while all do, it is for a person to try again. */
+  #retryAt(): WallTime | null {
+    const isWorthwhile = this.#links.names().some((node) => {
+      const state = this.#links.stateOf(node);
+      return state?.is === 'down' && state.retryAfter !== null;
+    });
+    return isWorthwhile ? (this.#rejoin.nextLook ?? Date.now()) : null;
   }
 
   /** The lives that we held a link to, and lost. */
@@ -176,25 +246,6 @@ class BeamRuntime implements Runtime {
       const state = this.#links.stateOf(node);
       return state?.is === 'down' && state.creation !== null ? [{ node, creation: state.creation }] : [];
     });
-  }
-
-  /** Comes back to the node joined first, until it answers, refuses, or the connection is closed. */
-  async #return(): Promise<void> {
-    if (this.#returning) return;
-    this.#returning = true;
-    const { signal } = this.#closing;
-    for (let attempt = 0; !this.#isClosing(); attempt += 1) {
-      const pauseMs = Math.min(firstPauseMs * 2 ** attempt, longestPauseMs) * (0.75 + Math.random() / 2);
-      if (this.#state.is === 'lost') this.#become(this.#stateNow(Date.now() + pauseMs));
-      await delay(pauseMs, undefined, { signal, ref: false }).catch(() => undefined);
-      if (this.#isClosing()) break;
-      const opened = await this.#links.open(this.#session.entry, callOptions(attemptMs, signal));
-      const entry = this.#links.stateOf(this.#session.entry);
-      // A node that refuses us writes every attempt into its log: then it is for a person to try again.
-      if (opened.ok || (entry?.is === 'down' && entry.retryAfter === null)) break;
-    }
-    this.#returning = false;
-    if (!this.#isClosing()) this.#become(this.#stateNow(null));
   }
 
   #isClosing(): boolean {

@@ -22,6 +22,33 @@ const errors: readonly DistError[] = [
   ...(['old_protocol', 'missing_flags', 'tls_expected', 'garbage', 'closed', 'name'] as const).map(
     (what): DistError => ({ kind: 'protocol', message, what }),
   ),
+  { kind: 'dynamic_name', message, node },
+  ...(
+    [
+      'unknown_ca',
+      'expired',
+      'not_yet_valid',
+      'revoked',
+      'wrong_host',
+      'wrong_purpose',
+      'client_certificate_required',
+      'client_certificate_refused',
+      'own_files',
+      'version',
+      'refused',
+      'not_tls',
+      'silent',
+      'closed',
+    ] as const
+  ).map((what): DistError => ({ kind: 'tls', message, what, host: 'box', code: 'CODE' })),
+  ...['ssh_missing', 'ssh_ended', 'ssh_timeout', 'ssh_host'].map((code): DistError => ({
+    kind: 'route',
+    message,
+    host: 'box',
+    port: 4369,
+    code,
+    detail: 'Permission denied',
+  })),
   { kind: 'noconnection', message, why: 'closed' },
   { kind: 'timeout', message, timeoutMs: 1 },
   { kind: 'cancelled', message },
@@ -53,6 +80,13 @@ describe('the error of a failed connection', () => {
     expect(new Set(codes).size).toBe(6);
   });
 
+  it('has a code of its own for each thing that TLS or ssh can lack, and says what ssh said', () => {
+    const reached = errors.filter(({ kind }) => kind === 'tls' || kind === 'route');
+    expect(new Set(reached.map((error) => connectError(error, node).code)).size).toBe(reached.length);
+    const ssh = reached.find(({ kind }) => kind === 'route');
+    if (ssh !== undefined) expect(connectError(ssh, node).message).toContain('Permission denied');
+  });
+
   it('names what EPMD knows instead', () => {
     const error: DistError = { kind: 'no_such_node', message, node, host: 'box' };
     expect(connectError(error, node, ['till', 'stock']).message).toContain('till, stock');
@@ -61,6 +95,8 @@ describe('the error of a failed connection', () => {
 
   it('is tried again only when that costs the node nothing', () => {
     const again = new Set(errors.filter(isWorthRetrying).map(({ kind }) => kind));
+    expect(isWorthRetrying({ kind: 'tls', message, what: 'unknown_ca', host: 'box', code: '' })).toBe(false);
+    expect(isWorthRetrying({ kind: 'route', message, host: 'box', port: 1, code: 'ssh_host', detail: '' })).toBe(false);
     for (const kind of ['bad_cookie', 'not_allowed', 'name_type', 'name_in_use', 'protocol', 'wrong_node'] as const) {
       expect(again.has(kind), kind).toBe(false);
     }

@@ -2,6 +2,7 @@
 import type { ArsenalError, ErrorClass, Json } from '../model.ts';
 import { arsenalError } from '../errors.ts';
 import type { DistError } from './dist/errors.ts';
+import { routeRemedy, tlsWords } from './reachWords.ts';
 
 /** Whether trying again by ourselves can help, and does not fill the target's log with refused attempts. */
 export function isWorthRetrying(error: DistError): boolean {
@@ -15,6 +16,10 @@ export function isWorthRetrying(error: DistError): boolean {
     case 'noconnection':
     case 'timeout':
       return true;
+    case 'tls':
+      return error.what === 'silent' || error.what === 'closed';
+    case 'route':
+      return error.code === 'ssh_ended' || error.code === 'ssh_timeout';
     default:
       return false;
   }
@@ -95,6 +100,28 @@ export function connectError(error: DistError, node: string, known: readonly str
         `${node} does not let us in.`,
         'It restricts who may connect (net_kernel:allow/1, or -connect_all, or its protocol flags). Ask whoever runs it.',
       );
+    case 'dynamic_name':
+      return make(
+        'unsupported',
+        'connect.dynamic_name',
+        `${node} has no name of its own: it takes one from the node it connects to, and accepts no connection.`,
+        'Connect to that other node and look at it from there, or start it with a name (--sname shop, --name shop@host).',
+      );
+    case 'tls': {
+      const [errorClass, message, remedy] = tlsWords[error.what];
+      return make(errorClass, `connect.tls_${error.what}`, `${node}: ${message}`, remedy, {
+        host: error.host,
+        ...(error.code !== '' && { openssl: error.code }),
+      });
+    }
+    case 'route':
+      return make(
+        error.code === 'ssh_timeout' ? 'timeout' : 'unavailable',
+        `connect.${error.code}`,
+        `The way through ssh to ${error.host}:${String(error.port)} did not come about.${error.detail === '' ? '' : ` ssh says: ${error.detail}`}`,
+        routeRemedy(error.code),
+        { host: error.host, port: error.port, ssh: error.detail },
+      );
     case 'name_in_use':
       return make(
         'conflict',
@@ -114,7 +141,7 @@ export function connectError(error: DistError, node: string, known: readonly str
       return make(
         'validation',
         'connect.name_type',
-        `The node calls itself ${error.actual}, not ${error.expected}: one is a short name, the other a long one.`,
+        `The node calls itself ${error.actual}, not ${error.expected}: what stands after the @ is part of the name, short with -sname, long with -name.`,
         `Connect to ${error.actual}.`,
         { expected: error.expected, actual: error.actual },
       );
@@ -167,7 +194,7 @@ export function connectError(error: DistError, node: string, known: readonly str
 const protocolRemedy: { readonly [what in Extract<DistError, { kind: 'protocol' }>['what']]: string } = {
   old_protocol: 'Nodes before OTP 23 cannot be joined.',
   missing_flags: 'Nodes before OTP 23 cannot be joined.',
-  tls_expected: 'The node uses TLS distribution, which is not supported yet: connect to a node without it.',
+  tls_expected: 'The node uses TLS distribution (-proto_dist inet_tls): connect with TLS (--tls --tls-ca FILE).',
   garbage: 'Something else may listen on that port: check the address.',
   closed: 'It closed the connection in the middle of the handshake: look into the log of the node.',
   name: 'Check the name of the node.',

@@ -8,15 +8,13 @@ import { remainingNow } from '../../callOptions.ts';
 import type { ArsenalError, NodeName, Reach, Result, WallTime } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
-import type { BeamSpec } from '../beamSpec.ts';
 import { connectError, isWorthRetrying } from '../connectError.ts';
 import type { Connection } from '../dist/connection.ts';
-import { defaultEpmdPort, epmdNames } from '../dist/epmd.ts';
+import { epmdNames } from '../dist/epmd.ts';
 import type { DistError } from '../dist/errors.ts';
 import type { HiddenNode } from '../dist/node.ts';
-
-/** Where a node listens, when EPMD is not to be asked. */
-export type Address = { readonly host: string; readonly port: number };
+import type { Address, Dial } from '../dist/tcp.ts';
+import type { Places } from './places.ts';
 
 export type LinkState =
   | { readonly is: 'up'; readonly connection: Connection; readonly since: WallTime }
@@ -35,23 +33,28 @@ export type LinkState =
 
 /** Between two attempts at a node that is being looked at all the time. */
 const pauseMs = 2_000;
-/** An attempt that takes longer would hold up whoever looks at the whole cluster. */
-const longestAttemptMs = 3_000;
+
+export type LinksOptions = {
+  /** How to get to an address, when not directly. */
+  readonly dial: Dial | undefined;
+  /** An attempt that takes longer would hold up whoever looks at the whole cluster. */
+  readonly attemptMs: number;
+};
 
 export class Links {
   readonly #hidden: HiddenNode;
-  readonly #spec: BeamSpec;
+  readonly #places: Places;
+  readonly #options: LinksOptions;
   readonly #states = new Map<NodeName, LinkState>();
   readonly #dialling = new Map<NodeName, Promise<Result<Connection>>>();
-  readonly #addresses = new Map<NodeName, Address>();
   readonly #changed: (node: NodeName) => void;
   readonly #closing = new AbortController();
 
-  constructor(hidden: HiddenNode, spec: BeamSpec, changed: (node: NodeName) => void) {
+  constructor(hidden: HiddenNode, places: Places, options: LinksOptions, changed: (node: NodeName) => void) {
     this.#hidden = hidden;
-    this.#spec = spec;
+    this.#places = places;
+    this.#options = options;
     this.#changed = changed;
-    if (spec.address !== undefined) this.#addresses.set(spec.node, spec.address);
   }
 
   /** What is known of our link to `node`; null when nobody has looked at it yet. */
@@ -88,12 +91,12 @@ export class Links {
 
   /** The link to `node`, opened now if it is not up, whatever happened before. Errors: those of {@link connectError}. */
   open(node: NodeName, options: CallOptions, address?: Address): Promise<Result<Connection>> {
-    if (address !== undefined) this.#addresses.set(node, address);
+    if (address !== undefined) this.#places.set(node, address);
     const state = this.#states.get(node);
     if (state?.is === 'up') return Promise.resolve(ok(state.connection));
     const running = this.#dialling.get(node);
     if (running !== undefined) return running;
-    const attempt = this.#dial(node, Math.min(remainingNow(options), longestAttemptMs)).finally(() => {
+    const attempt = this.#dial(node, Math.min(remainingNow(options), this.#options.attemptMs)).finally(() => {
       this.#dialling.delete(node);
     });
     this.#dialling.set(node, attempt);
@@ -122,12 +125,10 @@ export class Links {
   }
 
   async #dial(node: NodeName, timeoutMs: number): Promise<Result<Connection>> {
-    const address = this.#addresses.get(node);
-    const epmd = this.#epmdOf(node);
-    const connected = await this.#hidden.connect(
-      { node, epmdHost: epmd.host, epmdPort: epmd.port, ...address },
-      { timeoutMs, signal: this.#closing.signal },
-    );
+    const connected = await this.#hidden.connect(this.#places.targetOf(node), {
+      timeoutMs,
+      signal: this.#closing.signal,
+    });
     if (!connected.ok) return this.#failed(node, connected.error);
     const connection = connected.value;
     this.#states.set(node, { is: 'up', connection, since: Date.now() });
@@ -170,29 +171,13 @@ export class Links {
   }
 
   async #namesKnown(node: NodeName): Promise<readonly string[] | null> {
-    const names = await epmdNames(this.#epmdOf(node), { timeoutMs: 1_000, signal: this.#closing.signal });
+    const epmd = this.#places.epmdOf(node);
+    if (epmd === null) return null;
+    const { dial } = this.#options;
+    const asking = { timeoutMs: 1_000, signal: this.#closing.signal, ...(dial !== undefined && { dial }) };
+    const names = await epmdNames(epmd, asking);
     return names.ok ? names.value.map(({ name }) => name) : null;
   }
-
-  /** EPMD stands on the node's own host; a host given stands for that of the node joined first. Clusters share one port. */
-  #epmdOf(node: NodeName): Address {
-    const own = hostOf(node);
-    const { host, port } = this.#spec.epmd ?? {};
-    const fromEnvironment = Number(process.env['ERL_EPMD_PORT'] ?? defaultEpmdPort);
-    return {
-      host: own === hostOf(this.#spec.node) ? (host ?? own) : own,
-      port: port ?? (isPort(fromEnvironment) ? fromEnvironment : defaultEpmdPort),
-    };
-  }
-}
-
-function isPort(value: number): boolean {
-  return Number.isInteger(value) && value > 0 && value < 65_536;
-}
-
-/** What stands after the @. */
-function hostOf(node: NodeName): string {
-  return node.slice(node.indexOf('@') + 1);
 }
 
 function whyOf(error: DistError): Extract<Reach, { via: 'none' }>['why'] {
@@ -210,7 +195,10 @@ function whyOf(error: DistError): Extract<Reach, { via: 'none' }>['why'] {
     case 'name_type':
     case 'wrong_node':
     case 'protocol':
+    case 'dynamic_name':
       return 'refused';
+    case 'tls':
+      return error.what === 'silent' ? 'silent' : 'refused';
     default:
       return 'down';
   }

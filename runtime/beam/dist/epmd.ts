@@ -5,6 +5,7 @@
 import { onAbort } from './abort.ts';
 import type { DistError, DistResult } from './errors.ts';
 import { cancelled, failure, success } from './errors.ts';
+import type { Address, Dial, DialOptions } from './tcp.ts';
 import { connectTcp } from './tcp.ts';
 
 export const defaultEpmdPort = 4369;
@@ -15,21 +16,31 @@ const portReply = 119;
 /** A name has at most 255 characters of up to four bytes, so even thousands of nodes fit. */
 const mostReplyBytes = 4 * 1024 * 1024;
 
-export type EpmdAddress = { readonly host: string; readonly port: number };
-export type EpmdOptions = { readonly timeoutMs: number; readonly signal: AbortSignal };
+export type EpmdOptions = DialOptions & {
+  /** How to get there, when not directly. */
+  readonly dial?: Dial;
+};
 
-function unreachable(address: EpmdAddress, why: 'refused' | 'timeout' | 'network'): DistError {
+function unreachable(address: Address, why: 'refused' | 'timeout' | 'network'): DistError {
   return { kind: 'epmd_unreachable', message: `No EPMD answers at ${address.host}:${address.port}.`, ...address, why };
 }
 
-function notEpmd(address: EpmdAddress): DistError {
+function notEpmd(address: Address): DistError {
   return { kind: 'epmd_refused', message: `What answers at ${address.host}:${address.port} is no EPMD.`, ...address };
 }
 
+/** The error of a way that is at fault. */
+export function routeError(
+  address: Address,
+  { code, detail }: { readonly code: string; readonly detail: string },
+): DistError {
+  return { kind: 'route', message: `The way to ${address.host}:${address.port} failed.`, ...address, code, detail };
+}
+
 /** Sends one request and takes all that comes until EPMD closes, as it does after each of these. */
-async function ask(address: EpmdAddress, request: Uint8Array, options: EpmdOptions): Promise<DistResult<Buffer>> {
+async function ask(address: Address, request: Uint8Array, options: EpmdOptions): Promise<DistResult<Buffer>> {
   const started = performance.now();
-  const connected = await connectTcp(address, options);
+  const connected = await (options.dial ?? connectTcp)(address, options);
   if (!connected.ok) {
     switch (connected.why) {
       case 'unresolved':
@@ -40,11 +51,13 @@ async function ask(address: EpmdAddress, request: Uint8Array, options: EpmdOptio
         });
       case 'cancelled':
         return failure(cancelled());
+      case 'route':
+        return failure(routeError(address, connected));
       default:
         return failure(unreachable(address, connected.why));
     }
   }
-  const { socket } = connected;
+  const { socket, far } = connected;
   if (options.signal.aborted) {
     socket.destroy();
     return failure(cancelled());
@@ -74,7 +87,8 @@ async function ask(address: EpmdAddress, request: Uint8Array, options: EpmdOptio
       if (size > mostReplyBytes) finish(failure(notEpmd(address)));
     });
     socket.on('close', () => {
-      finish(success(Buffer.concat(chunks)));
+      const isRefused = size === 0 && far === 'unknown';
+      finish(isRefused ? failure(unreachable(address, 'refused')) : success(Buffer.concat(chunks)));
     });
     socket.on('error', () => {
       finish(failure(unreachable(address, 'network')));
@@ -91,7 +105,7 @@ export type EpmdName = { readonly name: string; readonly port: number };
  * The names registered at an EPMD (NAMES_REQ), each the part before `@`, with the port its node listens on.
  * Errors: epmd_unreachable, epmd_refused, host_unresolved, cancelled.
  */
-export async function epmdNames(address: EpmdAddress, options: EpmdOptions): Promise<DistResult<readonly EpmdName[]>> {
+export async function epmdNames(address: Address, options: EpmdOptions): Promise<DistResult<readonly EpmdName[]>> {
   const reply = await ask(address, Uint8Array.of(namesRequest), options);
   if (!reply.ok) return reply;
   if (reply.value.length < 4) return failure(notEpmd(address));
@@ -120,11 +134,7 @@ export type EpmdPort = {
  * Where the node called `name` (the part before `@`) listens (PORT_PLEASE2_REQ).
  * Errors: no_such_node, epmd_unreachable, epmd_refused, host_unresolved, cancelled.
  */
-export async function epmdPort(
-  name: string,
-  address: EpmdAddress,
-  options: EpmdOptions,
-): Promise<DistResult<EpmdPort>> {
+export async function epmdPort(name: string, address: Address, options: EpmdOptions): Promise<DistResult<EpmdPort>> {
   const reply = await ask(address, Buffer.from([portPlease2Request, ...Buffer.from(name, 'utf8')]), options);
   if (!reply.ok) return reply;
   const bytes = reply.value;

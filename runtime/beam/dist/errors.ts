@@ -24,6 +24,39 @@ export type DistError =
   | { readonly kind: 'connect_timeout'; readonly message: string; readonly phase: 'epmd' | 'connect' | 'handshake' }
   /** The node does not let us in: `net_kernel:allow/1`, or a flag it demands. */
   | { readonly kind: 'not_allowed'; readonly message: string; readonly node: string }
+  /** The node has no name of its own, or would have us take one that it gives. */
+  | { readonly kind: 'dynamic_name'; readonly message: string; readonly node: string }
+  /** TLS with the node failed; `code` is OpenSSL's or Node.js's, empty when there is none. `own_files`: our certificate or key. */
+  | {
+      readonly kind: 'tls';
+      readonly message: string;
+      readonly what:
+        | 'unknown_ca'
+        | 'expired'
+        | 'not_yet_valid'
+        | 'revoked'
+        | 'wrong_host'
+        | 'wrong_purpose'
+        | 'client_certificate_required'
+        | 'client_certificate_refused'
+        | 'own_files'
+        | 'version'
+        | 'refused'
+        | 'not_tls'
+        | 'silent'
+        | 'closed';
+      readonly host: string;
+      readonly code: string;
+    }
+  /** The way that was given to get there (a tunnel) is at fault; `code` for programs, `detail` for people. */
+  | {
+      readonly kind: 'route';
+      readonly message: string;
+      readonly host: string;
+      readonly port: number;
+      readonly code: string;
+      readonly detail: string;
+    }
   /** The node has a connection from our name already, and the name is not ours alone. */
   | { readonly kind: 'name_in_use'; readonly message: string; readonly name: string }
   | { readonly kind: 'bad_cookie'; readonly message: string; readonly node: string }

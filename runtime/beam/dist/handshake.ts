@@ -156,6 +156,10 @@ export class Handshake {
   #status(packet: Buffer, send: Uint8Array[]): HandshakeStep | null {
     const { target, name } = this.#options;
     if (packet.toString('latin1', 0, 1) !== 's') return this.#fail(send, this.#garbage());
+    if (packet.toString('latin1', 1, 7) === 'named:') {
+      const message = `${target} would give us a name, for which we have not asked.`;
+      return this.#fail(send, { kind: 'dynamic_name', message, node: target });
+    }
     switch (packet.toString('latin1', 1)) {
       case 'ok':
       case 'ok_simultaneous':

@@ -6,14 +6,17 @@ import type { Socket } from 'node:net';
 import { onAbort } from './abort.ts';
 import type { DistEvent, WaitOptions } from './connection.ts';
 import { Connection } from './connection.ts';
-import { defaultEpmdPort, epmdPort } from './epmd.ts';
+import { defaultEpmdPort, epmdPort, routeError } from './epmd.ts';
 import type { DistError, DistResult } from './errors.ts';
 import { cancelled, failure, success } from './errors.ts';
 import type { Established } from './handshake.ts';
 import { Handshake } from './handshake.ts';
 import { Identities } from './identities.ts';
 import type { LinkLimits } from './link.ts';
+import type { Address, Dial, DialResult } from './tcp.ts';
 import { connectTcp } from './tcp.ts';
+import type { TlsOptions } from './tls.ts';
+import { secure, tlsError } from './tls.ts';
 
 export type HiddenNodeOptions = {
   /** `alive@host`. Each new name leaves an atom on every node it connects to: use few, again and again. */
@@ -26,6 +29,10 @@ export type HiddenNodeOptions = {
   readonly limits?: Partial<LinkLimits>;
   /** Other flags than those we usually offer. */
   readonly flags?: bigint;
+  /** How to get to an address, when not directly: for nodes and for EPMD. */
+  readonly dial?: Dial;
+  /** Given when the nodes use TLS distribution. */
+  readonly tls?: TlsOptions;
 };
 
 export type ConnectTarget = {
@@ -53,15 +60,12 @@ function randomCreation(): number {
   return firstCreation + (randomBytes(4).readUInt32BE() % (2 ** 32 - firstCreation));
 }
 
-type Address = { readonly host: string; readonly port: number };
-
-function connectFailed(
-  address: Address,
-  why: 'refused' | 'unresolved' | 'timeout' | 'network' | 'cancelled',
-): DistError {
-  switch (why) {
+function connectFailed(address: Address, failed: Extract<DialResult, { ok: false }>): DistError {
+  switch (failed.why) {
     case 'cancelled':
       return cancelled();
+    case 'route':
+      return routeError(address, failed);
     case 'unresolved':
       return { kind: 'host_unresolved', message: `The host ${address.host} is not known.`, host: address.host };
     case 'timeout':
@@ -79,8 +83,16 @@ function connectFailed(
   }
 }
 
-/** Carries a handshake over a socket. Its listeners are off the socket when it is done. */
-function shakeHands(socket: Socket, handshake: Handshake, options: WaitOptions): Promise<DistResult<Established>> {
+/**
+ * Carries a handshake over a socket. Its listeners are off the socket when it is done. `explain` says what an error of the socket means
+ * for the handshake; null when only that it is over.
+ */
+function shakeHands(
+  socket: Socket,
+  handshake: Handshake,
+  options: WaitOptions,
+  explain: (error: Error) => DistError | null,
+): Promise<DistResult<Established>> {
   if (options.signal.aborted) {
     socket.destroy();
     return Promise.resolve(failure(cancelled()));
@@ -101,8 +113,11 @@ function shakeHands(socket: Socket, handshake: Handshake, options: WaitOptions):
     const closed = (): void => {
       finish(failure(handshake.closed()));
     };
-    // 'close' follows, and says what it means.
-    const broken = (): void => undefined;
+    const broken = (error: Error): void => {
+      const explained = explain(error);
+      // Else 'close' follows, and says what it means.
+      if (explained !== null) finish(failure(explained));
+    };
     const data = (chunk: Buffer): void => {
       const step = handshake.receive(chunk);
       for (const packet of step.send) socket.write(packet);
@@ -132,6 +147,8 @@ export class HiddenNode {
   readonly #log: (event: DistEvent) => void;
   readonly #connections = new Map<string, Connection>();
   readonly #connecting = new Map<string, Promise<unknown>>();
+  /** Where each node was when it was last reached. */
+  readonly #ports = new Map<string, number>();
   readonly #closing = new AbortController();
 
   constructor(options: HiddenNodeOptions) {
@@ -173,10 +190,11 @@ export class HiddenNode {
     }
     const address = await this.#locate(target, left, signal);
     if (!address.ok) return address;
-    const connected = await connectTcp(address.value, { timeoutMs: left(), signal });
-    if (!connected.ok) return failure(connectFailed(address.value, connected.why));
     const { name, creation } = this;
-    const { cookie, nameIsLeased, flags } = this.#options;
+    const { cookie, nameIsLeased, flags, tls } = this.#options;
+    const opened = await this.#open(target.node, address.value, left, signal);
+    if (!opened.ok) return opened;
+    const { socket, isRefused } = opened.value;
     const handshake = new Handshake({
       name,
       creation,
@@ -184,19 +202,48 @@ export class HiddenNode {
       target: target.node,
       nameIsLeased,
       ...(flags === undefined ? {} : { flags }),
+      ...(tls === undefined ? {} : { lengthBytes: 4 }),
     });
-    const established = await shakeHands(connected.socket, handshake, { timeoutMs: left(), signal });
-    if (!established.ok) return established;
-    return success(this.#up(connected.socket, established.value));
+    // With TLS 1.3 a node refuses our certificate only after TLS stands for us.
+    const explain = (error: Error) => (tls === undefined ? null : tlsError(error, hostOf(target.node), tls));
+    const established = await shakeHands(socket, handshake, { timeoutMs: left(), signal }, explain);
+    if (established.ok) {
+      this.#ports.set(target.node, address.value.port);
+      return success(this.#up(socket, established.value));
+    }
+    return isRefused() ? failure(connectFailed(address.value, { ok: false, why: 'refused' })) : established;
+  }
+
+  /** A socket on which the handshake can begin. `isRefused`: it was closed by a tunnel because nothing listens behind it. */
+  async #open(
+    node: string,
+    address: Address,
+    left: () => number,
+    signal: AbortSignal,
+  ): Promise<DistResult<{ readonly socket: Socket; readonly isRefused: () => boolean }>> {
+    const { dial = connectTcp, tls } = this.#options;
+    const dialled = await dial(address, { timeoutMs: left(), signal });
+    if (!dialled.ok) return failure(connectFailed(address, dialled));
+    const { socket, far } = dialled;
+    const isRefused = () => far === 'unknown' && socket.bytesRead === 0 && left() > 0 && !signal.aborted;
+    if (tls === undefined) return success({ socket, isRefused });
+    const secured = await secure(socket, hostOf(node), tls, { timeoutMs: left(), signal });
+    if (secured.ok) return success({ socket: secured.value, isRefused: () => false });
+    return isRefused() ? failure(connectFailed(address, { ok: false, why: 'refused' })) : secured;
   }
 
   async #locate(target: ConnectTarget, left: () => number, signal: AbortSignal): Promise<DistResult<Address>> {
-    const at = target.node.indexOf('@');
-    const host = target.host ?? target.node.slice(at + 1);
+    const host = target.host ?? hostOf(target.node);
     if (target.port !== undefined) return success({ host, port: target.port });
     const epmd = { host: target.epmdHost ?? host, port: target.epmdPort ?? defaultEpmdPort };
-    const found = await epmdPort(target.node.slice(0, at), epmd, { timeoutMs: left(), signal });
-    if (!found.ok) return found;
+    const { dial } = this.#options;
+    const alive = target.node.slice(0, target.node.indexOf('@'));
+    const found = await epmdPort(alive, epmd, { timeoutMs: left(), signal, ...(dial !== undefined && { dial }) });
+    if (!found.ok) {
+      const before = this.#ports.get(target.node);
+      // A node outlives its EPMD, and who it is it says itself.
+      return found.error.kind === 'epmd_unreachable' && before !== undefined ? success({ host, port: before }) : found;
+    }
     if (found.value.highestVersion < 6) {
       const message = `${target.node} speaks only the handshake of before OTP 23.`;
       return failure({ kind: 'protocol', message, what: 'old_protocol' });
@@ -220,6 +267,11 @@ export class HiddenNode {
     this.#closing.abort();
     for (const connection of [...this.#connections.values()]) connection.disconnect();
   }
+}
+
+/** What stands after the @. */
+function hostOf(node: string): string {
+  return node.slice(node.indexOf('@') + 1);
 }
 
 /** Waits for something of another's, as long as we may: null when it has ended, however it did. */

@@ -1,16 +1,31 @@
 /**
- * One TCP connection, or why not, within a time.
+ * One TCP connection, or why not, within a time; over whichever of a host's addresses answers first.
  */
-import { connect } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
 import { onAbort } from './abort.ts';
 
-export type TcpResult =
-  | { readonly ok: true; readonly socket: Socket }
-  | { readonly ok: false; readonly why: 'refused' | 'unresolved' | 'timeout' | 'network' | 'cancelled' };
+export type Address = { readonly host: string; readonly port: number };
+export type DialOptions = { readonly timeoutMs: number; readonly signal: AbortSignal };
 
-function causeOf(error: NodeJS.ErrnoException): 'refused' | 'unresolved' | 'network' {
-  switch (error.code) {
+export type DialResult =
+  /** `far`: whether the address itself has accepted, or only what stands before it (a tunnel), which closes when the address refuses. */
+  | { readonly ok: true; readonly socket: Socket; readonly far: 'accepted' | 'unknown' }
+  | { readonly ok: false; readonly why: 'refused' | 'unresolved' | 'timeout' | 'network' | 'cancelled' }
+  /** The way that was given to get there (a tunnel) is at fault: `code` for programs, `detail` for people. */
+  | { readonly ok: false; readonly why: 'route'; readonly code: string; readonly detail: string };
+
+/** Opens a connection to an address. What it answers has no listeners of its own left on the socket. */
+export type Dial = (address: Address, options: DialOptions) => Promise<DialResult>;
+
+type Why = 'refused' | 'unresolved' | 'network';
+
+/** The next address of a host is tried when the one before has failed or taken so long (RFC 8305, section 5). */
+const headStartMs = 250;
+
+function causeOf(error: unknown): Why {
+  switch (error instanceof Error && 'code' in error ? error.code : null) {
     case 'ECONNREFUSED':
     case 'ECONNRESET':
       return 'refused';
@@ -25,34 +40,62 @@ function causeOf(error: NodeJS.ErrnoException): 'refused' | 'unresolved' | 'netw
   }
 }
 
-/** Connects to a host name or address. The socket handed out has no listeners of ours left. */
-export function connectTcp(
-  address: { readonly host: string; readonly port: number },
-  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
-): Promise<TcpResult> {
+/** Every address of `host`, of both families, in the order the system gives them (RFC 6724). */
+async function addressesOf(host: string): Promise<readonly string[] | Why> {
+  if (isIP(host) !== 0) return [host];
+  try {
+    const found = await lookup(host, { all: true, verbatim: true });
+    return found.length === 0 ? 'unresolved' : found.map(({ address }) => address);
+  } catch (error) {
+    return causeOf(error);
+  }
+}
+
+/**
+ * Connects to a host name or address. All addresses of a name are tried in their order; a slow one is not given up while the next is
+ * tried, because what is slow may still be the only way. The first to accept is taken.
+ */
+export function connectTcp(address: Address, options: DialOptions): Promise<DialResult> {
   if (options.signal.aborted) return Promise.resolve({ ok: false, why: 'cancelled' });
   return new Promise((resolve) => {
-    const socket = connect({ host: address.host, port: address.port, noDelay: true });
-    const finish = (result: TcpResult): void => {
+    const trying = new Set<Socket>();
+    let waiting: readonly string[] = [];
+    /** Of those that failed; a refusal says more than a network that is not there. */
+    let why: Why = 'network';
+    let isSettled = false;
+    let headStart: NodeJS.Timeout | undefined;
+    const finish = (result: DialResult): void => {
+      isSettled = true;
       clearTimeout(timer);
+      clearTimeout(headStart);
       ignoreAbort();
-      socket.off('connect', connected);
-      socket.off('error', failed);
-      if (!result.ok) {
-        // A late error of a socket given up is of no interest, but without a listener it would end the process.
-        socket.on('error', () => undefined);
-        socket.destroy();
-      }
+      for (const socket of trying) giveUp(socket);
       resolve(result);
     };
-    const connected = (): void => {
-      finish({ ok: true, socket });
+    const next = (): void => {
+      clearTimeout(headStart);
+      const [host, ...others] = waiting;
+      waiting = others;
+      if (host !== undefined) tryOne(host);
+      else if (trying.size === 0) finish({ ok: false, why });
+      if (!isSettled && waiting.length > 0) headStart = setTimeout(next, headStartMs);
     };
-    const failed = (error: NodeJS.ErrnoException): void => {
-      finish({ ok: false, why: causeOf(error) });
-    };
-    const abort = (): void => {
-      finish({ ok: false, why: 'cancelled' });
+    const tryOne = (host: string): void => {
+      const socket = connect({ host, port: address.port, noDelay: true });
+      trying.add(socket);
+      const failed = (error: unknown): void => {
+        const cause = causeOf(error);
+        if (why !== 'refused') why = cause;
+        trying.delete(socket);
+        giveUp(socket);
+        if (!isSettled) next();
+      };
+      socket.once('error', failed);
+      socket.once('connect', () => {
+        socket.off('error', failed);
+        trying.delete(socket);
+        finish({ ok: true, socket, far: 'accepted' });
+      });
     };
     const timer = setTimeout(
       () => {
@@ -60,8 +103,23 @@ export function connectTcp(
       },
       Math.max(1, options.timeoutMs),
     );
-    const ignoreAbort = onAbort(options.signal, abort);
-    socket.on('connect', connected);
-    socket.on('error', failed);
+    const ignoreAbort = onAbort(options.signal, () => {
+      finish({ ok: false, why: 'cancelled' });
+    });
+    void addressesOf(address.host).then((found) => {
+      if (isSettled) return;
+      if (typeof found === 'string') finish({ ok: false, why: found });
+      else {
+        waiting = found;
+        next();
+      }
+    });
   });
+}
+
+function giveUp(socket: Socket): void {
+  socket.removeAllListeners();
+  // A late error of a socket given up is of no interest, but without a listener it would end the process.
+  socket.on('error', () => undefined);
+  socket.destroy();
 }
