@@ -10,9 +10,14 @@ import { restartNode } from './faults/restartNode.ts';
 import type { Scans } from './lists.ts';
 import { garbageCollectProcess } from './process/garbageCollectProcess.ts';
 import { getProcessInfo } from './process/getProcessInfo.ts';
+import { getProcessState } from './process/getProcessState.ts';
 import { killProcess } from './process/killProcess.ts';
 import { listProcesses } from './process/listProcesses.ts';
+import { monitorProcess } from './process/monitorProcess.ts';
+import { resumeProcess } from './process/resumeProcess.ts';
+import { sendMessage } from './process/sendMessage.ts';
 import { startProcess } from './process/startProcess.ts';
+import { suspendProcess } from './process/suspendProcess.ts';
 import type { CatalogueReader } from './registry/catalogueRows.ts';
 import { describeOperation } from './registry/describeOperation.ts';
 import { listOperations } from './registry/listOperations.ts';
@@ -20,9 +25,22 @@ import { searchOperations } from './registry/searchOperations.ts';
 import { createSandbox } from './sandbox/createSandbox.ts';
 import { destroySandbox } from './sandbox/destroySandbox.ts';
 import { listSandboxes } from './sandbox/listSandboxes.ts';
+import { addChild } from './supervisor/addChild.ts';
+import { changeSupervisorStrategy } from './supervisor/changeSupervisorStrategy.ts';
+import { deleteChild } from './supervisor/deleteChild.ts';
+import { getSupervisorFlags } from './supervisor/getSupervisorFlags.ts';
 import { listSupervisors } from './supervisor/listSupervisors.ts';
+import { restartChild } from './supervisor/restartChild.ts';
+import { restartFrequency } from './supervisor/restartFrequency.ts';
 import { supervisionTree } from './supervisor/supervisionTree.ts';
+import { supervisorStats } from './supervisor/supervisorStats.ts';
+import { terminateChild } from './supervisor/terminateChild.ts';
 import { whichChildren } from './supervisor/whichChildren.ts';
+import { analyzeMessageQueue } from './system/analyzeMessageQueue.ts';
+import { getMemoryInfo } from './system/getMemoryInfo.ts';
+import { getSystemInfo } from './system/getSystemInfo.ts';
+import { listApplications } from './system/listApplications.ts';
+import { listEtsTables } from './system/listEtsTables.ts';
 import { listRegisteredProcesses } from './system/listRegisteredProcesses.ts';
 
 /** What some operations look at beside the port. */
@@ -36,10 +54,28 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     startProcess,
     killProcess,
     garbageCollectProcess,
+    getProcessState,
+    suspendProcess,
+    resumeProcess,
+    sendMessage,
+    monitorProcess,
     listSupervisors(scans),
     whichChildren(scans),
     supervisionTree,
+    getSupervisorFlags,
+    supervisorStats,
+    restartFrequency,
+    addChild,
+    restartChild,
+    terminateChild,
+    deleteChild,
+    changeSupervisorStrategy,
     listRegisteredProcesses(scans),
+    getSystemInfo,
+    getMemoryInfo,
+    listApplications(scans),
+    listEtsTables(scans),
+    analyzeMessageQueue,
     clusterTopology,
     clusterHealth,
     nodeInfo,

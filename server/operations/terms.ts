@@ -59,14 +59,15 @@ export function argsFromJson(args: readonly Json[], pointer: string): Result<rea
   const inputs: TermInput[] = [];
   for (const [index, arg] of args.entries()) {
     const at = `${pointer}/${index}`;
-    const term = argFromJson(arg, at);
+    const term = termFromJson(arg, at);
     if (!term.ok) return term;
     inputs.push({ term: term.value });
   }
   return ok(inputs);
 }
 
-function argFromJson(arg: Json, pointer: string): Result<Term> {
+/** One value, as {@link argsFromJson} reads each. */
+export function termFromJson(arg: Json, pointer: string): Result<Term> {
   const source = typeof arg === 'object' && arg !== null && '$term' in arg ? arg.$term : undefined;
   if (typeof source === 'string') return termFromText(source, pointer);
   const converted = toTerm(arg);

@@ -1,0 +1,80 @@
+import { Type } from 'typebox';
+import { ok, pidText, processId } from '../../../runtime/model.ts';
+import { termKey } from '../../../runtime/term/term.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
+import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { collect } from '../streams.ts';
+import { displayOf, shownName } from '../terms.ts';
+import { childResultOf, childSpecOf, childSpecParam } from './childParameters.ts';
+
+const mostChildren = 200_000;
+
+export const addChild = defineOperation({
+  name: 'add_child',
+  title: 'Add Child',
+  description:
+    'Starts a further child under a supervisor, static or dynamic: from then on it is restarted as its specification and the strategy of the supervisor say.',
+  category: 'supervisor',
+  severity: 'change',
+  idempotent: false,
+  needs: [...resolveNeeds, 'supervisors.children', 'supervisors.startChild'],
+  params: Type.Object({ supervisor: supervisorParam, node: onNodeParam, spec: childSpecParam }),
+  result: Type.Object({
+    ...childResultOf,
+    pid: nullable(Type.String({ description: 'The id of its process; null when its start answered ignore.' })),
+  }),
+  route: { method: 'POST', path: '/supervisors/:supervisor/children' },
+  aliases: [{ name: 'add_dynamic_child', preset: {} }],
+  examples: [
+    {
+      title: 'A worker',
+      params: {
+        supervisor: 'Shop.Supervisor',
+        node: 'demo1@sim',
+        spec: { id: 'extra', module: 'Shop.Catalog', args: [[]], restart: 'temporary' },
+      },
+    },
+  ],
+  errors: [
+    { code: 'child.already_present', remedy: 'Restart it with restart_child, or delete it first.' },
+    { code: 'supervisor.not_one', remedy: 'Choose a process from list_supervisors.' },
+  ],
+  async plan(context, { supervisor: text, node, spec: written }) {
+    const supervisor = await resolveProcess(context, { text, node, pointer: '/supervisor' });
+    if (!supervisor.ok) return supervisor;
+    const spec = childSpecOf(written, '/spec');
+    if (!spec.ok) return spec;
+    const { start, childId } = spec.value;
+    const called = `${shownName(start.module)}.${start.function}/${String(start.args.length)}`;
+    return ok({
+      summary: `Start ${displayOf(childId)} (${called}) under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
+      touches: [{ node: supervisor.value.node, pid: processId(supervisor.value), what: 'a new child' }],
+      severity: 'change',
+      undo: 'yes',
+      steps: { supervisor: supervisor.value, spec: { ...spec.value, start: { ...start, args: [...start.args] } } },
+    });
+  },
+  async apply(context, { steps }) {
+    const { supervisor, spec } = steps;
+    const started = await context.port.supervisors.startChild({ supervisor, spec }, context.options());
+    if (!started.ok) return started;
+    return ok({
+      supervisor: processId(supervisor),
+      node: supervisor.node,
+      childId: displayOf(spec.childId),
+      pid: started.value.pid === null ? null : processId(started.value.pid),
+    });
+  },
+  async probe(context, { steps }) {
+    const { supervisor, spec } = steps;
+    const children = await collect(
+      context.port.supervisors.children({ supervisor, offset: 0, limit: mostChildren }, context.options()),
+      mostChildren,
+    );
+    // A dynamic supervisor keeps no ids: there no child can be told from another.
+    if (!children.ok || children.value.rows.some(({ childId }) => displayOf(childId) === ':undefined'))
+      return 'unknown';
+    return children.value.rows.some(({ childId }) => termKey(childId) === termKey(spec.childId)) ? 'applied' : 'none';
+  },
+});

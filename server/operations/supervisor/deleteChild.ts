@@ -1,0 +1,73 @@
+import { Type } from 'typebox';
+import { ok, pidText } from '../../../runtime/model.ts';
+import { processId } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { onNodeParam, supervisorParam } from '../parameters.ts';
+import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { displayOf } from '../terms.ts';
+import { childParam, childResultOf, childText, findChild } from './childParameters.ts';
+
+export const deleteChild = defineOperation({
+  name: 'delete_child',
+  title: 'Delete Child',
+  description: 'Takes a child out of a supervisor for good; with `terminate` it is ended first if it runs.',
+  category: 'supervisor',
+  severity: 'destroy',
+  idempotent: false,
+  needs: [...resolveNeeds, 'supervisors.children', 'supervisors.terminateChild', 'supervisors.deleteChild'],
+  params: Type.Object({
+    supervisor: supervisorParam,
+    node: onNodeParam,
+    child: childParam,
+    terminate: Type.Boolean({ default: false, description: 'End it first; else a child that runs is refused.' }),
+  }),
+  result: Type.Object({ ...childResultOf, terminated: Type.Boolean() }),
+  route: { method: 'DELETE', path: '/supervisors/:supervisor/children/:child' },
+  examples: [
+    {
+      title: 'One that runs',
+      params: { supervisor: 'Shop.Supervisor', child: 'Shop.Catalog', node: 'demo1@sim', terminate: true },
+    },
+  ],
+  errors: [
+    { code: 'child.not_found', remedy: 'See which_children for those it has.' },
+    { code: 'child.running', remedy: 'Set `terminate`, or end it first with terminate_child.' },
+  ],
+  async plan(context, { supervisor: text, node, child: written, terminate }) {
+    const supervisor = await resolveProcess(context, { text, node, pointer: '/supervisor' });
+    if (!supervisor.ok) return supervisor;
+    const child = await findChild(context, supervisor.value, written, '/child');
+    if (!child.ok) return child;
+    const { childId, state } = child.value;
+    const ends = terminate && state.is === 'running';
+    return ok({
+      summary: `${ends ? 'End and delete' : 'Delete'} ${childText(child.value)} of ${pidText(supervisor.value)} on ${supervisor.value.node}`,
+      touches: [
+        {
+          node: supervisor.value.node,
+          ...(state.is === 'running' && { pid: processId(state.pid) }),
+          what: ends ? 'end and removal' : 'removal',
+        },
+      ],
+      severity: 'destroy',
+      undo: 'no',
+      steps: { supervisor: supervisor.value, childId, ends },
+    });
+  },
+  async apply(context, { steps }) {
+    const { supervisor, childId, ends } = steps;
+    if (ends) {
+      const child = { childId };
+      const ended = await context.port.supervisors.terminateChild({ supervisor, child }, context.options());
+      if (!ended.ok) return ended;
+    }
+    const deleted = await context.port.supervisors.deleteChild({ supervisor, childId }, context.options());
+    if (!deleted.ok) return ends ? { ok: false, error: { ...deleted.error, effect: 'partial' } } : deleted;
+    return ok({
+      supervisor: processId(supervisor),
+      node: supervisor.node,
+      childId: displayOf(childId),
+      terminated: ends,
+    });
+  },
+});
