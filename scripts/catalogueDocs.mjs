@@ -2,14 +2,11 @@
 //
 //   node scripts/catalogueDocs.mjs [--check]
 import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
 import process from 'node:process';
-import { pathToFileURL } from 'node:url';
-import * as esbuild from 'esbuild';
-import { inProject, projectRoot } from './lib/paths.mjs';
+import { catalogue } from './lib/catalogue.mjs';
+import { inProject } from './lib/paths.mjs';
 
-/** @typedef {import('../server/protocol/operation.ts').CatalogueEntry} CatalogueEntry */
+/** @typedef {import('./lib/catalogue.mjs').CatalogueEntry} CatalogueEntry */
 
 const page = inProject('docs', 'operations.md');
 const text = render(await catalogue());
@@ -22,45 +19,6 @@ if (process.argv.includes('--check')) {
 } else {
   fs.writeFileSync(page, text);
   console.log('docs/operations.md is written.');
-}
-
-/**
- * The catalogue as every surface gets it, registered as the product does.
- *
- * @returns {Promise<CatalogueEntry[]>}
- */
-async function catalogue() {
-  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-catalogue-'));
-  try {
-    const outfile = path.join(scratch, 'catalogue.mjs');
-    await esbuild.build({
-      stdin: {
-        contents: `
-          import { Registry } from './server/core/registry.ts';
-          import { builtinOperations } from './server/operations/catalogue.ts';
-          const none = () => { throw new Error('nothing is run here'); };
-          const registry = new Registry();
-          const house = { catalogue: { list: none, get: none, search: none }, scans: { open: none, next: none } };
-          export const entries = builtinOperations(house).map((operation) => {
-            const registered = registry.register(operation, { from: 'builtin' });
-            if (!registered.ok) throw new Error(JSON.stringify(registered.error));
-            return registered.value;
-          });`,
-        resolveDir: projectRoot,
-        loader: 'ts',
-      },
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
-      outfile,
-      logLevel: 'warning',
-    });
-    const { entries } = await import(pathToFileURL(outfile).href);
-    return entries;
-  } finally {
-    fs.rmSync(scratch, { recursive: true, force: true });
-  }
 }
 
 /** @param {CatalogueEntry[]} entries */
