@@ -143,7 +143,7 @@ export class SupervisorFinder {
     pids: readonly ProcessRef[],
     options: CallOptions,
   ): Promise<Result<readonly Found[]>> {
-    const said = await target.run('supervisors_among', [list(pids.map(pidOf))], options);
+    const said = await target.run('sup_among', [list(pids.map(pidOf))], options);
     const answer = answered(said, target.node, 'The initial calls');
     if (!answer.ok) return answer;
     const found: Found[] = [];
@@ -161,7 +161,7 @@ export class SupervisorFinder {
 
   async #describe(target: NodeTarget, options: CallOptions): Promise<Result<readonly Description[]>> {
     const pids = list([...this.#found.values()].map(({ pid }) => pidOf(pid)));
-    const said = await target.run('describe_supervisors', [pids], options);
+    const said = await target.run('sup_describe', [pids], options);
     const answer = answered(said, target.node, 'The supervisors');
     return answer.ok ? ok(listOf(answer.value).flatMap(descriptionOf)) : answer;
   }
@@ -172,7 +172,7 @@ export class SupervisorFinder {
     for (let at = 0; at < unread.length; at += layoutsPerCall) {
       const pids = list(unread.slice(at, at + layoutsPerCall).map(({ pid }) => pidOf(pid)));
       const within = childOptions(options, layoutMs * (layoutsPerCall + 5));
-      const said = await target.run('supervisor_flags', [pids, integer(mostStateBytes), integer(layoutMs)], within);
+      const said = await target.run('sup_flags', [pids, integer(mostStateBytes), integer(layoutMs)], within);
       if (said.ok) for (const pair of listOf(said.value)) this.#keepLayout(pair);
     }
   }

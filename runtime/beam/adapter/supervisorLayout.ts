@@ -13,7 +13,7 @@ export function kindByModule(module: string): SupervisorKind {
   return module.startsWith('Elixir.Horde.') ? 'horde_supervisor' : 'supervisor';
 }
 
-/** Reads what `supervisor_flags` (agent/reads.erl) made of a state: `{Layout, Strategy, Intensity, Period, AutoShutdown}`. */
+/** Reads what `sup_flags` (agent/supervisors.erl) made of a state: `{Layout, Strategy, Intensity, Period, AutoShutdown}`. */
 export function readLayout(
   term: Term,
   module: string,

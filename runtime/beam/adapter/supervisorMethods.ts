@@ -125,7 +125,7 @@ export async function childrenOf(
   const reverse = atom(hasStartOrder(known.value.kind) ? 'true' : 'false');
   const args = [pidOf(pid), reverse, integer(offset), integer(limit), integer(waitOf(options))];
   const { target } = known.value;
-  const said = await target.run('children', args, childOptions(options, longestCallMs));
+  const said = await target.run('sup_children', args, childOptions(options, longestCallMs));
   const answer = supervisorAnswer(said, known.value);
   if (!answer.ok) return answer;
   const [totalTerm, rowsTerm] = tupleOf(answer.value, 2) ?? [];
@@ -153,7 +153,7 @@ async function childRows(
   }));
 }
 
-/** `{Id, Pid, Type, Modules, RegisteredName, InitialCall}`, as `children` (agent/reads.erl) answers. */
+/** `{Id, Pid, Type, Modules, RegisteredName, InitialCall}`, as `sup_children` (agent/supervisors.erl) answers. */
 function readChild(term: Term, index: number): Child | null {
   const [childId, pidTerm, type, modules, name, initialCall] = tupleOf(term, 6) ?? [];
   if (childId === undefined || pidTerm === undefined) return null;
@@ -227,7 +227,7 @@ async function flags(session: Session, pid: ProcessRef, options: CallOptions): P
   if (!known.ok) return known;
   const { target, module } = known.value;
   const args = [list([pidOf(pid)]), integer(mostStateBytes), integer(waitOf(options))];
-  const said = await target.run('supervisor_flags', args, childOptions(options, longestCallMs));
+  const said = await target.run('sup_flags', args, childOptions(options, longestCallMs));
   const answer = answered(said, target.node, `Supervisor ${pidText(pid)}`);
   if (!answer.ok) return answer;
   const what = tupleOf(listOf(answer.value)[0], 2)?.[1];

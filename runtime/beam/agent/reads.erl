@@ -2,7 +2,6 @@
 %% nothing behind.
 -export([facts/0, pid_bits/0, relay/5, stats/0, system_info/1]).
 -export([processes/2, standing/1]).
--export([supervisors_among/1, describe_supervisors/1, supervisor_flags/3, children/5]).
 -export([applications/1, local_names/0, global_names/0]).
 
 %% Asks another node through this one, without making it connect: a message with `noconnect` to the other's rpc server (kernel,
@@ -53,56 +52,6 @@ system_info(Keys) ->
 %% The named items of some processes, and when; `undefined` for one that has ended.
 processes(Pids, Items) ->
     {erlang:monotonic_time(microsecond), [erlang:process_info(P, Items) || P <- Pids]}.
-
-%% Those of the processes that are supervisors, by the initial call that proc_lib keeps for them; a supervisor of Elixir puts
-%% {supervisor, Module, 1} there itself. Nothing is sent to any of them.
-supervisors_among(Pids) ->
-    [{P, M} || P <- Pids,
-        {initial_call, {proc_lib, init_p, _}} <- [erlang:process_info(P, initial_call)],
-        {supervisor, M, _} <- [proc_lib:translate_initial_call(P)]].
-
-%% For each supervisor: its name, its ancestors as pids, the application it belongs to.
-describe_supervisors(Pids) ->
-    [case erlang:process_info(P, [registered_name, dictionary]) of
-        [{_, Name}, {_, Dictionary}] ->
-            Ancestors = [case is_atom(A) of true -> whereis(A); false -> A end ||
-                A <- proplists:get_value('$ancestors', Dictionary, [])],
-            {P, Name, Ancestors, application:get_application(P)};
-        undefined -> {P, gone}
-    end || P <- Pids].
-
-%% The kind and the flags of what are surely supervisors, from their state, whose layout is known for OTP up to 24, OTP 25 and
-%% later, and Elixir's. Not asked where the state is large, because the whole of it is copied within the node.
-supervisor_flags(Pids, MostBytes, Timeout) ->
-    [{P, case erlang:process_info(P, memory) of
-        {memory, Bytes} when Bytes =< MostBytes ->
-            try sys:get_state(P, Timeout) of
-                {state, _, Strategy, _, _, Intensity, Period, _, _, Auto, _, _} ->
-                    {supervisor, Strategy, Intensity, Period, Auto};
-                {state, _, Strategy, _, _, Intensity, Period, _, _, _, _} ->
-                    {supervisor, Strategy, Intensity, Period, never};
-                #{'__struct__' := Struct, strategy := Strategy, max_restarts := Intensity, max_seconds := Period} ->
-                    {Struct, Strategy, Intensity, Period, never};
-                _ -> unknown_layout
-            catch
-                exit:{timeout, _} -> timeout;
-                _:_ -> unknown_layout
-            end;
-        {memory, _} -> too_large;
-        undefined -> gone
-    end} || P <- Pids].
-
-%% One page of a supervisor's children, in start order where it has one, with what is known of each child's process.
-children(Supervisor, Reverse, Offset, Limit, Timeout) ->
-    Held = gen_server:call(Supervisor, which_children, Timeout),
-    All = case Reverse of true -> lists:reverse(Held); false -> Held end,
-    Page = case Offset < length(All) of true -> lists:sublist(All, Offset + 1, Limit); false -> [] end,
-    {length(All), [case Pid of
-        _ when is_pid(Pid), node(Pid) =:= node() ->
-            Name = case erlang:process_info(Pid, registered_name) of {_, N} -> N; _ -> [] end,
-            {Id, Pid, Type, Modules, Name, proc_lib:translate_initial_call(Pid)};
-        _ -> {Id, Pid, Type, Modules, [], unknown}
-    end || {Id, Pid, Type, Modules} <- Page]}.
 
 %% The applications loaded, whether each runs, and its topmost supervisor, which its application master names.
 applications(Timeout) ->

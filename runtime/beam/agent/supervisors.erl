@@ -1,0 +1,126 @@
+%% Supervisors: finding them without asking anybody, reading and changing what their state says, listing their children. A layout
+%% that is not known is told as such; nothing is guessed.
+-export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_spec_of/4]).
+
+%% Those of the processes that are supervisors, by the initial call that proc_lib keeps for them; a supervisor of Elixir puts
+%% {supervisor, Module, 1} there itself. Nothing is sent to any of them.
+sup_among(Pids) ->
+    [{P, M} || P <- Pids,
+        {initial_call, {proc_lib, init_p, _}} <- [erlang:process_info(P, initial_call)],
+        {supervisor, M, _} <- [proc_lib:translate_initial_call(P)]].
+
+%% For each supervisor: its name, its ancestors as pids, the application it belongs to.
+sup_describe(Pids) ->
+    [case erlang:process_info(P, [registered_name, dictionary]) of
+        [{_, Name}, {_, Dictionary}] ->
+            Ancestors = [case is_atom(A) of true -> whereis(A); false -> A end ||
+                A <- proplists:get_value('$ancestors', Dictionary, [])],
+            {P, Name, Ancestors, application:get_application(P)};
+        undefined -> {P, gone}
+    end || P <- Pids].
+
+%% The kind and the flags of what are surely supervisors, from their state. Not asked where the state is large, because the whole
+%% of it is copied within the node.
+sup_flags(Pids, MostBytes, Timeout) ->
+    [{P, case erlang:process_info(P, memory) of
+        {memory, Bytes} when Bytes =< MostBytes ->
+            try sup_layout(sys:get_state(P, Timeout))
+            catch
+                exit:{timeout, _} -> timeout;
+                _:_ -> unknown_layout
+            end;
+        {memory, _} -> too_large;
+        undefined -> gone
+    end} || P <- Pids].
+
+%% {Layout, Strategy, Intensity, Period, AutoShutdown} of a state: the record of stdlib's supervisor (12 elements since OTP 24, which
+%% brought auto_shutdown; 11 before), or a struct of Elixir's.
+sup_layout({state, _, Strategy, _, _, Intensity, Period, _, _, Auto, _, _}) -> {supervisor, Strategy, Intensity, Period, Auto};
+sup_layout({state, _, Strategy, _, _, Intensity, Period, _, _, _, _}) -> {supervisor, Strategy, Intensity, Period, never};
+sup_layout(#{'__struct__' := Struct, strategy := Strategy, max_restarts := Intensity, max_seconds := Period}) ->
+    {Struct, Strategy, Intensity, Period, never};
+sup_layout(_) -> unknown_layout.
+
+%% Sets {Strategy, Intensity, Period, AutoShutdown} where they are what is expected, within the supervisor itself, so that nothing
+%% comes between looking and setting; only these elements are replaced. Should the supervisor come to it too late, when we have
+%% said that it did not answer, nothing is changed. Answers {set | changed | fixed | unknown_layout | late, what it read back}.
+sup_set_flags(Supervisor, Expect, New, Timeout) ->
+    Ref = make_ref(),
+    Caller = self(),
+    Until = erlang:monotonic_time(millisecond) + Timeout,
+    _ = sys:replace_state(Supervisor, fun(State) ->
+        Late = erlang:monotonic_time(millisecond) > Until,
+        {Verdict, Next} = case Late of true -> {late, State}; false -> sup_changed(State, Expect, New) end,
+        Caller ! {Ref, Verdict},
+        Next
+    end, Timeout),
+    Said = receive {Ref, Verdict} -> Verdict after 0 -> late end,
+    {Said, sup_layout(sys:get_state(Supervisor, Timeout))}.
+
+sup_changed(State, Expect, New) ->
+    {Strategy, Intensity, Period, _} = New,
+    case sup_layout(State) of
+        unknown_layout -> {unknown_layout, State};
+        {Layout, S, I, P, A} when {S, I, P, A} =:= Expect -> case Layout of
+            %% The children of simple_one_for_one are kept in another form than those of the others, so it stays what it is.
+            supervisor when (S =:= simple_one_for_one) =/= (Strategy =:= simple_one_for_one) -> {fixed, State};
+            supervisor -> {set, setelement(7, setelement(6, setelement(3, State, Strategy), Intensity), Period)};
+            'Elixir.DynamicSupervisor' when Strategy =/= S -> {fixed, State};
+            'Elixir.DynamicSupervisor' -> {set, State#{max_restarts := Intensity, max_seconds := Period}};
+            _ -> {unknown_layout, State}
+        end;
+        _ -> {changed, State}
+    end.
+
+%% One page of a supervisor's children, in start order where it has one, with what is known of each child's process.
+sup_children(Supervisor, Reverse, Offset, Limit, Timeout) ->
+    {Total, Held} = sup_listing(Supervisor, Reverse, Timeout),
+    {Total, sup_page(Held, Total, Offset, Limit)}.
+
+%% All children as one tuple, of which pages are cut without walking over what lies before them.
+sup_listing(Supervisor, Reverse, Timeout) ->
+    Held = gen_server:call(Supervisor, which_children, Timeout),
+    All = list_to_tuple(case Reverse of true -> lists:reverse(Held); false -> Held end),
+    {tuple_size(All), All}.
+
+sup_page(Held, Total, Offset, Limit) ->
+    [sup_child(element(At, Held)) || At <- lists:seq(Offset + 1, min(Total, Offset + Limit))].
+
+sup_child({Id, Pid, Type, Modules}) when is_pid(Pid), node(Pid) =:= node() ->
+    Name = case erlang:process_info(Pid, registered_name) of {_, N} -> N; _ -> [] end,
+    {Id, Pid, Type, Modules, Name, proc_lib:translate_initial_call(Pid)};
+sup_child({Id, Pid, Type, Modules}) -> {Id, Pid, Type, Modules, [], unknown}.
+
+%% The specification of a child, by its process or its id, as a map, with the way it is started: {ok, Spec}; {simple, Spec, Args}
+%% for simple_one_for_one, Args being what was given to start_child; {dynamic, Spec} under a dynamic supervisor of Elixir, whose
+%% state has it (its children have no id). Where the state has to be read for it, only if the process holds no more than MostBytes.
+sup_spec_of(Supervisor, Child, MostBytes, Timeout) ->
+    {memory, Bytes} = erlang:process_info(Supervisor, memory),
+    case proc_lib:translate_initial_call(Supervisor) of
+        {supervisor, Module, _} ->
+            State = case Bytes =< MostBytes of true -> sys:get_state(Supervisor, Timeout); false -> too_large end,
+            sup_spec_in(State, Supervisor, Module, Child, Timeout);
+        _ -> not_supervisor
+    end.
+
+sup_spec_in(#{'__struct__' := 'Elixir.DynamicSupervisor', children := Children}, _, _, Child, _) ->
+    case Children of
+        #{Child := {{_, _, Args} = Start, Restart, Shutdown, Type, Modules}} when is_list(Args) ->
+            {dynamic, #{id => undefined, start => Start, restart => Restart, shutdown => Shutdown, type => Type, modules => Modules}};
+        #{Child := _} -> unknown_layout;
+        _ -> not_found
+    end;
+sup_spec_in(#{'__struct__' := _}, _, _, _, _) -> unknown_layout;
+sup_spec_in(too_large, _, _, _, _) -> too_large;
+sup_spec_in({state, _, simple_one_for_one, _, Dynamics, _, _, _, _, _, _, _}, Supervisor, _, Child, Timeout) ->
+    case {gen_server:call(Supervisor, {get_childspec, Child}, Timeout), Dynamics} of
+        {{ok, Spec}, {maps, #{Child := Args}}} when is_list(Args) -> {simple, Spec, Args};
+        %% The arguments of temporary children are not kept.
+        {{ok, Spec}, _} -> {simple, Spec, unknown};
+        {{error, Why}, _} -> Why
+    end;
+sup_spec_in(_, Supervisor, _, Child, Timeout) ->
+    case gen_server:call(Supervisor, {get_childspec, Child}, Timeout) of
+        {ok, Spec} -> {ok, Spec};
+        {error, Why} -> Why
+    end.
