@@ -292,6 +292,128 @@ export type ChildSpec = {
 };
 export type NameRow = { readonly name: NameRef; readonly pid: ProcessRef };
 
+/** Where names are kept: `via` is the name of an Elixir Registry, which is of one node, or of a Horde.Registry. */
+export type NameRegistry = 'local' | 'global' | { readonly via: string };
+/** A registry of names, or a scope of process groups, that runs on a node. */
+export type RegistryInfo = {
+  readonly kind: 'elixir_registry' | 'horde_registry' | 'pg';
+  readonly name: string;
+  readonly node: NodeName;
+  readonly pid: ProcessRef;
+  /** Elixir's only; null where the layout of its table is not known. */
+  readonly keys: 'unique' | 'duplicate' | null;
+  /** Names, or groups; null where it cannot be told. */
+  readonly size: number | null;
+};
+
+// What spans nodes has no truth of its own, only what each node says; these rows put that together.
+
+/** How the nodes asked agree: `partial` when some do not have it (yet), `conflict` when they name different processes. */
+export type Agreement = 'agreed' | 'partial' | 'conflict';
+/** A global name, as each node sees it (null: it does not). */
+export type NameView = {
+  readonly name: NameRef;
+  readonly views: readonly { readonly node: NodeName; readonly pid: ProcessRef | null }[];
+  readonly agreement: Agreement;
+};
+/** A process group of `pg`; a process may have joined a group several times. */
+export type GroupRow = {
+  readonly scope: string;
+  readonly group: Term;
+  readonly members: readonly { readonly pid: ProcessRef; readonly joins: number; readonly seenBy: readonly NodeName[] }[];
+  readonly agreement: Agreement;
+};
+
+// -------------------------------------------------------------------------------------------------- Horde and libcluster
+
+/** A member of a Horde: the registered name of its process on its node. */
+export type HordeMember = { readonly node: NodeName; readonly name: string };
+export type HordeStatus = 'uninitialized' | 'alive' | 'shutting_down' | 'dead';
+/** One member of a Horde, and the whole Horde as this member has it. */
+export type HordeView = HordeMember & {
+  readonly kind: 'registry' | 'supervisor';
+  readonly pid: ProcessRef;
+  /** A registry keeps no status of its members (null). */
+  readonly members: readonly (HordeMember & { readonly status: HordeStatus | null })[];
+  /** Keys or children of the whole Horde; null where the layout of its tables is not known. */
+  readonly size: number | null;
+  /** Those of them that this member holds. */
+  readonly ownSize: number | null;
+  /** What only a supervisor has; null for a registry, and when it did not answer in time (then its coverage is `partial`). */
+  readonly supervisor: {
+    /** The module that chooses a node for a child. */
+    readonly strategy: string;
+    readonly redistribution: 'active' | 'passive' | null;
+    /** Whether the strategy has its quorum, as this member sees the others. */
+    readonly hasQuorum: boolean;
+    readonly shuttingDown: boolean;
+    /** How often a start may be handed on; null: without limit. At 0 the member asked starts the child itself. */
+    readonly proxyHops: number | null;
+  } | null;
+};
+/** A process that stands for a key, or is a child, and who says so. */
+export type HordeHolder = {
+  readonly pid: ProcessRef;
+  /** The member that put it there; for a child, the one that runs it. */
+  readonly member: HordeMember;
+  /** null: its node could not be asked. */
+  readonly alive: boolean | null;
+  readonly seenBy: readonly NodeName[];
+};
+export type HordeEntry = {
+  readonly key: Term;
+  readonly holders: readonly HordeHolder[];
+  /** The nodes asked that do not have it. */
+  readonly missing: readonly NodeName[];
+  readonly agreement: Agreement;
+};
+export type HordeChild = Omit<HordeEntry, 'key'> & {
+  /** Horde makes these up: large random numbers. */
+  readonly childId: Term;
+  readonly start: { readonly module: string; readonly function: string; readonly arity: number };
+  readonly type: 'worker' | 'supervisor';
+  readonly restart: 'permanent' | 'transient' | 'temporary';
+  /** Of the specification without its id; children with the same one were asked for alike. */
+  readonly specHash: number;
+};
+/** Something in a Horde that is not as it should be, and what shows it. */
+export type HordeFinding = {
+  readonly kind:
+    | 'members_differ'
+    | 'name_conflict'
+    | 'entry_of_dead'
+    | 'entry_missing'
+    /** A child that runs and that no member has an entry of: nobody restarts it elsewhere, or ends it. */
+    | 'child_unknown'
+    /** Children started alike that run on more than one node. */
+    | 'child_duplicate'
+    /** A process that registered once, and holds no key now: it lost a conflict and lives on, or gave its name back. */
+    | 'process_without_name';
+  /** `sure`: seen as such; `likely`: the same could have been wanted, which nobody but the application can know. */
+  readonly certainty: 'sure' | 'likely';
+  readonly horde: { readonly kind: HordeView['kind']; readonly name: string };
+  /** The key, or the child's id; null for what is about members or processes. */
+  readonly of: Term | null;
+  readonly processes: readonly ProcessRef[];
+  readonly nodes: readonly NodeName[];
+  /** For people. */
+  readonly evidence: string;
+};
+/** A topology of libcluster on one node. Values of its configuration that are secrets are left out there. */
+export type ClusterTopology = {
+  readonly node: NodeName;
+  readonly topology: string;
+  /** The strategy's module. */
+  readonly strategy: string;
+  readonly config: Term;
+  /**
+   * `ended`: the strategy does its work when it starts and keeps no process (LocalEpmd); `configured`: in the environment of
+   * libcluster, without a Cluster.Supervisor that runs it.
+   */
+  readonly state: ChildState | { readonly is: 'ended' } | { readonly is: 'configured' };
+  readonly supervisor: ProcessRef | null;
+};
+
 // ----------------------------------------------------------------------------------------------------------- sandboxes
 
 export type SandboxState = 'starting' | 'running' | 'stopped' | 'failed';

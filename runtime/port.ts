@@ -15,15 +15,23 @@ import type {
   ChildCount,
   ChildRow,
   ChildSpec,
+  ClusterTopology,
   ConnectionId,
   Coverage,
   Fuses,
+  GroupRow,
   Holding,
   HoldingOwner,
+  HordeChild,
+  HordeEntry,
+  HordeFinding,
+  HordeView,
   Incarnation,
   Json,
   NameRef,
+  NameRegistry,
   NameRow,
+  NameView,
   NodeInfo,
   NodeName,
   NodeStats,
@@ -31,6 +39,7 @@ import type {
   ProcessField,
   ProcessRef,
   ProcessTarget,
+  RegistryInfo,
   Result,
   RowPage,
   RuntimeKind,
@@ -168,13 +177,27 @@ export const portMethods = {
     }
   >(),
   'names.list': flow.read<
-    OnNodes & { readonly registry: 'local' | 'global' | { readonly via: string } },
+    OnNodes & { readonly registry: NameRegistry },
     readonly NameRow[],
     Covered & { readonly total: number }
   >(),
+  /** Elixir and Horde registries and scopes of `pg` that run, found without calling them. */
+  'names.registries': call.read<OnNodes, Covered & { readonly registries: readonly RegistryInfo[] }>(),
+  /** What each node sees under the global names: they differ after a partition, or while `global` settles. */
+  'names.compare': flow.read<OnNodes, readonly NameView[], Covered & { readonly total: number }>(),
+  /** The groups of a scope of `pg`. */
+  'names.groups': flow.read<
+    OnNodes & { readonly scope: string },
+    readonly GroupRow[],
+    Covered & { readonly total: number }
+  >(),
+  /**
+   * Gives a name from one process to another. `moved` is false when `from` did not have it, and nothing was done. `gapMs`: how long
+   * nobody had the name. A local name moves to the node of `to`.
+   */
   'names.move': call.change<
     { readonly name: NameRef; readonly from: ProcessRef; readonly to: ProcessRef },
-    { readonly moved: boolean }
+    { readonly moved: boolean; readonly gapMs: number }
   >(),
 
   /** Only what is surely a supervisor; nothing is called to find out. */
@@ -224,35 +247,41 @@ export const portMethods = {
     SupervisorFlags
   >(),
 
-  'horde.clusters': flow.read<
-    OnNodes,
-    readonly {
-      readonly kind: 'registry' | 'supervisor';
-      readonly name: string;
-      readonly node: NodeName;
-      readonly members: readonly {
-        readonly node: NodeName;
-        readonly name: string;
-        readonly status: 'uninitialized' | 'alive' | 'shutting_down' | 'dead';
-      }[];
-      readonly distribution: string | null;
-      readonly size: number;
-    }[],
-    Covered
-  >(),
+  /** One row a member that runs on the nodes asked. */
+  'horde.clusters': flow.read<OnNodes, readonly HordeView[], Covered>(),
+  /** The keys of a registry, as the nodes asked see them together. */
   'horde.entries': flow.read<
-    { readonly name: string; readonly seenFrom: NodeName },
-    readonly { readonly key: Term; readonly pid: ProcessRef | null; readonly node: NodeName }[],
-    { readonly total: number }
+    OnNodes & { readonly name: string },
+    readonly HordeEntry[],
+    Covered & { readonly total: number }
   >(),
+  /** The children of a supervisor, likewise; what runs where is theirs to say, no child is called. */
+  'horde.children': flow.read<
+    OnNodes & { readonly name: string },
+    readonly HordeChild[],
+    Covered & { readonly total: number }
+  >(),
+  /** What is wrong twice, `settleMs` apart: a Horde takes some hundred milliseconds to agree. `name` null: all there are. */
+  'horde.findings': call.read<
+    OnNodes & { readonly name: string | null; readonly settleMs: number },
+    Covered & { readonly findings: readonly HordeFinding[] }
+  >(),
+  /** Where the supervisor's own strategy would start a child now, as `seenFrom` sees the members. Nothing is started. */
   'horde.place': call.read<
     { readonly name: string; readonly seenFrom: NodeName; readonly spec: ChildSpec },
-    { readonly node: NodeName }
+    HordePlacement
   >(),
+  /**
+   * Starts a child through the supervisor's member on `seenFrom`. Horde's strategies take no preference; where one could be honoured
+   * (a strategy that hands nothing on) the member on `prefer` is asked in its place. `placed` says where it went and why.
+   */
   'horde.startChild': call.change<
     { readonly name: string; readonly seenFrom: NodeName; readonly spec: ChildSpec; readonly prefer: NodeName | null },
-    { readonly pid: ProcessRef; readonly placed: Placement }
+    { readonly pid: ProcessRef; readonly placed: Placement; readonly predicted: HordePlacement | null }
   >(),
+
+  /** libcluster's topologies, from the supervisors that run them and from its environment. */
+  'libcluster.topologies': call.read<OnNodes, Covered & { readonly topologies: readonly ClusterTopology[] }>(),
 
   'system.stats': call.read<OnNode, NodeStats>(),
   'system.info': call.read<OnNode, { readonly entries: { readonly [key: string]: Json } }>(),
@@ -449,7 +478,8 @@ export type TraceQuery = {
 /**
  * What is watched. Rows are keyed; a watch says how true it is (`Fidelity`), because sampling cannot see what lived between two
  * samples. Row shapes: `nodes` NodeRow; `top`, `processes` ProcessRow; `supervisors` SupervisorInfo keyed by process id (all that
- * were found, roots have `parent` null); `children` ChildRow keyed by position-independent child key; `names` NameRow;
+ * were found, roots have `parent` null); `children` ChildRow keyed by position-independent child key; `names` NameRow; `groups`
+ * GroupRow; `horde` HordeView; `horde_entries` HordeEntry; `horde_children` HordeChild; `topologies` ClusterTopology;
  * `sandboxes` SandboxInfo; `holdings` Holding.
  */
 export type WatchQuery = {
@@ -467,7 +497,12 @@ export type WatchTarget =
       readonly supervisor: ProcessRef;
       readonly window: { readonly offset: number; readonly limit: number };
     }
-  | { readonly rows: 'names'; readonly registry: 'local' | 'global' | { readonly via: string } }
+  | { readonly rows: 'names'; readonly registry: NameRegistry }
+  | { readonly rows: 'groups'; readonly scope: string }
+  | { readonly rows: 'horde' }
+  | { readonly rows: 'horde_entries'; readonly name: string }
+  | { readonly rows: 'horde_children'; readonly name: string }
+  | { readonly rows: 'topologies' }
   | { readonly rows: 'sandboxes' }
   | { readonly rows: 'holdings' };
 
@@ -479,6 +514,13 @@ export type SandboxSpec = {
   readonly limits: SandboxLimits;
   readonly policy: 'high' | 'medium' | 'low';
 } & Held;
+/** Where Horde puts a child. `repeatable`: the same specification goes to the same member while the members stay the same. */
+export type HordePlacement = {
+  readonly node: NodeName;
+  readonly member: string;
+  readonly strategy: string;
+  readonly repeatable: boolean;
+};
 export type Placement = {
   readonly wanted: string;
   readonly got: NodeName;

@@ -90,6 +90,12 @@ function rowsOf(reads: FakeReads, holdings: Holdings, target: WatchTarget): () =
           rows: all.slice(offset, offset + limit).map((row) => [termKey(row.childId), row]),
         });
       };
+    case 'groups':
+    case 'horde':
+    case 'horde_entries':
+    case 'horde_children':
+    case 'topologies':
+      return () => unsupported('Watching this', 'a fake cluster has local names only.', 'Use a real cluster.');
     case 'sandboxes':
       return () => unsupported('Sandboxes', 'a fake cluster has none.', 'Use a simulated cluster.');
   }

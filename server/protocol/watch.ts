@@ -88,9 +88,16 @@ function isTarget(value: unknown): value is WatchTarget {
   if (!isRecord(value)) return false;
   switch (value['rows']) {
     case 'nodes':
+    case 'horde':
+    case 'topologies':
     case 'sandboxes':
     case 'holdings':
       return true;
+    case 'groups':
+      return isText(value['scope']);
+    case 'horde_entries':
+    case 'horde_children':
+      return isText(value['name']);
     case 'top':
       return isScan(value['query']);
     case 'processes':

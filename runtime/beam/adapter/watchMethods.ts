@@ -82,6 +82,12 @@ export class Watches {
         return ok((options) => top(session, target.query, options));
       case 'names':
         return ok((options) => names(session, target.registry, options));
+      case 'groups':
+      case 'horde':
+      case 'horde_entries':
+      case 'horde_children':
+      case 'topologies':
+        return unsupported('Watching this', 'it is being written.', 'Read it instead.');
       case 'holdings':
         return ok(() => Promise.resolve(ok({ rows: [] })));
       case 'sandboxes':

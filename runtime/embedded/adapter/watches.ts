@@ -154,6 +154,14 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
         }),
         concerns: ({ is }) => is === 'registered' || is === 'unregistered' || is === 'node_down' || is === 'node_up',
       });
+    case 'groups':
+    case 'horde':
+    case 'horde_entries':
+    case 'horde_children':
+    case 'topologies': {
+      const why = 'the simulated cluster has no pg, Horde or libcluster.';
+      return unsupported('Watching this', why, 'Connect to a BEAM cluster that runs them.');
+    }
     case 'top': {
       const fault = queryFault(of.query);
       if (fault !== null) return fault;
