@@ -1,7 +1,8 @@
 /** The port's `supervisors.*`: read from the kernel, changed through the supervisors themselves. */
-import { cancelled, failure, notSupervisor, unsupported } from '../../errors.ts';
+import { childNotFound, childRefused } from '../../childErrors.ts';
+import { cancelled, notSupervisor, unsupported } from '../../errors.ts';
 import type { ChildRow, ChildSpec, Failure, ProcessRef, Result, SupervisorInfo } from '../../model.ts';
-import { fail, ok, pidText } from '../../model.ts';
+import { ok, pidText } from '../../model.ts';
 import type { CallOptions, Method, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { termKey } from '../../term/term.ts';
@@ -38,7 +39,7 @@ export function supervisorMethods(context: Context, history: RestartHistory): Me
     'supervisors.childSpec': async (params) =>
       withSupervisor(context, params.supervisor, ({ supervisor }) => {
         const spec = specOf(supervisor, params.childId);
-        return spec === null ? childNotFound(params.supervisor) : ok(specModel(spec));
+        return spec === null ? childNotFound(params.supervisor.node) : ok(specModel(spec));
       }),
     'supervisors.restarts': async (params) =>
       withSupervisor(context, params.supervisor, ({ process }) => ok(history.of(process.pid, params.limit))),
@@ -259,7 +260,7 @@ function terminate(
   const found = supervisorOf(context, supervisor);
   if (!found.ok) return Promise.resolve(found);
   const which = whichChild(found.value.supervisor, child);
-  if (which === null) return Promise.resolve(childNotFound(supervisor));
+  if (which === null) return Promise.resolve(childNotFound(supervisor.node));
   return change(
     context,
     supervisor,
@@ -287,45 +288,7 @@ function sameRef(one: ProcessRef, other: ProcessRef): boolean {
   );
 }
 
-function childNotFound(supervisor: ProcessRef): Failure {
-  return failure(
-    'not_found',
-    'child.not_found',
-    'The supervisor has no such child.',
-    'See which_children for those it has.',
-    { node: supervisor.node },
-  );
-}
-
-const refusals: { readonly [reason: string]: readonly [code: string, message: string, remedy: string] } = {
-  running: ['child.running', 'The child is running.', 'Terminate it first.'],
-  restarting: ['child.restarting', 'The child is being restarted.', 'Wait until its restart has succeeded or failed.'],
-  already_present: ['child.exists', 'There is a child with this id, which is not running.', 'Restart or delete it.'],
-  already_started: [
-    'child.exists',
-    'There is a child with this id, or its name is taken.',
-    'Choose another id or name.',
-  ],
-  simple_one_for_one: [
-    'supervisor.simple_one_for_one',
-    'A simple_one_for_one supervisor knows its children by pid only.',
-    'Give the pid; its children can be terminated, not restarted or deleted.',
-  ],
-};
-
 function refusedBy(supervisor: ProcessRef, reason: Value): Failure {
-  const { node } = supervisor;
   const named = tagged(reason, a('already_started'), 2) === null ? reason : a('already_started');
-  if (named instanceof Atom && named.name === 'not_found') return childNotFound(supervisor);
-  const known = named instanceof Atom && Object.hasOwn(refusals, named.name) ? refusals[named.name] : undefined;
-  if (known !== undefined) return failure('conflict', ...known, { node });
-  return fail({
-    code: 'child.start_failed',
-    class: 'execution',
-    message: 'The child could not be started.',
-    remedy: 'See details.reason; correct the child specification or what the child needs.',
-    effect: 'none',
-    node,
-    details: { reason: termJson(termOf(reason)) },
-  });
+  return childRefused(named instanceof Atom ? named.name : null, termJson(termOf(reason)), supervisor.node);
 }
