@@ -21,7 +21,9 @@ const before = [...list.matchAll(/^ {2}'(\w+)',$/gm)].map(([, name = '']) => nam
 const now = entries.map(({ name }) => name);
 const gone = new Set(before.filter((name) => !now.includes(name)).map(commandOf));
 const commands = manifest.contributes.commands;
-const own = commands.filter(({ command }) => !before.map(commandOf).includes(command));
+const own = commands.filter(
+  (/** @type {{ command: string }} */ { command }) => !before.map(commandOf).includes(command),
+);
 const known = new Map(commands.map((/** @type {{ command: string }} */ each) => [each.command, each]));
 manifest.contributes.commands = [
   ...own,

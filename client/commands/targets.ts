@@ -1,6 +1,7 @@
 /** What an element of a tree means to an operation: the parameters it gives, and the connection it belongs to. */
 import { processId } from '../../runtime/model.ts';
 import type { ConnectionId, Json } from '../../runtime/model.ts';
+import { printTerm } from '../../runtime/term/print.ts';
 import type { CatalogueEntry } from '../../server/protocol/operation.ts';
 import { isJson, isRecord } from '../decode.ts';
 import { fieldsOf } from '../form/fields.ts';
@@ -37,10 +38,15 @@ export function targetOf(data: AnyData): Target | null {
       const { state } = data.child;
       const node = data.supervisor.node;
       const supervisor = processId(data.supervisor);
-      if (state.is !== 'running') return { connection: data.connection, picks: { supervisor, node } };
+      // Children of dynamic supervisors have no id of their own; a process names each that runs.
+      if (state.is !== 'running') {
+        const child = printTerm(data.child.childId, { syntax: 'elixir' });
+        return { connection: data.connection, picks: { supervisor, child, node } };
+      }
+      const process = processId(state.pid);
       return {
         connection: data.connection,
-        picks: { process: processId(state.pid), supervisor, node: state.pid.node },
+        picks: { process, child: process, supervisor, node: state.pid.node },
       };
     }
     case 'sandbox':

@@ -4,7 +4,16 @@ import type { JsonSchema } from '../../server/protocol/operation.ts';
 import { isJson, isRecord } from '../decode.ts';
 
 /** What can be picked from a live list, said by `x-arsenal: {pick}` in the schema. */
-export const pickKinds = ['process', 'node', 'supervisor', 'registeredName', 'module', 'sandbox', 'operation'] as const;
+export const pickKinds = [
+  'process',
+  'node',
+  'supervisor',
+  'child',
+  'registeredName',
+  'module',
+  'sandbox',
+  'operation',
+] as const;
 export type PickKind = (typeof pickKinds)[number];
 
 export type FieldKind =

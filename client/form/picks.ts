@@ -60,6 +60,8 @@ export class Picks {
             description: labelText(`${pidText(row.supervisor)} ${row.supervisor.node}`),
             value: processId(row.supervisor),
           }));
+      case 'child':
+        return this.children(connection, values);
       case 'sandbox':
         return (await this.rows(connection, { rows: 'sandboxes' })).filter(isSandboxInfo).map((row) => ({
           label: labelText(row.name),
@@ -80,6 +82,18 @@ export class Picks {
     }));
   }
 
+  /** Those of the supervisor that is chosen already; none before that. */
+  private async children(connection: ConnectionId, values: FormValues): Promise<readonly PickItem<Json>[]> {
+    if (typeof values['supervisor'] !== 'string') return [];
+    const items = await this.listed('which_children', connection, values);
+    return recordsIn(items).flatMap((row) => {
+      const { childIdText, pid, display, state } = row;
+      if (typeof childIdText !== 'string') return [];
+      const description = typeof display === 'string' ? display : typeof state === 'string' ? state : '';
+      return [{ label: labelText(childIdText), description, value: typeof pid === 'string' ? pid : childIdText }];
+    });
+  }
+
   private async names(connection: ConnectionId, values: FormValues): Promise<readonly PickItem<Json>[]> {
     const items = await this.listed('list_registered_processes', connection, values);
     return recordsIn(items).flatMap((row) => {
@@ -92,7 +106,12 @@ export class Picks {
 
   private async listed(operation: string, connection: ConnectionId, values: FormValues): Promise<readonly Json[]> {
     const node = values['node'];
-    const params = { limit: mostPicks, ...(typeof node === 'string' && { node }) };
+    const supervisor = values['supervisor'];
+    const params = {
+      limit: mostPicks,
+      ...(typeof node === 'string' && { node }),
+      ...(operation === 'which_children' && typeof supervisor === 'string' && { supervisor }),
+    };
     const answer = await this.runner.run({ operation, connection, params });
     if (!answer.ok || answer.value.mode !== 'run') return [];
     return listingOf(answer.value.result)?.items ?? [];

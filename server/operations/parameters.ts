@@ -5,8 +5,8 @@ import type { ArsenalError, Coverage, Json } from '../../runtime/model.ts';
 import type { Term } from '../../runtime/term/term.ts';
 
 /** What a form offers for a parameter beside typing: live lists of these. */
-export type Pick = 'process' | 'node' | 'supervisor' | 'registeredName' | 'module' | 'sandbox' | 'operation';
-const pick = (what: Pick) => ({ 'x-arsenal': { pick: what } });
+export type Pick = 'process' | 'node' | 'supervisor' | 'child' | 'registeredName' | 'module' | 'sandbox' | 'operation';
+export const pick = (what: Pick) => ({ 'x-arsenal': { pick: what } });
 
 const processForms =
   'its id (NODE~0.1.0~CREATION); <0.1.0>, #PID<0.1.0> or 0.1.0 on `node` (else the connected one); a registered name; {global, NAME}; or {via, MODULE, NAME}';

@@ -1,6 +1,7 @@
 /** Operations that act on processes and supervisors, through the pipeline, on the simulated cluster. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
+import type { Json } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
 import { errorOf } from '../../server/core/testKit.ts';
@@ -13,6 +14,13 @@ beforeEach(async () => {
   house = await houseOn(liveRuntime({ id: 'sim', nodes, seed: 1, sandboxChildFile: 'none' }));
 });
 afterEach(() => house.close());
+
+/** The text that lies there. */
+function textAt(value: Json | undefined, ...path: readonly (string | number)[]): string {
+  const found = at(value ?? null, ...path);
+  if (typeof found !== 'string') throw new Error(`no text at ${path.join('/')}`);
+  return found;
+}
 
 const catalog = { pid: 'Shop.Catalog', node };
 const statusOf = async () => at(await house.result('get_process_info', catalog), 'status');
@@ -50,7 +58,7 @@ describe('get_process_state', () => {
 describe('send_message', () => {
   it('sends what is written, as a message, a cast or a call', async () => {
     const sleeper = await house.result('start_process', { node, module: 'timer', function: 'sleep', args: [60_000] });
-    const pid = at(sleeper, 'pid');
+    const pid = textAt(sleeper, 'pid');
     expect(at(await house.result('send_message', { pid, message: { $term: '{:job, 7}' } }), 'reply')).toBeNull();
     await house.result('send_message', { pid, message: { $term: ':again' }, how: 'cast' });
     const queue = await house.result('analyze_message_queue', { pid });
@@ -74,7 +82,7 @@ describe('send_message', () => {
 describe('monitor_process', () => {
   it('gives readings while it watches, and the reason of the end', async () => {
     const sleeper = await house.result('start_process', { node, module: 'timer', function: 'sleep', args: [60_000] });
-    const pid = String(at(sleeper, 'pid'));
+    const pid = textAt(sleeper, 'pid');
     const readings: OperationProgress[] = [];
     const onProgress = (progress: OperationProgress) => {
       readings.push(progress);
@@ -102,7 +110,7 @@ describe('the children of a supervisor', () => {
     const spec = { id: 'Shop.Spare', module: 'Shop.Stock.Replicator', args: [[]], restart: 'temporary' };
     const specs = await house.result('which_children', { supervisor, node });
     const [first] = listAt(specs, 'items').filter((row) => at(row, 'type') === 'worker');
-    const child = String(at(first ?? null, 'childIdText'));
+    const child = textAt(first, 'childIdText');
 
     const restarted = await house.result('restart_child', { supervisor, node, child });
     expect(at(restarted, 'before')).toBe(at(first ?? null, 'pid'));
@@ -121,7 +129,7 @@ describe('the children of a supervisor', () => {
 
   it('are named by their process too, and refused when there are none of that name', async () => {
     const [row] = listAt(await house.result('which_children', { supervisor, node }), 'items');
-    const display = String(at(row ?? null, 'display'));
+    const display = textAt(row, 'display');
     const planned = await house.run('restart_child', { supervisor, node, child: display }, { mode: 'dry_run' });
     expect(planned).toMatchObject({ ok: true });
     const none = await house.run('terminate_child', { supervisor, node, child: 'nobody' });

@@ -6,7 +6,7 @@ import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { collect } from '../streams.ts';
 import { displayOf, shownName } from '../terms.ts';
-import { childResultOf, childSpecOf, childSpecParam } from './childParameters.ts';
+import { childResultOf, childSpecOf, childSpecParam, isDynamic } from './childParameters.ts';
 
 const mostChildren = 200_000;
 
@@ -73,8 +73,7 @@ export const addChild = defineOperation({
       mostChildren,
     );
     // A dynamic supervisor keeps no ids: there no child can be told from another.
-    if (!children.ok || children.value.rows.some(({ childId }) => displayOf(childId) === ':undefined'))
-      return 'unknown';
+    if (!children.ok || children.value.rows.some(({ childId }) => isDynamic(childId))) return 'unknown';
     return children.value.rows.some(({ childId }) => termKey(childId) === termKey(spec.childId)) ? 'applied' : 'none';
   },
 });

@@ -7,7 +7,7 @@ import { ok, pidText, processId } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
 import { termKey } from '../../../runtime/term/term.ts';
 import type { Context } from '../../core/context.ts';
-import { atomText, jsonValue } from '../parameters.ts';
+import { atomText, jsonValue, pick } from '../parameters.ts';
 import { collect } from '../streams.ts';
 import { argsFromJson, atomName, displayOf, termFromText } from '../terms.ts';
 
@@ -21,6 +21,7 @@ export const childParam = Type.String({
   maxLength: 1024,
   description:
     'The child: its id as which_children shows it (any term), or its process as an id, <0.1.0> or #PID<0.1.0>; children of dynamic supervisors have no id.',
+  ...pick('child'),
 });
 
 export const childSpecParam = Type.Object(
@@ -118,6 +119,11 @@ function isWritten(pid: ProcessRef, supervisor: ProcessRef, text: string): boole
   if (text === processId(pid)) return true;
   const numbers = /^(?:#PID)?<?(\d+\.\d+\.\d+)>?$/.exec(text)?.[1];
   return numbers !== undefined && pid.node === supervisor.node && pidText(pid) === `<${numbers}>`;
+}
+
+/** Whether it has no id of its own, as under dynamic supervisors. */
+export function isDynamic(childId: Term): boolean {
+  return childId.t === 'atom' && childId.v === 'undefined';
 }
 
 /** How a child is told in a summary. */

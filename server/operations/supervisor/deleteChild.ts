@@ -1,6 +1,5 @@
 import { Type } from 'typebox';
-import { ok, pidText } from '../../../runtime/model.ts';
-import { processId } from '../../../runtime/model.ts';
+import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';

@@ -1,10 +1,12 @@
 import { Type } from 'typebox';
+import { failure } from '../../../runtime/errors.ts';
+import type { Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
-import { childParam, childResultOf, childText, findChild } from './childParameters.ts';
+import { childParam, childResultOf, childText, findChild, isDynamic } from './childParameters.ts';
 
 export const restartChild = defineOperation({
   name: 'restart_child',
@@ -31,6 +33,7 @@ export const restartChild = defineOperation({
     },
   ],
   errors: [
+    { code: 'child.dynamic', remedy: 'Use restart_process, which has the supervisor start it by ending it.' },
     { code: 'child.not_found', remedy: 'See which_children for those it has.' },
     { code: 'supervisor.not_one', remedy: 'Choose a process from list_supervisors.' },
   ],
@@ -40,6 +43,7 @@ export const restartChild = defineOperation({
     const child = await findChild(context, supervisor.value, childTextGiven, '/child');
     if (!child.ok) return child;
     const { childId, state } = child.value;
+    if (isDynamic(childId)) return dynamicChild(pidText(supervisor.value), supervisor.value.node);
     const before = state.is === 'running' ? state.pid : null;
     return ok({
       summary: `Restart ${childText(child.value)} under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
@@ -75,3 +79,13 @@ export const restartChild = defineOperation({
     });
   },
 });
+
+function dynamicChild(supervisor: string, node: string): Result<never> {
+  return failure(
+    'conflict',
+    'child.dynamic',
+    `${supervisor} is a dynamic supervisor: it cannot start again a child that it has ended.`,
+    'Use restart_process, which ends the process so that its supervisor restarts it.',
+    { node, pointer: '/child' },
+  );
+}

@@ -4,7 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
-import { childParam, childResultOf, childText, findChild } from './childParameters.ts';
+import { childParam, childResultOf, childText, findChild, isDynamic } from './childParameters.ts';
 
 export const terminateChild = defineOperation({
   name: 'terminate_child',
@@ -49,7 +49,7 @@ export const terminateChild = defineOperation({
   async apply(context, { steps }) {
     const { supervisor, childId, before } = steps;
     // Children of dynamic supervisors have no id of their own: the process names them.
-    const child = childId.t === 'atom' && childId.v === 'undefined' && before !== null ? { pid: before } : { childId };
+    const child = isDynamic(childId) && before !== null ? { pid: before } : { childId };
     const ended = await context.port.supervisors.terminateChild({ supervisor, child }, context.options());
     if (!ended.ok) return ended;
     return ok({
