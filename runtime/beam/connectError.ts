@@ -59,7 +59,7 @@ export function connectError(error: DistError, node: string, known: readonly str
         'not_found',
         'connect.no_such_node',
         `The EPMD of ${error.host} knows no node ${node}.${knownText(known)}`,
-        'Start the node, or choose one of the names that EPMD knows. Names differ in what stands before the @.',
+        'Start the node, or choose one of the names that EPMD knows. A node that was given its name by another (-sname undefined) has no name of its own there and accepts no connection. One without EPMD needs its address.',
         { host: error.host, ...(known !== null && { known }) },
       );
     case 'host_unresolved':

@@ -20,6 +20,8 @@ export type NodeOptions = {
   readonly args?: readonly string[];
   /** A long name, `name@127.0.0.1`, in place of the short one, `name@localhost`. */
   readonly long?: boolean;
+  /** Another host part of the name than those two; with dots or colons it is a long name. It listens on `::1` when that is the host. */
+  readonly host?: string;
   /** More environment. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -221,12 +223,26 @@ class Console {
   }
 }
 
+function hostOf({ host, long }: NodeOptions): string {
+  return host ?? (long === true ? '127.0.0.1' : 'localhost');
+}
+
+/** The options that name a node and keep it on loopback. */
+function nameArguments(options: NodeOptions, dashes: '-' | '--', node: string): readonly string[] {
+  return [`${dashes}${/[.:]/.test(hostOf(options)) ? 'name' : 'sname'}`, node];
+}
+
+function loopback(options: NodeOptions): readonly string[] {
+  const address = options.host === '::1' ? '{0,0,0,0,0,0,0,1}' : '{127,0,0,1}';
+  return ['-kernel', 'inet_dist_use_interface', address];
+}
+
 async function start(
   options: NodeOptions,
   command: (node: string) => { readonly file: string; readonly args: readonly string[]; readonly ready: string },
 ): Promise<LiveNode> {
   const epmdPort = await sharedEpmd();
-  const node = `${options.name}@${options.long === true ? '127.0.0.1' : 'localhost'}`;
+  const node = `${options.name}@${hostOf(options)}`;
   const home = mkdtempSync(join(tmpdir(), 'arsenal-node-'));
   folders.add(home);
   const cookieFile = join(home, '.erlang.cookie');
@@ -268,17 +284,14 @@ async function start(
   };
 }
 
-const loopback = ['-kernel', 'inet_dist_use_interface', '{127,0,0,1}'];
-
 /** Starts an Erlang node; `eval` takes Erlang expressions, ending with a full stop. */
 export function startErlang(options: NodeOptions): Promise<LiveNode> {
   return start(options, (node) => ({
     file: 'erl',
     args: [
-      options.long === true ? '-name' : '-sname',
-      node,
+      ...nameArguments(options, '-', node),
       '-noshell',
-      ...loopback,
+      ...loopback(options),
       ...(options.args ?? []),
       '-eval',
       erlangLoop,
@@ -289,10 +302,10 @@ export function startErlang(options: NodeOptions): Promise<LiveNode> {
 
 /** Starts an Elixir node; `eval` takes Elixir expressions. `args` go to `erl`. */
 export function startElixir(options: NodeOptions): Promise<LiveNode> {
-  const erlArgs = [...loopback, ...(options.args ?? [])].join(' ');
+  const erlArgs = [...loopback(options), ...(options.args ?? [])].join(' ');
   return start({ ...options, env: { ELIXIR_ERL_OPTIONS: erlArgs, ...options.env } }, (node) => ({
     file: 'elixir',
-    args: [options.long === true ? '--name' : '--sname', node, '-e', elixirLoop],
+    args: [...nameArguments(options, '--', node), '-e', elixirLoop],
     ready: 'true = Node.alive?()',
   }));
 }
