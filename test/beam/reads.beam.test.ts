@@ -339,7 +339,7 @@ describe('supervisors', () => {
       shutdown: 5000,
     });
     const other = await runtime.port.supervisors.childSpec({ supervisor: warehouse, childId: text('other') }, inTime());
-    expect(errorOf(other)).toMatchObject({ code: 'supervisor.no_such_child' });
+    expect(errorOf(other)).toMatchObject({ code: 'child.not_found' });
     expect(
       errorOf(await runtime.port.supervisors.childSpec({ supervisor: carts, childId: atom('undefined') }, inTime())),
     ).toMatchObject({ class: 'unsupported' });

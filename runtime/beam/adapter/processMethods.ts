@@ -1,6 +1,6 @@
 /** The methods `processes.*`. */
 import { childOptions, remainingNow } from '../../callOptions.ts';
-import { cancelled, failure, processNotFound, processProtected, unsupported } from '../../errors.ts';
+import { cancelled, failure, processNotFound, unsupported } from '../../errors.ts';
 import type { ArsenalError, Failure, NodeName, ProcessRef, Result, RowPage } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
@@ -12,24 +12,10 @@ import type { DirectTarget, NodeTarget } from './nodeTarget.ts';
 import { unknownKey } from './processFields.ts';
 import { chunkOfPids, pageOf, readProcesses } from './processReader.ts';
 import { noSuchKey, scanProcesses } from './processScan.ts';
+import { protection } from './protection.ts';
 import { atomName, functionText, listOf, numberOf, pidOf, processOf, tupleOf } from './read.ts';
 import { atomOnNode, termOnNode } from './safeTerm.ts';
 import type { Session } from './session.ts';
-
-/** Registered processes without which a node is no node; ending one of them ends the node. */
-const vital = new Set([
-  'application_controller',
-  'code_server',
-  'erl_prim_loader',
-  'erts_code_purger',
-  'init',
-  'kernel_sup',
-  'logger',
-  'net_kernel',
-  'rex',
-  'socket_registry',
-  'user',
-]);
 
 /** What the keys say of some processes of any nodes; `gone` are those that have ended, or whose node has restarted. */
 export async function processInfo(
@@ -216,19 +202,6 @@ async function register(
   // Somebody took the name meanwhile: without it the process is not what was asked for.
   target.connection.exit(pidOf(pid), atom('kill'));
   return nameTaken(target.node, atomName(name) ?? '', null, 'partial');
-}
-
-/** Why a process is not to be ended, or null. */
-async function protection(target: NodeTarget, pid: ProcessRef, options: CallOptions): Promise<Failure | null> {
-  const said = answered(await target.run('standing', [pidOf(pid)], options), target.node, 'The process');
-  if (!said.ok) return said;
-  if (isAtom(said.value, 'gone')) return processNotFound(pidText(pid), pid.node);
-  const [name, application, ancestors] = tupleOf(said.value, 3) ?? [];
-  const registered = atomName(name);
-  const ofKernel = atomName(tupleOf(application, 2)?.[1]) === 'kernel';
-  const underKernel = listOf(ancestors).some((ancestor) => isAtom(ancestor, 'kernel_sup'));
-  if (!ofKernel && !underKernel && (registered === null || !vital.has(registered))) return null;
-  return processProtected(registered ?? pidText(pid), pid.node);
 }
 
 async function exit(

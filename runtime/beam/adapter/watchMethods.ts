@@ -15,7 +15,7 @@ import { scanProcesses } from './processScan.ts';
 import type { Sample, Sampler } from './sampledWatch.ts';
 import { SampledWatch } from './sampledWatch.ts';
 import type { KnownNode, Session } from './session.ts';
-import { childrenOf } from './supervisorMethods.ts';
+import { childrenOf } from './supervisorChildren.ts';
 import { statsOf } from './systemMethods.ts';
 
 /** The watches of one connection. */

@@ -1,6 +1,6 @@
 %% Supervisors: finding them without asking anybody, reading and changing what their state says, listing their children. A layout
 %% that is not known is told as such; nothing is guessed.
--export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_spec_of/4]).
+-export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_child_of/3, sup_spec_of/4]).
 
 %% Those of the processes that are supervisors, by the initial call that proc_lib keeps for them; a supervisor of Elixir puts
 %% {supervisor, Module, 1} there itself. Nothing is sent to any of them.
@@ -90,6 +90,14 @@ sup_child({Id, Pid, Type, Modules}) when is_pid(Pid), node(Pid) =:= node() ->
     Name = case erlang:process_info(Pid, registered_name) of {_, N} -> N; _ -> [] end,
     {Id, Pid, Type, Modules, Name, proc_lib:translate_initial_call(Pid)};
 sup_child({Id, Pid, Type, Modules}) -> {Id, Pid, Type, Modules, [], unknown}.
+
+%% How a supervisor names the child whose process this is: {id, Id}, or by_pid where it gives no ids.
+sup_child_of(Supervisor, Pid, Timeout) ->
+    case lists:keyfind(Pid, 2, gen_server:call(Supervisor, which_children, Timeout)) of
+        {undefined, _, _, _} -> by_pid;
+        {Id, _, _, _} -> {id, Id};
+        false -> not_found
+    end.
 
 %% The specification of a child, by its process or its id, as a map, with the way it is started: {ok, Spec}; {simple, Spec, Args}
 %% for simple_one_for_one, Args being what was given to start_child; {dynamic, Spec} under a dynamic supervisor of Elixir, whose

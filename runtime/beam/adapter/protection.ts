@@ -1,0 +1,37 @@
+/** What is not ended, nor changed, from here: what keeps a node alive. */
+import { processNotFound, processProtected } from '../../errors.ts';
+import type { Failure, ProcessRef } from '../../model.ts';
+import { pidText } from '../../model.ts';
+import type { CallOptions } from '../../port.ts';
+import { isAtom } from '../../term/term.ts';
+import { answered } from './callError.ts';
+import type { NodeTarget } from './nodeTarget.ts';
+import { atomName, listOf, pidOf, tupleOf } from './read.ts';
+
+/** Registered processes without which a node is no node; ending one of them ends the node. */
+const vital = new Set([
+  'application_controller',
+  'code_server',
+  'erl_prim_loader',
+  'erts_code_purger',
+  'init',
+  'kernel_sup',
+  'logger',
+  'net_kernel',
+  'rex',
+  'socket_registry',
+  'user',
+]);
+
+/** Why a process is not to be ended, or null: it is of kernel, or is not there. */
+export async function protection(target: NodeTarget, pid: ProcessRef, options: CallOptions): Promise<Failure | null> {
+  const said = answered(await target.run('standing', [pidOf(pid)], options), target.node, 'The process');
+  if (!said.ok) return said;
+  if (isAtom(said.value, 'gone')) return processNotFound(pidText(pid), pid.node);
+  const [name, application, ancestors] = tupleOf(said.value, 3) ?? [];
+  const registered = atomName(name);
+  const ofKernel = atomName(tupleOf(application, 2)?.[1]) === 'kernel';
+  const underKernel = listOf(ancestors).some((ancestor) => isAtom(ancestor, 'kernel_sup'));
+  if (!ofKernel && !underKernel && (registered === null || !vital.has(registered))) return null;
+  return processProtected(registered ?? pidText(pid), pid.node);
+}

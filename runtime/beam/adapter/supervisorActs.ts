@@ -1,0 +1,311 @@
+/** Changing what a supervisor supervises, and how: always through the supervisor itself. */
+import { childNotFound, childRefused } from '../../childErrors.ts';
+import { failure, processNotFound, unsupported } from '../../errors.ts';
+import type { ChildSpec, Failure, ProcessRef, Result, SupervisorFlags, SupervisorKind } from '../../model.ts';
+import { ok, pidText } from '../../model.ts';
+import type { Answer, CallOptions, Params } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
+import { atom, integer, isAtom, list } from '../../term/term.ts';
+import { answered, briefly, strangeAnswer } from './callError.ts';
+import { flagsTerm, specTerm } from './childSpecs.ts';
+import type { DirectTarget } from './nodeTarget.ts';
+import { atomName, pidOf, processOf, tupleOf } from './read.ts';
+import { safeTerm } from './safeTerm.ts';
+import type { Session } from './session.ts';
+import type { Known } from './supervisorCalls.ts';
+import { late, supervisorAnswer, supervisorToChange, waitOf } from './supervisorCalls.ts';
+import { readLayout } from './supervisorLayout.ts';
+
+type Started = Answer<'supervisors.startChild'>;
+
+/** Elixir's dynamic supervisors speak another protocol than stdlib's. */
+function isDynamic(kind: SupervisorKind): boolean {
+  return kind === 'dynamic_supervisor' || kind === 'task_supervisor';
+}
+
+function ofHorde(what: string): Failure {
+  return unsupported(
+    what,
+    'the children of a supervisor of Horde are spread over its members by Horde.',
+    'Use the operations for Horde (horde_start_child).',
+  );
+}
+
+/** Starts a further child. Errors: `child.bad_spec`, `child.exists`, `child.start_failed`, `supervisor.max_children`. */
+export async function startChild(
+  session: Session,
+  { supervisor, spec }: Params<'supervisors.startChild'>,
+  options: CallOptions,
+): Promise<Result<Started>> {
+  const found = await supervisorToChange(session, supervisor, options);
+  if (!found.ok) return found;
+  const known = found.value;
+  if (known.kind === 'horde_supervisor') return ofHorde('Starting a child');
+  const term = await checkedSpec(known.target, spec, '/spec', options);
+  if (!term.ok) return term;
+  if (isDynamic(known.kind)) return startOf(known, 'Elixir.DynamicSupervisor', term.value, options);
+  const flags = await flagsNow(known, options);
+  if (!flags.ok) return flags;
+  // One of simple_one_for_one has the specification itself: it takes what is to be added to the arguments.
+  const given = flags.value.strategy === 'simple_one_for_one' ? argsIn(term.value) : term.value;
+  return startOf(known, 'supervisor', given, options);
+}
+
+/** The specification as a term that the node has every atom of, and that stdlib takes for one. */
+export async function checkedSpec(
+  target: DirectTarget,
+  spec: ChildSpec,
+  pointer: string,
+  options: CallOptions,
+): Promise<Result<Term>> {
+  const term = await safeTerm(target, specTerm(spec), pointer, options);
+  if (!term.ok) return term;
+  const said = await target.call('supervisor', 'check_childspecs', [list([term.value])], options);
+  const verdict = answered(said, target.node, 'The child specification');
+  if (!verdict.ok) return verdict;
+  if (isAtom(verdict.value, 'ok')) return term;
+  const why = briefly(tupleOf(verdict.value, 2)?.[1] ?? verdict.value);
+  return failure(
+    'validation',
+    'child.bad_spec',
+    `This is no child specification: ${why}`,
+    'See supervisor:child_spec() of stdlib.',
+    { pointer, node: target.node, details: { reason: why } },
+  );
+}
+
+function argsIn(spec: Term): Term {
+  const start = spec.t === 'map' ? spec.e.find(([key]) => isAtom(key, 'start'))?.[1] : undefined;
+  return tupleOf(start, 3)?.[2] ?? list([]);
+}
+
+async function startOf(
+  known: Known<DirectTarget>,
+  module: string,
+  given: Term,
+  options: CallOptions,
+): Promise<Result<Started>> {
+  const said = await known.target.call(module, 'start_child', [pidOf(known.pid), given], options);
+  const answer = supervisorAnswer(said, known, 'unknown');
+  return answer.ok ? startedChild(known, answer.value) : answer;
+}
+
+/** `{ok, Child}`, `{ok, Child, Info}`, `ignore`, `{error, Reason}`. */
+export function startedChild(known: Known, answer: Term): Result<Started> {
+  if (isAtom(answer, 'ignore')) return ok({ pid: null });
+  const [verdict, child] = tupleOf(answer) ?? [];
+  if (isAtom(verdict, 'ok')) return ok({ pid: processOf(child) });
+  return refusedBy(known, answer);
+}
+
+function refusedBy({ target, pid }: Known, answer: Term): Failure {
+  const [verdict, reason] = tupleOf(answer, 2) ?? [];
+  if (!isAtom(verdict, 'error') || reason === undefined) {
+    return strangeAnswer(target.node, `The answer of ${pidText(pid)}`);
+  }
+  return childRefused(atomName(tupleOf(reason)?.[0] ?? reason), briefly(reason), target.node);
+}
+
+/** Ends a child and, unless it is temporary, keeps its specification. */
+export async function terminateChild(
+  session: Session,
+  { supervisor, child }: Params<'supervisors.terminateChild'>,
+  options: CallOptions,
+): Promise<Result<Record<string, never>>> {
+  const found = await supervisorToChange(session, supervisor, options);
+  if (!found.ok) return found;
+  const known = found.value;
+  if (known.kind === 'horde_supervisor') return ofHorde('Terminating a child');
+  const which = await whichChild(known, child, options);
+  if (!which.ok) return which;
+  const module = isDynamic(known.kind) ? 'Elixir.DynamicSupervisor' : 'supervisor';
+  return act(known, [module, 'terminate_child', which.value], options);
+}
+
+/** How the supervisor names the child: by its id, or by its process where it gives no ids. */
+async function whichChild(
+  known: Known<DirectTarget>,
+  child: Params<'supervisors.terminateChild'>['child'],
+  options: CallOptions,
+): Promise<Result<Term>> {
+  if ('childId' in child) {
+    return isDynamic(known.kind)
+      ? childRefused('simple_one_for_one', null, known.target.node)
+      : childIdOn(known, child.childId, options);
+  }
+  if (isDynamic(known.kind)) return ok(pidOf(child.pid));
+  const args = [pidOf(known.pid), pidOf(child.pid), integer(waitOf(options))];
+  const said = supervisorAnswer(await known.target.run('sup_child_of', args, options), known);
+  if (!said.ok) return said;
+  if (isAtom(said.value, 'by_pid')) return ok(pidOf(child.pid));
+  const id = tupleOf(said.value, 2)?.[1];
+  return id === undefined ? childNotFound(known.target.node) : ok(id);
+}
+
+async function childIdOn(known: Known, childId: Term, options: CallOptions): Promise<Result<Term>> {
+  const term = await safeTerm(known.target, childId, '/childId', options);
+  // An atom that the node does not have is no id of a child there.
+  return !term.ok && term.error.code === 'term.unknown_atom' ? childNotFound(known.target.node) : term;
+}
+
+async function act(
+  known: Known<DirectTarget>,
+  [module, name, which]: readonly [module: string, name: string, which: Term],
+  options: CallOptions,
+): Promise<Result<Record<string, never>>> {
+  const said = await known.target.call(module, name, [pidOf(known.pid), which], options);
+  const answer = supervisorAnswer(said, known, 'unknown');
+  if (!answer.ok) return answer;
+  return isAtom(answer.value, 'ok') ? ok({}) : refusedBy(known, answer.value);
+}
+
+/** Starts a child anew that was terminated, or could not be started. */
+export async function restartChild(
+  session: Session,
+  params: Params<'supervisors.restartChild'>,
+  options: CallOptions,
+): Promise<Result<Started>> {
+  const found = await byId(session, params, options);
+  if (!found.ok) return found;
+  const { known, childId } = found.value;
+  const said = await known.target.call('supervisor', 'restart_child', [pidOf(known.pid), childId], options);
+  const answer = supervisorAnswer(said, known, 'unknown');
+  return answer.ok ? startedChild(known, answer.value) : answer;
+}
+
+/** Forgets the specification of a child that does not run. */
+export async function deleteChild(
+  session: Session,
+  params: Params<'supervisors.deleteChild'>,
+  options: CallOptions,
+): Promise<Result<Record<string, never>>> {
+  const found = await byId(session, params, options);
+  if (!found.ok) return found;
+  const { known, childId } = found.value;
+  return act(known, ['supervisor', 'delete_child', childId], options);
+}
+
+async function byId(
+  session: Session,
+  { supervisor, childId }: Params<'supervisors.restartChild'>,
+  options: CallOptions,
+): Promise<Result<{ readonly known: Known<DirectTarget>; readonly childId: Term }>> {
+  const found = await supervisorToChange(session, supervisor, options);
+  if (!found.ok) return found;
+  const known = found.value;
+  if (known.kind === 'horde_supervisor') return ofHorde('Acting on a child by its id');
+  if (isDynamic(known.kind)) return childRefused('simple_one_for_one', null, known.target.node);
+  const id = await childIdOn(known, childId, options);
+  return id.ok ? ok({ known, childId: id.value }) : id;
+}
+
+/** Asked for by name, more may be copied than in the list of all (supervisorFinder.ts). */
+const mostStateBytes = 16_000_000;
+
+/** The flags as the state says them now. Errors: `supervisor.unknown_layout`, `supervisor.state_too_large`. */
+export async function flagsNow({ target, pid, module }: Known, options: CallOptions): Promise<Result<SupervisorFlags>> {
+  const args = [list([pidOf(pid)]), integer(mostStateBytes), integer(waitOf(options))];
+  const answer = answered(await target.run('sup_flags', args, options), target.node, `Supervisor ${pidText(pid)}`);
+  if (!answer.ok) return answer;
+  const first = answer.value.t === 'list' ? answer.value.e[0] : undefined;
+  const what = tupleOf(first, 2)?.[1];
+  if (what === undefined) return strangeAnswer(target.node, 'The flags');
+  const read = readLayout(what, module)?.flags ?? null;
+  return read === null ? flagsUnread(pid, atomName(what)) : ok(read);
+}
+
+function flagsUnread(pid: ProcessRef, why: string | null): Failure {
+  switch (why) {
+    case 'timeout':
+      return late(pid);
+    case 'gone':
+      return processNotFound(pidText(pid), pid.node);
+    case 'too_large':
+      return failure(
+        'unsupported',
+        'supervisor.state_too_large',
+        `The state of ${pidText(pid)} is larger than ${String(mostStateBytes)} bytes and would be copied as a whole.`,
+        'Look into its init/1.',
+        { node: pid.node },
+      );
+    default:
+      return unknownLayout(pid);
+  }
+}
+
+function unknownLayout(pid: ProcessRef): Failure {
+  return failure(
+    'unsupported',
+    'supervisor.unknown_layout',
+    `The state of ${pidText(pid)} has no layout that is known.`,
+    'Look into its init/1. See docs/limits.md for the releases that are known.',
+    { node: pid.node },
+  );
+}
+
+/** Changes strategy, intensity and period where they are what is expected; answers what was read back. */
+export async function setFlags(
+  session: Session,
+  { supervisor, expect, flags }: Params<'supervisors.setFlags'>,
+  options: CallOptions,
+): Promise<Result<SupervisorFlags>> {
+  const found = await supervisorToChange(session, supervisor, options);
+  if (!found.ok) return found;
+  const known = found.value;
+  const refused = impossibleFlags(known, expect, flags);
+  if (refused !== null) return refused;
+  const wait = integer(waitOf(options));
+  const args = [pidOf(supervisor), flagsTerm(expect), flagsTerm(flags), wait];
+  const said = supervisorAnswer(await known.target.run('sup_set_flags', args, options), known, 'unknown');
+  if (!said.ok) return said;
+  const [verdict, layout] = tupleOf(said.value, 2) ?? [];
+  const now = readLayout(layout ?? atom('undefined'), known.module)?.flags ?? null;
+  switch (atomName(verdict)) {
+    case 'set':
+      return now === null ? strangeAnswer(known.target.node, 'The flags read back') : ok(now);
+    case 'changed':
+      return failure(
+        'conflict',
+        'supervisor.flags_changed',
+        `The flags of ${pidText(supervisor)} are not what was expected.`,
+        'Look at them, and decide again.',
+        { node: supervisor.node, ...(now !== null && { details: { now } }) },
+      );
+    case 'fixed':
+      return strategyFixed(known);
+    case 'late':
+      return late(supervisor);
+    default:
+      return unknownLayout(supervisor);
+  }
+}
+
+function strategyFixed({ pid, kind }: Known): Failure {
+  return unsupported(
+    'Changing the strategy',
+    isDynamic(kind)
+      ? `${pidText(pid)} is a dynamic supervisor, which knows one_for_one only.`
+      : `the children of simple_one_for_one are kept in another form than those of other strategies.`,
+    'Change its init/1, and restart it.',
+  );
+}
+
+function impossibleFlags(known: Known, expect: SupervisorFlags, flags: SupervisorFlags): Failure | null {
+  if (known.kind === 'horde_supervisor') return ofHorde('Changing the flags');
+  if (expect.autoShutdown !== flags.autoShutdown) {
+    return unsupported(
+      'Changing auto_shutdown',
+      'the children were checked against it when they were started.',
+      'Change its init/1, and restart it.',
+    );
+  }
+  const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
+  if (isCount(flags.intensity, 0) && isCount(flags.periodSeconds, 1)) return null;
+  return failure(
+    'validation',
+    'supervisor.bad_flags',
+    'An intensity is a whole number from 0 on, a period a whole number of seconds from 1 on.',
+    'Correct them.',
+    { pointer: isCount(flags.intensity, 0) ? '/flags/periodSeconds' : '/flags/intensity' },
+  );
+}

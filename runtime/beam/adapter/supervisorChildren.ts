@@ -1,0 +1,150 @@
+/** The children of a supervisor: their number, and pages of them in start order where there is one. */
+import { childOptions } from '../../callOptions.ts';
+import { unsupported } from '../../errors.ts';
+import type { ChildCount, ChildRow, ChildState, ProcessRef, Result } from '../../model.ts';
+import { ok, pidText, processId } from '../../model.ts';
+import type { CallOptions, Frame, Params, StreamEnd, StreamItem } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
+import { atom, integer, isAtom } from '../../term/term.ts';
+import { strangeAnswer } from './callError.ts';
+import type { NodeTarget } from './nodeTarget.ts';
+import { atomName, listOf, numberOf, pidOf, processOf, propertiesOf, tupleOf } from './read.ts';
+import type { Session } from './session.ts';
+import type { Known } from './supervisorCalls.ts';
+import { callSupervisor, longestCallMs, supervisorAnswer, supervisorAt, waitOf } from './supervisorCalls.ts';
+import { hasStartOrder } from './supervisorLayout.ts';
+
+/** `which_children` copies the whole list before a page of it can be taken. */
+const mostListed = 100_000;
+const rowsPerFrame = 500;
+const mostRowsAsked = 1_000;
+
+/** How many children, asked without listing them. */
+export async function countChildren(
+  session: Session,
+  pid: ProcessRef,
+  options: CallOptions,
+): Promise<Result<ChildCount>> {
+  const known = await supervisorAt(session, pid, options);
+  return known.ok ? countOf(known.value, options) : known;
+}
+
+async function countOf(known: Known, options: CallOptions): Promise<Result<ChildCount>> {
+  const said = await callSupervisor(known, atom('count_children'), options);
+  if (!said.ok) return said;
+  const counts = propertiesOf(said.value);
+  const [specs, active, supervisors, workers] = ['specs', 'active', 'supervisors', 'workers'].map((key) =>
+    numberOf(counts.get(key)),
+  );
+  return typeof specs === 'number' &&
+    typeof active === 'number' &&
+    typeof supervisors === 'number' &&
+    typeof workers === 'number'
+    ? ok({ specs, active, supervisors, workers })
+    : strangeAnswer(known.target.node, 'The count of children');
+}
+
+export type ChildPage = { readonly rows: readonly ChildRow[]; readonly total: number };
+
+/** One page of the children of `pid`, at most 1,000 rows, in start order where there is one. */
+export async function childrenOf(
+  session: Session,
+  pid: ProcessRef,
+  window: { readonly offset: number; readonly limit: number },
+  options: CallOptions,
+): Promise<Result<ChildPage>> {
+  const known = await supervisorAt(session, pid, options);
+  if (!known.ok) return known;
+  const counted = await countOf(known.value, options);
+  if (!counted.ok) return counted;
+  if (Math.max(counted.value.specs, counted.value.active) > mostListed) {
+    return unsupported(
+      'Listing the children',
+      `${pidText(pid)} has ${String(counted.value.active)}, and OTP answers all of them at once.`,
+      'Look at their number, or find single ones by name.',
+    );
+  }
+  const limit = Math.min(Math.max(Math.trunc(window.limit), 0), mostRowsAsked);
+  const offset = Math.max(Math.trunc(window.offset), 0);
+  const reverse = atom(hasStartOrder(known.value.kind) ? 'true' : 'false');
+  const args = [pidOf(pid), reverse, integer(offset), integer(limit), integer(waitOf(options))];
+  const { target } = known.value;
+  const said = await target.run('sup_children', args, childOptions(options, longestCallMs));
+  const answer = supervisorAnswer(said, known.value);
+  if (!answer.ok) return answer;
+  const [totalTerm, rowsTerm] = tupleOf(answer.value, 2) ?? [];
+  const total = numberOf(totalTerm);
+  if (total === null || rowsTerm === undefined) return strangeAnswer(target.node, 'The list of children');
+  return ok({ total, rows: await childRows(session, target, listOf(rowsTerm), offset, options) });
+}
+
+type Child = { readonly row: ChildRow; readonly pid: ProcessRef | null; readonly looksSupervising: boolean };
+
+async function childRows(
+  session: Session,
+  target: NodeTarget,
+  terms: readonly Term[],
+  offset: number,
+  options: CallOptions,
+): Promise<readonly ChildRow[]> {
+  const children = terms.flatMap((term, at) => readChild(term, offset + at) ?? []);
+  const supervising = children.flatMap(({ pid, looksSupervising }) => (pid !== null && looksSupervising ? [pid] : []));
+  if (supervising.length === 0) return children.map(({ row }) => row);
+  const kinds = await session.finders.of(target).kindsOf(target, supervising, options);
+  return children.map(({ row, pid }) => ({
+    ...row,
+    supervisor: pid === null ? null : (kinds.get(processId(pid)) ?? null),
+  }));
+}
+
+/** `{Id, Pid, Type, Modules, RegisteredName, InitialCall}`, as `sup_children` (agent/supervisors.erl) answers. */
+function readChild(term: Term, index: number): Child | null {
+  const [childId, pidTerm, type, modules, name, initialCall] = tupleOf(term, 6) ?? [];
+  if (childId === undefined || pidTerm === undefined) return null;
+  const pid = processOf(pidTerm);
+  return {
+    pid,
+    looksSupervising: atomName(tupleOf(initialCall, 3)?.[0]) === 'supervisor',
+    row: {
+      childId,
+      type: isAtom(type, 'supervisor') ? 'supervisor' : 'worker',
+      modules: isAtom(modules, 'dynamic') ? 'dynamic' : listOf(modules).flatMap((module) => atomName(module) ?? []),
+      state: stateOf(pid, pidTerm),
+      index,
+      supervisor: null,
+      registeredName: atomName(name),
+    },
+  };
+}
+
+function stateOf(pid: ProcessRef | null, term: Term): ChildState {
+  if (pid !== null) return { is: 'running', pid };
+  return isAtom(term, 'restarting') ? { is: 'restarting' } : { is: 'undefined' };
+}
+
+type ChildrenItem = StreamItem<Frame<'supervisors.children'>, StreamEnd<'supervisors.children'>>;
+
+/** The children from `offset`, at most `limit`, in frames. */
+export async function* streamChildren(
+  session: Session,
+  params: Params<'supervisors.children'>,
+  options: CallOptions,
+): AsyncGenerator<ChildrenItem> {
+  let total = 0;
+  let given = 0;
+  do {
+    const window = { offset: params.offset + given, limit: Math.min(params.limit - given, mostRowsAsked) };
+    const page = await childrenOf(session, params.supervisor, window, options);
+    if (!page.ok) {
+      yield { is: 'end', result: page };
+      return;
+    }
+    total = page.value.total;
+    const { rows } = page.value;
+    for (let at = 0; at < rows.length; at += rowsPerFrame)
+      yield { is: 'frame', frame: rows.slice(at, at + rowsPerFrame) };
+    given += rows.length;
+    if (rows.length === 0) break;
+  } while (given < params.limit && params.offset + given < total);
+  yield { is: 'end', result: ok({ total }) };
+}
