@@ -72,6 +72,7 @@ const bundles = [
   { ...forNode, entryPoints: ['server/workspace/worker.ts'], outfile: path.join(dist, 'operationWorker.js') },
   { ...forNode, entryPoints: ['runtime/embedded/worker.ts'], outfile: path.join(dist, 'simulatedWorker.js') },
   { ...forNode, entryPoints: ['runtime/embedded/sandbox/child.ts'], outfile: path.join(dist, 'sandboxChild.js') },
+  { ...forNode, entryPoints: ['runtime/local/owner/main.ts'], outfile: path.join(dist, 'localCluster.js') },
   { ...forBrowser, entryPoints: ['webview/cluster/main.tsx'], outfile: path.join(dist, 'webview/cluster.js') },
 ];
 /** @type {esbuild.BuildOptions[]} */
