@@ -1,0 +1,17 @@
+%% Every kind of task there is, and every way to undo what one did. One clause each; a kind's own work stands in its part.
+-export([]).
+
+task_run(suspend, Task, [Pid]) -> suspend_task(Task, Pid);
+task_run(sys_suspend, Task, [Pid, TimeoutMs]) -> suspend_sys_task(Task, Pid, TimeoutMs);
+task_run(count, Task, [UpTo]) -> count_task(Task, 1, UpTo).
+
+%% Runs in a process of its own, for at most 5 s, also when the task and the agent are dead.
+undo_run({sys_resume, Pid}) -> sys:resume(Pid).
+
+%% Counts, a frame for each number: the smallest task there is, by which clients check the way of frames.
+count_task(_, N, UpTo) when N > UpTo -> UpTo;
+count_task(Task, N, UpTo) ->
+    case task_frame(Task, N) of
+        ok -> count_task(Task, N + 1, UpTo);
+        stop -> N - 1
+    end.
