@@ -414,6 +414,39 @@ export type ClusterTopology = {
   readonly supervisor: ProcessRef | null;
 };
 
+// ----------------------------------------------------------------------------------------------------- ports and waits
+
+/** A port of the emulator (a driver, a program, a socket of inet), or a socket of the module socket. */
+export type PortRow = {
+  readonly id: string;
+  readonly kind: 'port' | 'socket';
+  readonly name: string;
+  /** The process connected to it; null when that is gone. */
+  readonly owner: ProcessRef | null;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  /** What waits to be written. Null where it is not known. */
+  readonly queueBytes: number | null;
+  readonly memoryBytes: number | null;
+  /** `127.0.0.1:4000`, or the path of a local socket. */
+  readonly local: string | null;
+  readonly remote: string | null;
+};
+
+/** A process that waits in a call of gen_server, gen_statem or GenServer. */
+export type Wait = {
+  readonly process: ProcessRef;
+  readonly registeredName: string | null;
+  /** Whom it called: one, or those among which it cannot be told. */
+  readonly on: readonly (ProcessRef | { readonly name: string; readonly node: NodeName })[];
+  /** `certain`: it monitors nobody else. `likely`: the callee was read from its stack. */
+  readonly evidence: 'certain' | 'likely';
+  /** Unchanged between two looks: it has waited all the while. */
+  readonly reductions: number;
+  /** Innermost first: `module:function/arity:line`. */
+  readonly stack: readonly string[];
+};
+
 // ----------------------------------------------------------------------------------------------------------- sandboxes
 
 export type SandboxState = 'starting' | 'running' | 'stopped' | 'failed';

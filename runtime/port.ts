@@ -35,6 +35,7 @@ import type {
   NodeInfo,
   NodeName,
   NodeStats,
+  PortRow,
   Predicate,
   ProcessField,
   ProcessRef,
@@ -50,6 +51,7 @@ import type {
   TermInput,
   TraceEnd,
   TraceEvent,
+  Wait,
   WallTime,
 } from './model.ts';
 import type { Term } from './term/term.ts';
@@ -314,6 +316,43 @@ export const portMethods = {
   'system.etsRows': call.diagnose<
     OnNode & { readonly table: Term; readonly limit: number },
     { readonly rows: readonly Term[]; readonly whole: boolean }
+  >(),
+  /** Ports of the emulator, and sockets of the module socket. */
+  'system.ports': flow.read<OnNode, readonly PortRow[], { readonly total: number }>(),
+  /** Memory as the allocators hold it: carriers are what the operating system gave, blocks what is in use of it. */
+  'system.allocators': call.read<
+    OnNode,
+    {
+      readonly allocators: readonly {
+        readonly name: string;
+        readonly instances: number;
+        readonly carrierBytes: number;
+        readonly blockBytes: number;
+      }[];
+    }
+  >(),
+  /** Measured over `forMs`: the node counts its schedulers' time meanwhile. */
+  'system.schedulers': call.diagnose<
+    OnNode & { readonly forMs: number },
+    {
+      readonly schedulers: readonly {
+        readonly id: number;
+        readonly kind: 'normal' | 'dirty_cpu' | 'dirty_io';
+        /** 0 to 1: the part of the time it was busy. */
+        readonly utilisation: number;
+        /** Null where the emulator does not tell it for this kind. */
+        readonly runQueue: number | null;
+      }[];
+    }
+  >(),
+  /** Who waits in a call for whom: the edges that a deadlock is a circle of. */
+  'system.waits': call.diagnose<
+    OnNode & { readonly limit: number },
+    {
+      readonly waits: readonly Wait[];
+      /** How many wait; more than `waits` when there are more than `limit`. */
+      readonly total: number;
+    }
   >(),
 
   'sandboxes.list': call.read<Nothing, { readonly sandboxes: readonly SandboxInfo[] }>(),

@@ -7,6 +7,7 @@ import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '
 import type { Refusals } from '../portFacade.ts';
 import { buildCapabilities, buildPort } from '../portFacade.ts';
 import { badNodeName, clusterMethods, isNodeName } from './adapter/clusterMethods.ts';
+import { emulatorMethods } from './adapter/emulatorMethods.ts';
 import { Links } from './adapter/links.ts';
 import { nameMethods } from './adapter/nameMethods.ts';
 import { Places } from './adapter/places.ts';
@@ -15,6 +16,7 @@ import { Rejoin } from './adapter/rejoin.ts';
 import { Session } from './adapter/session.ts';
 import { supervisorMethods } from './adapter/supervisorMethods.ts';
 import { systemMethods } from './adapter/systemMethods.ts';
+import { tableMethods } from './adapter/tableMethods.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { BeamSpec } from './beamSpec.ts';
 import { connectError } from './connectError.ts';
@@ -161,6 +163,8 @@ class BeamRuntime implements Runtime {
       ...nameMethods(session),
       ...supervisorMethods(session),
       ...systemMethods(session),
+      ...tableMethods(session),
+      ...emulatorMethods(session),
       ...watchMethods(this.#watches),
       // Without an agent nothing of ours outlives a call there.
       'holdings.list': async (_params, options) => {

@@ -1,0 +1,49 @@
+%% What waits for what. Runs in the process of the call and leaves nothing behind.
+-export([diag_waits/1]).
+
+%% The processes that wait in a call (gen:do_call/4, where gen_server, gen_statem and Elixir's GenServer wait for their reply), and
+%% for whom. A caller monitors whom it calls; where it monitors several, its stack is looked through for which of them it is.
+diag_waits(Most) ->
+    Waiting = [P || P <- erlang:processes(), P =/= self(), diag_is_calling(erlang:process_info(P, [status, current_function]))],
+    {length(Waiting), lists:append([diag_wait(P) || P <- lists:sublist(Waiting, Most)])}.
+
+diag_is_calling([{status, waiting}, {current_function, {gen, do_call, 4}}]) -> true;
+diag_is_calling(_) -> false.
+
+diag_wait(Pid) ->
+    case erlang:process_info(Pid, [monitors, reductions, registered_name, current_stacktrace]) of
+        [{_, Monitors}, {_, Reductions}, {_, Name}, {_, Stack}] ->
+            case lists:usort([P || M <- Monitors, P <- diag_monitored(M)]) of
+                [] -> [];
+                [Only] -> [{Pid, Only, certain, Reductions, Name, diag_frames(Stack)}];
+                Several -> [{Pid, diag_called(Pid, Several), likely, Reductions, Name, diag_frames(Stack)}]
+            end;
+        _ -> []
+    end.
+
+diag_monitored({process, P}) when is_pid(P) -> [P];
+diag_monitored({process, {Name, Node}}) when Node =:= node() ->
+    case whereis(Name) of P when is_pid(P) -> [P]; _ -> [] end;
+diag_monitored({process, {Name, Node}}) -> [{Name, Node}];
+diag_monitored(_) -> [].
+
+%% Those of the monitored that stand, by pid or by name, in the frames of the call, the two innermost; all where none does.
+diag_called(Pid, Several) ->
+    Frames = case erlang:process_info(Pid, backtrace) of
+        {backtrace, Text} -> lists:sublist(binary:split(Text, <<"\n\n">>, [global]), 2);
+        undefined -> []
+    end,
+    case [P || P <- Several, diag_stands_in(P, Frames)] of
+        [] -> Several;
+        Named -> Named
+    end.
+
+diag_stands_in(Process, Frames) ->
+    Names = [io_lib:format("~p", [Process]) |
+        [io_lib:format("~p", [Name]) || is_pid(Process), {registered_name, Name} <- [erlang:process_info(Process, registered_name)]]],
+    lists:any(fun(Name) ->
+        Shown = iolist_to_binary([" ", Name, "\n"]),
+        lists:any(fun(Frame) -> binary:match(<<Frame/binary, "\n">>, Shown) =/= nomatch end, Frames)
+    end, Names).
+
+diag_frames(Stack) -> [{M, F, A, proplists:get_value(line, Where, 0)} || {M, F, A, Where} <- lists:sublist(Stack, 8)].
