@@ -224,7 +224,7 @@ const kinds: readonly (TermKind | undefined)[] = (() => {
  */
 export function readRaw<T>(raw: RawTerm, read: (cursor: TermCursor) => T): Read<T> {
   try {
-    return { ok: true, value: read(new TermCursor(raw.bytes, raw.at, raw)) };
+    return { ok: true, value: read(new TermCursor(raw.bytes, raw.at, raw.refs, raw.scope)) };
   } catch (thrown) {
     if (!(thrown instanceof Damage)) throw thrown;
     return { ok: false, error: { code: thrown.code, at: thrown.at, message: thrown.message } };

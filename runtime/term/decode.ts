@@ -60,10 +60,17 @@ export class TermReader extends ByteReader {
   #elided = false;
   #funsAround = 0;
 
-  constructor(bytes: Uint8Array, at: number, options: Pick<DecodeOptions, 'scope' | 'refs' | 'limits'>) {
-    super(bytes, at, options.refs ?? noRefs);
-    this.scope = options.scope;
-    this.#depthLeft = options.limits?.maxDepth ?? defaultMaxDepth;
+  /** @param maxDepth parts nested deeper become `elided` */
+  constructor(
+    bytes: Uint8Array,
+    at: number,
+    refs: readonly AtomTerm[],
+    scope: string,
+    maxDepth = defaultMaxDepth,
+  ) {
+    super(bytes, at, refs);
+    this.scope = scope;
+    this.#depthLeft = maxDepth;
   }
 
   // ---------------------------------------------------------------------------------------------------------- numbers
@@ -466,7 +473,7 @@ export function decodeTerm(bytes: Uint8Array, options: DecodeOptions): Decoded {
     if (bytes[at + 1] === tag.compressed) return inflated(bytes, at, options);
     at++;
   }
-  const reader = new TermReader(bytes, at, options);
+  const reader = new TermReader(bytes, at, options.refs ?? noRefs, options.scope, options.limits?.maxDepth);
   try {
     const term = reader.term();
     return { ok: true, term, next: reader.at };

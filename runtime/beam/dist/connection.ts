@@ -7,9 +7,9 @@ import { randomUUID } from 'node:crypto';
 import type { RawTerm } from '../../term/cursor.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, isAtom, tuple } from '../../term/term.ts';
-import type { Called, Decode } from './calls.ts';
+import type { Decode } from './calls.ts';
 import { Calls, decoded, undecoded } from './calls.ts';
-import type { Control, Target } from './control.ts';
+import type { Called, Control, Target } from './control.ts';
 import { demonitor, exit2, monitor, monitorFired, sendMessage, spawnRefused, unlinkAck } from './control.ts';
 import type { DistError, DistResult } from './errors.ts';
 import { failure } from './errors.ts';
@@ -18,7 +18,7 @@ import type { Identities } from './identities.ts';
 import type { CallBack } from './ioRequests.ts';
 import { carryOut, ioReply, readIoRequest } from './ioRequests.ts';
 import type { Counters, LinkLimits } from './link.ts';
-import { Link } from './link.ts';
+import { framingOf, Link } from './link.ts';
 import type { OnMessage, RawReceiver } from './processes.ts';
 import { Processes } from './processes.ts';
 
@@ -99,9 +99,10 @@ export class Connection {
     this.#self = this.#processes.spawn(() => undefined);
     this.#calls = new Calls({
       flags: established.flags,
+      framing: framingOf(established.flags),
       identities,
       self: this.#self,
-      send: (outgoing, kind) => this.#link.send(outgoing, kind),
+      send: (outgoing, lane) => this.#link.send(outgoing, lane),
     });
     this.#drain = this.#processes.spawn(this.#device(() => undefined));
   }
@@ -136,7 +137,14 @@ export class Connection {
     return this.#call({ module, fun, args }, options, undecoded);
   }
 
-  async #call<T>(called: Called, options: CallOptions, decode: Decode<T>): Promise<DistResult<T>> {
+  #call<T>(called: Called, options: CallOptions, decode: Decode<T>): Promise<DistResult<T>> {
+    return options.groupLeader === undefined && this.#targetLeader !== null
+      ? this.#calls.call(this.#targetLeader, called, options, decode)
+      : this.#callLedBy(called, options, decode);
+  }
+
+  /** A call whose group leader is to be found out or made first. */
+  async #callLedBy<T>(called: Called, options: CallOptions, decode: Decode<T>): Promise<DistResult<T>> {
     const started = performance.now();
     const own = this.#outputProcess(options);
     try {

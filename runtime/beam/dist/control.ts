@@ -202,8 +202,22 @@ export function readControl(cursor: TermCursor, framing: Framing): Control {
 
 // ------------------------------------------------------------------------------------------------------------- writing
 
+/** A function to call on the node. */
+export type Called = { readonly module: string; readonly fun: string; readonly args: readonly Term[] };
+
 /** A control message to send, with its payload if it has one. */
-export type Outgoing = { readonly control: Term; readonly payload: Term | null };
+export type TermsOut = { readonly form: 'terms'; readonly control: Term; readonly payload: Term | null };
+
+/** A control message and the begin of a list in bytes; the list goes on with `atoms` and ends with `last`. See callFrame.ts. */
+export type PreparedOut = {
+  readonly form: 'prepared';
+  readonly head: Uint8Array;
+  readonly controlBytes: number;
+  readonly atoms: readonly string[];
+  readonly last: Term;
+};
+
+export type Outgoing = TermsOut | PreparedOut;
 
 function op(code: number, ...rest: readonly Term[]): Term {
   return tuple(integer(code), ...rest);
@@ -216,44 +230,44 @@ function targetTerm(to: Target): Term {
 const nobody = atom('');
 
 /** SEND_SENDER or SEND to a pid, REG_SEND to a name. */
-export function sendMessage(flags: bigint, from: PidTerm, to: Target, message: Term): Outgoing {
-  if (typeof to === 'string') return { control: op(6, from, nobody, atom(to)), payload: message };
+export function sendMessage(flags: bigint, from: PidTerm, to: Target, message: Term): TermsOut {
+  if (typeof to === 'string') return { form: 'terms', control: op(6, from, nobody, atom(to)), payload: message };
   const control = (flags & flag.sendSender) === 0n ? op(2, nobody, to) : op(22, from, to);
-  return { control, payload: message };
+  return { form: 'terms', control, payload: message };
 }
 
 /** What `exit(To, Reason)` sends. */
-export function exit2(flags: bigint, from: PidTerm, to: PidTerm, reason: Term): Outgoing {
+export function exit2(flags: bigint, from: PidTerm, to: PidTerm, reason: Term): TermsOut {
   return (flags & flag.exitPayload) === 0n
-    ? { control: op(8, from, to, reason), payload: null }
-    : { control: op(26, from, to), payload: reason };
+    ? { form: 'terms', control: op(8, from, to, reason), payload: null }
+    : { form: 'terms', control: op(26, from, to), payload: reason };
 }
 
 /** What the end of a linked process sends. */
-export function linkBroken(flags: bigint, from: PidTerm, to: PidTerm, reason: Term): Outgoing {
+export function linkBroken(flags: bigint, from: PidTerm, to: PidTerm, reason: Term): TermsOut {
   return (flags & flag.exitPayload) === 0n
-    ? { control: op(3, from, to, reason), payload: null }
-    : { control: op(24, from, to), payload: reason };
+    ? { form: 'terms', control: op(3, from, to, reason), payload: null }
+    : { form: 'terms', control: op(24, from, to), payload: reason };
 }
 
 /** What the end of a monitored process sends. */
-export function monitorFired(flags: bigint, from: Target, to: PidTerm, id: RefTerm, reason: Term): Outgoing {
+export function monitorFired(flags: bigint, from: Target, to: PidTerm, id: RefTerm, reason: Term): TermsOut {
   return (flags & flag.exitPayload) === 0n
-    ? { control: op(21, targetTerm(from), to, id, reason), payload: null }
-    : { control: op(28, targetTerm(from), to, id), payload: reason };
+    ? { form: 'terms', control: op(21, targetTerm(from), to, id, reason), payload: null }
+    : { form: 'terms', control: op(28, targetTerm(from), to, id), payload: reason };
 }
 
-export function monitor(from: PidTerm, to: Target, id: RefTerm): Outgoing {
-  return { control: op(19, from, targetTerm(to), id), payload: null };
+export function monitor(from: PidTerm, to: Target, id: RefTerm): TermsOut {
+  return { form: 'terms', control: op(19, from, targetTerm(to), id), payload: null };
 }
 
-export function demonitor(from: PidTerm, to: Target, id: RefTerm): Outgoing {
-  return { control: op(20, from, targetTerm(to), id), payload: null };
+export function demonitor(from: PidTerm, to: Target, id: RefTerm): TermsOut {
+  return { form: 'terms', control: op(20, from, targetTerm(to), id), payload: null };
 }
 
 /** The acknowledgement of an unlink; `from` and `to` are those of the unlink. */
-export function unlinkAck(id: Term, from: PidTerm, to: PidTerm): Outgoing {
-  return { control: op(36, id, to, from), payload: null };
+export function unlinkAck(id: Term, from: PidTerm, to: PidTerm): TermsOut {
+  return { form: 'terms', control: op(36, id, to, from), payload: null };
 }
 
 /** Starts `module:name(args…)` there, monitored by `from` with `id` for reference. */
@@ -264,12 +278,12 @@ export function spawnMonitored(
   module: string,
   name: string,
   args: readonly Term[],
-): Outgoing {
+): TermsOut {
   const entry = tuple(atom(module), atom(name), integer(args.length));
-  return { control: op(29, id, from, groupLeader, entry, list([atom('monitor')])), payload: list(args) };
+  return { form: 'terms', control: op(29, id, from, groupLeader, entry, list([atom('monitor')])), payload: list(args) };
 }
 
 /** Refuses a spawn request. */
-export function spawnRefused(id: RefTerm, to: PidTerm, reason: string): Outgoing {
-  return { control: op(31, id, to, integer(0), atom(reason)), payload: null };
+export function spawnRefused(id: RefTerm, to: PidTerm, reason: string): TermsOut {
+  return { form: 'terms', control: op(31, id, to, integer(0), atom(reason)), payload: null };
 }

@@ -68,8 +68,8 @@ describe('frames', () => {
 
 function written(framing: 'header' | 'pass_through', control: Term, payload: Term | null): Uint8Array {
   const writer = termWriter(16);
-  const refused = writeMessage(writer, framing, scope, control, payload);
-  if (refused !== null) throw new Error(refused.message);
+  const refused = writeMessage(writer, framing, scope, { form: 'terms', control, payload });
+  if (typeof refused !== 'number') throw new Error(refused.message);
   return writer.written().subarray(4);
 }
 
@@ -113,7 +113,11 @@ describe('messages', () => {
   it('that cannot be written leave nothing behind', () => {
     const writer = termWriter(16);
     writer.u8(7);
-    const refused = writeMessage(writer, 'header', scope, atom('x'), { t: 'elided', was: 'list', size: 1 });
+    const refused = writeMessage(writer, 'header', scope, {
+      form: 'terms',
+      control: atom('x'),
+      payload: { t: 'elided', was: 'list', size: 1 },
+    });
     expect(refused).toMatchObject({ code: 'elided' });
     expect([...writer.written()]).toEqual([7]);
   });

@@ -3,12 +3,13 @@
  * Header" and "Protocol between Connected Nodes"). No I/O.
  */
 import { textFromUtf8 } from '../../term/binary.ts';
-import { readRaw } from '../../term/cursor.ts';
-import { etfVersion } from '../../term/tags.ts';
-import type { AtomTerm, Term } from '../../term/term.ts';
+import { TermCursor } from '../../term/cursor.ts';
+import { Damage } from '../../term/reader.ts';
+import { etfVersion, tag } from '../../term/tags.ts';
+import type { AtomTerm } from '../../term/term.ts';
 import { atom } from '../../term/term.ts';
 import type { EncodeError, TermWriter } from '../../term/write.ts';
-import type { Control, Framing } from './control.ts';
+import type { Control, Framing, Outgoing, PreparedOut, TermsOut } from './control.ts';
 import { readControl } from './control.ts';
 
 const lengthBytes = 4;
@@ -16,6 +17,8 @@ const passThrough = 112;
 const normalHeader = 68;
 const firstFragment = 69;
 const laterFragment = 70;
+/** Version, kind, number of the sequence and of the fragment. */
+const fragmentHeadBytes = 18;
 /** 8 segments of 256 atoms, per direction and connection. */
 const cacheSlots = 2048;
 
@@ -24,8 +27,11 @@ const cacheSlots = 2048;
 /** Cuts the stream into frames. A tick is a frame of no bytes. */
 export class FrameSplitter {
   readonly #mostFrameBytes: number;
-  #chunks: Buffer[] = [];
+  /** The beginning of a frame that is not whole yet, in pieces of our own. */
+  #pieces: Uint8Array[] = [];
   #have = 0;
+  /** Bytes of that frame with its length, as soon as that is known. */
+  #need = lengthBytes;
 
   /** @param mostFrameBytes longer frames are an error, before anything is allocated for them */
   constructor(mostFrameBytes: number) {
@@ -33,38 +39,69 @@ export class FrameSplitter {
   }
 
   /**
-   * Takes a chunk and hands each whole frame to `onFrame`, until that answers false. The frames are views: valid during the call.
-   * Answers false when a frame is longer than allowed; then the stream cannot be continued.
+   * Takes a chunk and hands each whole frame to `onFrame`, until that answers false. The frames are views: valid during the call, as
+   * the chunk need be. Answers false when a frame is longer than allowed; then the stream cannot be continued.
    */
   push(chunk: Uint8Array, onFrame: (frame: Uint8Array) => boolean): boolean {
-    this.#chunks.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length));
-    this.#have += chunk.length;
-    while (this.#have >= lengthBytes) {
-      const length = this.#front(lengthBytes).readUInt32BE(0);
-      if (length > this.#mostFrameBytes) return false;
-      if (this.#have < lengthBytes + length) break;
-      const frame = this.#front(lengthBytes + length).subarray(lengthBytes, lengthBytes + length);
-      this.#drop(lengthBytes + length);
-      if (!onFrame(frame)) return true;
+    let at = 0;
+    if (this.#have > 0) {
+      const used = this.#complete(chunk);
+      if (used === null) return true;
+      if (used === 'too_long') return false;
+      at = used;
+      const frame = joined(this.#pieces, this.#have);
+      this.#pieces = [];
+      this.#have = 0;
+      this.#need = lengthBytes;
+      if (!onFrame(frame.subarray(lengthBytes))) return true;
     }
+    while (chunk.length - at >= lengthBytes) {
+      const length = lengthAt(chunk, at);
+      if (length > this.#mostFrameBytes) return false;
+      const end = at + lengthBytes + length;
+      if (end > chunk.length) break;
+      const from = chunk.byteOffset + at + lengthBytes;
+      at = end;
+      // Buffer's own subarray costs several times as much.
+      if (!onFrame(new Uint8Array(chunk.buffer, from, length))) return true;
+    }
+    if (at < chunk.length) this.#keep(chunk.subarray(at));
     return true;
   }
 
-  /** The first chunk, made at least `count` bytes long by joining chunks; they are joined once for a frame, when all is there. */
-  #front(count: number): Buffer {
-    const first = this.#chunks[0] ?? Buffer.alloc(0);
-    if (first.length >= count) return first;
-    const joined = Buffer.concat(this.#chunks);
-    this.#chunks = [joined];
-    return joined;
+  /** Copied, because whoever reads reuses the buffer. */
+  #keep(bytes: Uint8Array): void {
+    this.#pieces.push(new Uint8Array(bytes));
+    this.#have += bytes.length;
   }
 
-  #drop(count: number): void {
-    const first = this.#chunks[0] ?? Buffer.alloc(0);
-    this.#have -= count;
-    if (first.length === count) this.#chunks.shift();
-    else this.#chunks[0] = first.subarray(count);
+  /** Fills the frame that was begun: answers how much of the chunk that took, or null when all of it was not enough. */
+  #complete(chunk: Uint8Array): number | 'too_long' | null {
+    let used = 0;
+    if (this.#have < lengthBytes) {
+      used = Math.min(lengthBytes - this.#have, chunk.length);
+      this.#keep(chunk.subarray(0, used));
+      if (this.#have < lengthBytes) return null;
+    }
+    if (this.#need === lengthBytes) {
+      if (this.#pieces.length > 1) this.#pieces = [joined(this.#pieces, this.#have)];
+      const length = lengthAt(this.#pieces[0] ?? chunk, 0);
+      if (length > this.#mostFrameBytes) return 'too_long';
+      this.#need = lengthBytes + length;
+    }
+    const missing = this.#need - this.#have;
+    this.#keep(chunk.subarray(used, used + missing));
+    return this.#have === this.#need ? used + missing : null;
   }
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+}
+
+function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+  return Buffer.concat(pieces, length);
 }
 
 // ------------------------------------------------------------------------------------------------------------ messages
@@ -124,10 +161,12 @@ export class MessageReader {
 
   /** The control message is read; what comes with it is left to whom it is for. */
   #message(bytes: Uint8Array, { refs, next }: Header, framing: Framing): Incoming {
-    const control = readRaw({ bytes, at: next, refs, scope: this.#scope }, (cursor) => readControl(cursor, framing));
-    return control.ok
-      ? { kind: 'message', control: control.value }
-      : damaged(`Control message: ${control.error.message}`);
+    try {
+      return { kind: 'message', control: readControl(new TermCursor(bytes, next, refs, this.#scope), framing) };
+    } catch (thrown) {
+      if (thrown instanceof Damage) return damaged(`Control message: ${thrown.message}`);
+      throw thrown;
+    }
   }
 
   /** The atom cache references at `from`: count, half bytes of flags, then for each its index and, when new, its text. */
@@ -200,16 +239,19 @@ export class MessageReader {
 
 // ------------------------------------------------------------------------------------------------------------- writing
 
+/** Length, version, kind of header and number of atom cache references: what stands before the message in `header` framing. */
+export const frameHeadBytes = lengthBytes + 3;
+
 /**
- * Appends one frame with a message; null, or why a term was refused, and then nothing is appended. We need no cache of our own.
+ * Appends one frame with a message. Answers how many bytes its control message has, or why a term was refused, and then nothing is
+ * appended. We need no cache of our own.
  */
 export function writeMessage(
   writer: TermWriter,
   framing: Framing,
   scope: string,
-  control: Term,
-  payload: Term | null,
-): EncodeError | null {
+  outgoing: Outgoing,
+): number | EncodeError {
   const start = writer.length;
   writer.u32(0);
   if (framing === 'header') {
@@ -220,17 +262,55 @@ export function writeMessage(
     writer.u8(passThrough);
     writer.u8(etfVersion);
   }
-  const refused =
-    writer.write(control, scope) ?? (payload === null ? null : writePayload(writer, framing, scope, payload));
-  if (refused !== null) {
-    writer.truncate(start);
-    return refused;
-  }
-  writer.u32At(start, writer.length - start - lengthBytes);
-  return null;
+  const written =
+    outgoing.form === 'terms' ? writeTerms(writer, framing, scope, outgoing) : writePrepared(writer, scope, outgoing);
+  if (typeof written === 'number') writer.u32At(start, writer.length - start - lengthBytes);
+  else writer.truncate(start);
+  return written;
 }
 
-function writePayload(writer: TermWriter, framing: Framing, scope: string, payload: Term): EncodeError | null {
+function writeTerms(
+  writer: TermWriter,
+  framing: Framing,
+  scope: string,
+  { control, payload }: TermsOut,
+): number | EncodeError {
+  const start = writer.length;
+  const refused = writer.write(control, scope);
+  if (refused !== null || payload === null) return refused ?? writer.length - start;
+  const controlBytes = writer.length - start;
   if (framing === 'pass_through') writer.u8(etfVersion);
-  return writer.write(payload, scope);
+  return writer.write(payload, scope) ?? controlBytes;
+}
+
+function writePrepared(writer: TermWriter, scope: string, prepared: PreparedOut): number | EncodeError {
+  writer.raw(prepared.head);
+  for (const name of prepared.atoms) {
+    const refused = writer.write(atom(name), scope);
+    if (refused !== null) return refused;
+  }
+  const refused = writer.write(prepared.last, scope);
+  if (refused !== null) return refused;
+  writer.u8(tag.nil);
+  return prepared.controlBytes;
+}
+
+/**
+ * The frame of one fragment of a message.
+ *
+ * @param left how many fragments there are from this one on
+ * @param part of the message's control message and payload; all of the control message is in the first
+ */
+export function fragmentFrame(kind: 'first' | 'later', sequence: number, left: number, part: Uint8Array): Uint8Array {
+  const headBytes = kind === 'first' ? fragmentHeadBytes + 1 : fragmentHeadBytes;
+  const frame = Buffer.allocUnsafe(lengthBytes + headBytes + part.length);
+  frame.writeUInt32BE(headBytes + part.length, 0);
+  frame[4] = etfVersion;
+  frame[5] = kind === 'first' ? firstFragment : laterFragment;
+  frame.writeBigUInt64BE(BigInt(sequence), 6);
+  frame.writeBigUInt64BE(BigInt(left), 14);
+  // No atom cache references.
+  if (kind === 'first') frame[22] = 0;
+  frame.set(part, lengthBytes + headBytes);
+  return frame;
 }

@@ -5,13 +5,13 @@
  * is. Whether the node is alive we find out ourselves: when it is silent we ask it something its runtime answers at once.
  */
 import type { Socket } from 'node:net';
-import { termWriter } from '../../term/encode.ts';
-import type { TermWriter } from '../../term/write.ts';
 import type { Control, Framing, Outgoing } from './control.ts';
 import type { DistError } from './errors.ts';
 import { flag } from './flags.ts';
-import { FrameSplitter, MessageReader, writeMessage } from './frames.ts';
+import { FrameSplitter, MessageReader } from './frames.ts';
 import type { Established } from './handshake.ts';
+import type { Lane } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 
 export type Counters = {
   readonly bytesIn: number;
@@ -38,25 +38,24 @@ export type LinkListener = {
 };
 
 const silentIntervals = 4;
-/** A buffer that grew beyond this is given back after it was sent. */
-const keptBufferBytes = 1024 * 1024;
 /** How long a node may take to read what we said before we hung up. */
 const lastWordsMs = 1000;
 const tick = Buffer.alloc(4);
 
+/** How messages are framed between peers that have agreed on `flags`. */
+export function framingOf(flags: bigint): Framing {
+  return (flags & (flag.distHeaderAtomCache | flag.fragments)) === 0n ? 'pass_through' : 'header';
+}
+
 export class Link {
   readonly #socket: Socket;
-  readonly #scope: string;
   readonly #limits: LinkLimits;
   readonly #listener: LinkListener;
-  readonly #framing: Framing;
+  readonly #outbox: Outbox;
   readonly #splitter: FrameSplitter;
   readonly #reader: MessageReader;
   readonly #timer: NodeJS.Timeout;
   readonly #counters = { bytesIn: 0, bytesOut: 0, messagesIn: 0, messagesOut: 0, ticksIn: 0, ticksOut: 0 };
-  #writer: TermWriter = termWriter(64 * 1024);
-  #flushing = false;
-  #blocked = false;
   #down: DistError | null = null;
   #silentFor = 0;
   #heard = false;
@@ -64,11 +63,17 @@ export class Link {
 
   constructor(socket: Socket, established: Established, scope: string, limits: LinkLimits, listener: LinkListener) {
     this.#socket = socket;
-    this.#scope = scope;
     this.#limits = limits;
     this.#listener = listener;
-    this.#framing =
-      (established.flags & (flag.distHeaderAtomCache | flag.fragments)) === 0n ? 'pass_through' : 'header';
+    const { flags } = established;
+    this.#outbox = new Outbox(
+      socket,
+      { framing: framingOf(flags), fragments: (flags & flag.fragments) === 0n ? 'not_agreed' : 'agreed', scope },
+      (bytes) => {
+        this.#counters.bytesOut += bytes;
+        this.#spoke = true;
+      },
+    );
     this.#splitter = new FrameSplitter(limits.mostMessageBytes);
     this.#reader = new MessageReader(scope, limits.mostMessageBytes);
     this.#timer = setInterval(() => {
@@ -77,10 +82,6 @@ export class Link {
     this.#timer.unref();
     socket.on('data', (chunk) => {
       this.#data(chunk);
-    });
-    socket.on('drain', () => {
-      this.#blocked = false;
-      this.#flush();
     });
     const closed: DistError = { kind: 'noconnection', message: 'The node closed the connection.', why: 'closed' };
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -113,10 +114,10 @@ export class Link {
    * Queues one message; null, or why it cannot be sent. Messages of one turn of the event loop leave together. What we owe the node
    * (`duty`) is not held back by a full queue; a node that goes on asking and reads nothing is given up.
    */
-  send({ control, payload }: Outgoing, kind: 'ordinary' | 'duty' = 'ordinary'): DistError | null {
+  send(outgoing: Outgoing, lane: Lane = 'ordinary'): DistError | null {
     if (this.#down !== null) return this.#down;
-    const queuedBytes = this.#socket.writableLength + this.#writer.length;
-    if (queuedBytes > this.#limits.mostQueuedBytes && kind === 'ordinary') {
+    const { queuedBytes } = this.#outbox;
+    if (queuedBytes > this.#limits.mostQueuedBytes && lane !== 'duty') {
       return { kind: 'busy', message: 'The node takes messages more slowly than we send them.', queuedBytes };
     }
     if (queuedBytes > this.#limits.mostQueuedBytes * 2) {
@@ -124,24 +125,18 @@ export class Link {
       this.close(error);
       return error;
     }
-    const error = writeMessage(this.#writer, this.#framing, this.#scope, control, payload);
+    const error = this.#outbox.add(outgoing, lane);
     if (error !== null) return { kind: 'encode', message: error.message, error };
     this.#counters.messagesOut++;
-    if (!this.#flushing) {
-      this.#flushing = true;
-      queueMicrotask(() => {
-        this.#flushing = false;
-        this.#flush();
-      });
-    }
     return null;
   }
 
   /** Ends the link; the first reason counts. What was queued before a wilful end is still sent. */
   close(why: DistError): void {
     if (this.#down !== null) return;
-    if (why.kind === 'noconnection' && why.why === 'disconnected') this.#flush();
+    if (why.kind === 'noconnection' && why.why === 'disconnected') this.#outbox.flushAll();
     this.#down = why;
+    this.#outbox.close();
     clearInterval(this.#timer);
     this.#hangUp(why);
     this.#listener.down(why);
@@ -159,25 +154,11 @@ export class Link {
     timer.unref();
   }
 
-  #flush(): void {
-    if (this.#down !== null || this.#blocked || this.#writer.length === 0) return;
-    const bytes = Buffer.from(this.#writer.written());
-    if (bytes.length > keptBufferBytes) this.#writer = termWriter(64 * 1024);
-    else this.#writer.truncate(0);
-    this.#write(bytes);
-  }
-
-  #write(bytes: Buffer): void {
-    this.#counters.bytesOut += bytes.length;
-    this.#spoke = true;
-    if (!this.#socket.write(bytes)) this.#blocked = true;
-  }
-
   /** While the queue is blocked a tick would only stand behind it. */
   #tick(): void {
-    if (this.#down !== null || this.#blocked) return;
+    if (this.#down !== null || this.#outbox.isBlocked) return;
     this.#counters.ticksOut++;
-    this.#write(tick);
+    this.#outbox.write(tick);
   }
 
   #interval(): void {
@@ -196,11 +177,11 @@ export class Link {
     if (this.#down !== null) return;
     this.#counters.bytesIn += chunk.length;
     this.#heard = true;
-    const sound = this.#splitter.push(chunk, (frame) => this.#frame(frame));
+    const sound = this.#splitter.push(chunk, this.#onFrame);
     if (!sound) this.#damaged('A message is larger than we take.');
   }
 
-  #frame(frame: Uint8Array): boolean {
+  readonly #onFrame = (frame: Uint8Array): boolean => {
     if (frame.length === 0) {
       this.#counters.ticksIn++;
       this.#tick();
@@ -213,7 +194,7 @@ export class Link {
       if (!this.#listener.message(incoming.control)) this.#damaged('A message is malformed.');
     }
     return this.#down === null;
-  }
+  };
 
   #damaged(message: string): void {
     this.close({ kind: 'protocol', message, what: 'garbage' });
