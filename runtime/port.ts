@@ -139,10 +139,10 @@ export const portMethods = {
   'processes.suspend': call.change<OfProcess & { readonly how: 'process' | 'sys' } & Held, Holding>(),
   'processes.state': call.diagnose<
     OfProcess & { readonly maxBytes: number },
-    { readonly state: Term; readonly whole: boolean }
+    { readonly state: Term; readonly whole: boolean; readonly digest?: string }
   >(),
   'processes.replaceState': call.change<
-    OfProcess & { readonly expectDigest: string; readonly state: Term },
+    OfProcess & { readonly expectDigest: string; readonly state: TermInput },
     { readonly digest: string }
   >(),
   'processes.stateHandle': call.diagnose<
