@@ -35,9 +35,13 @@ export class Direction {
     this.#steer();
   }
 
-  /** From now on the link is in this condition; what is on its way keeps the delay it has. */
+  /** From now on the link is in this condition. What is on its way keeps the delay it has, unless the link is mended altogether. */
   become(condition: LinkCondition): void {
     this.#condition = condition;
+    if (isUntouched(condition)) {
+      this.#queue = this.#queue.map(({ bytes }) => ({ bytes, dueAt: 0 }));
+      this.#freeAt = 0;
+    }
     this.#pump();
   }
 

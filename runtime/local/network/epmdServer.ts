@@ -121,7 +121,8 @@ async function answer(
 ): Promise<void> {
   switch (request[0]) {
     case alive2Request:
-      return register(socket, request, names);
+      register(socket, request, names);
+      return;
     case portPlease2Request: {
       const name = request.toString('utf8', 1);
       const found = names.get(name);

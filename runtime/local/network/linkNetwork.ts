@@ -103,6 +103,7 @@ export class LinkNetwork {
     this.#apply(link);
     if (link.callee !== null || caller.destroyed) return;
     caller.on('data', (bytes: Buffer) => void link.waiting.push(bytes));
+    caller.resume();
     caller.on('close', () => {
       if (link.callee === null) this.#links.delete(link);
     });
@@ -124,7 +125,10 @@ export class LinkNetwork {
 
   #open(link: Link, forth: LinkCondition, back: LinkCondition): void {
     const port = this.names.get(link.to)?.port;
-    if (port === undefined) return this.#cut(link);
+    if (port === undefined) {
+      this.#cut(link);
+      return;
+    }
     const { caller, waiting } = link;
     caller.removeAllListeners('data');
     caller.pause();

@@ -110,7 +110,10 @@ class Line implements NodeLine {
         this.#asked.delete(id);
         resolve(seen);
       };
-      if (this.#socket.destroyed) return settle(null);
+      if (this.#socket.destroyed) {
+        settle(null);
+        return;
+      }
       this.#asked.set(id, settle);
       this.#say('sees', [id]);
     });
@@ -129,7 +132,10 @@ class Line implements NodeLine {
   }
 
   #hear([word, ...more]: readonly string[]): void {
-    if (this.node === '') return this.#hello(word, more);
+    if (this.node === '') {
+      this.#hello(word, more);
+      return;
+    }
     if (word === 'ready') this.#listener.onReady(this.node);
     if (word === 'sees') this.#asked.get(more[0] ?? '')?.(more.slice(1));
   }

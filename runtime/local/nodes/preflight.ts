@@ -14,6 +14,7 @@ import { buildEnvironment } from './launch.ts';
 import { erlangString, mixScriptText, nodeModule, nodeModuleText } from './nodeProgram.ts';
 import type { RunEnd } from './runProgram.ts';
 import { runProgram } from './runProgram.ts';
+import { removeStrays, straysOf } from './strays.ts';
 
 export type PreflightOptions = {
   readonly project: string | null;
@@ -65,17 +66,28 @@ export async function preflight(options: PreflightOptions): Promise<Result<Prepa
   await writeFile(folders.mixScript, mixScriptText);
   const erlang = await prepareErlang(options);
   if (!erlang.ok) return erlang;
-  const tools = { ...erlang.value, elixirBin: null, rebar3: null, codePaths: [] };
-  switch (launcher.value) {
+  const strays = straysOf(launcher.value, options.project);
+  const toolchain = await toolchainOf(launcher.value, erlang.value, options);
+  await removeStrays(strays);
+  return toolchain.ok ? ok({ launcher: launcher.value, toolchain: toolchain.value }) : toolchain;
+}
+
+async function toolchainOf(
+  launcher: Launcher,
+  erlang: Pick<Toolchain, 'erlangBin' | 'otpRelease'>,
+  options: PreflightOptions,
+): Promise<Result<Toolchain>> {
+  const tools = { ...erlang, elixirBin: null, rebar3: null, codePaths: [] };
+  switch (launcher) {
     case 'erl':
-      return ok({ launcher: 'erl', toolchain: { ...tools, codePaths: await codePathsOf(options.project) } });
+      return ok({ ...tools, codePaths: await codePathsOf(options.project) });
     case 'mix': {
       const elixirBin = await prepareMix(options);
-      return elixirBin.ok ? ok({ launcher: 'mix', toolchain: { ...tools, elixirBin: elixirBin.value } }) : elixirBin;
+      return elixirBin.ok ? ok({ ...tools, elixirBin: elixirBin.value }) : elixirBin;
     }
     case 'rebar3': {
       const rebar3 = await prepareRebar3(options);
-      return rebar3.ok ? ok({ launcher: 'rebar3', toolchain: { ...tools, rebar3: rebar3.value } }) : rebar3;
+      return rebar3.ok ? ok({ ...tools, rebar3: rebar3.value }) : rebar3;
     }
   }
 }
@@ -135,7 +147,7 @@ async function prepareErlang({
     timeoutMs: askMs,
     signal,
   });
-  if (signal.aborted) return stopped();
+  if (isStopped(signal)) return stopped();
   const [otpRelease = '', root = ''] = ran.is === 'ended' ? ran.stdout.split('\n') : [];
   if (ran.is !== 'ended' || root === '') {
     return failure(
@@ -186,7 +198,7 @@ async function prepareMix(options: PreflightOptions): Promise<Result<string>> {
     timeoutMs: askMs,
     signal,
   });
-  if (signal.aborted) return stopped();
+  if (isStopped(signal)) return stopped();
   const lib = asked.is === 'ended' && asked.code === 0 ? (asked.stdout.trim().split('\n').at(-1) ?? '') : '';
   const bin = path.join(lib, '..', '..', 'bin');
   if (lib === '' || !existsSync(path.join(bin, 'mix'))) {
@@ -206,11 +218,11 @@ async function prepareMix(options: PreflightOptions): Promise<Result<string>> {
     onOutput: options.onOutput,
   };
   const compiled = await runProgram('mix', ['compile'], building);
-  if (signal.aborted) return stopped();
+  if (isStopped(signal)) return stopped();
   if (compiled.is === 'ended' && compiled.code === 0) return ok(bin);
   // Which of the two it is, mix says by its exit code when it is asked for the dependencies alone.
   const loaded = await runProgram('mix', ['deps.loadpaths', '--no-compile'], building);
-  if (signal.aborted) return stopped();
+  if (isStopped(signal)) return stopped();
   if (compiled.is === 'ended' && loaded.is === 'ended' && loaded.code !== 0) {
     return failure(
       'execution',
@@ -257,7 +269,7 @@ async function prepareRebar3(options: PreflightOptions): Promise<Result<string>>
     signal,
     onOutput: options.onOutput,
   });
-  if (signal.aborted) return stopped();
+  if (isStopped(signal)) return stopped();
   return compiled.is === 'ended' && compiled.code === 0 ? ok(program) : notCompiled('rebar3 compile', cwd, compiled);
 }
 
@@ -304,6 +316,11 @@ function notCompiled(command: string, project: string, ran: RunEnd): Failure {
     `Mend what it says, or run it in ${project} to see more.`,
     { details: { printed: ran.is === 'ended' ? lastLines(ran.output) : '' } },
   );
+}
+
+/** Read anew each time: it changes while a program runs. */
+function isStopped(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 function stopped(): Failure {

@@ -15,6 +15,7 @@ import { Lifelines } from '../nodes/lifeline.ts';
 import { LogFile, tailOf } from '../nodes/logFile.ts';
 import { NodeProcess } from '../nodes/nodeProcess.ts';
 import type { Prepared } from '../nodes/preflight.ts';
+import { removeStrays, straysOf } from '../nodes/strays.ts';
 import { FaultBook } from './faultBook.ts';
 import { clusterFiles } from './ownerFiles.ts';
 
@@ -197,7 +198,7 @@ export class LocalCluster {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.faults.close();
-    await Promise.all([...this.#members.values()].map((member) => member.process?.stop()));
+    await Promise.all([...this.#members.values()].map(async (member) => member.process?.stop()));
     this.#lifelines.close();
     this.#network.close();
     for (const { log } of this.#members.values()) log.close();
@@ -260,6 +261,7 @@ export class LocalCluster {
   async #startNow(member: Member): Promise<Result<null>> {
     if (this.#isClosing) return nodeUnavailable(member.node);
     member.state = 'starting';
+    const strays = straysOf(this.#options.prepared.launcher, this.#options.spec.project);
     const launch = launchOf({ ...(await this.#placeOf(member)), ...this.#constants() });
     const ready = new Promise<'ready'>((resolve) => {
       member.isReady = () => resolve('ready');
@@ -272,8 +274,10 @@ export class LocalCluster {
     const came = await Promise.race([ready, process.ended.then((how) => ({ how })), late]);
     timer.abort();
     member.isReady = null;
+    await removeStrays(strays);
     if (came === 'ready') {
       member.state = 'up';
+      if (process.line !== null) this.#connectToOthers(process.line);
       member.creation = this.#network.names.get(member.name)?.creation ?? 0;
       this.#options.onNode(member.node, 'up');
       return ok(null);
@@ -314,7 +318,12 @@ export class LocalCluster {
     const member = this.#members.get(line.node);
     if (member?.process == null) return;
     member.process.line = line;
-    // Before its applications start, so that they find the cluster, whether the project connects nodes or not.
+    // Before its applications start, so that they find the cluster, whether the project connects nodes or not. Not so below rebar3,
+    // whose shell goes through all processes when it starts and fails when one ends meanwhile, as those that connect do.
+    if (this.#options.prepared.launcher !== 'rebar3') this.#connectToOthers(line);
+  }
+
+  #connectToOthers(line: NodeLine): void {
     line.connect(this.#linesUp().map(({ node }) => node));
   }
 

@@ -60,7 +60,10 @@ export class OwnerClient {
       // What was asked goes on at the owner.
       const abort = (): void => settle(cancelled('unknown'));
       const timer = setTimeout(() => settle(timedOut('The local cluster', 'unknown')), remainingNow(options));
-      if (options.signal.aborted) return settle(cancelled('none'));
+      if (options.signal.aborted) {
+        settle(cancelled('none'));
+        return;
+      }
       options.signal.addEventListener('abort', abort, { once: true });
       void this.#ask(method, params).then(settle);
     });
@@ -82,7 +85,10 @@ export class OwnerClient {
 
   #ask<M extends OwnerMethod>(method: M, params: OwnerParams<M>): Promise<Result<OwnerAnswer<M>>> {
     return new Promise((resolve) => {
-      if (!this.#isOpen) return resolve(ownerGone());
+      if (!this.#isOpen) {
+        resolve(ownerGone());
+        return;
+      }
       const id = this.#nextId++;
       // Both ends are of one version, which the owner's file says: the answer is of the shape the table says.
       this.#waiting.set(id, (result) => resolve(result as Result<OwnerAnswer<M>>));
