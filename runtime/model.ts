@@ -320,7 +320,11 @@ export type NameView = {
 export type GroupRow = {
   readonly scope: string;
   readonly group: Term;
-  readonly members: readonly { readonly pid: ProcessRef; readonly joins: number; readonly seenBy: readonly NodeName[] }[];
+  readonly members: readonly {
+    readonly pid: ProcessRef;
+    readonly joins: number;
+    readonly seenBy: readonly NodeName[];
+  }[];
   readonly agreement: Agreement;
 };
 

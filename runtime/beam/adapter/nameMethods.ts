@@ -1,15 +1,17 @@
 /** The methods `names.*`: what a person wrote becomes one process, or an error; no atom is made on the way. */
 import { failure, processNotFound } from '../../errors.ts';
-import type { NameRef, NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
+import type { NameRef, NameRegistry, NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
-import { atom, charlist, isAtom, list, tuple } from '../../term/term.ts';
+import { charlist, isAtom } from '../../term/term.ts';
 import { answered, briefly } from './callError.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
+import type { Listed } from './nameRows.ts';
+import { readNames, rowsOn } from './nameRows.ts';
 import type { NodeTarget } from './nodeTarget.ts';
-import { atomName, listOf, pidOf, processOf, tupleOf } from './read.ts';
+import { pidOf, processOf } from './read.ts';
 import { atomOnNode, safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
 
@@ -168,7 +170,6 @@ function nameText(name: NameRef): string {
 }
 
 type ListItem = StreamItem<Frame<'names.list'>, StreamEnd<'names.list'>>;
-type Registry = Params<'names.list'>['registry'];
 
 async function* listNames(
   session: Session,
@@ -203,68 +204,20 @@ export function rowKey({ name, pid }: NameRow): string {
   return JSON.stringify([name, pid]);
 }
 
-/** The names on one node. For `via`, `registry.via` is the name of an Elixir Registry. */
+/** The names on one node. Errors: `registry.not_found`; those of a call. */
 export async function namesOn(
   at: NodeTarget,
-  registry: Registry,
+  registry: NameRegistry,
   options: CallOptions,
 ): Promise<Result<readonly NameRow[]>> {
-  if (registry === 'local') {
-    const said = answered(await at.run('local_names', [], options), at.node, 'The registered names');
-    return said.ok ? ok(pairs(said.value).flatMap(([name, pid]) => localRow(at.node, name, pid))) : said;
-  }
-  if (registry === 'global') {
-    const said = answered(await at.run('global_names', [], options), at.node, 'The global names');
-    return said.ok ? ok(pairs(said.value).map(([name, pid]) => ({ name: { in: 'global', name }, pid }))) : said;
-  }
-  return elixirRegistry(at, registry.via, options);
+  const listed = listedNames(registry);
+  const rows = await rowsOn(at, listed, options);
+  return rows.ok ? ok(readNames(at.node, listed, rows.value)) : rows;
 }
 
-function localRow(node: NodeName, name: Term, pid: ProcessRef): NameRow[] {
-  const registered = atomName(name);
-  return registered === null ? [] : [{ name: { in: 'local', node, name: registered }, pid }];
-}
-
-/** Reads the registry's tables in the process of the call (`Registry.select/2`); a registry is no process to be asked. */
-async function elixirRegistry(
-  at: NodeTarget,
-  registry: string,
-  options: CallOptions,
-): Promise<Result<readonly NameRow[]>> {
-  const name = await atomOnNode(at, registry, options);
-  if (!name.ok) return name;
-  const keysAndPids = list([
-    tuple(tuple(atom('$1'), atom('$2'), atom('_')), list([]), list([tuple(tuple(atom('$1'), atom('$2')))])),
-  ]);
-  const said =
-    name.value === null ? null : await at.call('Elixir.Registry', 'select', [name.value, keysAndPids], options);
-  if (said === null || (!said.ok && said.error.kind === 'exception')) {
-    return failure(
-      'not_found',
-      'registry.not_found',
-      `There is no Elixir Registry ${registry} on ${at.node}.`,
-      'Give the name that the Registry was started with.',
-      { node: at.node },
-    );
-  }
-  const rows = answered(said, at.node, 'The registry');
-  if (!rows.ok) return rows;
-  const held = name.value;
-  if (held === null) return ok([]);
-  return ok(
-    pairs(rows.value).map(([key, pid]) => ({
-      name: { in: 'via', module: 'Elixir.Registry', name: tuple(held, key) },
-      pid,
-    })),
-  );
-}
-
-function pairs(term: Term): readonly (readonly [Term, ProcessRef])[] {
-  return listOf(term).flatMap((pair) => {
-    const [name, holder] = tupleOf(pair, 2) ?? [];
-    const pid = processOf(holder);
-    return name === undefined || pid === null ? [] : [[name, pid] as const];
-  });
+/** How the agent calls a registry. */
+export function listedNames(registry: NameRegistry): Listed {
+  return typeof registry === 'string' ? { rows: registry } : { rows: 'registry', name: registry.via };
 }
 
 export function nameMethods(session: Session): MethodTable {

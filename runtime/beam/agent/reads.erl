@@ -2,7 +2,7 @@
 %% nothing behind.
 -export([facts/0, pid_bits/0, relay/5, stats/0, system_info/1]).
 -export([processes/2, standing/1]).
--export([applications/1, local_names/0, global_names/0]).
+-export([applications/1]).
 
 %% Asks another node through this one, without making it connect: a message with `noconnect` to the other's rpc server (kernel,
 %% rpc.erl: {call, M, F, A, GroupLeader}), whose answer comes back here.
@@ -61,10 +61,6 @@ applications(Timeout) ->
             undefined -> none;
             Master -> case application_master:get_child(Master) of {Root, _} when is_pid(Root) -> Root; _ -> none end
         end} || {A, D, V} <- application:loaded_applications()].
-
-%% The registered names with their processes.
-local_names() -> [{N, whereis(N)} || N <- registered()].
-global_names() -> [{N, global:whereis_name(N)} || N <- global:registered_names()].
 
 %% What protects a process from being ended: its registered name, its application, its ancestors' names.
 standing(Pid) ->

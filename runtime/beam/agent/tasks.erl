@@ -3,9 +3,12 @@
 
 task_run(suspend, Task, [Pid]) -> suspend_task(Task, Pid);
 task_run(sys_suspend, Task, [Pid, TimeoutMs]) -> suspend_sys_task(Task, Pid, TimeoutMs);
+task_run(names, Task, [What, EveryMs]) -> names_feed(Task, What, EveryMs);
+task_run(trace, Task, [Spec]) -> trace_run(Task, Spec);
 task_run(count, Task, [UpTo]) -> count_task(Task, 1, UpTo).
 
 %% Runs in a process of its own, for at most 5 s, also when the task and the agent are dead.
+undo_run({trace_release, Owner, Held}) -> trace_release(Owner, Held);
 undo_run({sys_resume, Pid}) -> sys:resume(Pid).
 
 %% Counts, a frame for each number: the smallest task there is, by which clients check the way of frames.

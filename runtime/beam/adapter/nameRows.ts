@@ -1,0 +1,110 @@
+/** Rows that the agent lists and watches under one form (agent/names.erl): keys of any size, bounded there, and what stands for each. */
+import { failure } from '../../errors.ts';
+import type { NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
+import { ok } from '../../model.ts';
+import type { CallOptions } from '../../port.ts';
+import { remainingNow } from '../../callOptions.ts';
+import type { Term } from '../../term/term.ts';
+import { atom, integer, termKey, tuple } from '../../term/term.ts';
+import { answered, strangeAnswer } from './callError.ts';
+import type { NodeTarget } from './nodeTarget.ts';
+import { atomName, listOf, numberOf, processOf, tupleOf } from './read.ts';
+import { atomOnNode } from './safeTerm.ts';
+
+/** What is listed. `name` is the exact text of an atom. */
+export type Listed =
+  | { readonly rows: 'local' | 'global' | 'hordes' }
+  | { readonly rows: 'registry' | 'groups' | 'horde_entries' | 'horde_children'; readonly name: string };
+
+/** A key as it is or, of one too large to be sent, what it was; `id` is the same for the same key on every node. */
+export type Key = { readonly id: string; readonly term: Term };
+export type RawRow = { readonly key: Term; readonly row: Term };
+
+/** How the agent on `target` names what is listed; `registry.not_found` when the node has not even the atom. */
+export async function listedTerm(target: NodeTarget, listed: Listed, options: CallOptions): Promise<Result<Term>> {
+  if (!('name' in listed)) return ok(atom(listed.rows));
+  const name = await atomOnNode(target, listed.name, options);
+  if (!name.ok) return name;
+  return name.value === null ? absent(target.node, listed) : ok(tuple(atom(listed.rows), name.value));
+}
+
+const longestStateMs = 1_000;
+
+/** The rows on a node. Errors: `registry.not_found` when there is no such registry, scope or Horde; those of a call. */
+export async function rowsOn(
+  target: NodeTarget,
+  listed: Listed,
+  options: CallOptions,
+): Promise<Result<readonly RawRow[]>> {
+  const what = await listedTerm(target, listed, options);
+  if (!what.ok) return what;
+  const waitMs = integer(Math.max(1, Math.min(longestStateMs, Math.floor(remainingNow(options) / 2))));
+  const said = answered(await target.run('names_rows', [what.value, waitMs], options), target.node, 'The list');
+  if (!said.ok) return said;
+  return said.value.t === 'atom' ? absentBecause(target.node, listed, said.value) : ok(rawRows(said.value));
+}
+
+/** `[{Key, Row}]` */
+export function rawRows(term: Term | undefined): readonly RawRow[] {
+  return listOf(term).flatMap((pair) => {
+    const [key, row] = tupleOf(pair, 2) ?? [];
+    return key === undefined || row === undefined ? [] : [{ key, row }];
+  });
+}
+
+/** The failure that an atom in place of rows means. */
+export function absentBecause(node: NodeName, listed: Listed, why: Term): Result<never> {
+  return atomName(why) === 'unknown_layout' ? strangeAnswer(node, 'The tables of Horde') : absent(node, listed);
+}
+
+const called: { readonly [rows in Listed['rows']]: string } = {
+  local: 'names',
+  global: 'global names',
+  hordes: 'Horde',
+  registry: 'Elixir or Horde registry',
+  groups: 'scope of pg',
+  horde_entries: 'Horde.Registry',
+  horde_children: 'Horde.DynamicSupervisor',
+};
+
+function absent(node: NodeName, listed: Listed): Result<never> {
+  const name = 'name' in listed ? ` ${listed.name}` : '';
+  return failure(
+    'not_found',
+    'registry.not_found',
+    `There is no ${called[listed.rows]}${name} on ${node}.`,
+    'Give the name that it was started with; an Elixir module as Elixir.Shop.Registry.',
+    { node },
+  );
+}
+
+/** `{term, Term} | {large, Shape, Bytes, Hash, Hash}`; null for what is neither. */
+export function readKey(term: Term | undefined): Key | null {
+  const parts = tupleOf(term) ?? [];
+  const [tag, first, bytes, ...hashes] = parts;
+  if (atomName(tag) === 'term' && parts.length === 2 && first !== undefined) return { id: termKey(first), term: first };
+  const size = numberOf(bytes);
+  if (atomName(tag) !== 'large' || size === null) return null;
+  const was = (['tuple', 'map', 'list'] as const).find((shape) => shape === atomName(first)) ?? 'binary';
+  return { id: `large:${String(size)}:${hashes.map(numberOf).join(':')}`, term: { t: 'elided', was, size } };
+}
+
+/** The names among rows of `local`, `global` and `registry`. */
+export function readNames(node: NodeName, listed: Listed, rows: readonly RawRow[]): readonly NameRow[] {
+  return rows.flatMap(({ key, row }): readonly NameRow[] => {
+    if (listed.rows === 'local') return localName(node, atomName(key), processOf(row));
+    if (listed.rows === 'global') {
+      const [name, pid] = [readKey(key), processOf(row)];
+      return name === null || pid === null ? [] : [{ name: { in: 'global', name: name.term }, pid }];
+    }
+    const [bounded, holder] = tupleOf(key, 2) ?? [];
+    const [name, pid] = [readKey(bounded), processOf(holder)];
+    if (name === null || pid === null || !('name' in listed)) return [];
+    const module = atomName(row) === 'horde_registry' ? 'Elixir.Horde.Registry' : 'Elixir.Registry';
+    return [{ name: { in: 'via', module, name: tuple(atom(listed.name), name.term) }, pid }];
+  });
+}
+
+function localName(node: NodeName, name: string | null, pid: ProcessRef | null): readonly NameRow[] {
+  return name === null || pid === null ? [] : [{ name: { in: 'local', node, name }, pid }];
+}

@@ -1,0 +1,80 @@
+%% Names on this node, and what spans nodes as this node has it. Tables are read; no process of a registry is called. Keys and
+%% groups are the user's terms of any size, so they are bounded here, before anything is sent.
+-export([names_rows/2, names_registries/0, names_alive/1]).
+
+%% Rows {Key, Row} of what can be listed and watched, each key once. `none`: there is no such thing here.
+names_rows(local, _) -> [{Name, Pid} || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)];
+names_rows(global, _) ->
+    [{names_bounded(Name), Pid} || Name <- global:registered_names(), Pid <- [global:whereis_name(Name)], is_pid(Pid)];
+names_rows({registry, Name}, _) ->
+    case names_kind(Name) of
+        elixir_registry ->
+            Spec = [{{'$1', '$2', '_'}, [], [{{'$1', '$2'}}]}],
+            maps:to_list(maps:from_list([{{names_bounded(Key), Pid}, elixir_registry}
+                || {Key, Pid} <- 'Elixir.Registry':select(Name, Spec)]));
+        horde_registry ->
+            [{{Key, Pid}, horde_registry} || {Key, {_, Pid, _}} <- horde_entries(Name)];
+        _ -> none
+    end;
+names_rows({groups, Scope}, _) ->
+    case names_kind(Scope) of
+        pg -> [{names_bounded(Group), pg:get_members(Scope, Group)} || Group <- pg:which_groups(Scope)];
+        _ -> none
+    end;
+names_rows(hordes, Timeout) -> horde_views(Timeout);
+names_rows({horde_entries, Name}, _) -> horde_entries(Name);
+names_rows({horde_children, Name}, _) -> horde_children(Name).
+
+%% The registries and scopes there are: {Kind, Name, Pid, Keys, Size}.
+names_registries() ->
+    [{Kind, Name, Pid, names_keys(Kind, Name), names_size(Kind, Name)}
+        || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid), Kind <- [names_kind(Name)], Kind =/= none].
+
+%% What a registered name is, by the initial call that proc_lib keeps for its process; it is not called.
+names_kind(Name) ->
+    case whereis(Name) of
+        Pid when is_pid(Pid) ->
+            case names_initial_call(Pid) of
+                {supervisor, 'Elixir.Registry.Supervisor', 1} -> elixir_registry;
+                {'Elixir.Horde.RegistryImpl', init, 1} -> horde_registry;
+                {pg, init, 1} -> pg;
+                _ -> none
+            end;
+        _ -> none
+    end.
+
+%% A process that proc_lib did not start has no dictionary worth copying.
+names_initial_call(Pid) ->
+    case erlang:process_info(Pid, initial_call) of
+        {initial_call, {proc_lib, init_p, _}} -> proc_lib:translate_initial_call(Pid);
+        _ -> none
+    end.
+
+%% Elixir keeps {-2, {Keys, Partitions, Table}} in the registry's own table.
+names_keys(elixir_registry, Name) ->
+    try ets:lookup(Name, -2) of
+        [{-2, Info}] when element(1, Info) =:= unique; element(1, Info) =:= duplicate -> element(1, Info);
+        _ -> unknown
+    catch error:badarg -> unknown
+    end;
+names_keys(horde_registry, _) -> unique;
+names_keys(pg, _) -> none.
+
+names_size(elixir_registry, Name) -> try 'Elixir.Registry':count(Name) catch _:_ -> unknown end;
+names_size(horde_registry, Name) -> horde_size(horde_table("keys_", Name));
+names_size(pg, Scope) -> try length(pg:which_groups(Scope)) catch _:_ -> unknown end.
+
+%% Which of these processes of this node live.
+names_alive(Pids) -> [Pid || Pid <- Pids, node(Pid) =:= node(), is_process_alive(Pid)].
+
+%% A term as it is, or what is known of one that is too large to be listed: the hashes are the same on every node and release.
+names_bounded(Term) ->
+    case erlang:external_size(Term) of
+        Bytes when Bytes =< 1024 -> {term, Term};
+        Bytes -> {large, names_shape(Term), Bytes, erlang:phash2(Term, 1 bsl 32), erlang:phash2([Term], 1 bsl 32)}
+    end.
+
+names_shape(Term) when is_tuple(Term) -> tuple;
+names_shape(Term) when is_map(Term) -> map;
+names_shape(Term) when is_list(Term) -> list;
+names_shape(_) -> binary.
