@@ -222,7 +222,9 @@ export class HiddenNode {
     signal: AbortSignal,
   ): Promise<DistResult<{ readonly socket: Socket; readonly isRefused: () => boolean }>> {
     const { dial = connectTcp, tls } = this.#options;
-    const dialled = await dial(address, { timeoutMs: left(), signal });
+    // Under TLS the socket reads for another.
+    const chunks = tls === undefined ? 'views' : 'own';
+    const dialled = await dial(address, { timeoutMs: left(), signal, chunks });
     if (!dialled.ok) return failure(connectFailed(address, dialled));
     const { socket, far } = dialled;
     const isRefused = () => far === 'unknown' && socket.bytesRead === 0 && left() > 0 && !signal.aborted;

@@ -7,7 +7,15 @@ import type { Socket } from 'node:net';
 import { onAbort } from './abort.ts';
 
 export type Address = { readonly host: string; readonly port: number };
-export type DialOptions = { readonly timeoutMs: number; readonly signal: AbortSignal };
+export type DialOptions = {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+  /**
+   * Whether what 'data' brings may be kept. `views` may not, being one buffer used again and again: it saves an allocation and some
+   * microseconds for each read. `own` when absent.
+   */
+  readonly chunks?: 'own' | 'views';
+};
 
 export type DialResult =
   /** `far`: whether the address itself has accepted, or only what stands before it (a tunnel), which closes when the address refuses. */
@@ -81,7 +89,7 @@ export function connectTcp(address: Address, options: DialOptions): Promise<Dial
       if (!isSettled && waiting.length > 0) headStart = setTimeout(next, headStartMs);
     };
     const tryOne = (host: string): void => {
-      const socket = connect({ host, port: address.port, noDelay: true });
+      const socket = open({ host, port: address.port }, options.chunks ?? 'own');
       trying.add(socket);
       const failed = (error: unknown): void => {
         const cause = causeOf(error);
@@ -115,6 +123,26 @@ export function connectTcp(address: Address, options: DialOptions): Promise<Dial
       }
     });
   });
+}
+
+/** As much as Node.js reads at once by itself. */
+const readBytes = 64 * 1024;
+
+function open(address: Address, chunks: 'own' | 'views'): Socket {
+  if (chunks === 'own') return connect({ ...address, noDelay: true });
+  const buffer = Buffer.allocUnsafeSlow(readBytes);
+  const socket: Socket = connect({
+    ...address,
+    noDelay: true,
+    onread: {
+      buffer,
+      callback: (count) => {
+        socket.emit('data', buffer.subarray(0, count));
+        return true;
+      },
+    },
+  });
+  return socket;
 }
 
 function giveUp(socket: Socket): void {
