@@ -96,6 +96,18 @@ describe('a slot of our node names', () => {
     expect(readdirSync(folder)).toHaveLength(1);
   });
 
+  it('leaves those of another machine alone, whose process ids mean nothing here', async () => {
+    const { child } = await otherProcess(1);
+    const [file = ''] = readdirSync(folder);
+    const [slot, , token] = file.split('.');
+    const foreign = `${slot ?? ''}.4194304.${token ?? ''}.0a1b2c.lease`;
+    writeFileSync(join(folder, foreign), '');
+    await killed(child);
+    expect(await lease()).toMatchObject({ slot: 0 });
+    expect(readdirSync(folder)).toContain(foreign);
+    expect(readdirSync(folder)).not.toContain(file);
+  });
+
   it('lets other files be, and tells a folder that cannot be used', async () => {
     await lease();
     writeFileSync(join(folder, 'notes.txt'), '');

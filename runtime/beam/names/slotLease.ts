@@ -2,8 +2,9 @@
  * Which of our node names this process may use.
  *
  * Every new node name leaves an atom on the target for ever, so names come from a small pool and are used again; two windows
- * under one name would throw each other out, so a name is leased. A lease is a file `SLOT.PID.TOKEN.lease` in a folder that all
- * windows share. Taking one: write ours, then look; whoever sees another living lease on the slot withdraws. As everyone writes
+ * under one name would throw each other out, so a name is leased. A lease is a file `SLOT.PID.TOKEN.POOL.lease` in a folder that all
+ * windows share; those of another pool (a home that several machines have in common) are not ours to judge, because their process ids
+ * mean nothing here. Taking one: write ours, then look; whoever sees another living lease on the slot withdraws. As everyone writes
  * before looking, two can never both stay, whatever the order, and no file is ever read half written: its name says it all.
  */
 import { createHash, randomBytes } from 'node:crypto';
@@ -60,7 +61,7 @@ export async function leaseSlot(leaseDir: string): Promise<Result<SlotLease>> {
 }
 
 async function tryLease(leaseDir: string, slot: number, token: string): Promise<SlotLease | null> {
-  const name = `${String(slot)}.${String(process.pid)}.${token}.lease`;
+  const name = `${String(slot)}.${String(process.pid)}.${token}.${poolHash(leaseDir)}.lease`;
   const file = path.join(leaseDir, name);
   await (await open(file, 'wx', 0o600)).close();
   const others = (await livingLeases(leaseDir)).filter((lease) => lease.slot === slot && lease.name !== name);
@@ -77,12 +78,13 @@ async function tryLease(leaseDir: string, slot: number, token: string): Promise<
   };
 }
 
-/** The leases whose holders live; files of dead holders are removed on the way. */
+/** The leases of our pool whose holders live; files of dead holders are removed on the way. */
 async function livingLeases(leaseDir: string): Promise<LeaseFile[]> {
   const living: LeaseFile[] = [];
+  const pool = poolHash(leaseDir);
   for (const name of await readdir(leaseDir)) {
-    const found = /^(\d{1,3})\.(\d{1,10})\.[0-9a-f]{16}\.lease$/.exec(name);
-    if (found === null) continue;
+    const found = /^(\d{1,3})\.(\d{1,10})\.[0-9a-f]{16}\.([0-9a-f]{6})\.lease$/.exec(name);
+    if (found?.[3] !== pool) continue;
     const lease = { name, slot: Number(found[1]), pid: Number(found[2]) };
     if (isAlive(lease.pid)) living.push(lease);
     else await rm(path.join(leaseDir, name), { force: true });
