@@ -506,7 +506,11 @@ export type HoldingOwner = {
 
 // ------------------------------------------------------------------------------------------------------------- tracing
 
-/** Any one of them ends the trace on that node; the target enforces them, not we. */
+/**
+ * Bounds of a trace on each node, enforced there. Any one of the first four ends it; `eventsPerSecond` bounds what is seen in a second,
+ * `tracerQueue` what waits to be looked at. A term above `termBytes` (in external form) is cut where it stands; one of more than 1,000
+ * times as much, and more than 4 MB, ends the trace too.
+ */
 export type Fuses = {
   readonly timeMs: number;
   readonly events: number;
@@ -514,18 +518,69 @@ export type Fuses = {
   readonly tracerQueue: number;
   readonly termBytes: number;
 };
+
+/** Where in a function's arguments a value stands: in the `arg`-th, counted from 1, and there along `inside`, outermost first. */
+export type ArgumentPath = {
+  readonly arg: number;
+  readonly inside?: readonly ({ readonly element: number } | { readonly key: TermInput })[];
+};
+/** A condition on the arguments of a call. It holds for no call in which what it names is not there. */
+export type CallCondition =
+  | (ArgumentPath & { readonly op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'; readonly value: TermInput })
+  | (ArgumentPath & {
+      readonly type:
+        | 'atom'
+        | 'binary'
+        | 'bitstring'
+        | 'boolean'
+        | 'float'
+        | 'function'
+        | 'integer'
+        | 'list'
+        | 'map'
+        | 'number'
+        | 'pid'
+        | 'port'
+        | 'reference'
+        | 'tuple';
+    })
+  | { readonly all: readonly CallCondition[] }
+  | { readonly any: readonly CallCondition[] }
+  | { readonly not: CallCondition };
+/** Functions whose calls are traced, in a module that is loaded. */
+export type TracedFunction = {
+  readonly module: string;
+  readonly function: string | { readonly every: 'function' };
+  readonly arity: number | 'any';
+  /** All of them hold; none means every call. */
+  readonly when?: readonly CallCondition[];
+  /** `return` shows results and exceptions; while it does, a tail call takes stack. */
+  readonly shows?: readonly ('return' | 'caller')[];
+};
+
 export type TraceEvent = {
   readonly at: NodeTime;
+  /** Its place in the trace, over all nodes, from 1. */
   readonly seq: number;
   readonly process: ProcessRef;
   readonly what:
-    | { readonly is: 'send'; readonly to: ProcessRef | NameRef; readonly message: Term }
-    | { readonly is: 'receive'; readonly message: Term }
+    | { readonly is: 'send'; readonly to: ProcessRef | NameRef | { readonly term: Term }; readonly message: Term }
+    | {
+        readonly is: 'receive';
+        readonly message: Term;
+        /**
+         * The `seq` of the send it is taken to belong to: the oldest of an equal message to the same process that no other receive has
+         * taken. Its claim is that order, not identity: with an equal message of an untraced sender among them it can be another's.
+         */
+        readonly sentBy: number | null;
+      }
     | {
         readonly is: 'call';
         readonly module: string;
         readonly function: string;
         readonly args: readonly Term[] | number;
+        /** `module:function/arity`; null when not asked for, or not known. */
+        readonly caller: string | null;
       }
     | {
         readonly is: 'return';
@@ -534,12 +589,53 @@ export type TraceEvent = {
         readonly arity: number;
         readonly value: Term;
       }
-    | { readonly is: 'spawn' | 'link' | 'unlink' | 'register' | 'exit'; readonly detail: Term };
+    | {
+        readonly is: 'raise';
+        readonly module: string;
+        readonly function: string;
+        readonly arity: number;
+        readonly class: string;
+        readonly reason: Term;
+      }
+    | {
+        readonly is:
+          | 'spawn'
+          | 'spawned'
+          | 'link'
+          | 'unlink'
+          | 'getting_linked'
+          | 'getting_unlinked'
+          | 'register'
+          | 'unregister'
+          | 'exit';
+        readonly detail: Term;
+      };
 };
 export type TraceEnd = {
   readonly node: NodeName;
   readonly why: keyof Fuses | 'stopped' | 'node_lost' | 'owner_gone' | 'target_gone' | 'tracer_taken';
+  /** Events that were seen there, or waited to be, and are not in the trace. */
   readonly dropped: number;
+};
+/** What a trace does on one node. */
+export type TracedNode = {
+  readonly node: NodeName;
+  /** `session`: OTP's own, apart from all other tracing (OTP 27 and later); `shared`: the node's one tracer slot for each process. */
+  readonly slot: 'session' | 'shared';
+  readonly observer: 'agent' | 'interpreted';
+  /** The bounds that hold there: those asked for, or less where the agent is interpreted. */
+  readonly fuses: Fuses;
+  readonly processes: number;
+};
+/** A trace of this connection, running or ended. */
+export type TraceInfo = {
+  readonly id: string;
+  readonly startedAt: WallTime;
+  readonly owner: HoldingOwner;
+  readonly nodes: readonly TracedNode[];
+  /** One for each node on which it has ended; it runs while there are fewer than nodes. */
+  readonly ended: readonly TraceEnd[];
+  readonly events: number;
 };
 
 // ---------------------------------------------------------------------------------------------------------- watch rows

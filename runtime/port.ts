@@ -51,6 +51,9 @@ import type {
   TermInput,
   TraceEnd,
   TraceEvent,
+  TraceInfo,
+  TracedFunction,
+  TracedNode,
   Wait,
   WallTime,
 } from './model.ts';
@@ -377,24 +380,83 @@ export const portMethods = {
   'sandboxes.rollback': call.change<{ readonly id: string; readonly version: number }, { readonly version: number }>(),
   'sandboxes.setLimits': call.change<{ readonly id: string; readonly limits: SandboxLimits }, SandboxInfo>(),
 
+  /**
+   * What a trace would see a second, from a short look (`forMs`, at most 1,000): calls counted by the emulator, whoever makes them;
+   * messages and process events of the targets by a trace that keeps nothing. `atLeast` when there were too many to count them all.
+   */
+  'trace.estimate': call.diagnose<
+    Pick<TraceQuery, 'nodes' | 'targets' | 'events' | 'functions'> & { readonly forMs: number },
+    Covered & { readonly estimates: readonly TraceEstimate[] }
+  >(),
+  /** Looks first what it would cost (`trace.estimate`), and refuses with `trace.costly` above the rate fuse unless `costly` allows it. */
   'trace.start': call.diagnose<
     TraceQuery,
     {
       readonly id: string;
-      readonly started: readonly NodeName[];
+      readonly started: readonly TracedNode[];
       readonly refused: readonly { readonly node: NodeName; readonly error: ArsenalError }[];
     }
   >(),
+  /**
+   * The events behind `after`, in order over all nodes, until the trace has ended everywhere. A reader may leave and come back. At most
+   * the last 50,000 are kept: `missed` says how many behind `after` were not, any more. A node that says nothing for a second holds
+   * nobody back: it is `late`, and what it still brings stands where it comes.
+   */
   'trace.read': flow.diagnose<
     { readonly id: string; readonly after: number },
-    { readonly events: readonly TraceEvent[]; readonly watermarkAt: number; readonly ended: readonly TraceEnd[] },
+    {
+      readonly events: readonly TraceEvent[];
+      readonly watermarkAt: WallTime;
+      readonly missed: number;
+      readonly late: readonly NodeName[];
+      readonly ended: readonly TraceEnd[];
+    },
     { readonly ended: readonly TraceEnd[] }
   >(),
   'trace.stop': call.diagnose<{ readonly id: string }, { readonly ended: readonly TraceEnd[] }>(),
+  /** The traces of this connection; an ended one is kept for ten minutes. */
+  'trace.list': call.read<Nothing, { readonly traces: readonly TraceInfo[] }>(),
+  /** The next messages that reach a process, up to `limit` within `withinMs`: what can be seen of a mailbox too long to be read. */
+  'trace.arrivals': call.diagnose<
+    OfProcess & { readonly limit: number; readonly withinMs: number; readonly termBytes: number },
+    {
+      readonly messages: readonly { readonly afterUs: number; readonly message: Term }[];
+      readonly why: keyof Fuses | 'stopped';
+      readonly dropped: number;
+    }
+  >(),
+  /**
+   * Stacks of a process, sampled: outermost function first, with how often each was found in a frame's second. OTP gives at most the
+   * innermost `backtrace_depth` (8) functions; then the first is `…`. Sampled where the process can be looked at, between two function
+   * calls: what it spends within one built-in function counts for its caller.
+   */
   'profile.sample': flow.diagnose<
     OfProcess & { readonly everyMs: number; readonly forMs: number },
-    { readonly stacks: readonly (readonly string[])[] },
-    { readonly samples: number }
+    {
+      readonly stacks: readonly {
+        readonly functions: readonly string[];
+        readonly state: 'running' | 'waiting';
+        readonly samples: number;
+      }[];
+    },
+    { readonly samples: number; readonly dropped: number; readonly ended: 'time' | 'target_gone' }
+  >(),
+  /**
+   * How often a process calls each function, and the time it spends in it without those it calls (`call_time`). `modules` absent: those
+   * of the application it runs, and those found on its stack. `costs` says why it ended early: more calls a second than `callsPerSecond`.
+   */
+  'profile.calls': call.diagnose<
+    OfProcess & { readonly modules?: readonly string[]; readonly forMs: number; readonly callsPerSecond: number },
+    {
+      readonly functions: readonly {
+        readonly function: string;
+        readonly calls: number;
+        readonly ownTimeUs: number;
+      }[];
+      readonly modules: readonly string[];
+      readonly forUs: number;
+      readonly ended: 'time' | 'costs' | 'target_gone';
+    }
   >(),
 
   'code.source': call.read<
@@ -503,16 +565,23 @@ export type ScanQuery = OnNodes & {
 
 export type TraceQuery = {
   readonly nodes: readonly NodeName[];
-  readonly targets: readonly ProcessRef[] | 'new' | 'existing';
+  /** `new`: what will be started; `existing`: what runs now; `all`: both. Never processes of ours, nor those that carry our answers. */
+  readonly targets: readonly ProcessRef[] | 'new' | 'existing' | 'all';
   readonly events: readonly ('send' | 'receive' | 'call' | 'process')[];
-  readonly functions?: readonly {
-    readonly module: string;
-    readonly function: string;
-    readonly arity: number | 'any';
-  }[];
+  /** With `call`, at least one. */
+  readonly functions?: readonly TracedFunction[];
   readonly fuses: Fuses;
+  /** `all`: begins nowhere when it cannot begin on every node. */
   readonly require: 'all' | 'any';
+  readonly costly?: 'refused' | 'allowed';
 } & Held;
+export type TraceEstimate = {
+  readonly node: NodeName;
+  readonly eventsPerSecond: number;
+  readonly counted: 'all' | 'at_least';
+  /** The most called first, at most 20; `module:function/arity`. */
+  readonly calls: readonly { readonly function: string; readonly perSecond: number }[];
+};
 
 /**
  * What is watched. Rows are keyed; a watch says how true it is (`Fidelity`), because sampling cannot see what lived between two
