@@ -5,7 +5,8 @@ import type { RawTerm } from '../../term/cursor.ts';
 import { readRaw, termOf } from '../../term/cursor.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, isAtom, list, tuple } from '../../term/term.ts';
-import { onAbort } from './abort.ts';
+import type { Abortable } from './abortWatch.ts';
+import { AbortWatch } from './abortWatch.ts';
 import { CallFrames } from './callFrame.ts';
 import type { WaitOptions } from './connection.ts';
 import type { Called, Framing, Outgoing, Target } from './control.ts';
@@ -107,13 +108,15 @@ export type CallsLink = {
 };
 
 /** A wait for one answer: until it comes, the link is lost, time runs out or the caller gives up. */
-abstract class Wait<T> implements Waiting, Timed {
+abstract class Wait<T> implements Waiting, Timed, Abortable {
   readonly ref: RefTerm;
   readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+  isOver = false;
+  ignoreAbort: (() => void) | null = null;
   readonly #timeoutMs: number;
   readonly #resolve: (result: DistResult<T>) => void;
   readonly #forget: (ref: RefTerm) => void;
-  readonly #ignoreAbort: () => void;
 
   constructor(
     ref: RefTerm,
@@ -126,16 +129,15 @@ abstract class Wait<T> implements Waiting, Timed {
     this.deadlineMs = performance.now() + timeoutMs;
     this.#forget = forget;
     this.#resolve = resolve;
-    this.#ignoreAbort = onAbort(signal, () => {
-      this.#giveUp(cancelled());
-    });
+    this.signal = signal;
   }
 
   /** Called when the wait is over before the thing is. */
   protected abstract abandon(): void;
 
   settle(result: DistResult<T>): void {
-    this.#ignoreAbort();
+    this.isOver = true;
+    this.ignoreAbort?.();
     this.#forget(this.ref);
     this.#resolve(result);
   }
@@ -152,6 +154,10 @@ abstract class Wait<T> implements Waiting, Timed {
 
   expire(): void {
     this.#giveUp(late(this.#timeoutMs));
+  }
+
+  abort(): void {
+    this.#giveUp(cancelled());
   }
 
   #giveUp(error: DistError): void {
@@ -288,6 +294,7 @@ export class Calls {
   readonly #frames: CallFrames;
   readonly #waiting = new Map<number, Waiting>();
   readonly #deadlines: Deadlines;
+  readonly #aborts = new AbortWatch();
 
   constructor(link: CallsLink) {
     this.#link = link;
@@ -327,6 +334,7 @@ export class Calls {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
     this.#deadlines.clear();
+    this.#aborts.clear();
     for (const one of waiting) one.lost(why);
   }
 
@@ -409,6 +417,7 @@ export class Calls {
       const wait = make(ref, resolve);
       this.expect(ref, wait);
       this.#deadlines.add(wait.deadlineMs);
+      this.#aborts.add(wait);
       const error = send(ref);
       if (error !== null) wait.settle(failure(error));
     });
