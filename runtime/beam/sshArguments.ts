@@ -9,14 +9,10 @@ import { ok } from '../model.ts';
 import { failure } from '../errors.ts';
 import type { Address } from './dist/tcp.ts';
 
-/** How to get to the machine that the nodes are reached from. What is not said here, the user's ssh configuration says. */
+/** How to get to the machine that the nodes are reached from. Keys, ports and hosts to go through are in the user's ssh configuration. */
 export type SshSpec = {
   /** As for ssh: a host of the configuration, `user@host`, or `ssh://user@host:port`. */
   readonly target: string;
-  readonly port?: number;
-  readonly identityFile?: string;
-  /** As for `ssh -J`: hosts to go through, separated by commas. */
-  readonly jump?: string;
   /** Other than the `ssh` that is found in PATH. */
   readonly program?: string;
 };
@@ -29,19 +25,12 @@ const longestTarget = 300;
 
 /** Whether `target` can be handed to ssh. Error: `connect.bad_ssh_target`. */
 export function checkSsh(spec: SshSpec): Result<SshSpec> {
-  const { target, port, identityFile, jump } = spec;
-  const parts = [target, ...(jump === undefined ? [] : jump.split(','))];
-  const isSound = parts.every((part) => part.length <= longestTarget && destination.test(part));
-  const isPort = port === undefined || (Number.isInteger(port) && port > 0 && port < 65_536);
-  const isFile = identityFile === undefined || (identityFile !== '' && !/^-|[\0\r\n]/.test(identityFile));
-  if (isSound && isPort && isFile) return ok(spec);
-  const at = !isSound ? 'target' : !isPort ? 'port' : 'identityFile';
+  if (spec.target.length <= longestTarget && destination.test(spec.target)) return ok(spec);
   return failure(
     'validation',
     'connect.bad_ssh_target',
-    `The ${at} for ssh is not well-formed.`,
-    'Give a host of your ssh configuration, or user@host; no part begins with a dash.',
-    { details: { part: at } },
+    'The target for ssh is not well-formed.',
+    'Give a host of your ssh configuration, user@host, or ssh://user@host:port; no part begins with a dash.',
   );
 }
 
@@ -51,7 +40,7 @@ export function isForwardable(host: string): boolean {
 }
 
 /** The arguments that forward a port of our loopback to `to`, as seen from the target, and do nothing else. */
-export function sshArguments({ target, port, identityFile, jump }: SshSpec, localPort: number, to: Address): string[] {
+export function sshArguments({ target }: SshSpec, localPort: number, to: Address): string[] {
   const host = isIPv6(to.host) ? `[${to.host}]` : to.host;
   return [
     '-N',
@@ -69,9 +58,6 @@ export function sshArguments({ target, port, identityFile, jump }: SshSpec, loca
       ServerAliveInterval: '15',
       ServerAliveCountMax: '3',
     }),
-    ...(port === undefined ? [] : ['-p', String(port)]),
-    ...(identityFile === undefined ? [] : ['-i', identityFile]),
-    ...(jump === undefined ? [] : ['-J', jump]),
     '--',
     target,
   ];

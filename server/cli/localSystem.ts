@@ -47,7 +47,7 @@ export async function connectBackend(
   options: RuntimeOptions,
   json: boolean,
 ): Promise<Opened<ConnectionInfo>> {
-  const connecting = connectSpec(options, io.env);
+  const connecting = connectSpec(options);
   if (!connecting.ok) return { is: 'exit', code: printError(io, connecting.error, json, exitCode.cannotConnect) };
   if (connecting.value.is === 'usage') {
     return { is: 'exit', code: printUsage(io, connecting.value.message, connecting.value.remedy, json) };

@@ -244,10 +244,12 @@ describe('arsenal run', () => {
         '/c',
         '--address',
         '[::1]:4000',
+        '--epmd',
+        '4444',
         '--allow-writes',
       ],
       testBackend(),
-      { ERL_EPMD_PORT: '4444', ARSENAL_HOME: '/state' },
+      { ARSENAL_HOME: '/state' },
     );
     expect(run.connected).toEqual([
       {
@@ -266,6 +268,36 @@ describe('arsenal run', () => {
     expect((await cli(['run', 'kill_process', '--cookie', 'secret'])).code).toBe(2);
     const simulated = await cli(['run', 'kill_process', 'pid=a', '--nodes', '5', '--seed', '7']);
     expect(simulated.connected).toEqual([{ kind: 'simulated', nodes: 5, seed: 7 }]);
+  });
+
+  it('reads how a node is reached: EPMD, TLS and ssh, and tells what contradicts itself', async () => {
+    const specOf = async (...words: readonly string[]) =>
+      (await cli(['run', 'kill_process', 'pid=a', '--connect', 'a@h', ...words])).connected[0];
+    const plain = { kind: 'beam', node: 'a@h', cookie: { from: 'default' } };
+    expect(await specOf()).toEqual(plain);
+    expect(await specOf('--epmd', 'box:4370', '--ssh', 'ops@gate')).toEqual({
+      ...plain,
+      epmd: { host: 'box', port: 4370 },
+      ssh: { target: 'ops@gate' },
+    });
+    expect(await specOf('--erl-epmd-port', '9100')).toEqual({ ...plain, erlEpmdPort: 9100 });
+    expect(await specOf('--tls')).toEqual({ ...plain, tls: {} });
+    const files = ['--tls-ca', '/ca', '--tls-cert', '/c', '--tls-key', '/k', '--tls-servername', 'box'];
+    const tls = { caFile: '/ca', certFile: '/c', keyFile: '/k', servername: 'box' };
+    expect(await specOf('--tls', ...files)).toEqual({ ...plain, tls });
+    expect(await specOf('--tls', '--no-tls-verify')).toEqual({ ...plain, tls: { verify: 'none' } });
+    for (const wrong of [
+      ['--connect', 'a@h', '--tls-ca', '/ca'],
+      ['--connect', 'a@h', '--no-tls-verify'],
+      ['--connect', 'a@h', '--epmd', '4370', '--erl-epmd-port', '9100'],
+      ['--connect', 'a@h', '--epmd', 'box'],
+      ['--connect', 'a@h', '--erl-epmd-port', '0'],
+      ['--ssh', 'ops@gate'],
+      ['--tls'],
+    ]) {
+      const run = await cli(['run', 'kill_process', 'pid=a', ...wrong]);
+      expect([run.code, run.connected], wrong.join(' ')).toEqual([2, []]);
+    }
   });
 
   it('runs through a gateway with its key, under one request id, and passes its errors on', async () => {

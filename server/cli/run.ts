@@ -76,7 +76,7 @@ async function runHere(
   json: boolean,
 ): Promise<ExitCode> {
   // Options that contradict each other are said before anything is started.
-  const connecting = connectSpec(options, io.env);
+  const connecting = connectSpec(options);
   if (connecting.ok && connecting.value.is === 'usage') {
     return printUsage(io, connecting.value.message, connecting.value.remedy, json);
   }

@@ -5,29 +5,30 @@ import { failure } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Result } from '../../runtime/model.ts';
 import type { ConnectSpec } from '../protocol/connection.ts';
+import { addReachOptions, givenReach, reachOf } from './reachOptions.ts';
+import type { ReachOptions } from './reachOptions.ts';
 
 export const runtimeKinds = ['simulated', 'local-cluster', 'beam', 'gateway'] as const;
 
-export type RuntimeOptions = {
+export type RuntimeOptions = ReachOptions & {
   readonly runtime?: (typeof runtimeKinds)[number];
   readonly nodes?: number;
   readonly seed?: number;
   readonly connect?: string;
   readonly cookieFile?: string;
-  readonly address?: { readonly host: string; readonly port: number };
   readonly allowWrites?: boolean;
   readonly home?: string;
 };
 
 /** Adds the runtime options to a command. There is none for a cookie: an argument is seen by every user of the machine. */
 export function addRuntimeOptions(command: Command): Command {
-  return command
+  command
     .addOption(new Option('--runtime <kind>', 'which kind of system').choices(runtimeKinds))
     .addOption(new Option('--nodes <n>', 'nodes of the simulated cluster').argParser(wholeNumber(1, 50)))
     .addOption(new Option('--seed <n>', 'seed of the simulated cluster').argParser(wholeNumber(0, 0xffffffff)))
     .option('--connect <node>', 'name of a running node, e.g. shop@localhost')
-    .option('--cookie-file <file>', 'where the cookie stands; default: where OTP keeps it')
-    .addOption(new Option('--address <host:port>', 'of a node that is in no EPMD').argParser(hostAndPort))
+    .option('--cookie-file <file>', 'where the cookie stands; default: where OTP keeps it');
+  return addReachOptions(command)
     .option('--allow-writes', 'allow operations that change a running system')
     .option(
       '--home <dir>',
@@ -46,25 +47,13 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
-function hostAndPort(text: string): { host: string; port: number } {
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-    throw new InvalidArgumentError('It is HOST:PORT.');
-  }
-  return { host, port: Number(port) };
-}
-
 export type Connecting =
   | { readonly is: 'spec'; readonly spec: ConnectSpec }
   /** The options contradict each other. */
   | { readonly is: 'usage'; readonly message: string; readonly remedy: string };
 
-/** What the options mean. `ERL_EPMD_PORT` is heeded as OTP's own programs do. */
-export function connectSpec(
-  options: RuntimeOptions,
-  env: { readonly [name: string]: string | undefined },
-): Result<Connecting> {
+/** What the options mean. */
+export function connectSpec(options: RuntimeOptions): Result<Connecting> {
   const kind = options.runtime ?? (options.connect === undefined ? 'simulated' : 'beam');
   if (kind === 'local-cluster' || kind === 'gateway') {
     return failure(
@@ -77,8 +66,8 @@ export function connectSpec(
     );
   }
   if (kind === 'simulated') {
-    const foreign = (['connect', 'cookieFile', 'address'] as const).filter((name) => options[name] !== undefined);
-    if (foreign.length > 0)
+    const foreign = (['connect', 'cookieFile'] as const).filter((name) => options[name] !== undefined);
+    if (foreign.length + givenReach(options).length > 0)
       return usage('A simulated cluster has no node to connect to.', 'Leave out --runtime simulated.');
     return ok({
       is: 'spec',
@@ -93,15 +82,15 @@ export function connectSpec(
   if (options.nodes !== undefined || options.seed !== undefined) {
     return usage('--nodes and --seed are of the simulated cluster.', 'Leave them out beside --connect.');
   }
-  const epmdPort = Number(env['ERL_EPMD_PORT'] ?? '');
+  const reach = reachOf(options);
+  if (reach.is === 'usage') return usage(reach.message, reach.remedy);
   return ok({
     is: 'spec',
     spec: {
       kind,
       node: options.connect,
       cookie: options.cookieFile === undefined ? { from: 'default' } : { from: 'file', path: options.cookieFile },
-      ...(options.address !== undefined && { address: options.address }),
-      ...(Number.isInteger(epmdPort) && epmdPort > 0 && { epmd: { port: epmdPort } }),
+      ...reach.reach,
     },
   });
 }

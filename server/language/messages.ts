@@ -20,6 +20,17 @@ const cookieSource = Type.Union([
   Type.Object({ from: Type.Literal('default') }, closed),
 ]);
 
+const tlsFiles = Type.Object(
+  {
+    caFile: Type.Optional(text(4_096)),
+    certFile: Type.Optional(text(4_096)),
+    keyFile: Type.Optional(text(4_096)),
+    servername: Type.Optional(text(255)),
+    verify: Type.Optional(Type.Union([Type.Literal('peer'), Type.Literal('none')])),
+  },
+  closed,
+);
+
 /** `ConnectSpec` */
 export const connectSpecSchema = Type.Union([
   Type.Object(
@@ -37,6 +48,9 @@ export const connectSpecSchema = Type.Union([
       cookie: cookieSource,
       address: Type.Optional(Type.Object({ host: text(255), port }, closed)),
       epmd: Type.Optional(Type.Object({ host: Type.Optional(text(255)), port: Type.Optional(port) }, closed)),
+      erlEpmdPort: Type.Optional(port),
+      tls: Type.Optional(tlsFiles),
+      ssh: Type.Optional(Type.Object({ target: text(300) }, closed)),
     },
     closed,
   ),

@@ -9,6 +9,19 @@ export type CookieSource =
   /** `~/.erlang.cookie` and the other places OTP looks. */
   | { readonly from: 'default' };
 
+/** PEM files for TLS distribution (`-proto_dist inet_tls`). */
+export type TlsFiles = {
+  /** Who may vouch for the nodes; without it, those whom Node.js trusts. */
+  readonly caFile?: string;
+  /** Our own certificate and its key, for nodes that demand one. */
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  /** The name in the nodes' certificates; without it, the host part of each node's name. */
+  readonly servername?: string;
+  /** `none` takes whoever answers: whoever stands between can read and change everything. */
+  readonly verify?: 'peer' | 'none';
+};
+
 /** What to connect to. */
 export type ConnectSpec =
   | { readonly kind: 'simulated'; readonly nodes?: number; readonly seed?: number }
@@ -19,6 +32,11 @@ export type ConnectSpec =
       /** Given when the node is not in an EPMD. */
       readonly address?: { readonly host: string; readonly port: number };
       readonly epmd?: { readonly host?: string; readonly port?: number };
+      /** As OTP's `-erl_epmd_port`: no EPMD is asked, every node listens on this port of its own host. */
+      readonly erlEpmdPort?: number;
+      readonly tls?: TlsFiles;
+      /** Reach nodes and EPMD through the user's own ssh; `target` is as for ssh. */
+      readonly ssh?: { readonly target: string };
     };
 
 /** What this connection lets be changed. `confirm`: read-only until the user agrees to the first write. */
