@@ -209,6 +209,8 @@ export class LocalCluster {
   async #open(): Promise<void> {
     const { cookieFile } = this.#files;
     await mkdir(path.dirname(cookieFile), { recursive: true, mode: 0o700 });
+    // Of an owner that was killed.
+    await rm(path.join(this.#options.clusterDir, 'nodes'), { recursive: true, force: true });
     await rm(cookieFile, { force: true });
     await writeFile(cookieFile, this.#cookie, { mode: 0o600, flag: 'wx' });
     await chmod(cookieFile, 0o400);
