@@ -32,6 +32,8 @@ export type NodeInfo = Incarnation & {
   readonly reach: Reach;
   /** What looks on the node for us: an agent of ours, its interpreted form, nothing of ours, or the simulated kernel itself. */
   readonly observer: 'agent' | 'interpreted' | 'agentless' | 'builtin';
+  /** Why not a better one, for people; empty or absent when there is none better. */
+  readonly observerWhy?: string;
 };
 
 /** Figures of one node at one moment. A figure the runtime cannot know is null, never a guess. */
@@ -650,6 +652,7 @@ export type NodeRow = {
   readonly hidden: boolean;
   readonly otpRelease: string | null;
   readonly observer: NodeInfo['observer'];
+  readonly observerWhy?: string;
   readonly reach: Reach;
   readonly stats: NodeStats | null;
   /** The nodes this one is connected to, as it says itself; null when it could not be asked. */

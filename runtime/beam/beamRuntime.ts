@@ -6,8 +6,10 @@ import { fail, ok } from '../model.ts';
 import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
 import type { Refusals } from '../portFacade.ts';
 import { buildCapabilities, buildPort } from '../portFacade.ts';
+import { Agents } from './adapter/agents.ts';
 import { badNodeName, clusterMethods, isNodeName } from './adapter/clusterMethods.ts';
 import { emulatorMethods } from './adapter/emulatorMethods.ts';
+import { holdingMethods } from './adapter/holdingMethods.ts';
 import { Links } from './adapter/links.ts';
 import { nameMethods } from './adapter/nameMethods.ts';
 import { Places } from './adapter/places.ts';
@@ -18,6 +20,8 @@ import { supervisorMethods } from './adapter/supervisorMethods.ts';
 import { systemMethods } from './adapter/systemMethods.ts';
 import { tableMethods } from './adapter/tableMethods.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
+import type { AgentImage } from './agent/bringing.ts';
+import { agentImage } from './agent/bringing.ts';
 import type { BeamSpec } from './beamSpec.ts';
 import { connectError } from './connectError.ts';
 import type { TlsOptions } from './dist/tls.ts';
@@ -33,6 +37,7 @@ import { readTls } from './tlsFiles.ts';
 /** For the first connection, and for each attempt at a node; ssh has to be let in twice, for EPMD and for the node. */
 const directTimes = { firstMs: 7_000, attemptMs: 3_000 };
 const sshTimes = { firstMs: 20_000, attemptMs: 15_000 };
+const agentLingerMs = 10_000;
 /** A connection that is lost tells at most this often when it is tried again. */
 const toldEveryMs = 2_000;
 
@@ -66,12 +71,16 @@ const refusals: Refusals = {
  * `connect.host_unresolved`, `connect.refused`, `connect.timeout`, `connect.name_in_use`, `connect.tls_…`, `connect.ssh_…`, …). After an
  * error nothing is left: no link, no lease, no ssh.
  */
-export async function connectBeam(spec: BeamSpec): Promise<Result<Runtime>> {
+export async function connectBeam(
+  spec: BeamSpec,
+  /** The agent to bring to the nodes, when it is not that of this build. */
+  image: AgentImage = agentImage(),
+): Promise<Result<Runtime>> {
   const way = await wayTo(spec);
   if (!way.ok) return way;
   const lease = await leaseSlot(spec.leaseDir);
   if (!lease.ok) return lease;
-  const runtime = new BeamRuntime(spec, way.value, lease.value);
+  const runtime = new BeamRuntime(spec, way.value, lease.value, image);
   const opened = await runtime.open(spec.connectTimeoutMs ?? way.value.times.firstMs);
   if (opened.ok) return ok(runtime);
   await runtime.close();
@@ -119,6 +128,7 @@ class BeamRuntime implements Runtime {
   readonly #tunnel: SshTunnel | null;
   readonly #links: Links;
   readonly #rejoin: Rejoin;
+  readonly #agents: Agents;
   readonly #session: Session;
   readonly #watches: Watches;
   readonly #listeners = new Set<() => void>();
@@ -128,7 +138,7 @@ class BeamRuntime implements Runtime {
   #isLinked = false;
   #toldAt = 0;
 
-  constructor(spec: BeamSpec, { places, tls, times }: Way, lease: SlotLease) {
+  constructor(spec: BeamSpec, { places, tls, times }: Way, lease: SlotLease, image: AgentImage) {
     this.id = spec.id;
     this.#lease = lease;
     this.#tunnel = spec.ssh === undefined ? null : new SshTunnel(spec.ssh);
@@ -148,7 +158,15 @@ class BeamRuntime implements Runtime {
     this.#rejoin = new Rejoin(this.#links, places, { dial, attemptMs, signal }, () => {
       this.#looked();
     });
-    this.#session = new Session(spec.node, this.#links);
+    this.#agents = new Agents({
+      choice: spec.agent ?? 'load',
+      lingerMs: spec.agentLingerMs ?? agentLingerMs,
+      image,
+      changed: () => {
+        this.#watches.nudge();
+      },
+    });
+    this.#session = new Session(spec.node, this.#links, this.#agents);
     this.#watches = new Watches(this.#session, () => this.#epoch);
     const methods = this.#methods();
     this.capabilities = buildCapabilities(1, methods, refusals);
@@ -166,11 +184,7 @@ class BeamRuntime implements Runtime {
       ...tableMethods(session),
       ...emulatorMethods(session),
       ...watchMethods(this.#watches),
-      // Without an agent nothing of ours outlives a call there.
-      'holdings.list': async (_params, options) => {
-        const nodes = await session.survey(options);
-        return ok({ holdings: [], nodes: nodes.map(({ node }) => ({ node, status: 'ok' })) });
-      },
+      ...holdingMethods(session),
     };
   }
 
@@ -194,6 +208,7 @@ class BeamRuntime implements Runtime {
     this.#closing.abort();
     this.#become({ is: 'closed' });
     this.#watches.close();
+    await this.#agents.close();
     this.#links.closeAll();
     this.#tunnel?.close();
     await this.#lease.release();
@@ -203,6 +218,7 @@ class BeamRuntime implements Runtime {
   #linkChanged(node: string): void {
     if (this.#isClosing()) return;
     const state = this.#links.stateOf(node);
+    if (state?.is === 'up') this.#agents.linkUp(state.connection);
     if (state?.is === 'up' && (node === this.#session.entry || !this.#isLinked)) {
       this.#joined += 1;
       this.#epoch = `${node}#${state.connection.creation.toString(16)}#${String(this.#joined)}`;

@@ -1,5 +1,6 @@
 /** What {@link connectBeam} needs to know to join a running BEAM cluster. */
 import type { ConnectionId, NodeName } from '../model.ts';
+import type { AgentChoice } from './agent/nodeAgent.ts';
 import type { SshSpec } from './sshArguments.ts';
 import type { TlsSpec } from './tlsFiles.ts';
 
@@ -18,6 +19,10 @@ export type BeamSpec = {
   readonly tls?: TlsSpec;
   /** Given when the nodes and EPMD are reached through ssh; addresses are then as the target of ssh sees them. */
   readonly ssh?: SshSpec;
+  /** What may be kept on the nodes; `load` when absent. See docs/agent.md. */
+  readonly agent?: AgentChoice;
+  /** How long an agent keeps what a lost window held, and outlives the last window; 10,000 ms when absent. */
+  readonly agentLingerMs?: number;
   /** A folder that all windows of this user share: the slots of our node names are leased in it. */
   readonly leaseDir: string;
   /** Time for the first connection; 7,000 ms when absent, 20,000 ms through ssh. */

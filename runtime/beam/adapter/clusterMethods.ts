@@ -8,14 +8,14 @@ import type { KnownNode, Session } from './session.ts';
 import { silent } from './session.ts';
 
 /** A node as it is shown; `creation` 0, which no node has, when none is known because it never could be asked. */
-function nodeInfo(known: KnownNode, otpRelease: string | null): NodeInfo {
+function nodeInfo(session: Session, known: KnownNode): NodeInfo {
   return {
     node: known.node,
     creation: known.creation ?? 0,
-    otpRelease: known.facts?.otpRelease ?? otpRelease,
+    otpRelease: known.facts?.otpRelease ?? session.releaseOf(known.node),
     hidden: known.facts?.hidden ?? false,
     reach: known.reach,
-    observer: 'agentless',
+    ...session.agents.observerOf(known.node),
   };
 }
 
@@ -47,7 +47,7 @@ async function connect(
   const known = (await session.survey(options)).find((other) => other.node === node);
   return known === undefined
     ? failure('unavailable', 'node.unavailable', `Node ${node} was lost at once.`, 'Try again.', { node })
-    : ok(nodeInfo(known, session.releaseOf(node)));
+    : ok(nodeInfo(session, known));
 }
 
 /** `name@host`, as a node calls itself. */
@@ -83,7 +83,7 @@ export function clusterMethods(session: Session): MethodTable {
     'cluster.nodes': async (_params, options) => {
       const nodes = await session.survey(options);
       if (session.links.up(session.entry).length === 0) return notConnected();
-      return ok({ nodes: nodes.map((known) => nodeInfo(known, session.releaseOf(known.node))) });
+      return ok({ nodes: nodes.map((known) => nodeInfo(session, known)) });
     },
     'cluster.links': (_params, options) => links(session, options),
     'cluster.connect': (params, options) => connect(session, params, options),

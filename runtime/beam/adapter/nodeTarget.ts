@@ -5,12 +5,13 @@ import type { CallOptions } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, isAtom, list } from '../../term/term.ts';
 import type { AgentFunctionName } from '../agent/agentCode.ts';
+import { agentModule } from '../agent/agentCode.ts';
 import type { NodeCall } from '../agent/interpreted.ts';
 import { Interpreter } from '../agent/interpreted.ts';
 import type { Connection } from '../dist/connection.ts';
-import type { DistResult } from '../dist/errors.ts';
+import type { DistError, DistResult } from '../dist/errors.ts';
 import { failure, success } from '../dist/errors.ts';
-import { atomName, numberOf, textOf, tupleOf } from './read.ts';
+import { atomName, listOf, numberOf, textOf, tupleOf } from './read.ts';
 
 export type PidLimits = { readonly id: number; readonly serial: number };
 
@@ -55,7 +56,12 @@ abstract class Target implements NodeTarget {
 
   abstract call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>>;
 
-  async run(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+  run(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    return this.interpret(name, args, options);
+  }
+
+  /** As {@link NodeTarget.run}, by the function's text whether it is loaded or not. */
+  async interpret(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
     const mine = this.#known();
     const call: NodeCall = (module, called, given) => this.call(module, called, given, options);
     const fun = await mine.interpreter.fun(name, args.length, call);
@@ -121,9 +127,34 @@ export class DirectTarget extends Target {
     return this.connection;
   }
 
+  override async run(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    if (loadedOver.has(this.connection)) {
+      const said = await this.call(agentModule, name, args, options);
+      if (said.ok || !isUnloaded(said.error, name)) return said;
+      // Somebody took the code away: its agent has been ended.
+      loadedOver.delete(this.connection);
+    }
+    return this.interpret(name, args, options);
+  }
+
   call(module: string, name: string, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
     return this.connection.call(module, name, args, { timeoutMs: remainingNow(options), signal: options.signal });
   }
+}
+
+/** The connections to nodes where the agent's code is loaded, and kept so by an agent that we have joined. */
+const loadedOver = new WeakSet<Connection>();
+
+/** Says whether {@link NodeTarget.run} can call the loaded code over `connection`. */
+export function setLoaded(connection: Connection, isLoaded: boolean): void {
+  if (isLoaded) loadedOver.add(connection);
+  else loadedOver.delete(connection);
+}
+
+function isUnloaded(error: DistError, name: AgentFunctionName): boolean {
+  if (error.kind !== 'exception' || !isAtom(error.reason, 'undef')) return false;
+  const [module, called] = tupleOf(listOf(error.stack ?? undefined)[0]) ?? [];
+  return atomName(module) === agentModule && atomName(called) === name;
 }
 
 /** A node asked through `link`'s node, which holds a connection to it and is not made to open one. */

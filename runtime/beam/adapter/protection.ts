@@ -23,7 +23,7 @@ const vital = new Set([
   'user',
 ]);
 
-/** Why a process is not to be ended, or null: it is of kernel, or is not there. */
+/** Why a process is not to be ended, or null: it is of kernel, of an agent of ours, or is not there. */
 export async function protection(target: NodeTarget, pid: ProcessRef, options: CallOptions): Promise<Failure | null> {
   const said = answered(await target.run('standing', [pidOf(pid)], options), target.node, 'The process');
   if (!said.ok) return said;
@@ -31,7 +31,10 @@ export async function protection(target: NodeTarget, pid: ProcessRef, options: C
   const [name, application, ancestors] = tupleOf(said.value, 3) ?? [];
   const registered = atomName(name);
   const ofKernel = atomName(tupleOf(application, 2)?.[1]) === 'kernel';
-  const underKernel = listOf(ancestors).some((ancestor) => isAtom(ancestor, 'kernel_sup'));
-  if (!ofKernel && !underKernel && (registered === null || !vital.has(registered))) return null;
+  const above = [registered, ...listOf(ancestors).map(atomName)];
+  const underKernel = above.includes('kernel_sup');
+  // An agent of ours, its guard and its tasks: ended, they would take with them what others hold.
+  const isOurs = above.some((other) => other?.startsWith('arsenal_agent_') === true);
+  if (!ofKernel && !underKernel && !isOurs && (registered === null || !vital.has(registered))) return null;
   return processProtected(registered ?? pidText(pid), pid.node);
 }

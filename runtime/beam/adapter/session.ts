@@ -13,6 +13,8 @@ import { atom } from '../../term/term.ts';
 import { connectError } from '../connectError.ts';
 import type { Address } from '../dist/tcp.ts';
 import { isPoolName } from '../names/slotLease.ts';
+import type { NodeAgent } from '../agent/nodeAgent.ts';
+import type { Agents } from './agents.ts';
 import type { Links } from './links.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { DirectTarget, RelayTarget, relayed } from './nodeTarget.ts';
@@ -54,13 +56,15 @@ type Memory = { creation: number | null; otpRelease: string | null; lastSeen: nu
 export class Session {
   readonly entry: NodeName;
   readonly links: Links;
+  readonly agents: Agents;
   readonly finders = new SupervisorFinders();
   readonly #memory = new Map<NodeName, Memory>();
   readonly #silent = new Set<NodeName>();
 
-  constructor(entry: NodeName, links: Links) {
+  constructor(entry: NodeName, links: Links, agents: Agents) {
     this.entry = entry;
     this.links = links;
+    this.agents = agents;
     this.#meet(entry);
   }
 
@@ -200,6 +204,12 @@ export class Session {
       remedy: `Connect to it (connect_node ${node}).`,
       details: { link: linked.error.code, why: linked.error.message },
     });
+  }
+
+  /** The agent on `node`, started on first need. Errors: those of {@link reachDirectly} and {@link Agents.agentOn}. */
+  async agentOf(node: NodeName, options: CallOptions): Promise<Result<NodeAgent>> {
+    const target = await this.reachDirectly(node, options);
+    return target.ok ? this.agents.agentOn(target.value.connection, options) : target;
   }
 
   /** Opens our link to a node, which need not be known yet. */

@@ -9,6 +9,7 @@ import { termKey } from '../../term/term.ts';
 import type { KeyedRow } from '../../watch.ts';
 import type { WatchStreamItem } from '../../watchStream.ts';
 import { askEach } from './coverage.ts';
+import { listHoldings } from './holdingMethods.ts';
 import { namesOn, rowKey } from './nameMethods.ts';
 import { processInfo } from './processMethods.ts';
 import { scanProcesses } from './processScan.ts';
@@ -89,7 +90,7 @@ export class Watches {
       case 'topologies':
         return unsupported('Watching this', 'it is being written.', 'Read it instead.');
       case 'holdings':
-        return ok(() => Promise.resolve(ok({ rows: [] })));
+        return ok((options) => holdings(session, options));
       case 'sandboxes':
         return unsupported('Watching sandboxes', ...noSandboxes);
     }
@@ -113,7 +114,7 @@ export class Watches {
       since: this.#since(known.node, status),
       hidden: known.facts?.hidden ?? false,
       otpRelease: known.facts?.otpRelease ?? this.#session.releaseOf(known.node),
-      observer: 'agentless',
+      ...this.#session.agents.observerOf(known.node),
       reach: known.reach,
       stats: stats?.ok === true ? stats.value : null,
       sees: known.facts?.sees ?? null,
@@ -150,6 +151,11 @@ function statusOf({ facts, seen, reach }: KnownNode): NodeRow['status'] {
 /** A node that refuses us, or is silent, may well live. */
 function isCutOff(reach: Reach): boolean {
   return reach.via === 'none' && reach.why !== 'down';
+}
+
+async function holdings(session: Session, options: CallOptions): Promise<Result<Sample>> {
+  const held = await listHoldings(session, {}, options);
+  return held.ok ? ok({ rows: held.value.holdings.map((holding): KeyedRow => [holding.id, { ...holding }]) }) : held;
 }
 
 async function supervisors(

@@ -3,7 +3,7 @@
 %%
 %% A client is a window, known by its token; its pid changes when its connection breaks and comes back. Everything that comes in may be
 %% garbage: what is not understood is dropped, and what fails changes nothing.
--export([main_join/4, main_ask/3, main_agents/0]).
+-export([main_join/4, main_holdings/1, main_release/2, main_figures/2]).
 
 %% Joins the agent called Name, which is started if there is none. Answers {Agent, Answer}, `unloaded` when the code that runs this
 %% is on its way out, or `timeout`.
@@ -28,9 +28,25 @@ main_ask(Agent, Request, TimeoutMs) ->
     after TimeoutMs -> erlang:demonitor(Ref, [flush]), timeout
     end.
 
+%% What clients hold here, of agents of whatever version, and how many agents did not answer.
+main_holdings(TimeoutMs) ->
+    Said = [main_ask(Agent, holdings, TimeoutMs) || Agent <- main_agents()],
+    {lists:append([Held || {answer, {holdings, Held}} <- Said]), length([silent || timeout <- Said])}.
+
+%% Whether something of that id was held; it is not any more.
+main_release(Id, TimeoutMs) ->
+    lists:member({answer, {released, true}}, [main_ask(Agent, {release, Id}, TimeoutMs) || Agent <- main_agents()]).
+
+%% What the agent called Name is and takes, or `none`.
+main_figures(Name, TimeoutMs) ->
+    case whereis(Name) of
+        undefined -> none;
+        Agent -> case main_ask(Agent, about, TimeoutMs) of {answer, {about, About}} -> About; Other -> Other end
+    end.
+
 %% The agents on this node, of whatever version.
 main_agents() ->
-    [{Name, Pid} || Name <- registered(), lists:prefix("arsenal_agent_", atom_to_list(Name)),
+    [Pid || Name <- registered(), lists:prefix("arsenal_agent_", atom_to_list(Name)),
         Name =/= arsenal_agent_lock, Pid <- [whereis(Name)], is_pid(Pid)].
 
 main_started(Name, Tier) ->

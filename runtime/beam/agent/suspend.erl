@@ -1,12 +1,12 @@
 %% Processes kept from running, for as long as a client wants it: by the emulator, or by the sys protocol.
 -export([suspend_standing/1]).
 
-%% What is to be known before a process is suspended: whether it waits where sys messages are answered, or is suspended there already.
+%% What is to be known before sys suspends a process: which behaviour answers for it (act_speaks/1), and whether it is suspended so
+%% already. A process that hibernates while it is suspended does not show that.
 suspend_standing(Pid) ->
-    case process_info(Pid, [current_function, status, current_stacktrace]) of
+    case erlang:process_info(Pid, current_function) of
         undefined -> gone;
-        [{_, Function}, {_, Status}, {_, Stack}] ->
-            {Function, Status, [F || {sys, F, _, _} <- Stack, F =:= suspend_loop orelse F =:= suspend_loop_hib] =/= []}
+        {_, {M, F, _}} -> {act_speaks(Pid), M =:= sys andalso lists:prefix("suspend_loop", atom_to_list(F))}
     end.
 
 %% Only its suspender can resume a process, and what it suspended runs on when it ends: so it is this process.

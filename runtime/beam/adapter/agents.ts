@@ -1,0 +1,186 @@
+/** The agents on the nodes of one connection: brought when a node is first looked at, joined again when its link comes back. */
+import { randomUUID } from 'node:crypto';
+import { callOptions, childOptions, remainingNow } from '../../callOptions.ts';
+import { arsenalError, cancelled, unsupported } from '../../errors.ts';
+import type { ArsenalError, NodeInfo, NodeName, Result } from '../../model.ts';
+import { fail, ok } from '../../model.ts';
+import type { CallOptions } from '../../port.ts';
+import { atom, integer } from '../../term/term.ts';
+import { AgentClient } from '../agent/agentClient.ts';
+import type { AgentImage } from '../agent/bringing.ts';
+import { bringAgent } from '../agent/bringing.ts';
+import type { AgentChoice, NodeAgent } from '../agent/nodeAgent.ts';
+import type { Connection } from '../dist/connection.ts';
+import { callFailure } from './callError.ts';
+import { DirectTarget, setLoaded } from './nodeTarget.ts';
+
+/** To bring the code, start the agent and join it. */
+const joinMs = 10_000;
+const leaveMs = 500;
+/** Code that is on its way out is brought again, so often. */
+const mostTries = 5;
+
+export type AgentsOptions = {
+  readonly choice: AgentChoice;
+  readonly lingerMs: number;
+  readonly image: AgentImage;
+  /** Called when what looks on a node has changed. */
+  readonly changed: () => void;
+};
+
+export type Observed = Pick<NodeInfo, 'observer' | 'observerWhy'>;
+
+type Entry = {
+  readonly client: AgentClient;
+  joining: { readonly over: Connection; readonly result: Promise<ArsenalError | null> } | null;
+  error: ArsenalError | null;
+};
+
+export class Agents {
+  readonly #options: AgentsOptions;
+  readonly #me: { readonly token: string; readonly name: string; readonly lingerMs: number };
+  readonly #entries = new Map<NodeName, Entry>();
+  readonly #closing = new AbortController();
+
+  constructor(options: AgentsOptions) {
+    this.#options = options;
+    this.#me = { token: randomUUID(), name: `Arsenal, process ${String(process.pid)}`, lingerMs: options.lingerMs };
+  }
+
+  /** A link has come up: an agent that is allowed is brought, and one that keeps something for us is joined again. */
+  linkUp(connection: Connection): void {
+    const entry = this.#entryOf(connection);
+    const isWanted = this.#options.choice === 'load' || entry.client.taskCount > 0;
+    if (isWanted) void this.#ensure(entry, connection);
+  }
+
+  /** What looks on a node for us, and why nothing better does. */
+  observerOf(node: NodeName): Observed {
+    const { choice } = this.#options;
+    const entry = this.#entries.get(node);
+    if (entry !== undefined && entry.client.connection?.state === 'up') {
+      return { observer: entry.client.tier, observerWhy: entry.client.why };
+    }
+    if (choice === 'none')
+      return { observer: 'agentless', observerWhy: 'This connection keeps nothing of ours on nodes.' };
+    if (entry?.error != null) return { observer: 'agentless', observerWhy: entry.error.message };
+    return { observer: 'agentless', observerWhy: 'Nothing has needed an agent there yet.' };
+  }
+
+  /** The agent behind `connection`, started if need be. Errors: `unsupported` where the user wants none, `agent.*`, those of a call. */
+  async agentOn(connection: Connection, options: CallOptions): Promise<Result<NodeAgent>> {
+    if (this.#options.choice === 'none') return noAgentWanted();
+    const entry = this.#entryOf(connection);
+    const error = await inTime(this.#ensure(entry, connection), options);
+    return error === null ? ok(entry.client) : fail(error);
+  }
+
+  #entryOf(connection: Connection): Entry {
+    const { node, creation } = connection;
+    const known = this.#entries.get(node);
+    if (known?.client.at.creation === creation) return known;
+    known?.client.giveUp();
+    const client = new AgentClient({ node, creation }, this.#me, () => {
+      setLoaded(connection, false);
+      if (client.connection !== null) setLoaded(client.connection, false);
+      if (this.#entries.get(node) === entry) this.#entries.delete(node);
+      this.#options.changed();
+    });
+    const entry: Entry = { client, joining: null, error: null };
+    this.#entries.set(node, entry);
+    return entry;
+  }
+
+  #ensure(entry: Entry, connection: Connection): Promise<ArsenalError | null> {
+    if (entry.client.connection === connection) return Promise.resolve(null);
+    if (entry.joining?.over === connection) return entry.joining.result;
+    const result = this.#join(entry, connection).then((error) => {
+      entry.joining = null;
+      entry.error = error;
+      this.#options.changed();
+      return error;
+    });
+    entry.joining = { over: connection, result };
+    return result;
+  }
+
+  async #join({ client }: Entry, connection: Connection): Promise<ArsenalError | null> {
+    const { image, choice } = this.#options;
+    const options = callOptions(joinMs, this.#closing.signal);
+    const target = new DirectTarget(connection);
+    const { node } = target;
+    const bare = {
+      call: target.call.bind(target),
+      interpret: target.interpret.bind(target),
+    };
+    for (let attempt = 0; attempt < mostTries; attempt += 1) {
+      const brought =
+        choice === 'load'
+          ? await bringAgent(
+              {
+                call: (module, name, args) => bare.call(module, name, args, options),
+                interpret: (name, args) => bare.interpret(name, args, options),
+              },
+              image,
+            )
+          : noLoading;
+      if (!brought.ok) return callFailure(brought.error, { node, what: 'The agent', effect: 'unknown' }).error;
+      const { tier, why } = brought.value;
+      setLoaded(connection, tier === 'agent');
+      client.why = why;
+      const joined = await client.join(connection, (question) =>
+        target.run('main_join', [atom(image.module), atom(tier), question, integer(joinMs / 2)], options),
+      );
+      if (joined === 'joined') return null;
+      setLoaded(connection, false);
+      if (joined !== 'unloaded') return joined;
+    }
+    return arsenalError(
+      'unavailable',
+      'agent.no_answer',
+      `The agent on ${node} was about to end whenever we joined it.`,
+      'Try again in a moment.',
+      { node },
+    );
+  }
+
+  /** Gives back all that we hold on the nodes. Never rejects. */
+  async close(): Promise<void> {
+    const options = callOptions(leaveMs);
+    await Promise.all([...this.#entries.values()].map(({ client }) => client.leave(options)));
+    this.#closing.abort();
+    this.#entries.clear();
+  }
+}
+
+const noLoading = { ok: true, value: { tier: 'interpreted', why: 'this connection loads no code' } } as const;
+
+function noAgentWanted() {
+  return unsupported(
+    'What outlives a call',
+    'this connection keeps nothing of ours on nodes (agent: none).',
+    'Connect with the agent “interpret” (processes of ours, no code) or “load”.',
+  );
+}
+
+/** What `work` answers, as long as the caller waits; it goes on for others. */
+async function inTime(work: Promise<ArsenalError | null>, options: CallOptions): Promise<ArsenalError | null> {
+  const within = childOptions(options, joinMs);
+  let timer: NodeJS.Timeout | undefined;
+  let giveUp: () => void = () => undefined;
+  const late = new Promise<ArsenalError>((resolve) => {
+    giveUp = () => {
+      resolve(cancelled('none').error);
+    };
+    options.signal.addEventListener('abort', giveUp, { once: true });
+    timer = setTimeout(() => {
+      resolve(arsenalError('timeout', 'call.timeout', 'The agent did not start in time.', 'Try again.'));
+    }, remainingNow(within));
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+    options.signal.removeEventListener('abort', giveUp);
+  }
+}
