@@ -1,7 +1,7 @@
 /** The options that say how a node is reached, when not by its name and the EPMD of its host. */
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
-import type { ConnectSpec } from '../protocol/connection.ts';
+import type { ConnectSpec, TlsFiles } from '../protocol/connection.ts';
 
 type HostAndPort = { readonly host: string; readonly port: number };
 
@@ -88,7 +88,7 @@ export function reachOf(
   };
 }
 
-function tlsOf(options: ReachOptions): Reach['tls'] | null | 'without' {
+function tlsOf(options: ReachOptions): TlsFiles | null | 'without' {
   if (givenTls(options).length === 0) return null;
   if (options.tls !== true) return 'without';
   const { tlsCa, tlsCert, tlsKey, tlsServername, tlsVerify } = options;
