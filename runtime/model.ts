@@ -199,6 +199,12 @@ export const costlyFields = [
   'trap_exit',
   'parent',
   'ancestors',
+  'current_location',
+  'monitored_by',
+  'suspending',
+  'priority',
+  'garbage_collection',
+  'binary_bytes',
 ] as const;
 export type CheapField = (typeof cheapFields)[number];
 export type CostlyField = (typeof costlyFields)[number];
@@ -215,7 +221,8 @@ export type Column =
 /**
  * Up to 1,000 rows of one node, columnar: 100k rows × 8 keys cost the receiving thread 6 ms this way, 47 ms as objects and 408 ms
  * as nested terms (Node 20, one worker hop). Buffers are transferred, so a page has one owner.
- * MFAs are text `module:function/arity`, in Erlang spelling; an unregistered process has `registered_name` null.
+ * MFAs are text `module:function/arity`, in Erlang spelling; an unregistered process has `registered_name` null. `binary_bytes` are those
+ * of the reference-counted binaries it refers to, each counted once.
  */
 export type RowPage = {
   readonly of: Incarnation;
@@ -447,8 +454,8 @@ export type Wait = {
   readonly on: readonly (ProcessRef | { readonly name: string; readonly node: NodeName })[];
   /** `certain`: it monitors nobody else. `likely`: the callee was read from its stack. */
   readonly evidence: 'certain' | 'likely';
-  /** Unchanged between two looks: it has waited all the while. */
-  readonly reductions: number;
+  /** Names the call, no other has it: the same at two looks when it waited all the while. Null where it cannot be told. */
+  readonly call: string | null;
   /** Innermost first: `module:function/arity:line`. */
   readonly stack: readonly string[];
 };

@@ -53,6 +53,8 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   readonly idempotent: boolean;
   /** The port methods it uses: it gets these and no others. */
   readonly needs: readonly N[];
+  /** Further methods that it uses where there are: without them it answers less, and says so. */
+  readonly mayUse?: readonly N[];
   /** An object. Every string, array and map in it states a maximum. */
   readonly params: P;
   readonly result: R;
@@ -127,6 +129,11 @@ export function defineOperation<const N extends SafeMethod, P extends TObject, R
 ): ReadOperation<N, P, R>;
 export function defineOperation(operation: object): object {
   return Object.freeze(operation);
+}
+
+/** The port methods it gets. */
+export function methodsOf({ needs, mayUse = [] }: AnyOperation): readonly MethodName[] {
+  return [...needs, ...mayUse];
 }
 
 /** Whether it plans and applies. */

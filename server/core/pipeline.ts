@@ -22,7 +22,7 @@ import { makeContext } from './context.ts';
 import { bug, withoutConnection } from './errors.ts';
 import { Flight } from './flight.ts';
 import type { AnyReadOperation, AnyWriteOperation, Plan, Problem } from './operation.ts';
-import { isWrite } from './operation.ts';
+import { isWrite, methodsOf } from './operation.ts';
 import { isJson, resultLimits } from './plainData.ts';
 import { checkedPlan, planOfLooking, summaryOf } from './plans.ts';
 import type { Registered } from './registry.ts';
@@ -125,7 +125,7 @@ export class Pipeline {
 
   /** What would be done. A plan graver than its operation asks for the role and the access of its own severity. */
   async #plan(call: Authorized, operation: AnyWriteOperation): Promise<Result<Plan<Json>>> {
-    const context = contextOf(call, safeNeeds(operation.needs));
+    const context = contextOf(call, safeNeeds(methodsOf(operation)));
     const { answer } = await withinBudget(operation.name, 'none', call.budget, () =>
       operation.plan(context, call.params),
     );
@@ -144,7 +144,7 @@ export class Pipeline {
 
   async #look(flight: Flight, { call, operation }: LookingReady): Promise<Passed> {
     flight.enter('execute');
-    const context = contextOf(call, operation.needs);
+    const context = contextOf(call, methodsOf(operation));
     const { answer } = await withinBudget(operation.name, 'none', call.budget, () =>
       operation.execute(context, call.params),
     );
@@ -156,7 +156,7 @@ export class Pipeline {
     const declared = await this.#services.audit.intent(intentOf(call, plan));
     if (!declared.ok) return { answer: declared, executed: false };
     flight.enter('execute');
-    const context = contextOf(call, operation.needs);
+    const context = contextOf(call, methodsOf(operation));
     const { answer, late } = await withinBudget(operation.name, 'unknown', call.budget, () =>
       operation.apply(context, plan),
     );

@@ -7,7 +7,7 @@ import type { JsonSchema } from '../protocol/operation.ts';
 import { wordsOf } from './errors.ts';
 import { longestTimeoutMs } from './limits.ts';
 import type { AnyOperation } from './operation.ts';
-import { isWrite } from './operation.ts';
+import { isWrite, methodsOf } from './operation.ts';
 import { isJsonObject } from './plainData.ts';
 import { closeObjects, plainSchema, publicSchema, unboundedParts } from './schemaRules.ts';
 import type { CompiledSchema } from './validate.ts';
@@ -109,11 +109,12 @@ function texts(operation: AnyOperation): readonly string[] {
 }
 
 function severityRules(operation: AnyOperation): readonly string[] {
-  const { severity, needs } = operation;
-  const unknown = needs.filter((need) => !isMethodName(need));
+  const { severity } = operation;
+  const methods = methodsOf(operation);
+  const unknown = methods.filter((need) => !isMethodName(need));
   if (unknown.length > 0) return [`needs: ${unknown.join(', ')} is no method of the port`];
   const writes = severity === 'change' || severity === 'destroy';
-  const least = needs.map((need) => severities.indexOf(portMethods[need].effect));
+  const least = methods.map((need) => severities.indexOf(portMethods[need].effect));
   const runs = writes
     ? 'plan' in operation && typeof operation.plan === 'function' && typeof operation.apply === 'function'
     : 'execute' in operation && typeof operation.execute === 'function' && !('plan' in operation);

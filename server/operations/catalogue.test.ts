@@ -34,6 +34,7 @@ describe('every operation of Arsenal', () => {
     expect(builtins.map(({ name }) => name).toSorted()).toMatchInlineSnapshot(`
       [
         "add_child",
+        "analyze_deadlocks",
         "analyze_message_queue",
         "change_supervisor_strategy",
         "cluster_health",
@@ -44,6 +45,7 @@ describe('every operation of Arsenal', () => {
         "delete_child",
         "describe_operation",
         "destroy_sandbox",
+        "detect_bottlenecks",
         "disconnect_node",
         "garbage_collect_process",
         "get_memory_info",
@@ -59,6 +61,7 @@ describe('every operation of Arsenal', () => {
         "list_registered_processes",
         "list_sandboxes",
         "list_supervisors",
+        "memory_leak_detection",
         "monitor_process",
         "node_info",
         "restart_child",

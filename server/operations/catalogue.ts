@@ -37,11 +37,14 @@ import { supervisorStats } from './supervisor/supervisorStats.ts';
 import { terminateChild } from './supervisor/terminateChild.ts';
 import { whichChildren } from './supervisor/whichChildren.ts';
 import { analyzeMessageQueue } from './system/analyzeMessageQueue.ts';
+import { detectBottlenecks } from './system/detectBottlenecks.ts';
 import { getMemoryInfo } from './system/getMemoryInfo.ts';
 import { getSystemInfo } from './system/getSystemInfo.ts';
 import { listApplications } from './system/listApplications.ts';
 import { listEtsTables } from './system/listEtsTables.ts';
 import { listRegisteredProcesses } from './system/listRegisteredProcesses.ts';
+import { analyzeDeadlocks } from './tracing/analyzeDeadlocks.ts';
+import { memoryLeakDetection } from './tracing/memoryLeakDetection.ts';
 
 /** What some operations look at beside the port. */
 export type House = { readonly catalogue: CatalogueReader; readonly scans: Scans };
@@ -76,6 +79,9 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     listApplications(scans),
     listEtsTables(scans),
     analyzeMessageQueue,
+    detectBottlenecks,
+    analyzeDeadlocks,
+    memoryLeakDetection,
     clusterTopology,
     clusterHealth,
     nodeInfo,

@@ -166,17 +166,16 @@ async function waits(
 }
 
 function waitOf(term: Term): Wait[] {
-  const [who, on, evidence, reductions, name, stack] = tupleOf(term, 6) ?? [];
+  const [who, on, evidence, call, name, stack] = tupleOf(term, 6) ?? [];
   const process = processOf(who);
   if (process === null || on === undefined) return [];
-  const called = on.t === 'pid' || on.t === 'tuple' ? [on] : listOf(on);
   return [
     {
       process,
       registeredName: atomName(name),
-      on: called.flatMap(calleeOf),
+      on: listOf(on).flatMap(calleeOf),
       evidence: atomName(evidence) === 'certain' ? 'certain' : 'likely',
-      reductions: numberOf(reductions) ?? 0,
+      call: call?.t === 'text' ? call.v : null,
       stack: listOf(stack).flatMap(frameText),
     },
   ];

@@ -11,14 +11,23 @@ diag_is_calling([{status, waiting}, {current_function, {gen, do_call, 4}}]) -> t
 diag_is_calling(_) -> false.
 
 diag_wait(Pid) ->
-    case erlang:process_info(Pid, [monitors, reductions, registered_name, current_stacktrace]) of
-        [{_, Monitors}, {_, Reductions}, {_, Name}, {_, Stack}] ->
-            case lists:usort([P || M <- Monitors, P <- diag_monitored(M)]) of
-                [] -> [];
-                [Only] -> [{Pid, Only, certain, Reductions, Name, diag_frames(Stack)}];
-                Several -> [{Pid, diag_called(Pid, Several), likely, Reductions, Name, diag_frames(Stack)}]
-            end;
+    case erlang:process_info(Pid, [monitors, registered_name, current_stacktrace, backtrace]) of
+        [{_, Monitors}, {_, Name}, {_, Stack}, {_, Backtrace}] ->
+            %% The two innermost frames are those of the call.
+            Frames = lists:sublist(binary:split(Backtrace, <<"\n\n">>, [global]), 2),
+            {On, Evidence} = case lists:usort([P || M <- Monitors, P <- diag_monitored(M)]) of
+                [Only] -> {[Only], certain};
+                Several -> {diag_called(Several, Frames), likely}
+            end,
+            [{Pid, On, Evidence, diag_reference(Frames), Name, diag_frames(Stack)} || On =/= []];
         _ -> []
+    end.
+
+%% The reference of the call, which no other call has.
+diag_reference([Frame | _]) ->
+    case re:run(Frame, "#Ref<[0-9.]+>", [{capture, first, binary}]) of
+        {match, [Reference]} -> Reference;
+        nomatch -> none
     end.
 
 diag_monitored({process, P}) when is_pid(P) -> [P];
@@ -27,12 +36,8 @@ diag_monitored({process, {Name, Node}}) when Node =:= node() ->
 diag_monitored({process, {Name, Node}}) -> [{Name, Node}];
 diag_monitored(_) -> [].
 
-%% Those of the monitored that stand, by pid or by name, in the frames of the call, the two innermost; all where none does.
-diag_called(Pid, Several) ->
-    Frames = case erlang:process_info(Pid, backtrace) of
-        {backtrace, Text} -> lists:sublist(binary:split(Text, <<"\n\n">>, [global]), 2);
-        undefined -> []
-    end,
+%% Those of the monitored that stand, by pid or by name, in the frames of the call; all where none does.
+diag_called(Several, Frames) ->
     case [P || P <- Several, diag_stands_in(P, Frames)] of
         [] -> Several;
         Named -> Named

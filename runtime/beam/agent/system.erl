@@ -47,11 +47,19 @@ node_port_fact(Port, Info) ->
     Item = fun(Key) -> proplists:get_value(Key, Info) end,
     More = fun(Key) -> case erlang:port_info(Port, Key) of {_, Value} -> Value; _ -> undefined end end,
     Name = Item(name),
-    {Local, Peer} = case lists:suffix("_inet", Name) of
-        true -> {node_address(inet:sockname(Port)), node_address(inet:peername(Port))};
-        false -> {undefined, undefined}
+    {Input, Output, Local, Peer} = case lists:suffix("_inet", Name) of
+        true -> node_inet_fact(Port, inet:getstat(Port, [recv_oct, send_oct]), Item);
+        false -> {Item(input), Item(output), undefined, undefined}
     end,
-    [{Port, Name, Item(connected), Item(input), Item(output), More(queue_size), More(memory), Local, Peer}].
+    [{Port, Name, Item(connected), Input, Output, More(queue_size), More(memory), Local, Peer}].
+
+%% The counters of the port itself do not count what the inet driver sends as terms.
+node_inet_fact(Port, Counted, Item) ->
+    {Input, Output} = case Counted of
+        {ok, [{recv_oct, In}, {send_oct, Out}]} -> {In, Out};
+        _ -> {Item(input), Item(output)}
+    end,
+    {Input, Output, node_address(inet:sockname(Port)), node_address(inet:peername(Port))}.
 
 node_address({ok, {Address, Port}}) when is_tuple(Address) -> {inet:ntoa(Address), Port};
 node_address({ok, {local, Path}}) -> {Path, 0};

@@ -6,8 +6,6 @@ import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { shownTerm } from '../terms.ts';
 
-const callMs = 5_000;
-
 export const getProcessState = defineOperation({
   name: 'get_process_state',
   title: 'Get Process State',
@@ -26,12 +24,6 @@ export const getProcessState = defineOperation({
       default: 65_536,
       description: 'What is larger is cut, and says so.',
     }),
-    timeoutMs: Type.Integer({
-      minimum: 10,
-      maximum: 60_000,
-      default: callMs,
-      description: 'How long the process has to answer.',
-    }),
   }),
   result: Type.Object({
     ...placementOfProcess,
@@ -39,12 +31,13 @@ export const getProcessState = defineOperation({
     whole: Type.Boolean({ description: 'Whether nothing was left out.' }),
   }),
   route: { method: 'GET', path: '/processes/:pid/state' },
+  timeoutMs: 5_000,
   examples: [{ title: 'By registered name', params: { pid: 'Shop.Catalog', node: 'demo1@sim' } }],
   errors: [{ code: 'process.no_answer', remedy: 'It is busy, suspended, or does not speak the sys protocol.' }],
-  async execute(context, { pid, node, maxBytes, timeoutMs }) {
+  async execute(context, { pid, node, maxBytes }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;
-    const state = await context.port.processes.state({ pid: process.value, maxBytes }, context.options(timeoutMs));
+    const state = await context.port.processes.state({ pid: process.value, maxBytes }, context.options());
     if (!state.ok) return state;
     return ok({ ...namedProcess(process.value), state: shownTerm(state.value.state), whole: state.value.whole });
   },

@@ -26,15 +26,15 @@ export const sendMessage = defineOperation({
       mostMessageBytes,
     ),
     how: Type.Enum(['info', 'cast', 'call'], { default: 'info', description: 'As it is, as a cast, or as a call.' }),
-    timeoutMs: Type.Integer({ minimum: 1, maximum: 60_000, default: 5_000, description: 'How long a reply may take.' }),
   }),
   result: Type.Object({ ...placementOfProcess, reply: nullable(shownTermResult) }),
   route: { method: 'POST', path: '/processes/:pid/messages' },
+  timeoutMs: 5_000,
   examples: [{ title: 'As it is', params: { pid: 'Shop.Catalog', node: 'demo1@sim', message: { $term: ':refresh' } } }],
   errors: [
     { code: 'term.unknown_atom', remedy: 'Check the spelling: the node does not have every atom of the message.' },
   ],
-  async plan(context, { pid, node, message, how, timeoutMs }) {
+  async plan(context, { pid, node, message, how }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;
     const term = termFromJson(message, '/message');
@@ -45,13 +45,12 @@ export const sendMessage = defineOperation({
       touches: [{ node: process.value.node, pid: processId(process.value), what: `a message (${how})` }],
       severity: 'change',
       undo: 'no',
-      steps: { process: process.value, message: { term: term.value }, how, timeoutMs },
+      steps: { process: process.value, message: { term: term.value }, how },
     });
   },
   async apply(context, { steps }) {
-    const { process, message, how, timeoutMs } = steps;
-    const options = how === 'call' ? context.options(timeoutMs) : context.options();
-    const sent = await context.port.processes.send({ pid: process, message, how }, options);
+    const { process, message, how } = steps;
+    const sent = await context.port.processes.send({ pid: process, message, how }, context.options());
     if (!sent.ok) return sent;
     return ok({ ...namedProcess(process), reply: sent.value.reply === null ? null : shownTerm(sent.value.reply) });
   },

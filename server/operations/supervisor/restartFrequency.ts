@@ -14,7 +14,8 @@ export const restartFrequency = defineOperation({
   category: 'supervisor',
   severity: 'read',
   idempotent: true,
-  needs: [...resolveNeeds, 'supervisors.restarts', 'supervisors.flags'],
+  needs: [...resolveNeeds, 'supervisors.restarts'],
+  mayUse: ['supervisors.flags'],
   params: Type.Object({
     supervisor: supervisorParam,
     node: onNodeParam,

@@ -14,7 +14,8 @@ export const supervisorStats = defineOperation({
   category: 'supervisor',
   severity: 'read',
   idempotent: true,
-  needs: [...resolveNeeds, 'supervisors.count', 'supervisors.flags', 'supervisors.restarts', 'processes.info'],
+  needs: [...resolveNeeds, 'supervisors.count'],
+  mayUse: ['supervisors.flags', 'supervisors.restarts', 'processes.info'],
   params: Type.Object({ supervisor: supervisorParam, node: onNodeParam }),
   result: Type.Object({
     ...placementOfProcess,

@@ -1,0 +1,260 @@
+import { Type } from 'typebox';
+import type { ArsenalError, Json, NodeName, NodeStats, Result } from '../../../runtime/model.ts';
+import { ok, pidText } from '../../../runtime/model.ts';
+import type { Answer } from '../../../runtime/port.ts';
+import type { Context } from '../../core/context.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { eachNode } from '../eachNode.ts';
+import { coverageResult, nodeFilterParam, nullable } from '../parameters.ts';
+import { cell, namedProcess, processAt } from '../processRows.ts';
+import { drain } from '../streams.ts';
+import { shownName } from '../terms.ts';
+
+const needs = ['cluster.nodes', 'system.stats', 'processes.scan'] as const;
+const mayUse = ['system.schedulers', 'system.info', 'system.ports'] as const;
+type BottleneckContext = Context<(typeof needs)[number] | (typeof mayUse)[number]>;
+
+/** Where a figure becomes a finding. Each is told with the finding, so that who reads it can judge for themselves. */
+const thresholds = {
+  messages: 1_000,
+  queuedPerScheduler: 2,
+  utilisation: 0.9,
+  partOfLimit: 0.8,
+  processBytes: 100 * 1024 * 1024,
+  portQueueBytes: 1024 * 1024,
+} as const;
+const processesShown = 10;
+
+const findingResult = Type.Object({
+  node: Type.String(),
+  kind: Type.Enum(['mailbox', 'run_queue', 'schedulers', 'limit', 'process_memory', 'port_queue']),
+  message: Type.String({ description: 'What was found, in words.' }),
+  value: Type.Number(),
+  threshold: Type.Number(),
+  pid: nullable(Type.String({ description: 'The id of the process it is about.' })),
+  remedy: Type.String(),
+});
+type Finding = {
+  readonly node: NodeName;
+  readonly kind: 'mailbox' | 'run_queue' | 'schedulers' | 'limit' | 'process_memory' | 'port_queue';
+  readonly message: string;
+  readonly value: number;
+  readonly threshold: number;
+  readonly pid: string | null;
+  readonly remedy: string;
+};
+/** Something that could not be looked at, and why. */
+type Unseen = { readonly node: NodeName; readonly what: string; readonly error: Json };
+
+export const detectBottlenecks = defineOperation({
+  name: 'detect_bottlenecks',
+  title: 'Detect Bottlenecks',
+  description:
+    'Looks for what commonly slows a node down: long mailboxes, more to run than schedulers, busy schedulers, full tables of processes, ports or atoms, very large processes, connections that do not keep up. Each finding says the figure and the threshold; what was not looked at is said too.',
+  category: 'system',
+  severity: 'diagnose',
+  idempotent: true,
+  needs,
+  mayUse,
+  params: Type.Object({
+    node: nodeFilterParam,
+    forMs: Type.Integer({
+      minimum: 100,
+      maximum: 30_000,
+      default: 1_000,
+      description: 'How long schedulers are measured; queues are looked at before and after.',
+    }),
+  }),
+  result: Type.Object({
+    findings: Type.Array(findingResult),
+    unseen: Type.Array(Type.Unsafe<Unseen>({ type: 'object' }), { description: 'What could not be looked at.' }),
+    nodes: coverageResult,
+  }),
+  route: { method: 'GET', path: '/system/bottlenecks' },
+  examples: [{ title: 'Of the whole cluster', params: { forMs: 200 } }],
+  timeoutMs: 60_000,
+  async execute(context, { node, forMs }) {
+    const asked = await eachNode(context, node, (name) => lookAt(context, name, forMs));
+    if (!asked.ok) return asked;
+    const { answers, nodes } = asked.value;
+    return ok({
+      findings: answers.flatMap(({ value }) => value.findings),
+      unseen: answers.flatMap(({ value }) => value.unseen),
+      nodes,
+    });
+  },
+});
+
+type Looked = { readonly findings: Finding[]; readonly unseen: Unseen[] };
+
+async function lookAt(context: BottleneckContext, node: NodeName, forMs: number): Promise<Result<Looked>> {
+  const { system } = context.port;
+  const before = await system.stats({ node }, context.options());
+  if (!before.ok) return before;
+  const schedulers = await system.schedulers({ node, forMs }, context.options());
+  const after = await system.stats({ node }, context.options());
+  if (!after.ok) return after;
+  const limits = await system.info({ node }, context.options());
+  const longest = await topBy(context, node, 'message_queue_len');
+  const largest = await topBy(context, node, 'memory');
+  const ports = await fullPorts(context, node);
+  const unseen = [
+    unseenOf(node, 'schedulers', schedulers),
+    unseenOf(node, 'limits', limits),
+    unseenOf(node, 'mailboxes', longest),
+    unseenOf(node, 'memory of processes', largest),
+    unseenOf(node, 'ports', ports),
+  ].flat();
+  const findings = [
+    ...runQueue(node, before.value, after.value),
+    ...(schedulers.ok ? busySchedulers(node, schedulers.value.schedulers) : []),
+    ...fullTables(node, after.value, limits.ok ? limits.value.entries : {}),
+    ...(longest.ok ? longest.value : []),
+    ...(largest.ok ? largest.value : []),
+    ...(ports.ok ? ports.value : []),
+  ];
+  return ok({ findings, unseen });
+}
+
+function unseenOf(node: NodeName, what: string, looked: Result<unknown>): Unseen[] {
+  return looked.ok ? [] : [{ node, what, error: briefly(looked.error) }];
+}
+
+function briefly({ code, message, remedy }: ArsenalError): Json {
+  return { code, message, remedy };
+}
+
+/** A queue that is long at one moment is nothing; at both, it stays. */
+function runQueue(node: NodeName, before: NodeStats, after: NodeStats): Finding[] {
+  const least = Math.min(before.runQueue, after.runQueue);
+  const threshold = after.schedulersOnline * thresholds.queuedPerScheduler;
+  if (least <= threshold) return [];
+  return [
+    {
+      node,
+      kind: 'run_queue',
+      message: `${String(least)} processes wait for one of ${String(after.schedulersOnline)} schedulers, before and after.`,
+      value: least,
+      threshold,
+      pid: null,
+      remedy: 'See which processes take the most reductions (list_processes, sort -reductions), or profile one.',
+    },
+  ];
+}
+
+function busySchedulers(node: NodeName, all: Answer<'system.schedulers'>['schedulers']): Finding[] {
+  return (['normal', 'dirty_cpu', 'dirty_io'] as const).flatMap((kind) => {
+    const ofKind = all.filter((scheduler) => scheduler.kind === kind);
+    // Those that sleep because there is nothing for them are no sign: the busiest half tells.
+    const busiest = ofKind.map(({ utilisation }) => utilisation).toSorted((a, b) => b - a);
+    const half = busiest.slice(0, Math.max(1, Math.ceil(busiest.length / 2)));
+    const mean = half.reduce((sum, one) => sum + one, 0) / half.length;
+    if (ofKind.length === 0 || mean < thresholds.utilisation) return [];
+    return [
+      {
+        node,
+        kind: 'schedulers' as const,
+        message: `The ${kind.replace('_', ' ')} schedulers were busy ${String(Math.round(mean * 100))} % of the time.`,
+        value: mean,
+        threshold: thresholds.utilisation,
+        pid: null,
+        remedy:
+          kind === 'normal'
+            ? 'See which processes take the most reductions, or profile one.'
+            : 'See which native functions or file operations run on dirty schedulers.',
+      },
+    ];
+  });
+}
+
+function fullTables(node: NodeName, stats: NodeStats, entries: { readonly [key: string]: Json }): Finding[] {
+  const tables = [
+    ['processes', stats.processCount, stats.processLimit ?? entries['processLimit']],
+    ['atoms', stats.atomCount ?? entries['atomCount'], entries['atomLimit']],
+    ['ports', entries['portCount'], entries['portLimit']],
+    ['ETS tables', entries['etsCount'], entries['etsLimit']],
+  ] as const;
+  return tables.flatMap(([what, count, limit]) => {
+    if (typeof count !== 'number' || typeof limit !== 'number' || limit === 0) return [];
+    const part = count / limit;
+    if (part < thresholds.partOfLimit) return [];
+    return [
+      {
+        node,
+        kind: 'limit' as const,
+        message: `${String(Math.round(part * 100))} % of the ${what} that the node can have: ${String(count)} of ${String(limit)}.`,
+        value: part,
+        threshold: thresholds.partOfLimit,
+        pid: null,
+        remedy: 'Find what makes them and does not end; a node whose table is full fails or ends.',
+      },
+    ];
+  });
+}
+
+async function topBy(
+  context: BottleneckContext,
+  node: NodeName,
+  key: 'message_queue_len' | 'memory',
+): Promise<Result<Finding[]>> {
+  const threshold = key === 'memory' ? thresholds.processBytes : thresholds.messages;
+  const found: Finding[] = [];
+  const end = await drain(
+    context.port.processes.scan(
+      {
+        nodes: [node],
+        keys: [key, 'registered_name', 'initial_call'],
+        top: { n: processesShown, by: key, direction: 'descending' },
+        pageRows: processesShown,
+        // Who asks for bottlenecks asks for this cost.
+        allowCostly: true,
+      },
+      context.options(),
+    ),
+    (page) => {
+      for (const at of page.ids.keys()) {
+        const value = cell(page, key, at);
+        if (typeof value !== 'number' || value < threshold) continue;
+        const process = processAt(page, at);
+        const name = cell(page, 'registered_name', at) ?? cell(page, 'initial_call', at);
+        const who = `${pidText(process)}${typeof name === 'string' ? ` (${shownName(name)})` : ''}`;
+        found.push({ node, ...aboutProcess(key, who, value), value, threshold, pid: namedProcess(process).pid });
+      }
+    },
+  );
+  return end.ok ? ok(found) : end;
+}
+
+function aboutProcess(key: 'message_queue_len' | 'memory', who: string, value: number) {
+  return key === 'memory'
+    ? {
+        kind: 'process_memory' as const,
+        message: `${who} holds ${String(Math.round(value / 1024 / 1024))} MiB.`,
+        remedy: 'Look at its state and mailbox; garbage_collect_process tells whether it is garbage.',
+      }
+    : {
+        kind: 'mailbox' as const,
+        message: `${String(value)} messages wait in the mailbox of ${who}.`,
+        remedy: 'See with analyze_message_queue what they are and what the process does instead.',
+      };
+}
+
+/** Connections whose other side, or network, does not keep up. */
+async function fullPorts(context: BottleneckContext, node: NodeName): Promise<Result<Finding[]>> {
+  const found: Finding[] = [];
+  const end = await drain(context.port.system.ports({ node }, context.options()), (rows) => {
+    for (const { id, name, remote, queueBytes, owner } of rows) {
+      if (queueBytes === null || queueBytes < thresholds.portQueueBytes) continue;
+      found.push({
+        node,
+        kind: 'port_queue',
+        message: `${String(queueBytes)} bytes wait to be written to ${remote ?? id} (${name}).`,
+        value: queueBytes,
+        threshold: thresholds.portQueueBytes,
+        pid: owner === null ? null : namedProcess(owner).pid,
+        remedy: 'The other side reads too slowly: see what it does, or send it less.',
+      });
+    }
+  });
+  return end.ok ? ok(found) : end;
+}

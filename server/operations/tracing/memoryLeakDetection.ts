@@ -1,0 +1,233 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Type } from 'typebox';
+import type { ArsenalError, Json, NodeName, ProcessRef, Result } from '../../../runtime/model.ts';
+import { ok, pidText, processId } from '../../../runtime/model.ts';
+import type { Context } from '../../core/context.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { eachNode } from '../eachNode.ts';
+import { coverageResult, nodeFilterParam, nullable } from '../parameters.ts';
+import { cell, processAt } from '../processRows.ts';
+import { drain } from '../streams.ts';
+import { shownName } from '../terms.ts';
+import type { Reading } from './growth.ts';
+import { growthOf } from './growth.ts';
+
+const needs = ['cluster.nodes', 'system.memory', 'processes.scan', 'processes.info'] as const;
+const mayUse = ['system.stats', 'system.ets'] as const;
+type LeakContext = Context<(typeof needs)[number] | (typeof mayUse)[number]>;
+
+const longestMs = 600_000;
+const slackMs = 30_000;
+/** Processes looked at again at each reading: those that were ever among the largest. */
+const mostProcesses = 200;
+const largestPerReading = 20;
+const leastBytes = 256 * 1024;
+const leastMessages = 100;
+const leastAtoms = 500;
+
+const kinds = ['memory', 'process_memory', 'mailbox', 'ets_table', 'atoms'] as const;
+
+export const memoryLeakDetection = defineOperation({
+  name: 'memory_leak_detection',
+  title: 'Detect Memory Leaks',
+  description:
+    'Reads memory by kind, the largest processes and mailboxes, tables and atoms again and again, and says what grew steadily (least squares). What rises and falls with garbage collection is left out. Longer is surer.',
+  category: 'tracing',
+  severity: 'diagnose',
+  idempotent: true,
+  needs,
+  mayUse,
+  params: Type.Object({
+    node: nodeFilterParam,
+    everyMs: Type.Integer({ minimum: 200, maximum: 60_000, default: 1_000, description: 'Between two readings.' }),
+    forMs: Type.Integer({ minimum: 1_000, maximum: longestMs, default: 15_000, description: 'How long it reads.' }),
+  }),
+  result: Type.Object({
+    suspects: Type.Array(
+      Type.Object({
+        node: Type.String(),
+        kind: Type.Enum([...kinds]),
+        subject: Type.String({ description: 'What grew: a kind of memory, a process, a table.' }),
+        pid: nullable(Type.String({ description: 'The id of the process it is about.' })),
+        from: Type.Number(),
+        to: Type.Number(),
+        perSecond: Type.Number(),
+        steadiness: Type.Number({ description: '0 to 1: how much of the change a straight line explains.' }),
+        remedy: Type.String(),
+      }),
+    ),
+    readings: Type.Integer(),
+    unseen: Type.Array(Type.Unsafe<Json>({ type: 'object' }), { description: 'What could not be read, and why.' }),
+    nodes: coverageResult,
+  }),
+  route: { method: 'GET', path: '/system/leaks' },
+  examples: [{ title: 'For two seconds', params: { forMs: 2000, everyMs: 200 } }],
+  timeoutMs: longestMs + slackMs,
+  async execute(context, { node, everyMs, forMs }) {
+    const asked = await eachNode(context, node, (name) => watchNode(context, name, everyMs, forMs));
+    if (!asked.ok) return asked;
+    const { answers, nodes } = asked.value;
+    return ok({
+      suspects: answers.flatMap(({ node: name, value }) => value.series.suspects(name)),
+      readings: Math.max(0, ...answers.map(({ value }) => value.readings)),
+      unseen: answers.flatMap(({ value }) => [...value.unseen.values()]),
+      nodes,
+    });
+  },
+});
+
+type Watched = { readonly series: SeriesBook; readonly readings: number; readonly unseen: Map<string, Json> };
+
+async function watchNode(
+  context: LeakContext,
+  node: NodeName,
+  everyMs: number,
+  forMs: number,
+): Promise<Result<Watched>> {
+  const series = new SeriesBook();
+  const unseen = new Map<string, Json>();
+  const tracked = new Map<string, ProcessRef>();
+  const started = performance.now();
+  let readings = 0;
+  for (;;) {
+    const atMs = performance.now() - started;
+    const memory = await context.port.system.memory({ node }, context.options());
+    if (!memory.ok) return memory;
+    for (const [kind, value] of Object.entries(memory.value.bytes)) {
+      if (!summed.has(kind)) series.add({ kind: 'memory', subject: kind, pid: null }, { atMs, value });
+    }
+    const looks = await Promise.all([
+      readProcesses(context, node, tracked, series, atMs),
+      readTables(context, node, series, atMs),
+      readAtoms(context, node, series, atMs),
+    ]);
+    for (const look of looks) if (!look.ok) unseen.set(look.error.code, briefly(node, look.error));
+    readings += 1;
+    await context.emit({
+      is: 'rows',
+      rows: [{ node, reading: readings, memoryBytes: memory.value.bytes['total'] ?? null }],
+    });
+    const nextAt = readings * everyMs;
+    if (nextAt > forMs || context.signal.aborted) break;
+    await delay(Math.max(0, nextAt - (performance.now() - started)), undefined, { signal: context.signal }).catch(
+      () => undefined,
+    );
+  }
+  return ok({ series, readings, unseen });
+}
+
+/** Sums of the others: what grows shows in its own kind. */
+const summed: ReadonlySet<string> = new Set(['total', 'system', 'processes_used', 'atom_used']);
+
+function briefly(node: NodeName, { code, message, remedy }: ArsenalError): Json {
+  return { node, code, message, remedy };
+}
+
+/** Memory and mailboxes of those that are among the largest now or were before. */
+async function readProcesses(
+  context: LeakContext,
+  node: NodeName,
+  tracked: Map<string, ProcessRef>,
+  series: SeriesBook,
+  atMs: number,
+): Promise<Result<null>> {
+  for (const by of ['memory', 'message_queue_len'] as const) {
+    const top = { n: largestPerReading, by, direction: 'descending' } as const;
+    const found = await drain(
+      context.port.processes.scan(
+        { nodes: [node], keys: [by], top, pageRows: largestPerReading, allowCostly: true },
+        context.options(),
+      ),
+      (page) => {
+        for (const at of page.ids.keys()) {
+          const process = processAt(page, at);
+          if (tracked.size < mostProcesses) tracked.set(processId(process), process);
+        }
+      },
+    );
+    if (!found.ok) return found;
+  }
+  const info = await context.port.processes.info(
+    { pids: [...tracked.values()], keys: ['memory', 'message_queue_len', 'registered_name', 'initial_call'] },
+    context.options(),
+  );
+  if (!info.ok) return info;
+  for (const gone of info.value.gone) tracked.delete(processId(gone));
+  for (const page of info.value.pages) {
+    for (const at of page.ids.keys()) {
+      const process = processAt(page, at);
+      const name = cell(page, 'registered_name', at) ?? cell(page, 'initial_call', at);
+      const subject = `${pidText(process)}${typeof name === 'string' ? ` (${shownName(name)})` : ''}`;
+      const of = { subject, pid: processId(process) };
+      const [memory, messages] = [cell(page, 'memory', at), cell(page, 'message_queue_len', at)];
+      if (typeof memory === 'number') series.add({ kind: 'process_memory', ...of }, { atMs, value: memory });
+      if (typeof messages === 'number') series.add({ kind: 'mailbox', ...of }, { atMs, value: messages });
+    }
+  }
+  return ok(null);
+}
+
+async function readTables(
+  context: LeakContext,
+  node: NodeName,
+  series: SeriesBook,
+  atMs: number,
+): Promise<Result<unknown>> {
+  return drain(context.port.system.ets({ node }, context.options()), (rows) => {
+    for (const { id, name, owner, bytes } of rows) {
+      const subject = id.t === 'atom' ? name : `${name} ${JSON.stringify(id)}`;
+      series.add({ kind: 'ets_table', subject, pid: processId(owner) }, { atMs, value: bytes });
+    }
+  });
+}
+
+async function readAtoms(
+  context: LeakContext,
+  node: NodeName,
+  series: SeriesBook,
+  atMs: number,
+): Promise<Result<unknown>> {
+  const stats = await context.port.system.stats({ node }, context.options());
+  if (stats.ok && stats.value.atomCount !== null) {
+    series.add({ kind: 'atoms', subject: 'atoms', pid: null }, { atMs, value: stats.value.atomCount });
+  }
+  return stats;
+}
+
+type Subject = { readonly kind: (typeof kinds)[number]; readonly subject: string; readonly pid: string | null };
+
+/** Readings by what they are of. */
+class SeriesBook {
+  readonly #series = new Map<string, { readonly of: Subject; readonly readings: Reading[] }>();
+
+  add(of: Subject, reading: Reading): void {
+    const key = `${of.kind} ${of.pid ?? ''} ${of.kind === 'process_memory' || of.kind === 'mailbox' ? '' : of.subject}`;
+    const held = this.#series.get(key) ?? { of, readings: [] };
+    held.readings.push(reading);
+    this.#series.set(key, held);
+  }
+
+  /** What grew steadily, fastest first within its kind. */
+  suspects(node: NodeName) {
+    return [...this.#series.values()]
+      .flatMap(({ of, readings }) => {
+        const growth = growthOf(readings, leastGrowth(of.kind));
+        return growth === null ? [] : [{ node, ...of, ...growth, remedy: remedies[of.kind] }];
+      })
+      .toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || b.perSecond - a.perSecond);
+  }
+}
+
+function leastGrowth(kind: Subject['kind']): number {
+  if (kind === 'mailbox') return leastMessages;
+  return kind === 'atoms' ? leastAtoms : leastBytes;
+}
+
+const remedies = {
+  memory:
+    'See the processes and tables below it; `binary` that grows while their owners do not collect: garbage_collect_process.',
+  process_memory: 'Look at its state; garbage_collect_process tells whether what it holds is garbage.',
+  mailbox: 'It gets more than it handles: see with analyze_message_queue what waits.',
+  ets_table: 'Its owner puts in more than it takes out.',
+  atoms: 'Atoms are never freed: find what makes them from outside text (binary_to_atom, String.to_atom).',
+} as const;
