@@ -7,14 +7,17 @@ import { randomUUID } from 'node:crypto';
 import type { RawTerm } from '../../term/cursor.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, isAtom, tuple } from '../../term/term.ts';
+import { onAbort } from './abort.ts';
 import type { Decode } from './calls.ts';
 import { Calls, decoded, undecoded } from './calls.ts';
 import type { Called, Control, Target } from './control.ts';
 import { demonitor, exit2, monitor, monitorFired, sendMessage, spawnRefused, unlinkAck } from './control.ts';
 import type { DistError, DistResult } from './errors.ts';
-import { failure } from './errors.ts';
+import { cancelled, failure } from './errors.ts';
 import type { Established } from './handshake.ts';
 import type { Identities } from './identities.ts';
+import type { InboxLimits, InboxLink } from './inbox.ts';
+import { Inbox } from './inbox.ts';
 import type { CallBack } from './ioRequests.ts';
 import { carryOut, ioReply, readIoRequest } from './ioRequests.ts';
 import type { Counters, LinkLimits } from './link.ts';
@@ -273,6 +276,43 @@ export class Connection {
         this.#processes.release(pid, normal);
       },
     };
+  }
+
+  /** A stream of messages in a bounded queue; close it when it is not read any more. See inbox.ts. */
+  openInbox(limits: InboxLimits = {}): Inbox {
+    const link: InboxLink = {
+      spawn: (receiver) => this.spawnRawPid(receiver),
+      hold: () => this.#link.hold(),
+      onDown: (listener) => this.onDown(listener),
+    };
+    return new Inbox(link, limits);
+  }
+
+  /**
+   * Waits until a good part of what waits to be sent has left, after `busy`. Null, or why it has not: timeout, cancelled, noconnection.
+   */
+  async drained({ timeoutMs, signal }: WaitOptions): Promise<DistError | null> {
+    if (signal.aborted) return cancelled();
+    const { promise, forget } = this.#link.drained();
+    const late: DistError = { kind: 'timeout', message: 'The node did not read in time.', timeoutMs };
+    let timer: NodeJS.Timeout | undefined;
+    let ignoreAbort = (): void => undefined;
+    const gaveUp = new Promise<DistError>((resolve) => {
+      timer = setTimeout(
+        () => {
+          resolve(late);
+        },
+        Math.max(0, timeoutMs),
+      );
+      ignoreAbort = onAbort(signal, () => {
+        resolve(cancelled());
+      });
+    });
+    const error = await Promise.race([promise.then(() => this.#link.down), gaveUp]);
+    clearTimeout(timer);
+    ignoreAbort();
+    forget();
+    return error;
   }
 
   /** `listener` is called once when the link goes down; at once, in a microtask, when it is down already. */

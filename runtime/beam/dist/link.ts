@@ -40,6 +40,8 @@ export type LinkListener = {
 const silentIntervals = 4;
 /** How long a node may take to read what we said before we hung up. */
 const lastWordsMs = 1000;
+/** Often enough for a node with the shortest `net_ticktime` there is, 4 s. */
+const heldTickMs = 1000;
 const tick = Buffer.alloc(4);
 
 /** How messages are framed between peers that have agreed on `flags`. */
@@ -60,6 +62,8 @@ export class Link {
   #silentFor = 0;
   #heard = false;
   #spoke = false;
+  #holds = 0;
+  #heldTimer: NodeJS.Timeout | undefined;
 
   constructor(socket: Socket, established: Established, scope: string, limits: LinkLimits, listener: LinkListener) {
     this.#socket = socket;
@@ -131,6 +135,33 @@ export class Link {
     return null;
   }
 
+  /** Resolves when at most half of what may be queued is; after the end of the link too. */
+  drained(): { readonly promise: Promise<void>; readonly forget: () => void } {
+    return this.#outbox.drained(this.#limits.mostQueuedBytes / 2);
+  }
+
+  /**
+   * Stops reading until what this answers is called, by all that hold the link. What has been read is still delivered: up to 64 KiB.
+   * The node's ticks cannot be answered meanwhile, so it hears from us by itself, and its silence does not count.
+   */
+  hold(): () => void {
+    if (this.#holds++ === 0 && this.#down === null) {
+      this.#socket.pause();
+      this.#heldTimer = setInterval(() => {
+        this.#tick();
+      }, heldTickMs);
+      this.#heldTimer.unref();
+    }
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      if (--this.#holds > 0 || this.#down !== null) return;
+      clearInterval(this.#heldTimer);
+      this.#socket.resume();
+    };
+  }
+
   /** Ends the link; the first reason counts. What was queued before a wilful end is still sent. */
   close(why: DistError): void {
     if (this.#down !== null) return;
@@ -138,6 +169,7 @@ export class Link {
     this.#down = why;
     this.#outbox.close();
     clearInterval(this.#timer);
+    clearInterval(this.#heldTimer);
     this.#hangUp(why);
     this.#listener.down(why);
   }
@@ -164,7 +196,7 @@ export class Link {
   #interval(): void {
     if (!this.#spoke) this.#tick();
     this.#spoke = false;
-    this.#silentFor = this.#heard ? 0 : this.#silentFor + 1;
+    this.#silentFor = this.#heard || this.#holds > 0 ? 0 : this.#silentFor + 1;
     this.#heard = false;
     if (this.#silentFor >= silentIntervals) {
       this.close({ kind: 'noconnection', message: 'The node has been silent for too long.', why: 'silent' });

@@ -4,7 +4,6 @@
  * A message larger than a fragment would hold up every tick and small call behind it for as long as it takes to be sent, so it goes
  * out piece by piece (ERTS User's Guide, "Distribution Header for fragmented messages"), as far as the peer has agreed to that.
  */
-import type { Socket } from 'node:net';
 import { termWriter } from '../../term/encode.ts';
 import type { EncodeError, TermWriter } from '../../term/write.ts';
 import type { Framing, Outgoing } from './control.ts';
@@ -37,6 +36,14 @@ type Large = {
 /** An `ordinary` message behind a large one; each is a whole frame. */
 type Behind = { readonly frame: Uint8Array } | Large;
 
+/** As much of a socket as is needed. */
+export type Sink = {
+  readonly writableLength: number;
+  /** Takes the bytes in any case; false when it should be given no more before 'drain'. */
+  write(bytes: Uint8Array): boolean;
+  on(event: 'drain', listener: () => void): unknown;
+};
+
 export type OutboxOptions = {
   readonly framing: Framing;
   readonly fragments: 'agreed' | 'not_agreed';
@@ -44,7 +51,7 @@ export type OutboxOptions = {
 };
 
 export class Outbox {
-  readonly #socket: Socket;
+  readonly #socket: Sink;
   readonly #options: OutboxOptions;
   readonly #onWritten: (bytes: number) => void;
   #writer: TermWriter = termWriter(firstBufferBytes);
@@ -60,7 +67,7 @@ export class Outbox {
   };
 
   /** @param onWritten is told how many bytes were given to the socket */
-  constructor(socket: Socket, options: OutboxOptions, onWritten: (bytes: number) => void) {
+  constructor(socket: Sink, options: OutboxOptions, onWritten: (bytes: number) => void) {
     this.#socket = socket;
     this.#options = options;
     this.#onWritten = onWritten;
