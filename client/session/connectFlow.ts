@@ -6,8 +6,9 @@ import { askPick, askText } from '../form/prompts.ts';
 import type { Asked, PickItem } from '../form/prompts.ts';
 import { errorText } from '../operations/operate.ts';
 import { labelText } from '../text.ts';
+import { askReach } from './askReach.ts';
 import type { Credentials } from './credentials.ts';
-import type { SavedConnection } from './savedConnections.ts';
+import type { SavedConnection, SavedReach } from './savedConnections.ts';
 import { connectionKey } from './savedConnections.ts';
 import type { Sessions } from './sessions.ts';
 import { connectionLabel } from './sessions.ts';
@@ -108,17 +109,18 @@ export class ConnectFlow {
     return askPick(heading, items);
   }
 
-  /** Node name, then the cookie. */
+  /** Node name, how it is reached, then the cookie. */
   private async askNode(before: Beam | undefined, back: boolean): Promise<Asked<Answer>> {
     const title = vscode.l10n.t('Connect to a Node');
     let node = before?.node ?? '';
+    let reach: SavedReach = before ?? {};
     for (;;) {
       const named = await askText(
         {
           title,
           placeholder: vscode.l10n.t('Node name, such as shop@myhost or shop@10.0.0.5'),
           step: 1,
-          steps: 2,
+          steps: 3,
           back,
         },
         node,
@@ -126,20 +128,37 @@ export class ConnectFlow {
       );
       if (named.is !== 'answered') return named;
       node = named.value.trim();
-      const cookie = await this.askCookie(title, node, before);
-      if (cookie.is === 'dismissed') return cookie;
-      if (cookie.is === 'answered') return cookie;
+      const rest = await this.askReachAndCookie(title, node, reach, before);
+      ({ reach } = rest);
+      if (rest.asked.is !== 'back') return rest.asked;
     }
   }
 
-  private async askCookie(title: string, node: string, before: Beam | undefined): Promise<Asked<Answer>> {
-    const how = { title, step: 2, steps: 2, back: true };
-    const base = {
-      kind: 'beam' as const,
-      node,
-      ...(before?.address !== undefined && { address: before.address }),
-      ...(before?.epmd !== undefined && { epmd: before.epmd }),
-    };
+  /** What was chosen is kept when the user goes back to the name. */
+  private async askReachAndCookie(
+    title: string,
+    node: string,
+    kept: SavedReach,
+    before: Beam | undefined,
+  ): Promise<{ readonly asked: Asked<Answer>; readonly reach: SavedReach }> {
+    let reach = kept;
+    for (;;) {
+      const reached = await askReach({ title, step: 2, steps: 3, back: true }, node, reach);
+      if (reached.is !== 'answered') return { asked: reached, reach };
+      reach = reached.value;
+      const asked = await this.askCookie(title, node, reach, before);
+      if (asked.is !== 'back') return { asked, reach };
+    }
+  }
+
+  private async askCookie(
+    title: string,
+    node: string,
+    reach: SavedReach,
+    before: Beam | undefined,
+  ): Promise<Asked<Answer>> {
+    const how = { title, step: 3, steps: 3, back: true };
+    const base = { kind: 'beam' as const, node, ...reach };
     const secret: Beam = { ...base, cookie: { from: 'secret' } };
     const isKept = this.sessions.recent.some((saved) => connectionKey(saved) === connectionKey(secret));
     const items: PickItem<CookieFrom>[] = [

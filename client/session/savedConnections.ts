@@ -1,24 +1,33 @@
 /** What a connection is remembered by, over windows and restarts. Cookies are not in it: they are in the editor's secret storage. */
+import type { TlsFiles } from '../../server/protocol/connection.ts';
 import { isRecord } from '../decode.ts';
+
+/** How a node is reached, when not by its name and the EPMD of its host. */
+export type SavedReach = {
+  readonly address?: { readonly host: string; readonly port: number };
+  readonly epmd?: { readonly host?: string; readonly port?: number };
+  readonly erlEpmdPort?: number;
+  readonly tls?: TlsFiles;
+  readonly ssh?: { readonly target: string };
+};
 
 export type SavedConnection =
   | { readonly kind: 'simulated'; readonly nodes?: number; readonly seed?: number }
-  | {
+  | ({
       readonly kind: 'beam';
       readonly node: string;
       /** `secret`: in the secret storage under {@link connectionKey}. */
       readonly cookie:
         { readonly from: 'secret' } | { readonly from: 'default' } | { readonly from: 'file'; readonly path: string };
-      readonly address?: { readonly host: string; readonly port: number };
-      readonly epmd?: { readonly host?: string; readonly port?: number };
-    };
+    } & SavedReach);
 
 /** One text for one system, whatever its cookie: key of tree roots, of recent connections and of secrets. */
 export function connectionKey(saved: SavedConnection): string {
   if (saved.kind === 'simulated') return `simulated:${saved.nodes ?? ''}:${saved.seed ?? ''}`;
-  const { address, epmd } = saved;
-  const through = address === undefined ? `${epmd?.host ?? ''}:${epmd?.port ?? ''}` : `${address.host}:${address.port}`;
-  return `beam:${saved.node}:${through}`;
+  const { address, epmd, erlEpmdPort, ssh } = saved;
+  const place = address ?? (erlEpmdPort === undefined ? epmd : { host: 'erl_epmd_port', port: erlEpmdPort });
+  const through = `${place?.host ?? ''}:${place?.port ?? ''}`;
+  return `beam:${saved.node}:${through}${ssh === undefined ? '' : `:ssh:${ssh.target}`}`;
 }
 
 /** Most recent connections that are kept. */
@@ -55,21 +64,41 @@ export function parseConnectOnStart(value: unknown): SavedConnection | null {
       ...(typeof seed === 'number' && { seed }),
     };
   }
-  const { kind, node, cookieFile, epmdPort, epmdHost, address } = value;
+  const { kind, node, cookieFile } = value;
   if (kind !== 'beam' || typeof node !== 'string' || node === '') return null;
   return {
     kind: 'beam',
     node,
     cookie:
       typeof cookieFile === 'string' && cookieFile !== '' ? { from: 'file', path: cookieFile } : { from: 'default' },
+    ...parseReach(value),
+  };
+}
+
+function parseReach({ epmdPort, epmdHost, erlEpmdPort, address, tls, ssh }: Record<string, unknown>): SavedReach {
+  return {
     ...((typeof epmdPort === 'number' || typeof epmdHost === 'string') && {
       epmd: {
         ...(typeof epmdHost === 'string' && { host: epmdHost }),
         ...(typeof epmdPort === 'number' && { port: epmdPort }),
       },
     }),
+    ...(typeof erlEpmdPort === 'number' && { erlEpmdPort }),
     ...(isRecord(address) &&
       typeof address['host'] === 'string' &&
       typeof address['port'] === 'number' && { address: { host: address['host'], port: address['port'] } }),
+    ...(isRecord(tls) && { tls: parseTls(tls) }),
+    ...(typeof ssh === 'string' && ssh !== '' && { ssh: { target: ssh } }),
+  };
+}
+
+function parseTls({ caFile, certFile, keyFile, servername, verify }: Record<string, unknown>): TlsFiles {
+  return {
+    ...(typeof caFile === 'string' && { caFile }),
+    ...(typeof certFile === 'string' && { certFile }),
+    ...(typeof keyFile === 'string' && { keyFile }),
+    ...(typeof servername === 'string' && { servername }),
+    // Anything else is the safe one.
+    ...(verify === 'none' && { verify }),
   };
 }

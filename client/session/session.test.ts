@@ -17,6 +17,9 @@ describe('saved connections', () => {
     expect(connectionKey({ ...shop, cookie: { from: 'default' } })).toBe(connectionKey(shop));
     expect(connectionKey({ ...shop, epmd: { port: 4370 } })).not.toBe(connectionKey(shop));
     expect(connectionKey({ ...shop, address: { host: 'h', port: 1 } })).not.toBe(connectionKey(shop));
+    expect(connectionKey({ ...shop, erlEpmdPort: 1 })).not.toBe(connectionKey(shop));
+    expect(connectionKey({ ...shop, ssh: { target: 'gate' } })).not.toBe(connectionKey(shop));
+    expect(connectionKey({ ...shop, tls: {} })).toBe(connectionKey(shop));
     expect(connectionKey({ kind: 'simulated', seed: 1 })).not.toBe(connectionKey({ kind: 'simulated' }));
   });
 
@@ -62,6 +65,27 @@ describe('arsenal.connect.onStart', () => {
         epmd: { port: 4370 },
         address: { host: '::1', port: 9 },
       },
+    ],
+    [
+      {
+        kind: 'beam',
+        node: 'a@h',
+        tls: { caFile: '/ca', verify: 'none', keyFile: 3 },
+        ssh: 'ops@gate',
+        erlEpmdPort: 9,
+      },
+      {
+        kind: 'beam',
+        node: 'a@h',
+        cookie: { from: 'default' },
+        tls: { caFile: '/ca', verify: 'none' },
+        ssh: { target: 'ops@gate' },
+        erlEpmdPort: 9,
+      },
+    ],
+    [
+      { kind: 'beam', node: 'a@h', tls: { verify: false }, ssh: '' },
+      { kind: 'beam', node: 'a@h', cookie: { from: 'default' }, tls: {} },
     ],
     [{ kind: 'beam', node: '' }, null],
     [

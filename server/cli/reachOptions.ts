@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import type { ConnectSpec, TlsFiles } from '../protocol/connection.ts';
+import { parseHostAndPort, parsePort } from '../protocol/hostAndPort.ts';
 
 type HostAndPort = { readonly host: string; readonly port: number };
 
@@ -101,19 +102,15 @@ function tlsOf(options: ReachOptions): TlsFiles | null | 'without' {
   };
 }
 
-/** Parses `HOST:PORT`, an IPv6 address in brackets, for commander. */
 function hostAndPort(text: string): HostAndPort {
-  const [, bracketed, plain, port] = /^(?:\[([0-9a-fA-F:]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text) ?? [];
-  const host = bracketed ?? plain;
-  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) {
-    throw new InvalidArgumentError('It is HOST:PORT.');
-  }
-  return { host, port: Number(port) };
+  const parsed = parseHostAndPort(text);
+  if (parsed === null) throw new InvalidArgumentError('It is HOST:PORT.');
+  return parsed;
 }
 
 function portOf(text: string): number {
-  const port = Number(text);
-  if (!/^\d{1,5}$/.test(text) || port < 1 || port > 65_535) throw new InvalidArgumentError('It is a port.');
+  const port = parsePort(text);
+  if (port === null) throw new InvalidArgumentError('It is a port.');
   return port;
 }
 
