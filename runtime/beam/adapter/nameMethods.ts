@@ -5,15 +5,20 @@ import { ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { charlist, isAtom } from '../../term/term.ts';
-import { answered, briefly } from './callError.ts';
+import { agreedName } from './agreement.ts';
+import { answered } from './callError.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
+import { nameText } from './nameText.ts';
 import type { Listed } from './nameRows.ts';
 import { readNames, rowsOn } from './nameRows.ts';
+import { moveName } from './nameMoves.ts';
+import { agreedGroupOf, readGlobal, readGroup, registries } from './nameSpans.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { pidOf, processOf } from './read.ts';
 import { atomOnNode, safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
+import { noLives, together } from './spanning.ts';
 
 const rowsPerFrame = 1_000;
 
@@ -158,17 +163,6 @@ async function living(session: Session, pid: ProcessRef, options: CallOptions): 
     : processNotFound(pidText(pid), pid.node);
 }
 
-function nameText(name: NameRef): string {
-  switch (name.in) {
-    case 'local':
-      return name.name;
-    case 'global':
-      return `{global, ${briefly(name.name)}}`;
-    case 'via':
-      return `{via, ${name.module}, ${briefly(name.name)}}`;
-  }
-}
-
 type ListItem = StreamItem<Frame<'names.list'>, StreamEnd<'names.list'>>;
 
 async function* listNames(
@@ -224,5 +218,16 @@ export function nameMethods(session: Session): MethodTable {
   return {
     'names.resolve': (params, options) => resolve(session, params, options),
     'names.list': (params, options) => listNames(session, params, options),
+    'names.registries': (params, options) => registries(session, params, options),
+    'names.compare': ({ nodes }, options) => {
+      const listed = { rows: 'global' } as const;
+      return together(session, { nodes, listed, read: readGlobal, agree: agreedName, lives: noLives }, options);
+    },
+    'names.groups': ({ nodes, scope }, options) => {
+      const listed = { rows: 'groups', name: scope } as const;
+      const agree = agreedGroupOf(scope);
+      return together(session, { nodes, listed, read: readGroup, agree, lives: noLives }, options);
+    },
+    'names.move': (params, options) => moveName(session, params, options),
   };
 }

@@ -1,0 +1,24 @@
+/** A child specification as Horde is to be given it. */
+import type { ChildSpec } from '../../model.ts';
+import { map } from '../../term/order.ts';
+import type { Term } from '../../term/term.ts';
+import { atom, integer, termKey } from '../../term/term.ts';
+import { specTerm } from './childSpecs.ts';
+
+/**
+ * The specification as `child_spec/1` of a module that uses GenServer makes it: without what is the default. Horde's strategies hash
+ * the map as it is, so that one that says more would go to another member than the application's own child.
+ */
+export function hordeSpec(spec: ChildSpec): Term {
+  const whole = specTerm(spec);
+  const defaults: readonly (readonly [string, Term])[] = [
+    ['restart', atom('permanent')],
+    ['type', atom('worker')],
+    ['shutdown', spec.type === 'supervisor' ? atom('infinity') : integer(5_000)],
+    // Horde knows nothing of it.
+    ['significant', atom('true')],
+  ];
+  const left = new Set(defaults.map(([key, value]) => `${key} ${termKey(value)}`));
+  const pairs = whole.t === 'map' ? whole.e : [];
+  return map(pairs.filter(([key, value]) => key.t !== 'atom' || !left.has(`${key.v} ${termKey(value)}`)));
+}
