@@ -5,7 +5,16 @@ import type { RawTerm } from '../../term/cursor.ts';
 import type { Term } from '../../term/term.ts';
 
 /** The clauses of task_run/3 (tasks.erl). */
-export type TaskKind = 'count' | 'suspend' | 'sys_suspend';
+export type TaskKind =
+  | 'children'
+  | 'count'
+  | 'crashes'
+  | 'migrate_in'
+  | 'migrate_out'
+  | 'pace'
+  | 'state'
+  | 'suspend'
+  | 'sys_suspend';
 
 /** How the agent's Erlang runs on the node: loaded as code, or as text by stdlib's erl_eval. */
 export type AgentTier = 'agent' | 'interpreted';

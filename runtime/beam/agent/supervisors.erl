@@ -86,6 +86,24 @@ sup_listing(Supervisor, Reverse, Timeout) ->
 sup_page(Held, Total, Offset, Limit) ->
     [sup_child(element(At, Held)) || At <- lists:seq(Offset + 1, min(Total, Offset + Limit))].
 
+%% A list taken once, of which pages are asked for ({page, Offset, Limit}) for as long as somebody pages through it: which_children
+%% keeps the supervisor from its work for as long as it copies all of it.
+sup_paged(Task, Supervisor, Reverse, Timeout) ->
+    {Total, Held} = sup_listing(Supervisor, Reverse, Timeout),
+    erlang:garbage_collect(),
+    task_frame(Task, {total, Total}),
+    sup_pages(Task, Total, Held).
+
+sup_pages(Task, Total, Held) ->
+    case task_next(Task, 30000) of
+        {tell, {page, Offset, Limit}} when is_integer(Offset), is_integer(Limit), Offset >= 0, Limit =< 1000 ->
+            task_frame(Task, {page, Offset, sup_page(Held, Total, Offset, Limit)}),
+            sup_pages(Task, Total, Held);
+        {tell, _} -> sup_pages(Task, Total, Held);
+        {other, _} -> sup_pages(Task, Total, Held);
+        _ -> done
+    end.
+
 sup_child({Id, Pid, Type, Modules}) when is_pid(Pid), node(Pid) =:= node() ->
     Name = case erlang:process_info(Pid, registered_name) of {_, N} -> N; _ -> [] end,
     {Id, Pid, Type, Modules, Name, proc_lib:translate_initial_call(Pid)};
@@ -115,6 +133,8 @@ sup_spec_in(#{'__struct__' := 'Elixir.DynamicSupervisor', children := Children},
     case Children of
         #{Child := {{_, _, Args} = Start, Restart, Shutdown, Type, Modules}} when is_list(Args) ->
             {dynamic, #{id => undefined, start => Start, restart => Restart, shutdown => Shutdown, type => Type, modules => Modules}};
+        %% The arguments of temporary children are not kept.
+        #{Child := {{_, _, undefined}, _, _, _, _}} -> start_unknown;
         #{Child := _} -> unknown_layout;
         _ -> not_found
     end;
