@@ -6,10 +6,12 @@ import { fail, ok } from '../model.ts';
 import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
 import type { Refusals } from '../portFacade.ts';
 import { buildCapabilities, buildPort } from '../portFacade.ts';
-import { Agents } from './adapter/agents.ts';
+import { Agents, noAgentRefusal, residentMethods } from './adapter/agents.ts';
 import { badNodeName, clusterMethods, isNodeName } from './adapter/clusterMethods.ts';
 import { emulatorMethods } from './adapter/emulatorMethods.ts';
 import { holdingMethods } from './adapter/holdingMethods.ts';
+import { hordeMethods } from './adapter/hordeMethods.ts';
+import { libclusterMethods } from './adapter/libclusterMethods.ts';
 import { Links } from './adapter/links.ts';
 import { nameMethods } from './adapter/nameMethods.ts';
 import { Places } from './adapter/places.ts';
@@ -22,6 +24,7 @@ import { tableMethods } from './adapter/tableMethods.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { AgentImage } from './agent/bringing.ts';
 import { agentImage } from './agent/bringing.ts';
+import type { AgentChoice } from './agent/nodeAgent.ts';
 import type { BeamSpec } from './beamSpec.ts';
 import { connectError } from './connectError.ts';
 import type { TlsOptions } from './dist/tls.ts';
@@ -42,27 +45,33 @@ const agentLingerMs = 10_000;
 const toldEveryMs = 2_000;
 
 const [whyNoSandboxes, remedyNoSandboxes] = noSandboxes;
-const agentNeeded = {
-  why: 'it needs code of ours on the node, and this connection loads none.',
-  remedy: 'Use it on the simulated cluster; on a BEAM cluster it will come with an agent that is loaded on request.',
-};
-const refusals: Refusals = {
-  otherwise: agentNeeded,
-  methods: Object.fromEntries(
-    (
-      [
-        'sandboxes.list',
-        'sandboxes.create',
-        'sandboxes.destroy',
-        'sandboxes.info',
-        'sandboxes.execute',
-        'sandboxes.reload',
-        'sandboxes.rollback',
-        'sandboxes.setLimits',
-      ] as const
-    ).map((name) => [name, { why: whyNoSandboxes, remedy: remedyNoSandboxes }]),
-  ),
-};
+const sandboxMethods = [
+  'sandboxes.list',
+  'sandboxes.create',
+  'sandboxes.destroy',
+  'sandboxes.info',
+  'sandboxes.execute',
+  'sandboxes.reload',
+  'sandboxes.rollback',
+  'sandboxes.setLimits',
+] as const;
+
+/** What a connection can do whose user allows `choice` on the nodes. */
+function capabilitiesOf(methods: MethodTable, choice: AgentChoice): Capabilities {
+  const resident = choice === 'none' ? residentMethods : [];
+  const refusals: Refusals = {
+    otherwise: {
+      why: 'there is nothing yet that does it on a BEAM cluster.',
+      remedy: 'Use it on the simulated cluster, or on a local one.',
+    },
+    methods: Object.fromEntries([
+      ...sandboxMethods.map((name) => [name, { why: whyNoSandboxes, remedy: remedyNoSandboxes }]),
+      ...resident.map((name) => [name, noAgentRefusal]),
+    ]),
+  };
+  const supported = { ...methods, ...Object.fromEntries(resident.map((name) => [name, undefined])) };
+  return buildCapabilities(1, supported, refusals);
+}
 
 /**
  * Joins the cluster through `spec.node`. Errors, each with its remedy: `connect.bad_node_name`, `connect.dynamic_name`,
@@ -158,8 +167,9 @@ class BeamRuntime implements Runtime {
     this.#rejoin = new Rejoin(this.#links, places, { dial, attemptMs, signal }, () => {
       this.#looked();
     });
+    const choice = spec.agent ?? 'load';
     this.#agents = new Agents({
-      choice: spec.agent ?? 'load',
+      choice,
       lingerMs: spec.agentLingerMs ?? agentLingerMs,
       image,
       changed: () => {
@@ -169,7 +179,7 @@ class BeamRuntime implements Runtime {
     this.#session = new Session(spec.node, this.#links, this.#agents);
     this.#watches = new Watches(this.#session, () => this.#epoch);
     const methods = this.#methods();
-    this.capabilities = buildCapabilities(1, methods, refusals);
+    this.capabilities = capabilitiesOf(methods, choice);
     this.port = buildPort(methods, (name) => this.capabilities.runtime[name]);
   }
 
@@ -179,6 +189,8 @@ class BeamRuntime implements Runtime {
       ...clusterMethods(session),
       ...processMethods(session),
       ...nameMethods(session),
+      ...hordeMethods(session),
+      ...libclusterMethods(session),
       ...supervisorMethods(session),
       ...systemMethods(session),
       ...tableMethods(session),

@@ -7,7 +7,7 @@ import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import { atom, integer } from '../../term/term.ts';
 import { AgentClient } from '../agent/agentClient.ts';
-import type { AgentImage } from '../agent/bringing.ts';
+import type { AgentImage, Bare } from '../agent/bringing.ts';
 import { bringAgent } from '../agent/bringing.ts';
 import type { AgentChoice, NodeAgent } from '../agent/nodeAgent.ts';
 import type { Connection } from '../dist/connection.ts';
@@ -81,8 +81,8 @@ export class Agents {
     if (known?.client.at.creation === creation) return known;
     known?.client.giveUp();
     const client = new AgentClient({ node, creation }, this.#me, () => {
-      setLoaded(connection, false);
-      if (client.connection !== null) setLoaded(client.connection, false);
+      setLoaded(connection, null);
+      if (client.connection !== null) setLoaded(client.connection, null);
       if (this.#entries.get(node) === entry) this.#entries.delete(node);
       this.#options.changed();
     });
@@ -109,30 +109,21 @@ export class Agents {
     const options = callOptions(joinMs, this.#closing.signal);
     const target = new DirectTarget(connection);
     const { node } = target;
-    const bare = {
-      call: target.call.bind(target),
-      interpret: target.interpret.bind(target),
+    const bare: Bare = {
+      call: (module, name, args) => target.call(module, name, args, options),
+      interpret: (name, args) => target.interpret(name, args, options),
     };
     for (let attempt = 0; attempt < mostTries; attempt += 1) {
-      const brought =
-        choice === 'load'
-          ? await bringAgent(
-              {
-                call: (module, name, args) => bare.call(module, name, args, options),
-                interpret: (name, args) => bare.interpret(name, args, options),
-              },
-              image,
-            )
-          : noLoading;
+      const brought = choice === 'load' ? await bringAgent(bare, image) : noLoading;
       if (!brought.ok) return callFailure(brought.error, { node, what: 'The agent', effect: 'unknown' }).error;
       const { tier, why } = brought.value;
-      setLoaded(connection, tier === 'agent');
+      setLoaded(connection, tier === 'agent' ? image.module : null);
       client.why = why;
       const joined = await client.join(connection, (question) =>
         target.run('main_join', [atom(image.module), atom(tier), question, integer(joinMs / 2)], options),
       );
       if (joined === 'joined') return null;
-      setLoaded(connection, false);
+      setLoaded(connection, null);
       if (joined !== 'unloaded') return joined;
     }
     return arsenalError(
@@ -153,14 +144,18 @@ export class Agents {
   }
 }
 
-const noLoading = { ok: true, value: { tier: 'interpreted', why: 'this connection loads no code' } } as const;
+/** What a connection without anything of ours on the nodes cannot do, whatever the node. */
+export const residentMethods = ['processes.suspend'] as const;
+
+export const noAgentRefusal = {
+  why: 'this connection keeps nothing of ours on nodes (agent: none).',
+  remedy: 'Connect with the agent “interpret” (processes of ours, no code) or “load”.',
+} as const;
+
+const noLoading = { ok: true, value: { tier: 'interpreted', why: 'This connection loads no code.' } } as const;
 
 function noAgentWanted() {
-  return unsupported(
-    'What outlives a call',
-    'this connection keeps nothing of ours on nodes (agent: none).',
-    'Connect with the agent “interpret” (processes of ours, no code) or “load”.',
-  );
+  return unsupported('What outlives a call', noAgentRefusal.why, noAgentRefusal.remedy);
 }
 
 /** What `work` answers, as long as the caller waits; it goes on for others. */

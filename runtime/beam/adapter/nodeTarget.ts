@@ -5,7 +5,6 @@ import type { CallOptions } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, isAtom, list } from '../../term/term.ts';
 import type { AgentFunctionName } from '../agent/agentCode.ts';
-import { agentModule } from '../agent/agentCode.ts';
 import type { NodeCall } from '../agent/interpreted.ts';
 import { Interpreter } from '../agent/interpreted.ts';
 import type { Connection } from '../dist/connection.ts';
@@ -128,9 +127,10 @@ export class DirectTarget extends Target {
   }
 
   override async run(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
-    if (loadedOver.has(this.connection)) {
-      const said = await this.call(agentModule, name, args, options);
-      if (said.ok || !isUnloaded(said.error, name)) return said;
+    const module = loadedOver.get(this.connection);
+    if (module !== undefined) {
+      const said = await this.call(module, name, args, options);
+      if (said.ok || !isUndefined(said.error, module, name)) return said;
       // Somebody took the code away: its agent has been ended.
       loadedOver.delete(this.connection);
     }
@@ -142,19 +142,19 @@ export class DirectTarget extends Target {
   }
 }
 
-/** The connections to nodes where the agent's code is loaded, and kept so by an agent that we have joined. */
-const loadedOver = new WeakSet<Connection>();
+/** The name under which the agent's code is loaded on the node, and kept so by an agent that we have joined. */
+const loadedOver = new WeakMap<Connection, string>();
 
-/** Says whether {@link NodeTarget.run} can call the loaded code over `connection`. */
-export function setLoaded(connection: Connection, isLoaded: boolean): void {
-  if (isLoaded) loadedOver.add(connection);
-  else loadedOver.delete(connection);
+/** Says which module {@link NodeTarget.run} is to call over `connection`; null for none. */
+export function setLoaded(connection: Connection, module: string | null): void {
+  if (module === null) loadedOver.delete(connection);
+  else loadedOver.set(connection, module);
 }
 
-function isUnloaded(error: DistError, name: AgentFunctionName): boolean {
+function isUndefined(error: DistError, module: string, name: AgentFunctionName): boolean {
   if (error.kind !== 'exception' || !isAtom(error.reason, 'undef')) return false;
-  const [module, called] = tupleOf(listOf(error.stack ?? undefined)[0]) ?? [];
-  return atomName(module) === agentModule && atomName(called) === name;
+  const [inModule, called] = tupleOf(listOf(error.stack ?? undefined)[0]) ?? [];
+  return atomName(inModule) === module && atomName(called) === name;
 }
 
 /** A node asked through `link`'s node, which holds a connection to it and is not made to open one. */

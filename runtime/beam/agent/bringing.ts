@@ -51,18 +51,21 @@ export async function bringAgent(node: Bare, image: AgentImage): Promise<DistRes
   const running = await node.call('erlang', 'whereis', [module]);
   if (!running.ok) return running;
   if (running.value.t === 'pid') {
-    return success({ tier: 'interpreted', why: 'another window runs the agent there without loading it' });
+    return success({ tier: 'interpreted', why: 'Another window runs the agent there without loading it.' });
   }
   const prebuilt = await node.interpret('loader_load', [module, binary(image.objectCode)]);
-  if (!prebuilt.ok) return isLost(prebuilt) ? prebuilt : success(interpreted('loading code failed there'));
+  if (!prebuilt.ok) return isLost(prebuilt) ? prebuilt : success(interpreted('Loading code failed there.'));
   if (isAtom(prebuilt.value, 'loaded')) return success(loaded);
   const compiled = await node.interpret('loader_compile', [module, exportList(image), list(image.texts.map(charlist))]);
-  if (!compiled.ok) return isLost(compiled) ? compiled : success(interpreted('compiling failed there'));
+  if (!compiled.ok) return isLost(compiled) ? compiled : success(interpreted('Compiling failed there.'));
   if (isAtom(compiled.value, 'loaded')) {
-    return success({ tier: 'agent', why: `compiled there, as its object code was refused: ${reason(prebuilt.value)}` });
+    return success({
+      tier: 'agent',
+      why: `Compiled there, as its object code was refused: ${reason(prebuilt.value)}.`,
+    });
   }
   return success(
-    interpreted(`its object code was refused: ${reason(prebuilt.value)}, compiling it: ${reason(compiled.value)}`),
+    interpreted(`Its object code was refused: ${reason(prebuilt.value)}; compiling it: ${reason(compiled.value)}.`),
   );
 }
 

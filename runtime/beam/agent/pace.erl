@@ -5,6 +5,15 @@
 %% goes twice as often again.
 -export([]).
 
+%% A task that says, each time its pace allows it, by how much all periodic work is slowed down now.
+pace_task(Task, EveryMs) ->
+    WaitMs = task_pace(Task, EveryMs),
+    case task_next(Task, WaitMs) of
+        stop -> stop;
+        timeout -> case task_frame(Task, WaitMs div EveryMs) of ok -> pace_task(Task, EveryMs); stop -> stop end;
+        _ -> pace_task(Task, EveryMs)
+    end.
+
 pace_begin(Id, Pid, #{paced := Paced, measure := Measure} = State) ->
     Next = State#{paced := Paced#{Id => Pid}},
     case Measure of

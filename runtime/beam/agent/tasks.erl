@@ -5,6 +5,7 @@ task_run(suspend, Task, [Pid]) -> suspend_task(Task, Pid);
 task_run(sys_suspend, Task, [Pid, TimeoutMs]) -> suspend_sys_task(Task, Pid, TimeoutMs);
 task_run(names, Task, [What, EveryMs]) -> names_feed(Task, What, EveryMs);
 task_run(trace, Task, [Spec]) -> trace_run(Task, Spec);
+task_run(beat, Task, []) -> beat_task(Task);
 task_run(pace, Task, [EveryMs]) -> pace_task(Task, EveryMs);
 task_run(migrate_out, Task, [Pid, Other, KindThere, Limits]) -> mig_out(Task, Pid, Other, KindThere, Limits);
 task_run(migrate_in, Task, [Supervisor, Kind, TimeoutMs]) -> mig_in(Task, Supervisor, Kind, TimeoutMs);

@@ -1,0 +1,143 @@
+/** How the agent comes to a node: as object code, compiled there, as text, or not at all. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
+import type { AgentImage } from '../../runtime/beam/agent/bringing.ts';
+import { agentImage } from '../../runtime/beam/agent/bringing.ts';
+import type { AgentChoice } from '../../runtime/beam/agent/nodeAgent.ts';
+import type { NodeInfo, ProcessRef } from '../../runtime/model.ts';
+import type { Runtime } from '../../runtime/port.ts';
+import type { LiveNode } from '../harness/erlang.ts';
+import { startErlang, stopAll } from '../harness/erlang.ts';
+import { readAll } from '../port/portSuite.ts';
+import { valueOf } from '../port/results.ts';
+import { leftovers, nothingLeft, owner, statusOf, until, victim } from './agentKit.ts';
+import { errorOf, freshLeaseDir, inTime } from './shop.ts';
+
+let node: LiveNode;
+let runtime: Runtime | null = null;
+beforeAll(async () => {
+  node = await startErlang({ name: 'tiers', cookie: 'crumbs' });
+});
+afterEach(async () => {
+  await runtime?.close();
+  runtime = null;
+  expect(
+    await until(
+      () => leftovers(node),
+      (left) => left === nothingLeft,
+    ),
+  ).toBe(nothingLeft);
+});
+afterAll(() => {
+  stopAll();
+});
+
+async function connected(on: LiveNode, agent: AgentChoice, image?: AgentImage): Promise<Runtime> {
+  const { node: name, cookie, epmdPort } = on;
+  const spec = {
+    id: 't',
+    node: name,
+    cookie,
+    epmd: { port: epmdPort },
+    leaseDir: freshLeaseDir(),
+    agent,
+    agentLingerMs: 200,
+  };
+  runtime = valueOf(await connectBeam(spec, image));
+  return runtime;
+}
+
+async function observed(by: Runtime): Promise<NodeInfo> {
+  const [info] = valueOf(await by.port.cluster.nodes({}, inTime())).nodes;
+  if (info === undefined) throw new Error('There is no node.');
+  return info;
+}
+
+async function suspended(by: Runtime, pid: ProcessRef): Promise<string> {
+  const held = valueOf(await by.port.processes.suspend({ pid, how: 'process', owner, lingerMs: 5_000 }, inTime()));
+  const status = await statusOf(node, pid);
+  expect(valueOf(await by.port.holdings.release({ id: held.id }, inTime()))).toEqual({ wasHeld: true });
+  return status;
+}
+
+/** What every tier answers the same. */
+async function stateless(by: Runtime): Promise<void> {
+  const scan = await readAll(
+    by.port.processes.scan({ nodes: 'all', keys: ['registered_name'], pageRows: 1_000 }, inTime()),
+  );
+  // But for the process that is asked here.
+  expect(valueOf(scan.end).total).toBe(Number(await node.eval('length(processes()) - 1.')));
+  const found = await readAll(by.port.supervisors.find({ nodes: 'all' }, inTime()));
+  expect(found.frames.flat().length).toBeGreaterThan(1);
+  const stats = valueOf(await by.port.system.stats({ node: node.node }, inTime()));
+  expect(stats.schedulersOnline).toBe(Number(await node.eval('erlang:system_info(schedulers_online).')));
+}
+
+const broken = (): AgentImage => ({ ...agentImage(), objectCode: agentImage().objectCode.slice(0, 100) });
+
+describe('the agent is', () => {
+  it('loaded as object code, once', async () => {
+    const by = await connected(node, 'load');
+    const pid = await victim(node);
+    expect(await suspended(by, pid)).toBe('suspended');
+    expect(await observed(by)).toMatchObject({ observer: 'agent', observerWhy: '' });
+    const module = agentImage().module;
+    expect(await node.eval(`{code:is_loaded(${module}), erlang:check_old_code(${module})}.`)).toBe(
+      '{{file,"arsenal_agent"},false}',
+    );
+    await stateless(by);
+  });
+
+  it('compiled there when its object code is refused', async () => {
+    const by = await connected(node, 'load', broken());
+    expect(await suspended(by, await victim(node))).toBe('suspended');
+    const { observer, observerWhy } = await observed(by);
+    expect(observer).toBe('agent');
+    expect(observerWhy).toMatch(/^Compiled there.*badfile/);
+    await stateless(by);
+  });
+
+  it('interpreted when there is no compiler either', async () => {
+    await node.eval(
+      'begin code:del_path(compiler), code:purge(compile), code:delete(compile), code:purge(compile), code:ensure_loaded(compile) end.',
+    );
+    try {
+      const by = await connected(node, 'load', broken());
+      expect(await suspended(by, await victim(node))).toBe('suspended');
+      const { observer, observerWhy } = await observed(by);
+      expect(observer).toBe('interpreted');
+      expect(observerWhy).toMatch(/badfile.*no_compiler/);
+      expect(await node.eval(`code:is_loaded(${agentImage().module}).`)).toBe('false');
+      await stateless(by);
+    } finally {
+      await node.eval(
+        'code:add_pathz(filename:join(code:lib_dir(), hd([D || D <- element(2, file:list_dir(code:lib_dir())), lists:prefix("compiler-", D)]) ++ "/ebin")).',
+      );
+    }
+  });
+
+  it('interpreted when the user wants no code loaded', async () => {
+    const by = await connected(node, 'interpret');
+    expect(await suspended(by, await victim(node))).toBe('suspended');
+    expect(await observed(by)).toMatchObject({
+      observer: 'interpreted',
+      observerWhy: 'This connection loads no code.',
+    });
+    expect(await node.eval(`code:is_loaded(${agentImage().module}).`)).toBe('false');
+    await stateless(by);
+  });
+
+  it('not there at all when the user wants nothing resident; what needs it says so', async () => {
+    const by = await connected(node, 'none');
+    await stateless(by);
+    expect(await leftovers(node)).toBe(nothingLeft);
+    expect(await observed(by)).toMatchObject({ observer: 'agentless' });
+    const pid = await victim(node);
+    const refused = errorOf(await by.port.processes.suspend({ pid, how: 'process', owner, lingerMs: 1_000 }, inTime()));
+    expect(refused).toMatchObject({ class: 'unsupported', effect: 'none' });
+    expect(refused.remedy).toContain('interpret');
+    expect(by.capabilities.runtime['processes.suspend'].can).toBe(false);
+    expect(valueOf(await by.port.holdings.list({}, inTime())).holdings).toEqual([]);
+    expect(await statusOf(node, pid)).toBe('waiting');
+  });
+});
