@@ -14,6 +14,10 @@ export type ConnectionId = string;
 export type RuntimeKind = 'simulated' | 'local-cluster' | 'beam' | 'sandbox';
 export type NodeName = string;
 
+/** How the nodes of a local cluster are started: plain `erl`, as `iex -S mix` does, or `rebar3 shell`. */
+export const localLaunchers = ['erl', 'mix', 'rebar3'] as const;
+export type LocalLauncher = (typeof localLaunchers)[number];
+
 /**
  * One life of a node. `creation` is OTP's own 32-bit number; the simulated runtime counts up. Without it `<0.49.0>` of a
  * restarted node names another, living process (measured on OTP 25).
@@ -460,6 +464,45 @@ export type Wait = {
   readonly stack: readonly string[];
 };
 
+/** A process that its supervisor ended and started anew. */
+export type Restarted = {
+  readonly pid: ProcessRef;
+  readonly supervisor: ProcessRef;
+  readonly state: 'fresh' | 'kept';
+};
+/** A server that lives on another node now, under another pid. */
+export type Migrated = {
+  readonly pid: ProcessRef;
+  readonly supervisor: ProcessRef;
+  /** Of the state, which is equal. */
+  readonly digest: string;
+  readonly bytes: number;
+  /** From the suspension of the old process to the resumption of the new one. */
+  readonly pauseMs: number;
+  /** Messages that waited meanwhile, and were forwarded first. */
+  readonly waited: number;
+  /** Processes of the old node that the state names; monitors and links of the old process, which did not move. */
+  readonly left: { readonly localPids: number; readonly monitors: number; readonly links: number };
+  readonly names: readonly { readonly name: NameRef; readonly moved: boolean }[];
+  /** How long its global names stood for nobody, because the new process takes them as it starts; 0 when it does not. */
+  readonly namesGapMs: number;
+  /** When each step was done, from the beginning. */
+  readonly steps: readonly { readonly step: string; readonly atMs: number }[];
+  /** The id of the holding that is the forwarder. */
+  readonly forwarder: string;
+};
+/** A process that crashed, as proc_lib reported it (stdlib, proc_lib: crash report). Large reasons are text. */
+export type Crash = {
+  readonly at: WallTime;
+  readonly pid: ProcessRef;
+  readonly registeredName: string | null;
+  /** `module:function/arity`, as proc_lib knows it. */
+  readonly initialCall: string | null;
+  readonly kind: 'error' | 'exit' | 'throw';
+  readonly reason: Term;
+  readonly stack: readonly { readonly call: string; readonly file: string | null; readonly line: number | null }[];
+};
+
 // ----------------------------------------------------------------------------------------------------------- sandboxes
 
 export type SandboxState = 'starting' | 'running' | 'stopped' | 'failed';
@@ -664,6 +707,17 @@ export type NodeRow = {
   readonly stats: NodeStats | null;
   /** The nodes this one is connected to, as it says itself; null when it could not be asked. */
   readonly sees: readonly NodeName[] | null;
+  /** Whether those nodes answer it, asked each second by an agent on it; null where there is none, or not yet. */
+  readonly links: readonly PeerLink[] | null;
+};
+
+/** What a node says of its connection to another. */
+export type PeerLink = {
+  readonly node: NodeName;
+  /** `silent`: connected, and no answer for three seconds. `disconnected`: it was connected in the last ten minutes. */
+  readonly state: 'connected' | 'silent' | 'disconnected';
+  /** Of the last answer; null before the first. */
+  readonly rttMs: number | null;
 };
 
 /** Row of the watches `top` and `processes`, keyed by {@link processId}. Fields not asked for are absent. */

@@ -8,7 +8,8 @@
  * 3. Streams are pulled: a producer makes at most `credit` frames ahead of the consumer.
  * 4. A method that changes something says by its effect what it can do; it takes a ProcessRef, never a name or a text.
  * 5. What would outlive the call is a Holding with an owner and a linger time.
- * 6. What is composed of methods (migrate, balance, restart) is an operation, not a method.
+ * 6. What is composed of methods (balance) is an operation, not a method, unless losing us half way would leave harm: then it is one
+ *    act on the nodes (restart, migrate).
  */
 import type {
   ArsenalError,
@@ -18,6 +19,7 @@ import type {
   ClusterTopology,
   ConnectionId,
   Coverage,
+  Crash,
   Fuses,
   GroupRow,
   Holding,
@@ -28,6 +30,7 @@ import type {
   HordeView,
   Incarnation,
   Json,
+  Migrated,
   NameRef,
   NameRegistry,
   NameRow,
@@ -41,6 +44,7 @@ import type {
   ProcessRef,
   ProcessTarget,
   RegistryInfo,
+  Restarted,
   Result,
   RowPage,
   RuntimeKind,
@@ -49,11 +53,11 @@ import type {
   SupervisorFlags,
   SupervisorInfo,
   TermInput,
+  TracedFunction,
+  TracedNode,
   TraceEnd,
   TraceEvent,
   TraceInfo,
-  TracedFunction,
-  TracedNode,
   Wait,
   WallTime,
 } from './model.ts';
@@ -106,7 +110,14 @@ export const portMethods = {
   /** Who is connected to whom, as each node says itself. */
   'cluster.links': call.read<
     Nothing,
-    Covered & { readonly links: readonly { readonly node: NodeName; readonly sees: readonly NodeName[] }[] }
+    Covered & {
+      readonly links: readonly {
+        readonly node: NodeName;
+        readonly sees: readonly NodeName[];
+        /** Those of `sees` that did not answer it within a second. */
+        readonly silent: readonly NodeName[];
+      }[];
+    }
   >(),
   /** Opens our link to a node, so that it is looked at directly. */
   'cluster.connect': call.change<
@@ -156,6 +167,30 @@ export const portMethods = {
       readonly portable: 'yes' | { readonly not: readonly string[] };
       readonly handle: string;
     }
+  >(),
+  /**
+   * Has its supervisor end it and start it anew, with the state it had when `keepMaxBytes` is given; as one act on its node, so that
+   * losing us half way leaves no child ended.
+   */
+  'processes.restart': call.destroy<OfProcess & { readonly keepMaxBytes?: number }, Restarted>(),
+  /**
+   * Moves a gen_server or gen_statem to a supervisor on another node by handing over its state: the one given, or the one there that
+   * has the name of its own. All is undone unless the state there is equal and the switch has come; from then on the old process
+   * forwards to the new one, for `forwardMs`, and is then taken out of its supervisor. The forwarder is a holding.
+   */
+  'processes.migrate': call.destroy<
+    OfProcess & {
+      readonly node: NodeName;
+      readonly supervisor?: ProcessRef;
+      readonly maxBytes: number;
+      readonly forwardMs: number;
+    } & Held,
+    Migrated
+  >(),
+  /** What proc_lib said of processes that crashed, since it is recorded, which the first call begins; the newest first. */
+  'processes.crashes': call.read<
+    OnNode & { readonly limit: number },
+    { readonly crashes: readonly Crash[]; readonly since: WallTime }
   >(),
   /** The mailbox, only while it is short (OTP has no partial read). */
   'processes.mailbox': call.diagnose<
@@ -215,6 +250,7 @@ export const portMethods = {
   'supervisors.count': call.read<OfSupervisor, ChildCount>(),
   'supervisors.flags': call.read<OfSupervisor, SupervisorFlags>(),
   'supervisors.childSpec': call.diagnose<Child, ChildSpec>(),
+  /** What it reported of its children, since it is recorded, which the first call begins; the oldest first. */
   'supervisors.restarts': call.read<
     OfSupervisor & { readonly limit: number },
     {
