@@ -31,7 +31,9 @@ function codePaths(): readonly string[] {
   if (compiled === null) {
     compiled = mkdtempSync(join(tmpdir(), 'arsenal-horde-app-'));
     const files = readdirSync(sources).map((name) => join(sources, name));
-    execFileSync('elixirc', [...hordeEbins.flatMap((folder) => ['-pa', folder]), '-o', compiled, ...files]);
+    execFileSync('elixirc', [...hordeEbins.flatMap((folder) => ['-pa', folder]), '-o', compiled, ...files], {
+      stdio: 'pipe',
+    });
   }
   return [...hordeEbins, compiled];
 }

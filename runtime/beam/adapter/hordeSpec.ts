@@ -10,7 +10,8 @@ import { specTerm } from './childSpecs.ts';
  * the map as it is, so that one that says more would go to another member than the application's own child.
  */
 export function hordeSpec(spec: ChildSpec): Term {
-  const whole = specTerm(spec);
+  // Horde makes up an id in any case, and nobody's typing is to make an atom, or fail for want of one, over it.
+  const whole = specTerm({ ...spec, childId: atom('undefined') });
   const defaults: readonly (readonly [string, Term])[] = [
     ['restart', atom('permanent')],
     ['type', atom('worker')],
