@@ -10,15 +10,30 @@ export type FieldReader<P> = (process: P, field: ProcessField) => Json;
 /** Rows of one page, at most. */
 export const mostPageRows = 1_000;
 
-const numbers: ReadonlySet<ProcessField> = new Set(['reductions', 'message_queue_len', 'memory', 'total_heap_size']);
+const numbers: ReadonlySet<ProcessField> = new Set([
+  'reductions',
+  'message_queue_len',
+  'memory',
+  'total_heap_size',
+  'binary_bytes',
+]);
 const structures: ReadonlySet<ProcessField> = new Set([
   'links',
   'monitors',
   'dictionary',
   'current_stacktrace',
   'ancestors',
+  'monitored_by',
+  'suspending',
+  'garbage_collection',
 ]);
 const costly: ReadonlySet<ProcessField> = new Set(costlyFields);
+
+/** In which kind of column the values of a key stand. */
+export function columnKind(key: ProcessField): Column['as'] {
+  if (numbers.has(key)) return 'number';
+  return structures.has(key) ? 'json' : 'dictionary';
+}
 
 /** What makes a query one that cannot be run; null when nothing does. */
 export function queryFault(query: ScanQuery): Failure | null {
@@ -117,8 +132,9 @@ export function columnsOf<P>(
 
 function columnOf<P>(processes: readonly P[], key: ProcessField, read: FieldReader<P>): Column {
   const values = processes.map((process) => read(process, key));
-  if (numbers.has(key)) return { as: 'number', values: Float64Array.from(values, Number) };
-  if (structures.has(key)) return { as: 'json', values };
+  const kind = columnKind(key);
+  if (kind === 'number') return { as: kind, values: Float64Array.from(values, Number) };
+  if (kind === 'json') return { as: kind, values };
   const known = new Map<Scalar, number>();
   const index = Uint32Array.from(values, (value) => {
     const scalar = typeof value === 'object' ? null : value;

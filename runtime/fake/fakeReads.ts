@@ -69,6 +69,7 @@ export class FakeReads {
       since: node.since,
       stats: reachable ? this.stats(node) : null,
       sees: reachable ? this.sees(node) : null,
+      links: null,
     };
   }
 
@@ -162,8 +163,16 @@ export function fieldOf(process: LiveProcess, key: ProcessField): Json {
     case 'dictionary':
     case 'current_stacktrace':
       return [];
+    case 'monitored_by':
+    case 'suspending':
+    case 'garbage_collection':
+      return [];
+    case 'binary_bytes':
+      return 0;
     case 'group_leader':
     case 'label':
+    case 'current_location':
+    case 'priority':
       return null;
   }
 }

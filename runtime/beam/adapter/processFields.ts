@@ -13,11 +13,6 @@ type Field = {
   readonly read: (value: Term) => Json;
 };
 
-/** Whether this is the initial call of whatever proc_lib started; the real one is in the process dictionary. */
-export function isProcLibStart(initialCall: Json): boolean {
-  return typeof initialCall === 'string' && initialCall.startsWith('proc_lib:init_p/');
-}
-
 const fields: { readonly [field in ProcessField]: Field } = {
   registered_name: { item: 'registered_name', read: atomName },
   initial_call: { item: 'initial_call', read: functionText },
@@ -36,6 +31,13 @@ const fields: { readonly [field in ProcessField]: Field } = {
   trap_exit: { item: 'trap_exit', read: (value) => atomName(value) === 'true' },
   parent: { item: 'parent', since: 25, read: processText },
   ancestors: { item: 'dictionary', read: ancestorsOf },
+  current_location: { item: 'current_location', read: (value) => (atomName(value) === null ? frameText(value) : null) },
+  monitored_by: { item: 'monitored_by', read: (value) => listOf(value).map(partnerText) },
+  suspending: { item: 'suspending', read: (value) => listOf(value).map(suspendedText) },
+  priority: { item: 'priority', read: atomName },
+  garbage_collection: { item: 'garbage_collection', read: figuresOf },
+  // Summed up there (rows.erl).
+  binary_bytes: { item: 'binary', read: numberOf },
 };
 
 function processText(value: Term): string | null {
@@ -52,6 +54,20 @@ function partnerText(value: Term): string {
 function monitoredText(value: Term): string {
   const [, what] = tupleOf(value, 2) ?? [];
   return partnerText(what ?? value);
+}
+
+/** `{Pid, ActiveSuspendCount, OutstandingSuspendCount}` */
+function suspendedText(value: Term): string {
+  return partnerText(tupleOf(value, 3)?.[0] ?? value);
+}
+
+/** The figures of a property list or map, one level down too (`max_heap_size`). */
+function figuresOf(value: Term): Json {
+  const figures = [...propertiesOf(value)].map(([name, figure]): [string, Json] => [
+    name,
+    figure.t === 'map' ? figuresOf(figure) : (numberOf(figure) ?? atomName(figure)),
+  ]);
+  return Object.fromEntries(figures);
 }
 
 function labelText(value: Term): string | null {
@@ -92,14 +108,34 @@ export function unknownKey(keys: readonly string[]): string | null {
   return keys.find((key) => !Object.hasOwn(fields, key)) ?? null;
 }
 
-function isThere(key: ProcessField, release: number | null): boolean {
+/** Whether a node of that release has the item of `key`. */
+export function isThere(key: ProcessField, release: number | null): boolean {
   const { since } = fields[key];
   return since === undefined || (release ?? 0) >= since;
+}
+
+/** The item of `process_info/2` that holds `key`. */
+export function itemOf(key: ProcessField): string {
+  return fields[key].item;
 }
 
 /** The items of `process_info/2` that hold `keys` on a node of that release. */
 export function itemsOf(keys: readonly ProcessField[], release: number | null): readonly string[] {
   return [...new Set(keys.filter((key) => isThere(key, release)).map((key) => fields[key].item))];
+}
+
+/** What the node is to work out in place of what it is made of (`rows_less/2` of rows.erl), so that it need not be sent. */
+export function lessOf(keys: readonly ProcessField[], how: { readonly realCalls: boolean }): readonly string[] {
+  return [
+    ...(how.realCalls && keys.includes('initial_call') ? ['real_calls'] : []),
+    ...(keys.includes('ancestors') && !keys.includes('dictionary') ? ['ancestors'] : []),
+    ...(keys.includes('binary_bytes') ? ['binaries'] : []),
+  ];
+}
+
+/** The field's value of what `process_info/2` answered for its item. */
+export function fieldValue(key: ProcessField, value: Term): Json {
+  return fields[key].read(value);
 }
 
 /** One process as read: the values of the fields asked for. */

@@ -3,13 +3,12 @@ import type { Json, ProcessField, ProcessRef, Result, RowPage } from '../../mode
 import { ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import { columnsOf } from '../../processQuery.ts';
-import type { Term } from '../../term/term.ts';
 import { atom, list } from '../../term/term.ts';
 import { answered, strangeAnswer } from './callError.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import type { ProcessValues } from './processFields.ts';
-import { isProcLibStart, itemsOf, readProcess } from './processFields.ts';
-import { functionText, listOf, numberOf, pidOf, processOf, tupleOf } from './read.ts';
+import { itemsOf, lessOf, readProcess } from './processFields.ts';
+import { listOf, numberOf, pidOf, processOf, tupleOf } from './read.ts';
 
 /** One call's worth: more would hold the node's scheduler and the link for too long at a time. */
 export const chunkOfPids = 500;
@@ -47,7 +46,12 @@ export async function readProcesses(
   const items = itemsOf([...how.keys, 'status'], await target.release(options));
   const askedAt = Date.now();
   const started = performance.now();
-  const said = await target.run('processes', [list(pids.map(pidOf)), list(items.map(atom))], options);
+  const less = lessOf(how.keys, how);
+  const said = await target.run(
+    'rows_of',
+    [list(pids.map(pidOf)), list(items.map(atom)), list(less.map(atom))],
+    options,
+  );
   const tookMs = performance.now() - started;
   const answer = answered(said, target.node, 'The processes');
   if (!answer.ok) return answer;
@@ -58,11 +62,10 @@ export async function readProcesses(
   const gone: ProcessRef[] = [];
   const answers = listOf(infos);
   for (const [at, pid] of pids.entries()) {
-    const process = readProcess(pid, answers[at], how.keys);
+    const process = readProcess(pid, tupleOf(answers[at], 2)?.[1], how.keys);
     if (process === null) gone.push(pid);
     else processes.push(process);
   }
-  if (how.realCalls && how.keys.includes('initial_call')) await setRealCalls(target, processes, options);
   return ok({
     processes,
     gone,
@@ -74,36 +77,6 @@ export async function readProcesses(
       errorUs: (tookMs / 2) * 1000,
     },
   });
-}
-
-/** Replaces `proc_lib:init_p/5` by what proc_lib was told to start, where the node can say. */
-async function setRealCalls(
-  target: NodeTarget,
-  processes: readonly ProcessValues[],
-  options: CallOptions,
-): Promise<void> {
-  const started = processes.filter((process) => isProcLibStart(valueOf(process, 'initial_call')));
-  if (started.length === 0) return;
-  const calls = await realCalls(
-    target,
-    started.map(({ pid }) => pid),
-    options,
-  );
-  for (const [at, { values }] of started.entries()) {
-    const real = calls[at] ?? null;
-    if (real !== null) values.set('initial_call', real);
-  }
-}
-
-/** `proc_lib:translate_initial_call/1` of each: reads dictionaries on the node, sends nothing to anybody. */
-async function realCalls(
-  target: NodeTarget,
-  pids: readonly ProcessRef[],
-  options: CallOptions,
-): Promise<readonly (string | null)[]> {
-  const translate: Term = { t: 'export', module: 'proc_lib', function: 'translate_initial_call', arity: 1 };
-  const said = await target.call('lists', 'map', [translate, list(pids.map(pidOf))], options);
-  return said.ok ? listOf(said.value).map(functionText) : [];
 }
 
 /** The value of a field as it was read; null when it was not. */

@@ -1,17 +1,30 @@
-/** `processes.scan`: every process of some nodes, page by page, filtered and ranked on our side. */
+/** `processes.scan`: every process of some nodes, page by page, filtered and ranked on the node where it can be. */
 import { ok } from '../../model.ts';
-import type { Failure, NodeName, ProcessField, ProcessRef, Result, RowPage } from '../../model.ts';
+import type { Column, Failure, NodeName, Predicate, ProcessField, ProcessRef, Result, RowPage } from '../../model.ts';
 import { failure } from '../../errors.ts';
 import type { CallOptions, Frame, ScanQuery, StreamEnd, StreamItem } from '../../port.ts';
-import { fieldsOf, matches, mostPageRows, queryFault, selectProcesses } from '../../processQuery.ts';
+import {
+  columnKind,
+  columnsOf,
+  fieldsOf,
+  matches,
+  mostPageRows,
+  queryFault,
+  selectProcesses,
+  valueAt,
+} from '../../processQuery.ts';
+import { atom } from '../../term/term.ts';
 import { CoverageBook, questionOptions } from './coverage.ts';
 import type { NodeTarget } from './nodeTarget.ts';
-import type { ProcessValues } from './processFields.ts';
-import { isCheap, unknownKey } from './processFields.ts';
-import { allProcesses, chunkOfPids, pageOf, readProcesses, valueOf } from './processReader.ts';
+import { isCheap, isThere, itemOf, itemsOf, lessOf, unknownKey } from './processFields.ts';
+import { allProcesses, chunkOfPids, pageOf, readProcesses } from './processReader.ts';
+import { splitWhere } from './pushdown.ts';
+import { RowStream } from './rowStream.ts';
 import type { Session } from './session.ts';
 
 type Item = StreamItem<Frame<'processes.scan'>, StreamEnd<'processes.scan'>>;
+type Pages = AsyncGenerator<Result<RowPage>>;
+type Top = NonNullable<ScanQuery['top']>;
 
 /**
  * Up to so many processes, a node is asked anything of all of them: costly keys, and the real initial call, which stands in the
@@ -19,9 +32,11 @@ type Item = StreamItem<Frame<'processes.scan'>, StreamEnd<'processes.scan'>>;
  * `allowCostly` is set, and for the few rows that `top` chooses.
  */
 const mostAskedAnything = 10_000;
+/** The best of so many are kept on the node; more are chosen here, out of rows that then come anyway. */
+const mostBestThere = 1_000;
 
 /** What is wrong with a query, or null. */
-function refusal(query: ScanQuery): Failure | null {
+export function scanRefusal(query: ScanQuery): Failure | null {
   const unknown = unknownKey([...query.keys, ...decidingKeys(query)]);
   return unknown === null ? queryFault(query) : noSuchKey(unknown);
 }
@@ -48,11 +63,9 @@ function tooCostly(node: NodeName, key: ProcessField, count: number): Failure {
 }
 
 type Counts = { total: number; scanned: number };
-/** The options of the next question to the node. */
-type Question = () => CallOptions;
 
 export async function* scanProcesses(session: Session, query: ScanQuery, options: CallOptions): AsyncGenerator<Item> {
-  const refused = refusal(query);
+  const refused = scanRefusal(query);
   if (refused !== null) {
     yield { is: 'end', result: refused };
     return;
@@ -62,7 +75,13 @@ export async function* scanProcesses(session: Session, query: ScanQuery, options
   const who = await session.whoToAsk(query.nodes, options);
   for (const node of who.ask) {
     let given = 0;
-    for await (const page of scanNode(session, node, query, counts, () => questionOptions(options, who))) {
+    const question = (): CallOptions => questionOptions(options, who);
+    const target = await session.reach(node, question());
+    if (!target.ok) {
+      book.failed(node, target.error);
+      continue;
+    }
+    for await (const page of new NodeScan(target.value, query, counts, { options, question }).pages()) {
       if (page.ok) {
         given += 1;
         yield { is: 'frame', frame: page.value };
@@ -74,130 +93,244 @@ export async function* scanProcesses(session: Session, query: ScanQuery, options
   yield { is: 'end', result: ok({ nodes: book.all, ...counts }) };
 }
 
-async function* scanNode(
-  session: Session,
-  node: NodeName,
-  query: ScanQuery,
-  counts: Counts,
-  question: Question,
-): AsyncGenerator<Result<RowPage>> {
-  const target = await session.reach(node, question());
-  if (!target.ok) {
-    yield target;
-    return;
-  }
-  const pids = await allProcesses(target.value, question());
-  if (!pids.ok) {
-    yield pids;
-    return;
-  }
-  const { keys, top, allowCostly = false } = query;
-  const costly = top === undefined ? keys.find((key) => !isCheap(key)) : undefined;
-  if (costly !== undefined && !allowCostly && pids.value.length > mostAskedAnything) {
-    yield tooCostly(node, costly, pids.value.length);
-    return;
-  }
-  const scan = new NodeScan(target.value, query, pids.value, counts);
-  yield* query.top === undefined ? scan.pages(question) : scan.topPages(query.top, question);
-}
+type Times = {
+  readonly options: CallOptions;
+  /** The options of the next question to the node. */
+  readonly question: () => CallOptions;
+};
 
 /** One node's part of a scan. */
 class NodeScan {
   readonly #target: NodeTarget;
   readonly #query: ScanQuery;
-  readonly #pids: readonly ProcessRef[];
   readonly #counts: Counts;
-  readonly #realCalls: boolean;
+  readonly #times: Times;
+  readonly #pageRows: number;
+  #release: number | null = null;
 
-  constructor(target: NodeTarget, query: ScanQuery, pids: readonly ProcessRef[], counts: Counts) {
+  constructor(target: NodeTarget, query: ScanQuery, counts: Counts, times: Times) {
     this.#target = target;
     this.#query = query;
-    this.#pids = pids;
     this.#counts = counts;
-    this.#realCalls = (query.allowCostly ?? false) || pids.length <= mostAskedAnything;
+    this.#times = times;
+    this.#pageRows = Math.min(query.pageRows, mostPageRows);
   }
 
-  async *pages(question: Question): AsyncGenerator<Result<RowPage>> {
-    const { keys } = this.#query;
-    const read = [...new Set([...keys, ...decidingKeys(this.#query)])];
-    const pageRows = Math.min(this.#query.pageRows, mostPageRows);
-    let waiting: ProcessValues[] = [];
-    let takenAt: RowPage['takenAt'] | null = null;
-    for await (const chunk of this.#chunks(this.#pids, read, this.#realCalls, question)) {
-      if (!chunk.ok) {
-        yield chunk;
-        return;
-      }
-      const passing = this.#passing(chunk.value.processes);
-      this.#counts.total += passing.length;
-      waiting = [...waiting, ...passing];
-      takenAt ??= chunk.value.takenAt;
-      while (waiting.length >= pageRows) {
-        yield ok(pageOf(this.#target, waiting.slice(0, pageRows), keys, takenAt));
-        waiting = waiting.slice(pageRows);
-        takenAt = chunk.value.takenAt;
-      }
-    }
-    if (waiting.length > 0 && takenAt !== null) yield ok(pageOf(this.#target, waiting, keys, takenAt));
+  async *pages(): Pages {
+    this.#release = await this.#target.release(this.#times.question());
+    const { top, where, keys } = this.#query;
+    const { here } = this.#split();
+    if (top === undefined) {
+      yield* this.#matching(this.#rows([...new Set([...keys, ...fieldsOf(here ?? undefined)])], null), here, keys);
+    } else if (here === null && this.#canRankThere(top)) yield* this.#rows(keys, top);
+    else yield* this.#rankedHere(top, where);
   }
 
-  async *topPages(top: NonNullable<ScanQuery['top']>, question: Question): AsyncGenerator<Result<RowPage>> {
+  /** Nothing is decided on a node that is asked through another. */
+  #split() {
+    const { where } = this.#query;
+    return this.#target.connection === null
+      ? { there: atom('true'), keys: [], here: where ?? null }
+      : splitWhere(where, (key) => isThere(key, this.#release));
+  }
+
+  #canRankThere({ by, n }: Top): boolean {
+    const isHere = this.#target.connection === null || !isThere(by, this.#release);
+    return !isHere && columnKind(by) === 'number' && n <= mostBestThere;
+  }
+
+  /** Those of the rows that pass what is decided here, with the columns `keys`. */
+  async *#matching(pages: Pages, here: Predicate | null, keys: readonly ProcessField[]): Pages {
+    for await (const page of pages) {
+      if (!page.ok || here === null) {
+        yield page;
+        continue;
+      }
+      const { ids, columns } = page.value;
+      const before = ids.length;
+      const passing = [...ids.keys()].filter((at) =>
+        matches(at, here, (row, key) => valueAt(columns, key, row) ?? null),
+      );
+      this.#counts.total -= before - passing.length;
+      if (passing.length > 0) yield ok(pick(page.value, passing, keys));
+    }
+  }
+
+  /** Chosen here: first what decides is read of all, then the rest of those chosen, unless all of it is cheap. */
+  async *#rankedHere(top: Top, where: Predicate | undefined): Pages {
     const { keys } = this.#query;
-    const deciding = decidingKeys(this.#query);
-    let held: readonly ProcessValues[] = [];
-    for await (const chunk of this.#chunks(this.#pids, deciding, this.#realCalls, question)) {
-      if (!chunk.ok) {
-        yield chunk;
+    const deciding = [...new Set([...fieldsOf(where), top.by])];
+    const isWhole = keys.every(isCheap);
+    const first = isWhole ? [...new Set([...deciding, ...keys])] : deciding;
+    const { here } = this.#split();
+    let held: readonly Place[] = [];
+    for await (const page of this.#matching(this.#rows(first, null), here, first)) {
+      if (!page.ok) {
+        yield page;
         return;
       }
-      const passing = this.#passing(chunk.value.processes);
-      this.#counts.total += passing.length;
-      held = [...held, ...passing];
-      if (held.length > top.n * 2 + mostPageRows) held = selectProcesses(held, { top }, valueOf);
+      held = [...held, ...Array.from(page.value.ids.keys(), (at): Place => ({ page: page.value, at }))];
+      if (held.length > top.n * 2 + mostPageRows) held = selectProcesses(held, { top }, valueOfPlace);
     }
-    const chosen = selectProcesses(held, { top }, valueOf);
-    const pageRows = Math.min(this.#query.pageRows, mostPageRows, chunkOfPids);
+    const chosen = selectProcesses(held, { top }, valueOfPlace);
+    const pageRows = isWhole ? this.#pageRows : Math.min(this.#pageRows, chunkOfPids);
     for (let at = 0; at < chosen.length; at += pageRows) {
       const part = chosen.slice(at, at + pageRows);
-      const pids = part.map(({ pid }) => pid);
-      const how = { keys, realCalls: true };
-      const rows = await readProcesses(this.#target, pids, how, question());
-      if (!rows.ok) {
-        yield rows;
+      yield isWhole ? ok(gather(part, keys)) : await this.#restOf(part, deciding);
+    }
+  }
+
+  /** What they were chosen by stays as it was when they were chosen, so that the order shown is the order chosen. */
+  async #restOf(part: readonly Place[], deciding: readonly ProcessField[]): Promise<Result<RowPage>> {
+    const { keys } = this.#query;
+    const how = { keys, realCalls: true };
+    const pids = part.map(pidAt);
+    const rows = await readProcesses(this.#target, pids, how, this.#times.question());
+    if (!rows.ok) return rows;
+    const before = new Map(part.map((place) => [nameOf(pidAt(place)), place]));
+    for (const process of rows.value.processes) {
+      const was = before.get(nameOf(process.pid));
+      for (const key of deciding) {
+        // The real initial call is known only now.
+        if (key !== 'initial_call' && was !== undefined) process.values.set(key, valueOfPlace(was, key));
+      }
+    }
+    return ok(pageOf(this.#target, rows.value.processes, keys, rows.value.takenAt));
+  }
+
+  /** The rows that the node's part of the filter lets through, in pages with at least the columns `keys`. */
+  #rows(keys: readonly ProcessField[], top: Top | null): Pages {
+    return this.#target.connection === null ? this.#asked(keys) : this.#streamed(keys, top);
+  }
+
+  /** The first key that is costly to read of all; null when it is allowed, or none is. */
+  #costly(keys: readonly ProcessField[]): ProcessField | null {
+    const { allowCostly = false, top } = this.#query;
+    return allowCostly || top !== undefined ? null : (keys.find((key) => !isCheap(key)) ?? null);
+  }
+
+  async *#streamed(keys: readonly ProcessField[], top: Top | null): Pages {
+    const { connection, node } = this.#target;
+    if (connection === null) return;
+    const { there, keys: filtering } = this.#split();
+    const deciding = itemsOf([...filtering, ...(top === null ? [] : [top.by])], this.#release);
+    const wanted = itemsOf(keys, this.#release).filter((item) => !deciding.includes(item));
+    const costly = this.#costly(this.#query.keys);
+    const stream = new RowStream(this.#target, connection, {
+      keys,
+      deciding,
+      // Any item tells whether the process lives.
+      items: wanted.length + deciding.length === 0 ? ['status'] : wanted,
+      less: lessOf([...keys, ...filtering, ...(top === null ? [] : [top.by])], { realCalls: true }),
+      where: there,
+      top: top === null ? null : { n: top.n, item: itemOf(top.by), direction: top.direction },
+      pageRows: this.#pageRows,
+      most: this.#query.allowCostly === true ? null : mostAskedAnything,
+      isCostly: costly !== null,
+    });
+    const reading = stream.read(this.#times.options, this.#times.question);
+    let isRead = false;
+    try {
+      for (;;) {
+        const next = await reading.next();
+        if (next.done !== true) {
+          if (next.value.ids.length > 0) yield ok(next.value);
+          continue;
+        }
+        isRead = true;
+        const counts = next.value;
+        if (!counts.ok) yield counts;
+        else if (counts.value.is === 'too_many') yield tooCostly(node, costly ?? 'memory', counts.value.count);
+        else {
+          this.#counts.total += counts.value.matched;
+          this.#counts.scanned += counts.value.looked;
+        }
         return;
       }
-      yield ok(pageOf(this.#target, ranked(rows.value.processes, part, deciding), keys, rows.value.takenAt));
+    } finally {
+      if (!isRead) await reading.return(ok({ is: 'done', matched: 0, looked: 0 }));
     }
   }
 
-  async *#chunks(pids: readonly ProcessRef[], keys: readonly ProcessField[], realCalls: boolean, question: Question) {
-    for (let at = 0; at < pids.length; at += chunkOfPids) {
-      const how = { keys, realCalls };
-      const chunk = await readProcesses(this.#target, pids.slice(at, at + chunkOfPids), how, question());
-      if (chunk.ok) this.#counts.scanned += chunk.value.processes.length;
-      yield chunk;
+  /** By one call for each few hundred processes: the way through another node. */
+  async *#asked(keys: readonly ProcessField[]): Pages {
+    const pids = await allProcesses(this.#target, this.#times.question());
+    if (!pids.ok) {
+      yield pids;
+      return;
     }
-  }
-
-  #passing(processes: readonly ProcessValues[]): readonly ProcessValues[] {
-    const { where } = this.#query;
-    return where === undefined ? processes : processes.filter((process) => matches(process, where, valueOf));
+    const isMany = pids.value.length > mostAskedAnything;
+    const costly = this.#costly(this.#query.keys);
+    if (costly !== null && isMany) {
+      yield tooCostly(this.#target.node, costly, pids.value.length);
+      return;
+    }
+    const how = { keys, realCalls: (this.#query.allowCostly ?? false) || !isMany };
+    const chunk = Math.min(this.#pageRows, chunkOfPids);
+    for (let at = 0; at < pids.value.length; at += chunk) {
+      const part = pids.value.slice(at, at + chunk);
+      const read = await readProcesses(this.#target, part, how, this.#times.question());
+      if (!read.ok) {
+        yield read;
+        return;
+      }
+      const { processes, takenAt } = read.value;
+      this.#counts.total += processes.length;
+      this.#counts.scanned += processes.length;
+      if (processes.length > 0) yield ok(pageOf(this.#target, processes, keys, takenAt));
+    }
   }
 }
 
-/** What they were chosen by stays as it was when they were chosen, so that the order shown is the order chosen. */
-function ranked(
-  read: readonly ProcessValues[],
-  chosen: readonly ProcessValues[],
-  deciding: readonly ProcessField[],
-): readonly ProcessValues[] {
-  const before = new Map(chosen.map((process) => [`${String(process.pid.id)}.${String(process.pid.serial)}`, process]));
-  for (const process of read) {
-    const was = before.get(`${String(process.pid.id)}.${String(process.pid.serial)}`);
-    for (const key of deciding) {
-      // The real initial call is known only now.
-      if (key !== 'initial_call') process.values.set(key, was?.values.get(key) ?? null);
-    }
+/** One row of a page. */
+type Place = { readonly page: RowPage; readonly at: number };
+
+function valueOfPlace({ page, at }: Place, key: ProcessField) {
+  return valueAt(page.columns, key, at) ?? null;
+}
+
+function pidAt({ page, at }: Place): ProcessRef {
+  return { ...page.of, id: page.ids[at] ?? 0, serial: page.serials[at] ?? 0 };
+}
+
+function nameOf({ id, serial }: ProcessRef): string {
+  return `${String(id)}.${String(serial)}`;
+}
+
+/** Some rows of a page, with some of its columns. */
+function pick(page: RowPage, rows: readonly number[], keys: readonly ProcessField[]): RowPage {
+  const columns = keys.flatMap((key): [ProcessField, Column][] => {
+    const column = page.columns[key];
+    return column === undefined ? [] : [[key, pickColumn(column, rows)]];
+  });
+  return {
+    ...page,
+    ids: Uint32Array.from(rows, (row) => page.ids[row] ?? 0),
+    serials: Uint32Array.from(rows, (row) => page.serials[row] ?? 0),
+    columns: Object.fromEntries(columns),
+  };
+}
+
+function pickColumn(column: Column, rows: readonly number[]): Column {
+  switch (column.as) {
+    case 'number':
+      return { as: 'number', values: Float64Array.from(rows, (row) => column.values[row] ?? 0) };
+    case 'dictionary':
+      return { ...column, index: Uint32Array.from(rows, (row) => column.index[row] ?? 0) };
+    case 'json':
+      return { as: 'json', values: rows.map((row) => column.values[row] ?? null) };
   }
-  return read;
+}
+
+/** Rows of several pages of one node as one page, taken when the first of them was. */
+function gather(places: readonly Place[], keys: readonly ProcessField[]): RowPage {
+  const [first] = places;
+  if (first === undefined) throw new Error('A page has rows.');
+  return {
+    of: first.page.of,
+    takenAt: first.page.takenAt,
+    ids: Uint32Array.from(places, (place) => pidAt(place).id),
+    serials: Uint32Array.from(places, (place) => pidAt(place).serial),
+    columns: columnsOf(places, keys, valueOfPlace),
+  };
 }

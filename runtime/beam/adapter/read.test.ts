@@ -6,7 +6,7 @@ import { columnsOf } from '../../processQuery.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, charlist, integer, list, nil, text, tuple } from '../../term/term.ts';
 import { termArbitrary } from '../../term/termArbitrary.ts';
-import { isProcLibStart, itemsOf, readProcess, unknownKey } from './processFields.ts';
+import { itemsOf, readProcess, unknownKey } from './processFields.ts';
 import { valueOf } from './processReader.ts';
 import { functionText, listOf, nodeNames, numberOf, pidOf, processOf, propertiesOf, textOf, tupleOf } from './read.ts';
 import { kindByModule, readLayout } from './supervisorLayout.ts';
@@ -92,8 +92,6 @@ describe('a process as the node describes it', () => {
     expect(itemsOf(['parent', 'status'], null)).toEqual(['status']);
     expect(unknownKey([...keys])).toBeNull();
     expect(unknownKey(['status', 'constructor'])).toBe('constructor');
-    expect(isProcLibStart('proc_lib:init_p/5')).toBe(true);
-    expect(isProcLibStart('Elixir.Shop.Cart:init/1')).toBe(false);
   });
 
   it('makes columns of whatever the node sends', () => {

@@ -62,6 +62,16 @@ export function fieldOf(process: Process, field: ProcessField): Json {
       const above = process.dictionary?.get(genAtoms.ancestors);
       return Array.isArray(above) ? above.map((one) => (one instanceof Pid ? idOf(one) : String(one))) : [];
     }
+    case 'current_location':
+      return currentFunction(process);
+    case 'monitored_by':
+      return [...(process.monitoredBy?.values() ?? [])].map(idOf);
+    case 'suspending':
+    case 'priority':
+    case 'garbage_collection':
+    case 'binary_bytes':
+      // Nothing of the kind is in this runtime.
+      return null;
   }
 }
 

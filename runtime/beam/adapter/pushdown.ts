@@ -1,0 +1,101 @@
+/**
+ * Which part of a filter a node itself can decide: comparisons of numbers, of names and functions by their text, and what is made of
+ * them. What it decides it decides as processQuery.ts does (a property test compares them); the rest is decided here.
+ */
+import type { Predicate, ProcessField, Scalar } from '../../model.ts';
+import { columnKind, fieldsOf } from '../../processQuery.ts';
+import { isWellFormed } from '../../term/binary.ts';
+import type { Term } from '../../term/term.ts';
+import { atom, integer, list, text, tuple } from '../../term/term.ts';
+import { itemOf } from './processFields.ts';
+
+/** A filter in two parts, both of which a row has to pass. */
+export type Split = {
+  /** `Where` of rows.erl, and the keys it reads. */
+  readonly there: Term;
+  readonly keys: readonly ProcessField[];
+  /** What is left to be decided here; null when nothing is. */
+  readonly here: Predicate | null;
+};
+
+/** Items of which a predicate can hold, as rows_pattern/1 counts them. */
+const mostItems = 12;
+const always: Term = atom('true');
+
+/** Splits a filter at its uppermost `all`. Only fields that nodes of that release have are decided there. */
+export function splitWhere(where: Predicate | undefined, isThere: (key: ProcessField) => boolean): Split {
+  if (where === undefined) return { there: always, keys: [], here: null };
+  const parts = 'all' in where ? where.all : [where];
+  const there: Term[] = [];
+  const here: Predicate[] = [];
+  const keys = new Set<ProcessField>();
+  for (const part of parts) {
+    const used = fieldsOf(part);
+    const term = used.every(isThere) ? whereTerm(part) : null;
+    if (term === null || new Set([...keys, ...used]).size > mostItems) {
+      here.push(part);
+      continue;
+    }
+    there.push(term);
+    for (const key of used) keys.add(key);
+  }
+  if (there.length === 0) return { there: always, keys: [], here: where };
+  const rest = here.length === 0 ? null : { all: here };
+  return { there: tuple(atom('all'), list(there)), keys: [...keys], here: rest };
+}
+
+/** The predicate as the node's filter; null when it cannot decide it as we would. */
+function whereTerm(where: Predicate): Term | null {
+  if ('all' in where) return joined('all', where.all);
+  if ('any' in where) return joined('any', where.any);
+  if ('not' in where) return negated(whereTerm(where.not));
+  const { key, op, value } = where;
+  if (op === 'ne') return negated(whereTerm({ key, op: 'eq', value }));
+  if (columnKind(key) === 'number') return ofNumber(key, op, value);
+  if (texts.has(key)) return ofText(key, op, value);
+  return key === 'trap_exit' ? ofFlag(key, op, value) : null;
+}
+
+/** Fields shown as the text of an atom or of a function. */
+const texts: ReadonlySet<ProcessField> = new Set([
+  'registered_name',
+  'initial_call',
+  'status',
+  'current_function',
+  'priority',
+]);
+
+function joined(how: 'all' | 'any', parts: readonly Predicate[]): Term | null {
+  const terms = parts.map(whereTerm);
+  const whole = terms.filter((term) => term !== null);
+  return whole.length === terms.length ? tuple(atom(how), list(whole)) : null;
+}
+
+function negated(term: Term | null): Term | null {
+  return term === null ? null : tuple(atom('not'), term);
+}
+
+type Op = Exclude<Extract<Predicate, { op: string }>['op'], 'ne'>;
+
+/** Values of different types are never equal nor in order. */
+const never: Term = atom('false');
+
+function ofNumber(key: ProcessField, op: Op, value: Scalar): Term | null {
+  if (typeof value !== 'number' || op === 'contains' || op === 'prefix') return never;
+  if (!Number.isFinite(value)) return null;
+  const number: Term = Number.isSafeInteger(value) ? integer(value) : { t: 'float', v: value };
+  return tuple(atom('number'), atom(op), atom(itemOf(key)), number);
+}
+
+function ofText(key: ProcessField, op: Op, value: Scalar): Term | null {
+  const item = atom(itemOf(key));
+  if (value === null) return op === 'eq' ? tuple(atom('text'), atom(op), item, atom('null')) : never;
+  if (typeof value !== 'string') return never;
+  return isWellFormed(value) ? tuple(atom('text'), atom(op), item, text(value)) : null;
+}
+
+function ofFlag(key: ProcessField, op: Op, value: Scalar): Term {
+  return op === 'eq' && typeof value === 'boolean'
+    ? tuple(atom('same'), atom(itemOf(key)), atom(String(value)))
+    : never;
+}
