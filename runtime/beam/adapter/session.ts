@@ -6,7 +6,7 @@
  */
 import { childOptions, remainingNow } from '../../callOptions.ts';
 import { nodeNotFound, nodeUnavailable, notConnected } from '../../errors.ts';
-import type { ArsenalError, NodeName, Reach, Result } from '../../model.ts';
+import type { ArsenalError, NodeName, ProcessRef, Reach, Result } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import { atom } from '../../term/term.ts';
@@ -58,6 +58,8 @@ export class Session {
   readonly links: Links;
   readonly agents: Agents;
   readonly finders = new SupervisorFinders();
+  /** The processes that keep states for us (stateHandles.ts), by the ids of their holdings. */
+  readonly keepers = new Map<string, ProcessRef>();
   readonly #memory = new Map<NodeName, Memory>();
   readonly #silent = new Set<NodeName>();
 
@@ -200,7 +202,7 @@ export class Session {
     const unavailable = nodeUnavailable(node);
     return fail({
       ...unavailable.error,
-      message: `There is no link to ${node} itself, and nothing is changed through another node.`,
+      message: `There is no link to ${node} itself, and nothing is changed or monitored through another node.`,
       remedy: `Connect to it (connect_node ${node}).`,
       details: { link: linked.error.code, why: linked.error.message },
     });
