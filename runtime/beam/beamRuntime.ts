@@ -17,10 +17,12 @@ import { nameMethods } from './adapter/nameMethods.ts';
 import { Places } from './adapter/places.ts';
 import { processMethods } from './adapter/processMethods.ts';
 import { Rejoin } from './adapter/rejoin.ts';
+import { profileMethods } from './adapter/profileMethods.ts';
 import { Session } from './adapter/session.ts';
 import { supervisorMethods } from './adapter/supervisorMethods.ts';
 import { systemMethods } from './adapter/systemMethods.ts';
 import { tableMethods } from './adapter/tableMethods.ts';
+import { traceMethods } from './adapter/traceMethods.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { AgentImage } from './agent/bringing.ts';
 import { agentImage } from './agent/bringing.ts';
@@ -195,6 +197,8 @@ class BeamRuntime implements Runtime {
       ...systemMethods(session),
       ...tableMethods(session),
       ...emulatorMethods(session),
+      ...traceMethods(session),
+      ...profileMethods(session),
       ...watchMethods(this.#watches),
       ...holdingMethods(session),
     };

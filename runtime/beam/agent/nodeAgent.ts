@@ -6,15 +6,18 @@ import type { Term } from '../../term/term.ts';
 
 /** The clauses of task_run/3 (tasks.erl). */
 export type TaskKind =
+  | 'beat'
   | 'children'
   | 'count'
   | 'crashes'
   | 'migrate_in'
   | 'migrate_out'
+  | 'names'
   | 'pace'
   | 'state'
   | 'suspend'
-  | 'sys_suspend';
+  | 'sys_suspend'
+  | 'trace';
 
 /** How the agent's Erlang runs on the node: loaded as code, or as text by stdlib's erl_eval. */
 export type AgentTier = 'agent' | 'interpreted';
