@@ -5,17 +5,9 @@ import type { CallOptions, MethodTable, Params, Runtime } from '../port.ts';
 import type { OwnerClient } from './owner/ownerClient.ts';
 import type { FaultRequest } from './owner/protocol.ts';
 
-export type LocalMethodsOptions = {
-  readonly owner: OwnerClient;
-  readonly inner: Runtime;
-  /** Nodes that were taken away for good, which the connection may remember still. */
-  readonly removed: ReadonlySet<NodeName>;
-};
-
 type Held = Pick<Params<'faults.hangNode'>, 'owner' | 'lingerMs'>;
 
-export function localMethods({ owner, inner, removed }: LocalMethodsOptions): MethodTable {
-  const { port } = inner;
+export function localMethods(owner: OwnerClient, { port }: Runtime): MethodTable {
   const hold = async ({ owner: by, lingerMs }: Held, fault: FaultRequest, options: CallOptions) =>
     owner.ask('fault', { fault, life: { owner: by, linger: { ms: lingerMs } } }, options);
   const holdOnly = async (held: Held, fault: FaultRequest, options: CallOptions): Promise<Result<Holding>> => {
@@ -29,10 +21,6 @@ export function localMethods({ owner, inner, removed }: LocalMethodsOptions): Me
     started.ok ? port.cluster.connect({ node: started.value.node }, options) : started;
 
   return {
-    'cluster.nodes': async (params, options) => {
-      const answer = await port.cluster.nodes(params, options);
-      return answer.ok ? ok({ nodes: answer.value.nodes.filter(({ node }) => !removed.has(node)) }) : answer;
-    },
     'faults.addNode': async ({ node }, options) => met(await owner.ask('addNode', { node }, options), options),
     'faults.removeNode': ({ node }, options) => owner.ask('removeNode', { node }, options),
     'faults.crashNode': ({ node }, options) => owner.ask('crashNode', { node }, options),

@@ -2,6 +2,7 @@
  * The runtime of a local cluster: nodes on this machine that an owner process runs, joined as any BEAM cluster is, past the proxies
  * that stand between them; with what only a cluster of our own can do, faults.
  */
+import type { BeamConnection } from '../beam/beamRuntime.ts';
 import { connectBeam } from '../beam/beamRuntime.ts';
 import { readCookie } from '../beam/cookie.ts';
 import { callOptions } from '../callOptions.ts';
@@ -13,6 +14,7 @@ import { methodNames } from '../port.ts';
 import { buildPort, methodOf } from '../portFacade.ts';
 import { localMethods } from './localMethods.ts';
 import type { LocalClusterInfo, LocalSpec } from './localSpec.ts';
+import type { LogFrom, LogPart } from './nodes/logFile.ts';
 import { attachOwner } from './owner/attachOwner.ts';
 import type { OwnerClient } from './owner/ownerClient.ts';
 import { ownerGone } from './owner/ownerClient.ts';
@@ -39,12 +41,8 @@ export interface LocalRuntime extends Runtime {
   readonly kind: 'local-cluster';
   /** How it stands. Errors as of the owner's line. */
   info(options: CallOptions): Promise<Result<LocalClusterInfo>>;
-  /** The last lines that a node printed, and where the rest is; null: the build's. */
-  log(
-    node: NodeName | null,
-    lines: number,
-    options: CallOptions,
-  ): Promise<Result<{ readonly file: string; readonly lines: readonly string[] }>>;
+  /** What a node printed; null: the build. Errors: `node.not_found`, and as of the owner's line. */
+  log(node: NodeName | null, from: LogFrom, options: CallOptions): Promise<Result<LogPart & { readonly file: string }>>;
 }
 
 /** Whether `runtime` is one of a local cluster. */
@@ -78,7 +76,7 @@ export async function startLocal(options: StartLocalOptions): Promise<Result<Loc
   return ok(runtime);
 }
 
-async function join({ id, leaseDir }: StartLocalOptions, info: LocalClusterInfo): Promise<Result<Runtime>> {
+async function join({ id, leaseDir }: StartLocalOptions, info: LocalClusterInfo): Promise<Result<BeamConnection>> {
   const cookie = await readCookie({ file: info.cookieFile });
   if (!cookie.ok) return cookie;
   const entry = info.nodes.find(({ state }) => state === 'up');
@@ -105,24 +103,22 @@ class LocalRuntimeHere implements LocalRuntime {
   readonly kind = 'local-cluster';
   readonly port: Port;
   readonly #owner: OwnerClient;
-  readonly #inner: Runtime;
+  readonly #inner: BeamConnection;
   readonly #own: MethodTable;
-  readonly #removed = new Set<NodeName>();
   readonly #listeners = new Set<() => void>();
   #gone: { readonly since: WallTime; readonly error: ArsenalError } | null = null;
   #isClosed = false;
 
-  constructor(id: ConnectionId, owner: OwnerClient, inner: Runtime) {
+  constructor(id: ConnectionId, owner: OwnerClient, inner: BeamConnection) {
     this.id = id;
     this.#owner = owner;
     this.#inner = inner;
-    this.#own = localMethods({ owner, inner, removed: this.#removed });
+    this.#own = localMethods(owner, inner);
     this.port = buildPort(this.#methods(), (name) => this.capabilities.runtime[name]);
     inner.onChange(() => this.#changed());
     owner.onEvent((event) => {
       if (event.event !== 'node') return;
-      if (event.is === 'removed') this.#removed.add(event.node);
-      else this.#removed.delete(event.node);
+      if (event.is === 'removed') inner.forget(event.node);
       // Nobody tells a hidden node that another has come: we know it first.
       if (event.is === 'up') void this.meet([event.node]);
     });
@@ -146,8 +142,9 @@ class LocalRuntimeHere implements LocalRuntime {
     return { dispose: () => void this.#listeners.delete(listener) };
   }
 
-  /** Opens links of ours to nodes, so that each is seen directly, also when a partition hides it from the others. */
+  /** Opens links of ours to nodes, so that each is seen directly, also when a partition hides it from the others, or it is down. */
   async meet(nodes: readonly NodeName[]): Promise<void> {
+    this.#inner.learn(nodes);
     await Promise.all(nodes.map((node) => this.#inner.port.cluster.connect({ node }, callOptions(joinMs))));
   }
 
@@ -155,8 +152,8 @@ class LocalRuntimeHere implements LocalRuntime {
     return this.#owner.ask('status', {}, options);
   }
 
-  log(node: NodeName | null, lines: number, options: CallOptions) {
-    return this.#owner.ask('log', { node, lines }, options);
+  log(node: NodeName | null, from: LogFrom, options: CallOptions) {
+    return this.#owner.ask('log', { node, from }, options);
   }
 
   async close(): Promise<void> {

@@ -1,15 +1,11 @@
 /** What a local cluster is made of: plain data, the same for editor, command line and owner. */
-import type { NodeName } from '../model.ts';
-
-/** How the nodes of a project are started: plain `erl`, as `iex -S mix` does, or `rebar3 shell`. */
-export const launchers = ['erl', 'mix', 'rebar3'] as const;
-export type Launcher = (typeof launchers)[number];
+import type { LocalLauncher, NodeName } from '../model.ts';
 
 export type LocalSpec = {
   /** The project's folder, an absolute path; null for plain Erlang nodes without one. */
   readonly project: string | null;
   /** null: by what stands in the folder, `mix.exs` or `rebar.config`, else plain `erl`. */
-  readonly launcher: Launcher | null;
+  readonly launcher: LocalLauncher | null;
   /** How many nodes; null: as many as run already, else {@link defaultNodeCount}. */
   readonly nodes: number | null;
   /** Names are `BASE1@127.0.0.1`, `BASE2@127.0.0.1` …; null: from the folder's name. */
@@ -56,7 +52,7 @@ export type LocalFaultInfo = { readonly id: string; readonly what: string };
 
 export type LocalClusterInfo = {
   readonly project: string | null;
-  readonly launcher: Launcher;
+  readonly launcher: LocalLauncher;
   readonly nodes: readonly LocalNodeInfo[];
   /** Whether it outlives the windows: `arsenal cluster start`. */
   readonly isKept: boolean;

@@ -1,4 +1,5 @@
 /** The connections of a backend: opened, kept under their ids, opened again, closed. */
+import path from 'node:path';
 import { cancelled, failure, notConnected } from '../../runtime/errors.ts';
 import type { ArsenalError, ConnectionId, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
@@ -152,7 +153,7 @@ export class Connections {
   }
 
   async #openFor(connection: Connection, signal: AbortSignal): Promise<Result<Runtime>> {
-    const opened = await this.#openSafely(connection);
+    const opened = await this.#openSafely(connection, signal);
     if (!opened.ok) return opened;
     if (signal.aborted || this.#connections.get(connection.id) !== connection) {
       await opened.value.close();
@@ -165,9 +166,9 @@ export class Connections {
     return opened;
   }
 
-  async #openSafely({ spec, id }: Connection): Promise<Result<Runtime>> {
+  async #openSafely({ spec, id }: Connection, signal: AbortSignal): Promise<Result<Runtime>> {
     try {
-      return await this.#open(spec, id);
+      return await this.#open(spec, id, signal);
     } catch (thrown) {
       const said = thrown instanceof Error ? thrown.message : String(thrown);
       return failure(
@@ -209,13 +210,13 @@ export class Connections {
 
   /** What is not ours to break is read-only: in the editor until the user agrees, elsewhere unless the backend was started to write. */
   #accessOf({ spec, access }: Connection, way: CallerWay): Access {
-    if (spec.kind === 'simulated' || this.#allowWrites) return access.get(way) ?? 'full';
+    if (spec.kind !== 'beam' || this.#allowWrites) return access.get(way) ?? 'full';
     return access.get(way) ?? (way === 'editor' ? 'confirm' : 'read_only');
   }
 
   #freeId(spec: ConnectSpec): ConnectionId {
-    const base = spec.kind === 'simulated' ? 'sim' : spec.node;
-    const separator = spec.kind === 'simulated' ? '' : '#';
+    const base = spec.kind === 'beam' ? spec.node : spec.kind === 'simulated' ? 'sim' : 'local';
+    const separator = spec.kind === 'beam' ? '#' : '';
     let id = base;
     for (let n = 2; this.#connections.has(id); n += 1) id = `${base}${separator}${n}`;
     return id;
@@ -228,6 +229,9 @@ function stateOf({ stand, runtime }: Connection): ConnectionState {
 
 function labelOf(spec: ConnectSpec, id: ConnectionId): string {
   if (spec.kind === 'beam') return spec.node;
+  if (spec.kind === 'local-cluster') {
+    return spec.project === undefined ? 'Local cluster' : `Local cluster ${path.basename(spec.project)}`;
+  }
   const number = id.replace(/^\D+/, '');
   return number === '' ? 'Simulated cluster' : `Simulated cluster ${number}`;
 }

@@ -7,25 +7,31 @@ import type { CookieSource as CookieFrom } from '../../runtime/beam/cookie.ts';
 import { readCookie } from '../../runtime/beam/cookie.ts';
 import { startSimulated } from '../../runtime/embedded/host.ts';
 import type { ConnectSpec, CookieSource } from '../protocol/connection.ts';
+import { openLocalCluster } from './openersLocal.ts';
 
 export type OpenerFiles = {
   readonly home: string;
   readonly simulatedWorkerFile: string;
   readonly sandboxChildFile: string;
+  /** The built owner of local clusters; `localCluster.js` beside the worker unless said. */
+  readonly localClusterFile?: string;
 };
 /** Opens a runtime; resolves once it is ready, or with why it cannot be. */
-export type OpenRuntime = (spec: ConnectSpec, id: ConnectionId) => Promise<Result<Runtime>>;
+export type OpenRuntime = (spec: ConnectSpec, id: ConnectionId, signal?: AbortSignal) => Promise<Result<Runtime>>;
 
 const defaultSimulated = { nodes: 3, seed: 1 } as const;
 
 /** Opens every kind of runtime there is. */
-export function openerOf({ home, simulatedWorkerFile: workerFile, sandboxChildFile }: OpenerFiles): OpenRuntime {
-  return async (spec, id) => {
+export function openerOf(files: OpenerFiles): OpenRuntime {
+  const { home, simulatedWorkerFile: workerFile, sandboxChildFile } = files;
+  return async (spec, id, signal) => {
     switch (spec.kind) {
       case 'simulated': {
         const { nodes = defaultSimulated.nodes, seed = defaultSimulated.seed } = spec;
         return startSimulated({ id, nodes, seed, workerFile, sandboxChildFile });
       }
+      case 'local-cluster':
+        return openLocalCluster(spec, id, files, signal);
       case 'beam': {
         const { kind: _kind, cookie: from, ...rest } = spec;
         const cookie = await readCookie(...cookiePlace(from));

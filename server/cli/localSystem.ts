@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { ConnectionId, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts';
+import type { OpenerFiles } from '../backend/openers.ts';
 import type { ConnectionInfo } from '../protocol/connection.ts';
 import { stateHome } from './home.ts';
 import { exitCode } from './io.ts';
@@ -28,12 +29,19 @@ export function cliCallOptions(io: CliIo): BackendCallOptions {
   return { caller: cliCaller(), signal: io.stop };
 }
 
+/** The programs beside ours, and where state is kept. */
+export function backendFiles(io: CliIo, home: string): OpenerFiles {
+  return {
+    home,
+    simulatedWorkerFile: path.join(io.distDir, 'simulatedWorker.js'),
+    sandboxChildFile: path.join(io.distDir, 'sandboxChild.js'),
+  };
+}
+
 /** A backend whose state is where the options say. */
 export function openBackend(io: CliIo, options: RuntimeOptions): Promise<Result<Backend>> {
   return io.createBackend({
-    home: stateHome(options.home, io.env),
-    simulatedWorkerFile: path.join(io.distDir, 'simulatedWorker.js'),
-    sandboxChildFile: path.join(io.distDir, 'sandboxChild.js'),
+    ...backendFiles(io, stateHome(options.home, io.env)),
     allowWrites: options.allowWrites === true,
   });
 }

@@ -211,7 +211,13 @@ describe('arsenal run', () => {
     [['run', 'kill_process', '--connect', 'a@h', '--nodes', '3'], 2, 'cli.usage'],
     [['run', 'kill_process', '--runtime', 'beam'], 2, 'cli.usage'],
     [['run', 'kill_process', '--runtime', 'simulated', '--connect', 'a@h'], 2, 'cli.usage'],
-    [['run', 'kill_process', '--runtime', 'local-cluster'], 3, 'connect.unsupported_kind'],
+    [['run', 'kill_process', '--runtime', 'gateway'], 3, 'connect.unsupported_kind'],
+    [['run', 'kill_process', '--runtime', 'local-cluster', '--connect', 'a@h'], 2, 'cli.usage'],
+    [['run', 'kill_process', '--runtime', 'local-cluster', '--seed', '1'], 2, 'cli.usage'],
+    [['run', 'kill_process', '--project', '/shop'], 2, 'cli.usage'],
+    [['run', 'kill_process', '--connect', 'a@h', '--launcher', 'mix'], 2, 'cli.usage'],
+    [['cluster', 'status', '--home', '/nowhere'], 3, 'local.not_running'],
+    [['cluster', 'heal', '--home', '/nowhere'], 3, 'local.not_running'],
     [['run', 'kill_process', '--url', 'nonsense', '--key', 'k'], 2, 'cli.bad_url'],
     [['run', 'kill_process', '--url', 'http://127.0.0.1:9'], 3, 'cli.no_key'],
     [['run', 'kill_process', '--url', 'http://127.0.0.1:9', '--key', 'k'], 3, 'connect.gateway_unreachable'],
@@ -268,6 +274,46 @@ describe('arsenal run', () => {
     expect((await cli(['run', 'kill_process', '--cookie', 'secret'])).code).toBe(2);
     const simulated = await cli(['run', 'kill_process', 'pid=a', '--nodes', '5', '--seed', '7']);
     expect(simulated.connected).toEqual([{ kind: 'simulated', nodes: 5, seed: 7 }]);
+  });
+
+  it('reads what a local cluster is made of', async () => {
+    const local = ['run', 'kill_process', 'pid=a', '--runtime', 'local-cluster'];
+    expect((await cli(local)).connected).toEqual([{ kind: 'local-cluster' }]);
+    const words = [
+      '--project',
+      '/shop',
+      '--launcher',
+      'mix',
+      '--nodes',
+      '4',
+      '--node-name',
+      'a',
+      '--net-ticktime',
+      '4',
+    ];
+    const more = ['--overlap', 'allow', '--env', 'PORT=400{n}', '--env', 'A=b=c', '--application', 'shop'];
+    expect((await cli([...local, ...words, ...more])).connected).toEqual([
+      {
+        kind: 'local-cluster',
+        project: path.resolve('/shop'),
+        launcher: 'mix',
+        nodes: 4,
+        baseName: 'a',
+        netTicktimeSeconds: 4,
+        preventOverlappingPartitions: false,
+        env: { PORT: '400{n}', A: 'b=c' },
+        applications: ['shop'],
+      },
+    ]);
+    for (const wrong of [
+      ['--launcher', 'make'],
+      ['--env', 'PORT'],
+      ['--application', 'No Such'],
+      ['--net-ticktime', '0'],
+      ['--overlap', 'perhaps'],
+    ]) {
+      expect((await cli([...local, ...wrong])).code, wrong.join(' ')).toBe(2);
+    }
   });
 
   it('reads how a node is reached: EPMD, TLS and ssh, and tells what contradicts itself', async () => {

@@ -1,5 +1,6 @@
 /** The command line: commands and options (interfaces "Command line"), each handed to the file that does it. */
 import { Command, CommanderError, Option } from 'commander';
+import { addClusterCommand } from './cluster.ts';
 import { describe, operations } from './catalogue.ts';
 import type { CatalogueOptions } from './catalogue.ts';
 import { exitCode } from './io.ts';
@@ -79,6 +80,10 @@ export async function runCommandLine(io: CliIo, args: readonly string[]): Promis
     .action(async (topic: string, options: WatchOptions) => {
       code = await watch(io, topic, options);
     });
+
+  addClusterCommand(program, io, (ended) => {
+    code = ended;
+  });
 
   program
     .command('lsp')

@@ -5,30 +5,33 @@ import { failure } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Result } from '../../runtime/model.ts';
 import type { ConnectSpec } from '../protocol/connection.ts';
+import type { LocalOptions } from './localOptions.ts';
+import { addLocalOptions, givenLocal, localSpec } from './localOptions.ts';
 import { addReachOptions, givenReach, reachOf } from './reachOptions.ts';
 import type { ReachOptions } from './reachOptions.ts';
 
 export const runtimeKinds = ['simulated', 'local-cluster', 'beam', 'gateway'] as const;
 
-export type RuntimeOptions = ReachOptions & {
-  readonly runtime?: (typeof runtimeKinds)[number];
-  readonly nodes?: number;
-  readonly seed?: number;
-  readonly connect?: string;
-  readonly cookieFile?: string;
-  readonly allowWrites?: boolean;
-  readonly home?: string;
-};
+export type RuntimeOptions = ReachOptions &
+  LocalOptions & {
+    readonly runtime?: (typeof runtimeKinds)[number];
+    readonly nodes?: number;
+    readonly seed?: number;
+    readonly connect?: string;
+    readonly cookieFile?: string;
+    readonly allowWrites?: boolean;
+    readonly home?: string;
+  };
 
 /** Adds the runtime options to a command. There is none for a cookie: an argument is seen by every user of the machine. */
 export function addRuntimeOptions(command: Command): Command {
   command
     .addOption(new Option('--runtime <kind>', 'which kind of system').choices(runtimeKinds))
-    .addOption(new Option('--nodes <n>', 'nodes of the simulated cluster').argParser(wholeNumber(1, 50)))
+    .addOption(new Option('--nodes <n>', 'nodes of a simulated or local cluster').argParser(wholeNumber(1, 50)))
     .addOption(new Option('--seed <n>', 'seed of the simulated cluster').argParser(wholeNumber(0, 0xffffffff)))
     .option('--connect <node>', 'name of a running node, e.g. shop@localhost')
     .option('--cookie-file <file>', 'where the cookie stands; default: where OTP keeps it');
-  return addReachOptions(command)
+  return addLocalOptions(addReachOptions(command))
     .option('--allow-writes', 'allow operations that change a running system')
     .option(
       '--home <dir>',
@@ -55,19 +58,24 @@ export type Connecting =
 /** What the options mean. */
 export function connectSpec(options: RuntimeOptions): Result<Connecting> {
   const kind = options.runtime ?? (options.connect === undefined ? 'simulated' : 'beam');
-  if (kind === 'local-cluster' || kind === 'gateway') {
+  if (kind === 'gateway') {
     return failure(
       'unsupported',
       'connect.unsupported_kind',
       `This version cannot open a ${kind}.`,
-      kind === 'gateway'
-        ? 'Run operations on another gateway with `arsenal run OPERATION --url URL`.'
-        : 'Start the nodes yourself and use --connect NODE.',
+      'Run operations on another gateway with `arsenal run OPERATION --url URL`.',
     );
   }
+  if (kind === 'local-cluster') {
+    if (givenNode(options)) return usage('A local cluster is started, not joined by name.', 'Leave out --connect.');
+    if (options.seed !== undefined) return usage('--seed is of the simulated cluster.', 'Leave it out.');
+    return ok({ is: 'spec', spec: localSpec(options) });
+  }
+  if (givenLocal(options).length > 0) {
+    return usage('These options are of a local cluster.', 'Add --runtime local-cluster.');
+  }
   if (kind === 'simulated') {
-    const foreign = (['connect', 'cookieFile'] as const).filter((name) => options[name] !== undefined);
-    if (foreign.length + givenReach(options).length > 0)
+    if (givenNode(options))
       return usage('A simulated cluster has no node to connect to.', 'Leave out --runtime simulated.');
     return ok({
       is: 'spec',
@@ -93,6 +101,12 @@ export function connectSpec(options: RuntimeOptions): Result<Connecting> {
       ...reach.reach,
     },
   });
+}
+
+/** Whether an option says which node to join, or how. */
+function givenNode(options: RuntimeOptions): boolean {
+  const named = (['connect', 'cookieFile'] as const).filter((name) => options[name] !== undefined);
+  return named.length + givenReach(options).length > 0;
 }
 
 function usage(message: string, remedy: string): Result<Connecting> {

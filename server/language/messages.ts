@@ -6,7 +6,7 @@ import { Type } from 'typebox';
 import type { TSchema } from 'typebox';
 import { Errors, Check } from 'typebox/value';
 import { failure } from '../../runtime/errors.ts';
-import { ok } from '../../runtime/model.ts';
+import { localLaunchers, ok } from '../../runtime/model.ts';
 import type { Failure, Json, Result } from '../../runtime/model.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
@@ -38,6 +38,20 @@ export const connectSpecSchema = Type.Union([
       kind: Type.Literal('simulated'),
       nodes: Type.Optional(Type.Integer({ minimum: 1, maximum: 50 })),
       seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffffffff })),
+    },
+    closed,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('local-cluster'),
+      project: Type.Optional(text(4_096)),
+      launcher: Type.Optional(Type.Union(localLaunchers.map((name) => Type.Literal(name)))),
+      nodes: Type.Optional(Type.Integer({ minimum: 1, maximum: 32 })),
+      baseName: Type.Optional(text(64)),
+      env: Type.Optional(Type.Record(text(100), Type.String({ maxLength: 4_096 }), { maxProperties: 100 })),
+      applications: Type.Optional(Type.Array(text(100), { maxItems: 100 })),
+      netTicktimeSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600 })),
+      preventOverlappingPartitions: Type.Optional(Type.Boolean()),
     },
     closed,
   ),

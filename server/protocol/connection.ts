@@ -1,5 +1,5 @@
 /** Connections as every surface sees them. */
-import type { ArsenalError, ConnectionId, RuntimeKind } from '../../runtime/model.ts';
+import type { ArsenalError, ConnectionId, LocalLauncher, NodeName, RuntimeKind } from '../../runtime/model.ts';
 import type { Capabilities, ConnectionState } from '../../runtime/port.ts';
 
 /** Where a cookie comes from. A cookie is never on a command line, in a setting or in an answer. */
@@ -22,9 +22,41 @@ export type TlsFiles = {
   readonly verify?: 'peer' | 'none';
 };
 
+/** The local cluster of a project: joined as it runs, else started. What is left out is as it runs, or as usual. */
+export type LocalClusterSpec = {
+  readonly kind: 'local-cluster';
+  /** The project's folder, an absolute path; without it, plain Erlang nodes. */
+  readonly project?: string;
+  /** Without it, by what stands in the folder: `mix.exs`, `rebar.config`, else plain `erl`. */
+  readonly launcher?: LocalLauncher;
+  /** Three, when none run yet. */
+  readonly nodes?: number;
+  /** Nodes are called `BASE1@127.0.0.1`, `BASE2@127.0.0.1` …; without it, from the folder's name. */
+  readonly baseName?: string;
+  /** Environment added for the nodes; `{n}` in a value becomes the node's number. */
+  readonly env?: { readonly [name: string]: string };
+  /** Applications that plain Erlang nodes start. */
+  readonly applications?: readonly string[];
+  /** OTP's `net_ticktime`; without it OTP's default, 60. */
+  readonly netTicktimeSeconds?: number;
+  /** OTP's `prevent_overlapping_partitions`; without it the release's default, true from OTP 25. */
+  readonly preventOverlappingPartitions?: boolean;
+};
+
+/** Lines that a node of a local cluster printed (null: the build), the file with the rest, and where in it they end, to go on from. */
+export type LocalLog = {
+  readonly node: NodeName | null;
+  readonly file: string;
+  readonly lines: readonly string[];
+  readonly end: number;
+};
+/** The last lines, or what came since an `end`. */
+export type LocalLogFrom = { readonly last: number } | { readonly offset: number };
+
 /** What to connect to. */
 export type ConnectSpec =
   | { readonly kind: 'simulated'; readonly nodes?: number; readonly seed?: number }
+  | LocalClusterSpec
   | {
       readonly kind: 'beam';
       readonly node: string;

@@ -242,9 +242,9 @@ describe('a node', () => {
 
   it('has a log', async () => {
     await cluster.eval(one, 'io:format(user, "a word to the log~n", []).');
-    const said = async () => valueOf(await cluster.runtime.log(one, 5, inTime())).lines;
+    const said = async () => valueOf(await cluster.runtime.log(one, { last: 5 }, inTime())).lines;
     await expect.poll(said).toContain('a word to the log');
-    const { file } = valueOf(await cluster.runtime.log(one, 5, inTime()));
+    const { file } = valueOf(await cluster.runtime.log(one, { last: 5 }, inTime()));
     expect(statSync(file).mode & 0o077).toBe(0);
   });
 });

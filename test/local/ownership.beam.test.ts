@@ -35,7 +35,7 @@ async function openWindow(...args: string[]): Promise<{ window: ChildProcess; in
   });
   windows.push(window);
   const said = await new Promise<string>((resolve, reject) => {
-    createInterface({ input: window.stdout! }).once('line', resolve);
+    createInterface({ input: window.stdout }).once('line', resolve);
     window.once('exit', () => reject(new Error('The window ended.')));
   });
   const info: LocalClusterInfo & { readonly error?: unknown } = JSON.parse(said);

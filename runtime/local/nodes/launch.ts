@@ -1,6 +1,6 @@
 /** The program, arguments and environment that start one node of a project. Pure: nothing is read or run here. */
 import path from 'node:path';
-import type { Launcher } from '../localSpec.ts';
+import type { LocalLauncher } from '../../model.ts';
 import { erlangAtom, erlangString, nodeModule } from './nodeProgram.ts';
 
 /** What preflight found: where the programs really are, past version managers' shims, which need the user's own HOME. */
@@ -17,7 +17,7 @@ export type Toolchain = {
 };
 
 export type LaunchPlan = {
-  readonly launcher: Launcher;
+  readonly launcher: LocalLauncher;
   readonly toolchain: Toolchain;
   readonly node: string;
   /** Counts from 1, for `{n}` in the user's environment values. */
@@ -94,7 +94,7 @@ export function launchOf(plan: LaunchPlan): Launch {
 }
 
 /** Where a build tool puts what it makes: a folder of ours. */
-export function buildEnvironment(launcher: Launcher, buildDir: string): { readonly [name: string]: string } {
+export function buildEnvironment(launcher: LocalLauncher, buildDir: string): { readonly [name: string]: string } {
   switch (launcher) {
     case 'mix':
       return { MIX_BUILD_PATH: buildDir };

@@ -44,19 +44,31 @@ export class LogFile {
   }
 }
 
-/** The last `lines` lines of a file, of at most {@link mostTailBytes}; none when it is not there. */
-export function tailOf(file: string, lines: number): readonly string[] {
-  if (!existsSync(file)) return [];
+/** Lines of a log, and where in the file they end: the place to go on from. */
+export type LogPart = { readonly lines: readonly string[]; readonly end: number };
+/** The last lines, or what came since. */
+export type LogFrom = { readonly last: number } | { readonly offset: number };
+
+/** Lines of a file, of at most {@link mostTailBytes}; none when it is not there. A file set aside since is read from its beginning. */
+export function readLog(file: string, from: LogFrom): LogPart {
+  if (!existsSync(file)) return { lines: [], end: 0 };
   const fd = openSync(file, 'r');
   try {
     const { size } = statSync(file);
-    const length = Math.min(size, mostTailBytes);
-    const bytes = Buffer.alloc(length);
-    const read = readSync(fd, bytes, 0, length, size - length);
-    const text = bytes.toString('utf8', 0, read);
-    const all = (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
-    return text === '' || lines <= 0 ? [] : all.slice(-lines);
+    const wanted = 'last' in from ? 0 : from.offset > size ? 0 : from.offset;
+    const start = Math.max(wanted, size - mostTailBytes);
+    const bytes = Buffer.alloc(size - start);
+    const read = bytes.subarray(0, readSync(fd, bytes, 0, bytes.length, start));
+    // A line that is still being written is left for the next time.
+    const whole = 'last' in from ? read : read.subarray(0, read.lastIndexOf(10) + 1);
+    const text = whole.toString('utf8');
+    const lines = text === '' ? [] : (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
+    return { lines: 'last' in from ? lastOf(lines, from.last) : lines, end: start + whole.length };
   } finally {
     closeSync(fd);
   }
+}
+
+function lastOf(lines: readonly string[], count: number): readonly string[] {
+  return count <= 0 ? [] : lines.slice(-count);
 }

@@ -6,9 +6,8 @@ import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { failure } from '../../errors.ts';
-import type { Failure, Result } from '../../model.ts';
+import type { Failure, LocalLauncher, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
-import type { Launcher } from '../localSpec.ts';
 import type { Toolchain } from './launch.ts';
 import { buildEnvironment } from './launch.ts';
 import { erlangString, mixScriptText, nodeModule, nodeModuleText } from './nodeProgram.ts';
@@ -19,7 +18,7 @@ import { removeStrays, straysOf } from './strays.ts';
 export type PreflightOptions = {
   readonly project: string | null;
   /** null: by what stands in the folder. */
-  readonly launcher: Launcher | null;
+  readonly launcher: LocalLauncher | null;
   readonly env: { readonly [name: string]: string | undefined };
   readonly folders: PreflightFolders;
   /** Gets what compilers print. */
@@ -32,7 +31,7 @@ export type PreflightFolders = {
   readonly buildDir: string;
   readonly mixScript: string;
 };
-export type Prepared = { readonly launcher: Launcher; readonly toolchain: Toolchain };
+export type Prepared = { readonly launcher: LocalLauncher; readonly toolchain: Toolchain };
 
 const askMs = 30_000;
 const compileMs = 15 * 60_000;
@@ -73,7 +72,7 @@ export async function preflight(options: PreflightOptions): Promise<Result<Prepa
 }
 
 async function toolchainOf(
-  launcher: Launcher,
+  launcher: LocalLauncher,
   erlang: Pick<Toolchain, 'erlangBin' | 'otpRelease'>,
   options: PreflightOptions,
 ): Promise<Result<Toolchain>> {
@@ -92,7 +91,7 @@ async function toolchainOf(
   }
 }
 
-async function launcherOf({ project, launcher }: PreflightOptions): Promise<Result<Launcher>> {
+async function launcherOf({ project, launcher }: PreflightOptions): Promise<Result<LocalLauncher>> {
   if (project === null) {
     if (launcher === null || launcher === 'erl') return ok('erl');
     return failure(

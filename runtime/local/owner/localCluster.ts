@@ -12,7 +12,8 @@ import { LinkNetwork } from '../network/linkNetwork.ts';
 import { launchOf } from '../nodes/launch.ts';
 import type { NodeLine } from '../nodes/lifeline.ts';
 import { Lifelines } from '../nodes/lifeline.ts';
-import { LogFile, tailOf } from '../nodes/logFile.ts';
+import type { LogFrom, LogPart } from '../nodes/logFile.ts';
+import { LogFile, readLog } from '../nodes/logFile.ts';
 import { NodeProcess } from '../nodes/nodeProcess.ts';
 import type { Prepared } from '../nodes/preflight.ts';
 import { removeStrays, straysOf } from '../nodes/strays.ts';
@@ -124,10 +125,10 @@ export class LocalCluster {
     return spec.preventOverlappingPartitions ?? Number(prepared.toolchain.otpRelease) >= preventingRelease;
   }
 
-  /** The last lines that a node printed; with null, those of the build. Error: `node.not_found`. */
-  log(node: NodeName | null, lines: number): Result<{ readonly file: string; readonly lines: readonly string[] }> {
+  /** What a node printed; with null, the build. Error: `node.not_found`. */
+  log(node: NodeName | null, from: LogFrom): Result<LogPart & { readonly file: string }> {
     const file = node === null ? this.#files.buildLog : this.#members.get(node)?.log.file;
-    return file === undefined ? nodeNotFound(node ?? '') : ok({ file, lines: tailOf(file, lines) });
+    return file === undefined ? nodeNotFound(node ?? '') : ok({ file, ...readLog(file, from) });
   }
 
   /** Starts one node more; null: under the next free name. Errors as of {@link start}, and `node.exists`. */
@@ -461,7 +462,7 @@ function notStarted({ node, log }: Member, how: string): Failure {
     'local.node_failed',
     `Node ${node} ended while it started: ${how}.`,
     `See what it printed: ${log.file}`,
-    { node, details: { printed: tailOf(log.file, toldLines).join('\n') } },
+    { node, details: { printed: readLog(log.file, { last: toldLines }).lines.join('\n') } },
   );
 }
 
@@ -471,6 +472,6 @@ function notInTime({ node, log }: Member): Failure {
     'local.node_timeout',
     `Node ${node} did not start within ${startMs / 1_000} s.`,
     `See what it waits for: ${log.file}`,
-    { node, details: { printed: tailOf(log.file, toldLines).join('\n') } },
+    { node, details: { printed: readLog(log.file, { last: toldLines }).lines.join('\n') } },
   );
 }

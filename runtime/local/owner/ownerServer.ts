@@ -150,7 +150,7 @@ export class OwnerServer {
         setImmediate(() => void this.end('told to stop'));
         return ok(null);
       },
-      log: ({ node, lines }) => withCluster((cluster) => cluster.log(node, lines)),
+      log: ({ node, from }) => withCluster((cluster) => cluster.log(node, from)),
       addNode: ({ node }) => withCluster((cluster) => cluster.addNode(node)),
       removeNode: ({ node }) => withCluster((cluster) => cluster.removeNode(node)),
       crashNode: ({ node }) => withCluster((cluster) => cluster.crashNode(node)),

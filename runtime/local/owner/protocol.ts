@@ -4,6 +4,7 @@
  */
 import type { Holding, HoldingOwner, NodeName, Result } from '../../model.ts';
 import type { LocalClusterInfo, LocalSpec } from '../localSpec.ts';
+import type { LogFrom, LogPart } from '../nodes/logFile.ts';
 
 export const ownerProtocolVersion = 1;
 
@@ -52,8 +53,8 @@ export type OwnerRequests = {
   readonly status: { readonly params: Record<string, never>; readonly answer: LocalClusterInfo };
   readonly stop: { readonly params: Record<string, never>; readonly answer: null };
   readonly log: {
-    readonly params: { readonly node: NodeName | null; readonly lines: number };
-    readonly answer: { readonly file: string; readonly lines: readonly string[] };
+    readonly params: { readonly node: NodeName | null; readonly from: LogFrom };
+    readonly answer: LogPart & { readonly file: string };
   };
   readonly addNode: {
     readonly params: { readonly node: NodeName | null };
