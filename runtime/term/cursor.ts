@@ -46,6 +46,10 @@ export type TakePid = (node: string, creation: number, id: number, serial: numbe
  * that kind: use it within {@link readRaw} only.
  */
 export class TermCursor extends TermReader {
+  #node = '';
+  #nodeAt = 0;
+  #nodeBytes = 0;
+
   /** Whether all is read. */
   get atEnd(): boolean {
     return this.at === this.bytes.length;
@@ -76,14 +80,16 @@ export class TermCursor extends TermReader {
 
   /** A hash of the bytes from `from` to `to`. */
   hash(from: number, to: number): number {
+    const bytes = this.bytes;
     let hash = to - from;
-    for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (this.bytes[at] ?? 0)) | 0;
+    for (let at = from; at < to; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
     return hash ^ (hash >>> 15);
   }
 
-  /** Whether `length` bytes at `one` are those at `other`. */
+  /** Whether `length` bytes at `one`, all of them there, are those at `other`. */
   equal(one: number, other: number, length: number): boolean {
-    for (let at = 0; at < length; at++) if (this.bytes[one + at] !== this.bytes[other + at]) return false;
+    const bytes = this.bytes;
+    for (let at = 0; at < length; at++) if (bytes[one + at] !== bytes[other + at]) return false;
     return true;
   }
 
@@ -136,6 +142,13 @@ export class TermCursor extends TermReader {
 
   /** An integer or a float. Integers beyond 2^53 lose their last digits, as in any number of JavaScript. */
   number(): number {
+    const value = this.numberIfAny();
+    if (value === null) throw this.#unexpected('A number');
+    return value;
+  }
+
+  /** As {@link TermCursor.number}; null when something else stands next, and then nothing is read. */
+  numberIfAny(): number | null {
     switch (this.bytes[this.at]) {
       case tag.smallInteger:
         this.at++;
@@ -156,8 +169,20 @@ export class TermCursor extends TermReader {
         this.at++;
         return this.textFloat();
       default:
-        throw this.#unexpected('A number');
+        return null;
     }
+  }
+
+  /** Pids that follow each other are mostly of one node: then its bytes are the same as before. */
+  #nodeName(): string {
+    if (this.#nodeBytes > 0 && this.equal(this.#nodeAt, this.at, this.#nodeBytes)) {
+      this.at += this.#nodeBytes;
+      return this.#node;
+    }
+    this.#nodeAt = this.at;
+    this.#node = this.atom().v;
+    this.#nodeBytes = this.at - this.#nodeAt;
+    return this.#node;
   }
 
   /** A pid; its parts go to `take`, so that nothing is built. */
@@ -165,7 +190,7 @@ export class TermCursor extends TermReader {
     const head = this.bytes[this.at];
     if (head !== tag.newPid && head !== tag.pid) throw this.#unexpected('A pid');
     this.at++;
-    const node = this.atom().v;
+    const node = this.#nodeName();
     const id = this.u32();
     const serial = this.u32();
     take(node, head === tag.newPid ? this.u32() : this.u8(), id, serial);

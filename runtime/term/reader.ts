@@ -29,12 +29,26 @@ export class Damage extends Error {
 type KnownAtom = { readonly bytes: Uint8Array; readonly term: AtomTerm };
 
 /** From the bytes of an atom to its term, so that a name seen before makes no string. A colliding name takes the place. */
-const knownAtoms = new Array<KnownAtom | undefined>(4096).fill(undefined);
+const mostKnownAtoms = 4096;
+const knownAtoms = new Array<KnownAtom | undefined>(mostKnownAtoms).fill(undefined);
 
 const floatBytes = new DataView(new ArrayBuffer(8));
 
 /** As OTP reads FLOAT_EXT: `%.20e` padded with zeros. */
 const floatText = /^ *([+-]?\d+\.\d+(?:[eE][+-]?\d+)?)\0*$/;
+
+/** The place of a name in {@link knownAtoms}. Of long names it looks at some bytes only; which they are is compared afterwards. */
+function placeOf(bytes: Uint8Array, from: number, length: number): number {
+  let hash = length;
+  const step = length <= 8 ? 1 : length >> 3;
+  for (let at = length - 1; at >= 0; at -= step) hash = (Math.imul(hash, 31) + (bytes[from + at] ?? 0)) | 0;
+  return (hash ^ (hash >>> 12)) & (mostKnownAtoms - 1);
+}
+
+function isAscii(bytes: Uint8Array, from: number, length: number): boolean {
+  for (let at = from; at < from + length; at++) if ((bytes[at] ?? 0) >= 0x80) return false;
+  return true;
+}
 
 function truncated(at: number): Damage {
   return new Damage('truncated', at, 'The term ends before its last byte.');
@@ -102,31 +116,40 @@ export class ByteReader {
   // ------------------------------------------------------------------------------------------------------------ atoms
 
   protected utf8Atom(length: number): AtomTerm {
+    const from = this.take(length);
+    const place = placeOf(this.bytes, from, length);
+    return this.#known(place, from, length) ?? this.#newAtom(place, from, length);
+  }
+
+  /** ASCII is the same in both encodings, and what nearly all names are. */
+  protected latin1Atom(length: number): AtomTerm {
     const bytes = this.bytes;
     const from = this.take(length);
-    let hash = length;
-    for (let at = from; at < from + length; at++) hash = (Math.imul(hash, 31) + (bytes[at] ?? 0)) | 0;
-    hash = (hash ^ (hash >>> 12)) & 4095;
-    const known = knownAtoms[hash];
-    if (known?.bytes.length === length) {
-      let same = 0;
-      while (same < length && known.bytes[same] === bytes[from + same]) same++;
-      if (same === length) return known.term;
-    }
-    const name = textFromUtf8(bytes, from, from + length);
+    const place = placeOf(bytes, from, length);
+    const known = this.#known(place, from, length);
+    if (known !== null && isAscii(bytes, from, length)) return known;
+    if (isAscii(bytes, from, length)) return this.#newAtom(place, from, length);
+    if (length > mostAtomCharacters) throw new Damage('malformed', from, 'The name of an atom is too long.');
+    return atom(latin1FromBytes(bytes.subarray(from, from + length)));
+  }
+
+  #known(place: number, from: number, length: number): AtomTerm | null {
+    const known = knownAtoms[place];
+    if (known?.bytes.length !== length) return null;
+    const bytes = this.bytes;
+    for (let at = 0; at < length; at++) if (known.bytes[at] !== bytes[from + at]) return null;
+    return known.term;
+  }
+
+  #newAtom(place: number, from: number, length: number): AtomTerm {
+    const name = textFromUtf8(this.bytes, from, from + length);
     if (name === null) throw new Damage('malformed', from, 'The name of an atom is not UTF-8.');
     if (name.length > mostAtomCharacters && Array.from(name).length > mostAtomCharacters) {
       throw new Damage('malformed', from, 'The name of an atom is too long.');
     }
     const term = atom(name);
-    knownAtoms[hash] = { bytes: bytes.slice(from, from + length), term };
+    knownAtoms[place] = { bytes: new Uint8Array(this.bytes.subarray(from, from + length)), term };
     return term;
-  }
-
-  protected latin1Atom(length: number): AtomTerm {
-    const from = this.take(length);
-    if (length > mostAtomCharacters) throw new Damage('malformed', from, 'The name of an atom is too long.');
-    return atom(latin1FromBytes(this.bytes.subarray(from, from + length)));
   }
 
   protected cachedAtom(): AtomTerm {
@@ -165,8 +188,9 @@ export class ByteReader {
     let top = from + length;
     while (top > from && bytes[top - 1] === 0) top--;
     if (top - from <= 6) {
-      let value = 0;
-      for (let at = top - 1; at >= from; at--) value = value * 256 + (bytes[at] ?? 0);
+      const digit = (at: number): number => (at < top ? (bytes[at] ?? 0) : 0);
+      const low = digit(from) | (digit(from + 1) << 8) | (digit(from + 2) << 16) | (digit(from + 3) << 24);
+      const value = (digit(from + 4) | (digit(from + 5) << 8)) * 0x1_0000_0000 + (low >>> 0);
       return negative && value !== 0 ? -value : value;
     }
     if (top - from > mostBigBytes) throw new Damage('too_large', start, 'The integer has more than 4,194,304 bits.');
@@ -177,8 +201,9 @@ export class ByteReader {
   }
 
   protected newFloat(): number {
-    const from = this.take(8);
-    for (let at = 0; at < 8; at++) floatBytes.setUint8(at, this.bytes[from + at] ?? 0);
+    const from = this.at;
+    floatBytes.setInt32(0, this.i32());
+    floatBytes.setInt32(4, this.i32());
     return finite(floatBytes.getFloat64(0), from);
   }
 
@@ -191,30 +216,39 @@ export class ByteReader {
 
   // --------------------------------------------------------------------------------------------------------- skipping
 
-  /** Walks over `count` terms without building them and without recursion. */
+  /**
+   * Walks over `count` terms without building them and without recursion. What is inside atoms and binaries is not looked at, nor where
+   * cache references lead.
+   */
   skip(count = 1): void {
-    for (let left = count; left > 0; left--) left += this.#skipOne();
+    const bytes = this.bytes;
+    const end = bytes.length;
+    let at = this.at;
+    // Each term has at least one byte, so that this many cannot be there if fewer bytes are.
+    for (let left = count; left > 0; left--) {
+      if (left > end - at) throw truncated(at);
+      const head = bytes[at] ?? 0;
+      const size = sizes[head] ?? 0;
+      if (size > 0) {
+        at += size;
+        continue;
+      }
+      this.at = at;
+      left += this.#skipOne(head);
+      at = this.at;
+    }
+    if (at > end) throw truncated(end);
+    this.at = at;
   }
 
-  /** Walks over the head of a term, and answers how many terms follow that belong to it. */
-  #skipOne(): number {
-    const from = this.at;
-    switch (this.u8()) {
-      case tag.nil:
-        return 0;
-      case tag.smallInteger:
-      case tag.atomCacheRef:
-        this.take(1);
-        return 0;
-      case tag.integer:
-        this.take(4);
-        return 0;
-      case tag.newFloat:
-        this.take(8);
-        return 0;
-      case tag.float:
-        this.take(31);
-        return 0;
+  /** Walks over the head of a term of no fixed size, and answers how many terms follow that belong to it. */
+  #skipOne(head: number): number {
+    const from = this.at++;
+    switch (head) {
+      case tag.smallTuple:
+        return this.u8();
+      case tag.list:
+        return this.u32() + 1;
       case tag.smallAtomUtf8:
       case tag.smallAtom:
         this.take(this.u8());
@@ -227,23 +261,19 @@ export class ByteReader {
       case tag.binary:
         this.take(this.u32());
         return 0;
+      case tag.smallBig:
+        this.take(this.u8() + 1);
+        return 0;
+      case tag.newPid:
+        return this.#skipIdentity(12);
+      case tag.map:
+        return this.u32() * 2;
+      case tag.largeTuple:
+        return this.u32();
       case tag.bitBinary:
       case tag.largeBig:
         this.take(this.u32() + 1);
         return 0;
-      case tag.smallBig:
-        this.take(this.u8() + 1);
-        return 0;
-      case tag.smallTuple:
-        return this.count(this.u8(), 1);
-      case tag.largeTuple:
-        return this.count(this.u32(), 1);
-      case tag.list:
-        return this.count(this.u32(), 1) + 1;
-      case tag.map:
-        return this.count(this.u32(), 2) * 2;
-      case tag.newPid:
-        return this.#skipIdentity(12);
       case tag.pid:
         return this.#skipIdentity(9);
       case tag.v4Port:
@@ -259,21 +289,45 @@ export class ByteReader {
         return this.#skipIdentity(this.u16() * 4 + 1);
       case tag.export:
         return 3;
-      case tag.newFun: {
+      case tag.newFun:
         this.take(4 + 1 + 16 + 4);
-        return this.count(this.u32(), 1) + 4;
-      }
+        return this.u32() + 4;
       default:
         throw new Damage('unknown_tag', from, 'The tag of a term is unknown.');
     }
   }
 
+  /** The node’s name is an atom, of which only the length is looked at. */
   #skipIdentity(bytesBehindNode: number): number {
-    this.atom();
+    const from = this.at;
+    switch (this.u8()) {
+      case tag.atomCacheRef:
+        this.take(1);
+        break;
+      case tag.smallAtomUtf8:
+      case tag.smallAtom:
+        this.take(this.u8());
+        break;
+      case tag.atomUtf8:
+      case tag.atom:
+        this.take(this.u16());
+        break;
+      default:
+        throw new Damage('malformed', from, 'An atom should stand here.');
+    }
     this.take(bytesBehindNode);
     return 0;
   }
 }
+
+/** How many bytes a term with this tag has, where that is always the same; else 0. */
+const sizes = new Uint8Array(256);
+sizes[tag.nil] = 1;
+sizes[tag.smallInteger] = 2;
+sizes[tag.atomCacheRef] = 2;
+sizes[tag.integer] = 5;
+sizes[tag.newFloat] = 9;
+sizes[tag.float] = 32;
 
 function finite(value: number, from: number): number {
   if (!Number.isFinite(value)) throw new Damage('malformed', from, 'A float is not finite.');

@@ -53,12 +53,9 @@ export class NumberColumn implements RowColumn {
   }
 
   read(cursor: TermCursor, row: number): void {
-    const kind = cursor.kind();
-    if (kind === 'integer' || kind === 'float') {
-      this.values[row] = cursor.number();
-      return;
-    }
-    this.values[row] = Number.NaN;
+    const value = cursor.numberIfAny();
+    this.values[row] = value ?? Number.NaN;
+    if (value !== null) return;
     this.others++;
     cursor.skip();
   }
@@ -81,6 +78,10 @@ export class DictionaryColumn<T> implements RowColumn {
   readonly #places = new Map<T, number>();
   /** Of each distinct bytes: values may be the same for several, as of old and new forms of a tag. */
   #valueOf: number[] = [];
+  /** The row before, which the next is mostly like. */
+  #last = 0;
+  #lastAt = 0;
+  #lastBytes = 0;
 
   constructor(convert: (term: Term) => T) {
     this.#convert = convert;
@@ -94,12 +95,21 @@ export class DictionaryColumn<T> implements RowColumn {
     this.#valueOf = [];
     this.#places.clear();
     this.#table.fill(0);
+    this.#lastBytes = 0;
   }
 
   read(cursor: TermCursor, row: number): void {
     const from = cursor.at;
-    cursor.skip();
-    this.index[row] = this.#valueOf[this.#placeOf(cursor, from, cursor.at)] ?? 0;
+    // No term begins with another: where the bytes of one stand, that one stands.
+    if (this.#lastBytes > 0 && cursor.equal(this.#lastAt, from, this.#lastBytes)) {
+      cursor.at = from + this.#lastBytes;
+    } else {
+      cursor.skip();
+      this.#last = this.#valueOf[this.#placeOf(cursor, from, cursor.at)] ?? 0;
+      this.#lastAt = from;
+      this.#lastBytes = cursor.at - from;
+    }
+    this.index[row] = this.#last;
   }
 
   #placeOf(cursor: TermCursor, from: number, to: number): number {
