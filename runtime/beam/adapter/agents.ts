@@ -5,12 +5,15 @@ import { arsenalError, cancelled, unsupported } from '../../errors.ts';
 import type { ArsenalError, NodeInfo, NodeName, Result } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
-import { atom, integer } from '../../term/term.ts';
+import type { PidTerm } from '../../term/term.ts';
+import { atom } from '../../term/term.ts';
 import { AgentClient } from '../agent/agentClient.ts';
 import type { AgentImage, Bare } from '../agent/bringing.ts';
 import { bringAgent } from '../agent/bringing.ts';
-import type { AgentChoice, NodeAgent } from '../agent/nodeAgent.ts';
+import type { AgentChoice, AgentTier, NodeAgent } from '../agent/nodeAgent.ts';
 import type { Connection } from '../dist/connection.ts';
+import type { DistResult } from '../dist/errors.ts';
+import { success } from '../dist/errors.ts';
 import { callFailure } from './callError.ts';
 import { DirectTarget, setLoaded } from './nodeTarget.ts';
 
@@ -119,12 +122,12 @@ export class Agents {
       const { tier, why } = brought.value;
       setLoaded(connection, tier === 'agent' ? image.module : null);
       client.why = why;
-      const joined = await client.join(connection, (question) =>
-        target.run('main_join', [atom(image.module), atom(tier), question, integer(joinMs / 2)], options),
-      );
+      const agent = await startedAgent(target, image.module, tier, options);
+      if (!agent.ok) return callFailure(agent.error, { node, what: 'The agent', effect: 'unknown' }).error;
+      const joined = agent.value === null ? 'gone' : await client.join(connection, agent.value, options);
       if (joined === 'joined') return null;
       setLoaded(connection, null);
-      if (joined !== 'unloaded') return joined;
+      if (joined !== 'gone') return joined;
     }
     return arsenalError(
       'unavailable',
@@ -145,12 +148,27 @@ export class Agents {
 }
 
 /** What a connection without anything of ours on the nodes cannot do, whatever the node. */
-export const residentMethods = ['processes.suspend'] as const;
+export const residentMethods = ['processes.suspend', 'trace.start'] as const;
 
 export const noAgentRefusal = {
   why: 'this connection keeps nothing of ours on nodes (agent: none).',
   remedy: 'Connect with the agent “interpret” (processes of ours, no code) or “load”.',
 } as const;
+
+/** The agent that runs there, started if there is none; null when its code is on its way out. */
+async function startedAgent(
+  target: DirectTarget,
+  module: string,
+  tier: AgentTier,
+  options: CallOptions,
+): Promise<DistResult<PidTerm | null>> {
+  // To find one costs less than to interpret what starts one.
+  const running = await target.call('erlang', 'whereis', [atom(module)], options);
+  if (!running.ok) return running;
+  const said = running.value.t === 'pid' ? running : await target.run('main_started', [atom(module), atom(tier)], options);
+  if (!said.ok) return said;
+  return success(said.value.t === 'pid' ? said.value : null);
+}
 
 const noLoading = { ok: true, value: { tier: 'interpreted', why: 'This connection loads no code.' } } as const;
 

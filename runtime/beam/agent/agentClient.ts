@@ -84,14 +84,8 @@ export class AgentClient implements NodeAgent {
     return this.#tasks.size;
   }
 
-  /**
-   * Joins over `connection`. `join` has main_join run on the node with {join, …} and answers what that does: {Agent, {joined, Tier,
-   * Unknown}}, `unloaded`, `timeout`. Answers `unloaded` when the code has just gone, to be brought again.
-   */
-  async join(
-    connection: Connection,
-    join: (question: Term) => Promise<DistResult<Term>>,
-  ): Promise<'joined' | 'unloaded' | ArsenalError> {
+  /** Joins over `connection` the agent that is `agent` there. */
+  async join(connection: Connection, agent: PidTerm, options: CallOptions): Promise<'joined' | 'gone' | ArsenalError> {
     const receiver = connection.spawnRawPid({
       message: (raw) => {
         const from = readFromTask(raw);
@@ -105,12 +99,12 @@ export class AgentClient implements NodeAgent {
     });
     const { name, lingerMs } = this.#me;
     const question = tuple(atom('join'), this.#token, receiver.pid, text(name), integer(lingerMs), list(resume));
-    const said = await join(question);
-    const [agent, answer] = said.ok && said.value.t === 'tuple' ? said.value.e : [];
-    const [joined, tier, unknown] = answer?.t === 'tuple' ? answer.e : [];
-    if (agent?.t !== 'pid' || !isAtom(joined, 'joined')) {
+    const wait = { timeoutMs: remainingNow(options), signal: options.signal };
+    const said = await connection.genCall(agent, question, wait);
+    const [joined, tier, unknown] = said.ok && said.value.t === 'tuple' ? said.value.e : [];
+    if (!isAtom(joined, 'joined')) {
       receiver.release();
-      return said.ok && isAtom(said.value, 'unloaded') ? 'unloaded' : noAgent(this.at.node);
+      return !said.ok && said.error.kind === 'down' ? 'gone' : noAgent(this.at.node);
     }
     this.tier = isAtom(tier, 'agent') ? 'agent' : 'interpreted';
     this.#joined(connection, agent, receiver.release);

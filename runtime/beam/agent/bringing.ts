@@ -45,7 +45,7 @@ export type Brought = { readonly tier: AgentTier; readonly why: string };
 /** Errors: those of a call. That the code cannot be loaded is none: then its texts are interpreted. */
 export async function bringAgent(node: Bare, image: AgentImage): Promise<DistResult<Brought>> {
   const module = atom(image.module);
-  const isThere = await node.call('erlang', 'function_exported', [module, atom('main_join'), integer(4)]);
+  const isThere = await node.call('erlang', 'function_exported', [module, atom('main_started'), integer(2)]);
   if (!isThere.ok) return isThere;
   if (isAtom(isThere.value, 'true')) return success(loaded);
   const running = await node.call('erlang', 'whereis', [module]);

@@ -3,20 +3,7 @@
 %%
 %% A client is a window, known by its token; its pid changes when its connection breaks and comes back. Everything that comes in may be
 %% garbage: what is not understood is dropped, and what fails changes nothing.
--export([main_join/4, main_holdings/1, main_release/2, main_figures/2]).
-
-%% Joins the agent called Name, which is started if there is none. Answers {Agent, Answer}, `unloaded` when the code that runs this
-%% is on its way out, or `timeout`.
-main_join(Name, Tier, Join, TimeoutMs) ->
-    case main_started(Name, Tier) of
-        unloaded -> unloaded;
-        Agent ->
-            case main_ask(Agent, Join, TimeoutMs) of
-                {answer, Answer} -> {Agent, Answer};
-                timeout -> timeout;
-                down -> main_join(Name, Tier, Join, TimeoutMs)
-            end
-    end.
+-export([main_started/2, main_holdings/1, main_release/2, main_figures/2]).
 
 %% A question to an agent of any version, as gen_server:call/3 asks: {answer, Answer}, `timeout`, or `down` when there is none.
 main_ask(Agent, Request, TimeoutMs) ->
@@ -49,6 +36,7 @@ main_agents() ->
     [Pid || Name <- registered(), lists:prefix("arsenal_agent_", atom_to_list(Name)),
         Name =/= arsenal_agent_lock, Pid <- [whereis(Name)], is_pid(Pid)].
 
+%% The agent called Name, which is started if there is none; `unloaded` when the code that runs this is on its way out.
 main_started(Name, Tier) ->
     case whereis(Name) of
         undefined -> loader_locked(fun() -> main_start(Name, Tier) end);
@@ -56,7 +44,7 @@ main_started(Name, Tier) ->
     end.
 
 main_start(Name, Tier) ->
-    IsGone = Tier =:= agent andalso not erlang:function_exported(Name, main_join, 4),
+    IsGone = Tier =:= agent andalso not erlang:function_exported(Name, main_started, 2),
     case whereis(Name) of
         _ when IsGone -> unloaded;
         undefined ->
@@ -73,6 +61,7 @@ main_start(Name, Tier) ->
 main_init(Name, Tier, {Starter, Tag}) ->
     register(Name, self()),
     process_flag(trap_exit, true),
+    process_flag(message_queue_data, off_heap),
     process_flag(max_heap_size, #{size => 4194304, kill => true, error_logger => false}),
     group_leader(whereis(init), self()),
     Now = erlang:monotonic_time(millisecond),
