@@ -1,7 +1,7 @@
 /** A running BEAM cluster, joined as a hidden node by name and cookie, with nothing of ours installed there. */
 import { callOptions } from '../callOptions.ts';
 import { arsenalError } from '../errors.ts';
-import type { ArsenalError, ConnectionId, Incarnation, Result, WallTime } from '../model.ts';
+import type { ArsenalError, ConnectionId, Incarnation, NodeName, Result, WallTime } from '../model.ts';
 import { fail, ok } from '../model.ts';
 import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
 import type { Refusals } from '../portFacade.ts';
@@ -75,6 +75,14 @@ function capabilitiesOf(methods: MethodTable, choice: AgentChoice): Capabilities
   return buildCapabilities(1, supported, refusals);
 }
 
+/** A joined cluster, whose nodes somebody may know more of than the nodes themselves say. */
+export interface BeamConnection extends Runtime {
+  /** Nodes that are known from elsewhere: they are asked from now on, and shown, up or not. */
+  learn(nodes: readonly NodeName[]): void;
+  /** A node that is gone for good: it is neither asked nor shown any more. */
+  forget(node: NodeName): void;
+}
+
 /**
  * Joins the cluster through `spec.node`. Errors, each with its remedy: `connect.bad_node_name`, `connect.dynamic_name`,
  * `connect.bad_epmd_port`, `connect.bad_ssh_target`, `connect.lease_dir`, `connect.no_free_name`, those of tlsFiles.ts, and those of
@@ -86,7 +94,7 @@ export async function connectBeam(
   spec: BeamSpec,
   /** The agent to bring to the nodes, when it is not that of this build. */
   image: AgentImage = agentImage(),
-): Promise<Result<Runtime>> {
+): Promise<Result<BeamConnection>> {
   const way = await wayTo(spec);
   if (!way.ok) return way;
   const lease = await leaseSlot(spec.leaseDir);
@@ -129,7 +137,7 @@ function hasNoName(node: string): boolean {
   return /^(undefined(@.*)?|nonode@nohost)$/.test(node);
 }
 
-class BeamRuntime implements Runtime {
+class BeamRuntime implements BeamConnection {
   readonly id: ConnectionId;
   readonly kind = 'beam';
   readonly port: Port;
@@ -217,6 +225,16 @@ class BeamRuntime implements Runtime {
   onChange(listener: () => void): { dispose(): void } {
     this.#listeners.add(listener);
     return { dispose: () => this.#listeners.delete(listener) };
+  }
+
+  learn(nodes: readonly NodeName[]): void {
+    for (const node of nodes) this.#session.learn(node);
+    this.#watches.nudge();
+  }
+
+  forget(node: NodeName): void {
+    this.#session.forget(node);
+    this.#watches.nudge();
   }
 
   async close(): Promise<void> {

@@ -70,6 +70,19 @@ export class Session {
     this.#meet(entry);
   }
 
+  /** A node that is known from elsewhere: it is asked from now on, and shown, up or not. */
+  learn(node: NodeName): void {
+    this.#meet(node);
+  }
+
+  /** A node that is gone for good: it is neither asked nor shown any more. */
+  forget(node: NodeName): void {
+    this.links.close(node);
+    this.links.forget(node);
+    this.#memory.delete(node);
+    this.#silent.delete(node);
+  }
+
   /** The names known now, without asking anybody. */
   knownNames(): readonly NodeName[] {
     return [...this.#memory.keys()];
