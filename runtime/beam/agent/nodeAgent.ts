@@ -14,6 +14,8 @@ export type TaskKind =
   | 'migrate_out'
   | 'names'
   | 'pace'
+  | 'proc_pids'
+  | 'proc_top'
   | 'state'
   | 'suspend'
   | 'sys_suspend'

@@ -75,13 +75,14 @@ rows_all(Pids, Items, Less, {_, true, _}, Client) ->
 rows_all(Pids, Items, Less, Find, Client) ->
     rows_filtered(rows_chunks(Pids, 1000), {Items, Less, Find}, {[], undefined}, Client, 0, length(Pids)).
 
-%% Cut up once: counting a list of all of them for each page would cost more than the page.
-rows_chunks([], _) -> [];
-rows_chunks(Pids, N) ->
-    case rows_split(N, Pids) of
-        {Chunk, []} -> [Chunk];
-        {Chunk, Others} -> [Chunk | rows_chunks(Others, N)]
-    end.
+%% Cut up once, and counted once: counting what is left for each page would cost more than the page.
+rows_chunks(Pids, N) -> rows_chunks(Pids, N, length(Pids)).
+
+rows_chunks([], _, _) -> [];
+rows_chunks(Pids, N, Count) when Count =< N -> [Pids];
+rows_chunks(Pids, N, Count) ->
+    {Chunk, Others} = lists:split(N, Pids),
+    [Chunk | rows_chunks(Others, N, Count - N)].
 
 rows_unfiltered([], _, _, #{pages := Pages}, Count) -> {Pages, Count, Count};
 rows_unfiltered([Chunk | Others], Items, Less, Client, Count) ->

@@ -4,6 +4,8 @@
 task_run(suspend, Task, [Pid]) -> suspend_task(Task, Pid);
 task_run(sys_suspend, Task, [Pid, TimeoutMs]) -> suspend_sys_task(Task, Pid, TimeoutMs);
 task_run(names, Task, [What, EveryMs]) -> names_feed(Task, What, EveryMs);
+task_run(proc_top, Task, [What]) -> proc_top(Task, What);
+task_run(proc_pids, Task, [What]) -> proc_pids(Task, What);
 task_run(trace, Task, [Spec]) -> trace_run(Task, Spec);
 task_run(beat, Task, []) -> beat_task(Task);
 task_run(pace, Task, [EveryMs]) -> pace_task(Task, EveryMs);
