@@ -10,8 +10,7 @@ import { answered } from './callError.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
 import { nameText } from './nameText.ts';
-import type { Listed } from './nameRows.ts';
-import { readNames, rowsOn } from './nameRows.ts';
+import { listedNames, readNames, rowKey, rowsOn } from './nameRows.ts';
 import { moveName } from './nameMoves.ts';
 import { agreedGroupOf, readGlobal, readGroup, registries } from './nameSpans.ts';
 import type { NodeTarget } from './nodeTarget.ts';
@@ -193,11 +192,6 @@ async function* listNames(
   yield { is: 'end', result: ok({ nodes: book.all, total: seen.size }) };
 }
 
-/** The key of a name: what it is called, where, and for whom it stands. */
-export function rowKey({ name, pid }: NameRow): string {
-  return JSON.stringify([name, pid]);
-}
-
 /** The names on one node. Errors: `registry.not_found`; those of a call. */
 export async function namesOn(
   at: NodeTarget,
@@ -207,11 +201,6 @@ export async function namesOn(
   const listed = listedNames(registry);
   const rows = await rowsOn(at, listed, options);
   return rows.ok ? ok(readNames(at.node, listed, rows.value)) : rows;
-}
-
-/** How the agent calls a registry. */
-export function listedNames(registry: NameRegistry): Listed {
-  return typeof registry === 'string' ? { rows: registry } : { rows: 'registry', name: registry.via };
 }
 
 export function nameMethods(session: Session): MethodTable {

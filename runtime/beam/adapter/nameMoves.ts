@@ -1,6 +1,6 @@
 /** `names.move`: a name from one process to another, and back again where it cannot be taken there. */
 import { remainingNow } from '../../callOptions.ts';
-import { failure, processNotFound, timedOut, unsupported } from '../../errors.ts';
+import { failure, processNotFound, unsupported } from '../../errors.ts';
 import type { NameRef, ProcessRef, Result } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Params } from '../../port.ts';
@@ -128,8 +128,6 @@ async function said(
     case 'not_held':
     case 'none':
       return ok(notHeld);
-    case 'busy':
-      return timedOut(`The lock of global for ${nameText(name)}`, 'none', there.node);
     case 'lost':
       return failure(
         'execution',

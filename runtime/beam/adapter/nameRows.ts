@@ -1,6 +1,6 @@
 /** Rows that the agent lists and watches under one form (agent/names.erl): keys of any size, bounded there, and what stands for each. */
 import { failure } from '../../errors.ts';
-import type { NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
+import type { NameRegistry, NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import { remainingNow } from '../../callOptions.ts';
@@ -107,4 +107,14 @@ export function readNames(node: NodeName, listed: Listed, rows: readonly RawRow[
 
 function localName(node: NodeName, name: string | null, pid: ProcessRef | null): readonly NameRow[] {
   return name === null || pid === null ? [] : [{ name: { in: 'local', node, name }, pid }];
+}
+
+/** The key of a name: what it is called, where, and for whom it stands. */
+export function rowKey({ name, pid }: NameRow): string {
+  return JSON.stringify([name, pid]);
+}
+
+/** How the agent calls a registry. */
+export function listedNames(registry: NameRegistry): Listed {
+  return typeof registry === 'string' ? { rows: registry } : { rows: 'registry', name: registry.via };
 }

@@ -10,7 +10,9 @@ import type { KeyedRow } from '../../watch.ts';
 import type { WatchStreamItem } from '../../watchStream.ts';
 import { askEach } from './coverage.ts';
 import { listHoldings } from './holdingMethods.ts';
-import { namesOn, rowKey } from './nameMethods.ts';
+import type { FedTarget } from './fedWatches.ts';
+import { FedWatches, isFed } from './fedWatches.ts';
+import { topologies } from './libclusterMethods.ts';
 import { processInfo } from './processMethods.ts';
 import { scanProcesses } from './processScan.ts';
 import type { Sample, Sampler } from './sampledWatch.ts';
@@ -24,17 +26,20 @@ export class Watches {
   readonly #session: Session;
   readonly #epoch: () => string;
   readonly #running = new Map<string, SampledWatch>();
+  readonly #fed: FedWatches;
   /** When each node's status last changed, as we saw it. */
   readonly #nodeStatus = new Map<NodeName, { status: NodeRow['status']; since: number }>();
 
   constructor(session: Session, epoch: () => string) {
     this.#session = session;
     this.#epoch = epoch;
+    this.#fed = new FedWatches(session, epoch);
   }
 
   /** A link came or went: whoever watches sees it now, not at the next sample. */
   nudge(): void {
     for (const watch of this.#running.values()) watch.nudge();
+    this.#fed.nudge();
   }
 
   /** The connection is another one now: versions of before mean nothing any more. */
@@ -43,14 +48,20 @@ export class Watches {
       watch.source.restart({ epoch: this.#epoch() });
       watch.nudge();
     }
+    this.#fed.restart();
   }
 
   close(): void {
     for (const watch of this.#running.values()) watch.source.close(null);
     this.#running.clear();
+    this.#fed.close();
   }
 
   async *open(query: WatchQuery, options: CallOptions): AsyncGenerator<WatchStreamItem> {
+    if (isFed(query.of)) {
+      yield* this.#fed.open(query.of, query, options);
+      return;
+    }
     const sampler = this.#samplerOf(query.of);
     if (!sampler.ok) {
       yield { is: 'end', result: sampler };
@@ -68,7 +79,7 @@ export class Watches {
     });
   }
 
-  #samplerOf(target: WatchTarget): Result<Sampler> {
+  #samplerOf(target: Exclude<WatchTarget, FedTarget>): Result<Sampler> {
     const session = this.#session;
     switch (target.rows) {
       case 'nodes':
@@ -81,14 +92,8 @@ export class Watches {
         return ok((options) => processes(session, target, options));
       case 'top':
         return ok((options) => top(session, target.query, options));
-      case 'names':
-        return ok((options) => names(session, target.registry, options));
-      case 'groups':
-      case 'horde':
-      case 'horde_entries':
-      case 'horde_children':
       case 'topologies':
-        return unsupported('Watching this', 'it is being written.', 'Read it instead.');
+        return ok((options) => clusterTopologies(session, options));
       case 'holdings':
         return ok((options) => holdings(session, options));
       case 'sandboxes':
@@ -189,14 +194,9 @@ async function children(
   });
 }
 
-async function names(
-  session: Session,
-  registry: Extract<WatchTarget, { rows: 'names' }>['registry'],
-  options: CallOptions,
-): Promise<Result<Sample>> {
-  const found = await askEach(session, 'all', options, (target) => namesOn(target, registry, options));
-  const rows = new Map(found.answers.flatMap(([, held]) => held.map((row): KeyedRow => [rowKey(row), { ...row }])));
-  return ok({ rows: [...rows] });
+async function clusterTopologies(session: Session, options: CallOptions): Promise<Result<Sample>> {
+  const found = await topologies(session, 'all', options);
+  return ok({ rows: found.topologies.map((row): KeyedRow => [`${row.node} ${row.topology}`, { ...row }]) });
 }
 
 async function processes(

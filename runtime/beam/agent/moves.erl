@@ -30,27 +30,21 @@ names_leave_local(Name, From) ->
 %% A process can have one name only, and has none once it has ended.
 names_register(Name, Pid) -> try register(Name, Pid) catch error:badarg -> false end.
 
-%% Under the lock that global itself takes for every change of a name, so that nobody registers in between. How a conflict over the
-%% name is to be solved is kept where its table still says so.
+%% Looked at, then changed under the lock that global takes on all nodes for it. How a conflict over the name is to be solved is kept
+%% where its table still says so.
 names_move_global(Name, From, To) ->
-    Moved = global:trans({global, self()}, fun() ->
-        case global:whereis_name(Name) of
-            From ->
-                Resolve = case ets:lookup(global_names, Name) of
-                    [Row] when tuple_size(Row) >= 3 -> element(3, Row);
-                    _ -> none
-                end,
-                case is_function(Resolve, 3) orelse (is_tuple(Resolve) andalso tuple_size(Resolve) =:= 2) of
-                    true -> global:re_register_name(Name, To, Resolve);
-                    false -> global:re_register_name(Name, To)
-                end;
-            _ -> not_held
-        end
-    end, [node() | nodes()], 5),
-    case Moved of
-        yes -> {moved, 0};
-        aborted -> busy;
-        Other -> Other
+    case global:whereis_name(Name) of
+        From ->
+            Resolve = case ets:lookup(global_names, Name) of
+                [Row] when tuple_size(Row) >= 3 -> element(3, Row);
+                _ -> none
+            end,
+            yes = case is_function(Resolve, 3) orelse (is_tuple(Resolve) andalso tuple_size(Resolve) =:= 2) of
+                true -> global:re_register_name(Name, To, Resolve);
+                false -> global:re_register_name(Name, To)
+            end,
+            {moved, 0};
+        _ -> not_held
     end.
 
 %% A registry of Horde ends a holder (exit reason name_conflict) on every member that sees the key change hands, so the key is given
