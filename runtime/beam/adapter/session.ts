@@ -128,10 +128,12 @@ export class Session {
     const now = performance.now();
     return nodes.flatMap((known) => {
       const before = this.#memory.get(known.node);
+      // Met when it was visited, and forgotten while it was asked.
+      if (before === undefined) return [];
       const memory: Memory = {
-        creation: known.facts?.creation ?? before?.creation ?? null,
-        otpRelease: known.facts?.otpRelease ?? before?.otpRelease ?? null,
-        lastSeen: known.seen ? now : (before?.lastSeen ?? now),
+        creation: known.facts?.creation ?? before.creation,
+        otpRelease: known.facts?.otpRelease ?? before.otpRelease,
+        lastSeen: known.seen ? now : before.lastSeen,
       };
       if (known.node !== this.entry && now - memory.lastSeen > rememberedMs) {
         this.#memory.delete(known.node);
