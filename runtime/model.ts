@@ -542,7 +542,8 @@ export type Holding = {
     | 'loaded_code'
     | 'fault'
     | 'fun'
-    | 'process';
+    | 'process'
+    | 'state';
   readonly at: Incarnation;
   readonly target: ProcessRef | null;
   readonly owner: HoldingOwner;

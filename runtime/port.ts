@@ -159,8 +159,12 @@ export const portMethods = {
     OfProcess & { readonly expectDigest: string; readonly state: TermInput },
     { readonly digest: string }
   >(),
+  /**
+   * Keeps the state of a process as it is now on its node, as a holding with the id `handle`, to be handed to a new child
+   * (`supervisors.startChild`); `portable` says what of it could not leave the process.
+   */
   'processes.stateHandle': call.diagnose<
-    OfProcess,
+    OfProcess & { readonly maxBytes: number } & Held,
     {
       readonly digest: string;
       readonly bytes: number;

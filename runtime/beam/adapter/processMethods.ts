@@ -12,8 +12,11 @@ import type { DirectTarget, NodeTarget } from './nodeTarget.ts';
 import { unknownKey } from './processFields.ts';
 import { chunkOfPids, pageOf, readProcesses } from './processReader.ts';
 import { noSuchKey, scanProcesses } from './processScan.ts';
+import { migrateProcess } from './processMigration.ts';
+import { restartProcess } from './processRestart.ts';
 import { startProcess } from './processStart.ts';
 import { readMailbox, readState, replaceState } from './processState.ts';
+import { holdState } from './stateHandles.ts';
 import { protection } from './protection.ts';
 import { numberOf, pidOf, tupleOf } from './read.ts';
 import { termOnNode } from './safeTerm.ts';
@@ -253,6 +256,9 @@ export function processMethods(session: Session): MethodTable {
     'processes.exit': (params, options) => exit(session, params, options),
     'processes.state': (params, options) => readState(session, params, options),
     'processes.replaceState': (params, options) => replaceState(session, params, options),
+    'processes.stateHandle': (params, options) => holdState(session, params, options),
+    'processes.restart': (params, options) => restartProcess(session, params, options),
+    'processes.migrate': (params, options) => migrateProcess(session, params, options),
     'processes.mailbox': (params, options) => readMailbox(session, params, options),
     'processes.send': (params, options) => send(session, params, options),
     'processes.collectGarbage': (params, options) => collectGarbage(session, params, options),

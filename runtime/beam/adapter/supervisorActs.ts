@@ -2,7 +2,7 @@
 import { childNotFound, childRefused } from '../../childErrors.ts';
 import { failure, processNotFound, unsupported } from '../../errors.ts';
 import type { ChildSpec, Failure, ProcessRef, Result, SupervisorFlags, SupervisorKind } from '../../model.ts';
-import { ok, pidText } from '../../model.ts';
+import { fail, ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Params } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, isAtom, list } from '../../term/term.ts';
@@ -12,6 +12,7 @@ import type { DirectTarget } from './nodeTarget.ts';
 import { atomName, pidOf, processOf, tupleOf } from './read.ts';
 import { safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
+import { handState, keeperOf } from './stateHandles.ts';
 import type { Known } from './supervisorCalls.ts';
 import { late, supervisorAnswer, supervisorToChange, waitOf } from './supervisorCalls.ts';
 import { readLayout } from './supervisorLayout.ts';
@@ -34,12 +35,40 @@ function ofHorde(what: string): Failure {
 /** Starts a further child. Errors: `child.bad_spec`, `child.exists`, `child.start_failed`, `supervisor.max_children`. */
 export async function startChild(
   session: Session,
-  { supervisor, spec }: Params<'supervisors.startChild'>,
+  { supervisor, spec, initialState }: Params<'supervisors.startChild'>,
   options: CallOptions,
 ): Promise<Result<Started>> {
+  const keeper = initialState === undefined ? ok(null) : keeperOf(session, initialState.handle);
+  if (!keeper.ok) return keeper;
   const found = await supervisorToChange(session, supervisor, options);
   if (!found.ok) return found;
-  const known = found.value;
+  const started = await startUnder(found.value, spec, options);
+  if (keeper.value === null || !started.ok) return started;
+  return withState(session, started.value, { supervisor, keeper: keeper.value, spec }, options);
+}
+
+/** Hands the new child the state that is kept for it; a child that does not take it is taken back. */
+async function withState(
+  session: Session,
+  started: Started,
+  {
+    supervisor,
+    keeper,
+    spec,
+  }: { readonly supervisor: ProcessRef; readonly keeper: ProcessRef; readonly spec: ChildSpec },
+  options: CallOptions,
+): Promise<Result<Started>> {
+  const target = await session.reachDirectly(supervisor.node, options);
+  if (!target.ok || started.pid === null) return target.ok ? ok(started) : target;
+  const handed = await handState(target.value, keeper, started.pid, options);
+  if (handed.ok) return ok(started);
+  const { childId } = spec;
+  const ended = await terminateChild(session, { supervisor, child: { pid: started.pid } }, options);
+  if (ended.ok) await deleteChild(session, { supervisor, childId }, options);
+  return ended.ok ? handed : fail({ ...handed.error, effect: 'partial' });
+}
+
+async function startUnder(known: Known<DirectTarget>, spec: ChildSpec, options: CallOptions): Promise<Result<Started>> {
   if (known.kind === 'horde_supervisor') return ofHorde('Starting a child');
   const term = await checkedSpec(known.target, spec, '/spec', options);
   if (!term.ok) return term;

@@ -38,6 +38,7 @@ const kinds: readonly Holding['kind'][] = [
   'fault',
   'fun',
   'process',
+  'state',
 ];
 
 /** Of {Id, Kind, Target, Owner, LingerMs, Client, here | away} (hold_list in hold.erl); null for anything else. */

@@ -357,8 +357,10 @@ mig_walk(Term, Found) when is_map(Term) -> maps:fold(fun(K, V, F) -> mig_walk(V,
 mig_walk(Term, Found) when is_pid(Term), node(Term) =:= node() -> mig_one(local_pids, Found);
 mig_walk(Term, Found) when is_port(Term) -> mig_one(ports, Found);
 mig_walk(Term, Found) when is_reference(Term) ->
-    case {ets:info(Term, owner), node(Term) =:= node() andalso erlang:read_timer(Term)} of
-        {Owner, _} when is_pid(Owner) -> mig_one(tables, Found);
+    %% ets:info/2 raises for a reference that never was a table's.
+    Owner = try ets:info(Term, owner) catch error:badarg -> undefined end,
+    case {Owner, node(Term) =:= node() andalso erlang:read_timer(Term)} of
+        {_, _} when is_pid(Owner) -> mig_one(tables, Found);
         {_, Left} when is_integer(Left) -> mig_one(timers, Found);
         _ -> mig_one(references, Found)
     end;

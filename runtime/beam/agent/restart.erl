@@ -37,12 +37,22 @@ restart_kept(Pid, Supervisor, Child, MostBytes, Timeout) ->
 
 %% Suspended, it changes nothing any more between the reading of its state and its end.
 restart_with_state(Pid, Behaviour, Supervisor, Child, Timeout) ->
-    ok = sys:suspend(Pid, Timeout),
-    State = sys:get_state(Pid, Timeout),
-    case mig_obstacles(Pid, Behaviour, State, Timeout) of
-        {[], _} -> restart_anew(Supervisor, Child, fun(New) -> restart_hand_back(New, State, Timeout) end);
-        {Reasons, _} -> sys:resume(Pid, Timeout), {refused, {stays, Reasons}}
+    Read = try
+        ok = sys:suspend(Pid, Timeout),
+        State = sys:get_state(Pid, Timeout),
+        {mig_obstacles(Pid, Behaviour, State, Timeout), State}
+    catch _:Reason -> {failed, task_brief(Reason)}
+    end,
+    case Read of
+        {{[], _}, Held} -> restart_anew(Supervisor, Child, fun(New) -> restart_hand_back(New, Held, Timeout) end);
+        {{Reasons, _}, _} -> restart_refused(Pid, {stays, Reasons}, Timeout);
+        {failed, _} -> restart_refused(Pid, Read, Timeout)
     end.
+
+%% A suspension that came too late to be answered is undone as well: what is asked of a process comes to it in order.
+restart_refused(Pid, Why, Timeout) ->
+    try sys:resume(Pid, Timeout) catch _:_ -> gone end,
+    {refused, Why}.
 
 restart_hand_back(New, State, Timeout) ->
     try
