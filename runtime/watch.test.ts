@@ -178,6 +178,7 @@ describe('a watch source', () => {
       reach: { via: 'direct' },
       stats: null,
       sees: null,
+      links: null,
     };
     source.set([
       [process.pid, process],

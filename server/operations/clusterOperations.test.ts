@@ -306,7 +306,7 @@ describe('on the simulated cluster', () => {
 });
 
 describe('links and islands', () => {
-  const sight = (node: string, ...sees: string[]) => ({ node, sees });
+  const sight = (node: string, ...sees: string[]) => ({ node, sees, silent: [] });
 
   it('knows links that only one of two has, and those whose other end could not be asked', () => {
     const links = linksOf([sight('a', 'b', 'c'), sight('b', 'a'), sight('c'), sight('d', 'e')]);
@@ -330,6 +330,23 @@ describe('links and islands', () => {
       ['a', 'b'],
     ]);
     expect(islandsOf([])).toEqual([]);
+  });
+
+  it('counts a link over which no answer comes as none, and says so', () => {
+    const sights = [
+      { node: 'a', sees: ['b', 'c'], silent: ['c'] },
+      { node: 'b', sees: ['a', 'c'], silent: ['c'] },
+      { node: 'c', sees: ['a', 'b'], silent: ['a', 'b'] },
+    ];
+    expect(islandsOf(sights)).toEqual([['a', 'b'], ['c']]);
+    expect(linksOf(sights)).toEqual([
+      { from: 'a', to: 'b', state: 'both' },
+      { from: 'a', to: 'c', state: 'silent' },
+      { from: 'b', to: 'c', state: 'silent' },
+    ]);
+  });
+
+  it('knows one that only one side tells of', () => {
     expect(islandsOf([sight('b'), sight('a', 'b')])).toEqual([['a', 'b']]);
   });
 });

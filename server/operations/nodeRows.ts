@@ -27,32 +27,46 @@ export function statusOf(reach: Reach): NodeStatus {
   return reach.why === 'down' ? 'down' : 'unreachable';
 }
 
-export type Sight = { readonly node: NodeName; readonly sees: readonly NodeName[] };
+export type Sight = {
+  readonly node: NodeName;
+  readonly sees: readonly NodeName[];
+  /** Those of `sees` that did not answer it. */
+  readonly silent: readonly NodeName[];
+};
+export const linkStates = ['both', 'one_way', 'silent', 'unconfirmed'] as const;
+type LinkState = (typeof linkStates)[number];
 
-/** The links between nodes; `one_way` when only one of the two says so, and the other was asked. */
+/**
+ * The links between nodes; `one_way` when only one of the two says so, and the other was asked; `silent` when one of the two had no
+ * answer over it.
+ */
 export function linksOf(sights: readonly Sight[]) {
   const seen = new Map(sights.map(({ node, sees }) => [node, new Set(sees)]));
   const links = sights.flatMap(({ node, sees }) => sees.map((other): [NodeName, NodeName] => [node, other]));
-  const both = new Map<string, { from: NodeName; to: NodeName; state: 'both' | 'one_way' | 'unconfirmed' }>();
+  const silent = new Set(
+    sights.flatMap(({ node, silent: quiet }) => quiet.map((other) => JSON.stringify([node, other].toSorted()))),
+  );
+  const both = new Map<string, { from: NodeName; to: NodeName; state: LinkState }>();
   for (const [from, to] of links) {
     const [first, second] = from < to ? [from, to] : [to, from];
     const back = seen.get(to);
-    const state = back === undefined ? 'unconfirmed' : back.has(from) ? 'both' : 'one_way';
-    both.set(
-      JSON.stringify([first, second]),
-      state === 'both' ? { from: first, to: second, state } : { from, to, state },
-    );
+    const key = JSON.stringify([first, second]);
+    const state = silent.has(key) ? 'silent' : back === undefined ? 'unconfirmed' : back.has(from) ? 'both' : 'one_way';
+    const isMutual = state === 'both' || state === 'silent';
+    both.set(key, isMutual ? { from: first, to: second, state } : { from, to, state });
   }
   return [...both.values()];
 }
 
-/** The groups of nodes with a link between them, in whichever direction; largest first. More than one is a partition. */
+/** The groups of nodes with a link between them over which they answer, in whichever direction; largest first. More than one is a partition. */
 export function islandsOf(sights: readonly Sight[]): readonly (readonly NodeName[])[] {
-  const left = new Map(sights.map((sight) => [sight.node, sight.sees]));
+  const hears = ({ sees, silent }: Sight) => sees.filter((other) => !silent.includes(other));
+  const left = new Map(sights.map((sight) => [sight.node, hears(sight)]));
   const islands: NodeName[][] = [];
-  for (const { node, sees } of sights) {
+  for (const sight of sights) {
+    const { node } = sight;
     if (!left.delete(node)) continue;
-    const island = [{ node, sees }];
+    const island = [{ node, sees: hears(sight) }];
     for (const member of island) {
       for (const [other, itsSees] of left) {
         if (!member.sees.includes(other) && !itsSees.includes(member.node)) continue;

@@ -1,5 +1,6 @@
 /** Deadlocks, bottlenecks and leaks that were planted on live nodes, and none where none were. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Json } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
@@ -20,6 +21,12 @@ afterAll(async () => {
   await shop.stop();
 });
 
+/** What a suspect is, as text. */
+function shown(suspect: Json): string {
+  return JSON.stringify([at(suspect, 'kind'), at(suspect, 'subject')])
+    .replace(/[[\]"]/g, '')
+    .replace(',', ' ');
+}
 const ask = (source: string, node = shop.node) => shop.rpc(node, source);
 /** A process under a name that calls whom it is told to, and waits. */
 const caller = (name: string) =>
@@ -98,9 +105,7 @@ describe('memory_leak_detection', () => {
     }
     const found = await house.result('memory_leak_detection', { node: shop.node, everyMs: 300, forMs: 4_000 });
     await end(names);
-    const suspects = listAt(found, 'suspects').map(
-      (suspect) => `${String(at(suspect, 'kind'))} ${String(at(suspect, 'subject'))}`,
-    );
+    const suspects = listAt(found, 'suspects').map((suspect) => shown(suspect));
     const has = (pattern: RegExp) => suspects.some((suspect) => pattern.test(suspect));
     expect.soft(has(/^process_memory .*leak_heap/), suspects.join('\n')).toBe(true);
     expect.soft(has(/^mailbox .*leak_mailbox/), suspects.join('\n')).toBe(true);

@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { StatusShape, statusWords } from './glyph.tsx';
 import { mostWithHealthyLinks } from './graph.tsx';
 import { nodeStatuses } from './model.ts';
-import type { ClusterView } from './model.ts';
+import type { ClusterView, LinkState } from './model.ts';
 import { counted } from './words.ts';
 
 /** The line below the picture. */
@@ -43,6 +43,7 @@ export function Legend({ view, stale }: { readonly view: ClusterView; readonly s
       )}
       {healthy > 0 && !hidden && <Entry mark={<LinkSample state="connected" />}>connected</Entry>}
       {has('one_way') && <Entry mark={<LinkSample state="one_way" />}>seen from one side only</Entry>}
+      {has('silent') && <Entry mark={<LinkSample state="silent" />}>no answer</Entry>}
       {has('missing') && <Entry mark={<LinkSample state="missing" />}>no link</Entry>}
       {hidden && <Entry mark={null}>{counted(healthy, 'healthy link')} not drawn</Entry>}
     </ul>
@@ -58,7 +59,7 @@ function Entry({ mark, children }: { readonly mark: VNode | null; readonly child
   );
 }
 
-function LinkSample({ state }: { readonly state: 'connected' | 'one_way' | 'missing' }): VNode {
+function LinkSample({ state }: { readonly state: LinkState }): VNode {
   return (
     <svg class="link-sample" viewBox="0 0 26 10" aria-hidden="true">
       <line class={`link ${state}`} x1={0} y1={5} x2={26} y2={5} />

@@ -1,6 +1,8 @@
 /** Who sees whom, row by column: the only picture that shows a loss in one direction among many nodes. */
 import type { VNode } from 'preact';
+import type { NodeRow } from '../../runtime/model.ts';
 import type { ClusterView } from './model.ts';
+import { isSilent } from './model.ts';
 import { fullName, middleCut } from './words.ts';
 
 /** More nodes than this and a cell is too small to be hit. */
@@ -38,7 +40,7 @@ export function Matrix({ view }: { readonly view: ClusterView }): VNode {
                 {String(at + 1)} {middleCut(name, 16)}
               </th>
               {names.map((other) => (
-                <Cell key={other} from={name} to={other} sees={rows.get(name)?.sees ?? null} />
+                <Cell key={other} row={rows.get(name)} from={name} to={other} />
               ))}
             </tr>
           ))}
@@ -48,17 +50,24 @@ export function Matrix({ view }: { readonly view: ClusterView }): VNode {
   );
 }
 
-function Cell(props: { readonly from: string; readonly to: string; readonly sees: readonly string[] | null }): VNode {
-  const { from, to, sees } = props;
+function Cell(props: { readonly row: NodeRow | undefined; readonly from: string; readonly to: string }): VNode {
+  const { row, from, to } = props;
+  const sees = row?.sees ?? null;
+  const rttMs = row?.links?.find(({ node }) => node === to)?.rttMs ?? null;
   if (from === to) return <td class="self" />;
   const [kind, mark, words] =
     sees === null
       ? (['unasked', '?', 'could not be asked about'] as const)
-      : sees.includes(to)
-        ? (['sees', '✓', 'sees'] as const)
-        : (['blind', '×', 'does not see'] as const);
+      : isSilent(row, to)
+        ? (['silent', '…', 'gets no answer of'] as const)
+        : sees.includes(to)
+          ? (['sees', '✓', 'sees'] as const)
+          : (['blind', '×', 'does not see'] as const);
   return (
-    <td class={kind} title={`${fullName(from)} ${words} ${fullName(to)}`}>
+    <td
+      class={kind}
+      title={`${fullName(from)} ${words} ${fullName(to)}${rttMs === null ? '' : ` (${rttMs.toFixed(1)} ms)`}`}
+    >
       <span aria-hidden="true">{mark}</span>
       <span class="for-readers">{words}</span>
     </td>

@@ -64,6 +64,21 @@ describe('the cluster as it is drawn', () => {
     expect(missing.nodes.map((node) => node.status)).toEqual(['degraded', 'degraded', 'healthy']);
   });
 
+  it('shows silence before the nodes have noticed it: no answer either way is as good as no link', () => {
+    const silent = (node: string) => [{ node, state: 'silent' as const, rttMs: 0.4 }];
+    const rows = mesh(['a@h', 'b@h', 'c@h'], (row) =>
+      row.node === 'c@h' ? { links: [...silent('a@h'), ...silent('b@h')] } : { links: silent('c@h') },
+    );
+    const view = clusterView(rows);
+    expect(view.islands.map(({ members }) => members)).toEqual([['a@h', 'b@h'], ['c@h']]);
+    expect(view.lostLinks).toBe(2);
+    expect(view.links.map(({ state }) => state)).toEqual(['connected', 'silent', 'silent']);
+    expect(view.nodes[0]?.reasons).toEqual(['c@h does not answer it.']);
+    const oneWay = clusterView(mesh(['a@h', 'b@h'], (row) => (row.node === 'a@h' ? { links: silent('b@h') } : {})));
+    expect(oneWay.links).toEqual([{ a: 'a@h', b: 'b@h', state: 'one_way' }]);
+    expect(oneWay.nodes.map(({ reasons }) => reasons)).toEqual([['b@h does not answer it.'], ['a@h does not see it.']]);
+  });
+
   it('draws no conclusion from a node that could not be asked, nor from a hidden one', () => {
     const view = clusterView(mesh(['a@h', 'b@h'], (row) => (row.node === 'b@h' ? { sees: null } : {})));
     expect(view.links).toEqual([{ a: 'a@h', b: 'b@h', state: 'connected' }]);

@@ -1,5 +1,5 @@
 /** The cluster as it is drawn: nodes with what is wrong with them, links, islands. Pure; rows come from a watch and are not trusted. */
-import type { NodeRow, NodeStats, Reach } from '../../runtime/model.ts';
+import type { NodeRow, NodeStats, PeerLink, Reach } from '../../runtime/model.ts';
 import type { Row } from '../../runtime/watch.ts';
 
 /**
@@ -22,6 +22,8 @@ export type LinkState =
   | 'connected'
   /** Only one of the two sees the other. */
   | 'one_way'
+  /** Connected as far as they know, and neither answers the other: silence that they have not noticed yet. */
+  | 'silent'
   /** Neither sees the other, though others see both. */
   | 'missing';
 export type Link = { readonly a: string; readonly b: string; readonly state: LinkState };
@@ -71,7 +73,7 @@ export function compareNames(one: string, other: string): number {
 }
 
 function readNodeRow(row: Row): NodeRow | null {
-  const { node, creation, status, since, hidden, otpRelease, observer, reach, stats, sees } = row;
+  const { node, creation, status, since, hidden, otpRelease, observer, reach, stats, sees, links } = row;
   if (typeof node !== 'string' || typeof creation !== 'number') return null;
   if (status !== 'up' && status !== 'down' && status !== 'unreachable' && status !== 'connecting') return null;
   return {
@@ -85,6 +87,7 @@ function readNodeRow(row: Row): NodeRow | null {
     reach: readReach(reach),
     stats: readStats(stats),
     sees: Array.isArray(sees) ? sees.filter((each): each is string => typeof each === 'string') : null,
+    links: Array.isArray(links) ? links.flatMap(readPeerLink) : null,
   };
 }
 
@@ -92,6 +95,14 @@ type Fields = { readonly [key: string]: unknown };
 
 function fieldsOf(value: unknown): Fields | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
+}
+
+function readPeerLink(value: unknown): PeerLink[] {
+  const link = fieldsOf(value);
+  const [node, state, rttMs] = [link?.['node'], link?.['state'], link?.['rttMs']];
+  if (typeof node !== 'string') return [];
+  if (state !== 'connected' && state !== 'silent' && state !== 'disconnected') return [];
+  return [{ node, state, rttMs: typeof rttMs === 'number' ? rttMs : null }];
 }
 
 function readReach(value: unknown): Reach {
@@ -151,7 +162,8 @@ export function clusterView(rows: readonly NodeRow[], ghosts: readonly NodeRow[]
   const names = [...byName.keys()];
   const sees = (one: string, other: string): boolean | null => {
     const row = byName.get(one);
-    return row === undefined || row.status === 'down' || row.sees === null ? null : row.sees.includes(other);
+    if (row === undefined || row.status === 'down' || row.sees === null) return null;
+    return row.sees.includes(other) && !isSilent(row, other);
   };
   const alive = names.filter((name) => isPresent(byName.get(name), rows));
   const islands = findIslands(alive, sees, byName);
@@ -166,6 +178,9 @@ export function clusterView(rows: readonly NodeRow[], ghosts: readonly NodeRow[]
       const hidden = isHidden(byName.get(a)) || isHidden(byName.get(b));
       if (there === true || back === true) {
         links.push({ a, b, state: !hidden && (there === false || back === false) ? 'one_way' : 'connected' });
+      } else if (isSilent(byName.get(a), b) || isSilent(byName.get(b), a)) {
+        links.push({ a, b, state: 'silent' });
+        if (islandOf.get(a) !== islandOf.get(b)) lostLinks += 1;
       } else if (islandOf.get(a) !== islandOf.get(b)) lostLinks += 1;
       else if (there === false && back === false && !hidden) links.push({ a, b, state: 'missing' });
     }
@@ -195,6 +210,11 @@ export function clusterView(rows: readonly NodeRow[], ghosts: readonly NodeRow[]
 
 function isHidden(row: NodeRow | undefined): boolean {
   return row?.hidden === true;
+}
+
+/** Whether a node waits in vain for an answer of another that it is connected to. */
+export function isSilent(row: NodeRow | undefined, other: string): boolean {
+  return row?.links?.some(({ node, state }) => node === other && state === 'silent') === true;
 }
 
 /** Whether a node takes part in islands: it is up, or it is out of our reach but someone else still sees it. */
@@ -274,7 +294,9 @@ function reasonsOf(
   }
   for (const link of links) {
     const other = link.a === row.node ? link.b : link.a;
-    if (link.state === 'missing') reasons.push(`It has no link to ${other}.`);
+    if (link.state === 'silent') reasons.push(`${other} does not answer it.`);
+    else if (link.state === 'missing') reasons.push(`It has no link to ${other}.`);
+    else if (isSilent(row, other)) reasons.push(`${other} does not answer it.`);
     else if (sees(row.node, other) === false) reasons.push(`It does not see ${other}, which sees it.`);
     else reasons.push(`${other} does not see it.`);
   }

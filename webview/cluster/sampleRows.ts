@@ -23,6 +23,7 @@ export function nodeRow(node: string, change: Partial<NodeRow>): NodeRow {
       schedulersOnline: 4,
     },
     sees: [],
+    links: null,
     ...change,
   };
 }

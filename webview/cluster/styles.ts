@@ -72,6 +72,7 @@ body.vscode-high-contrast .ring, body.vscode-high-contrast-light .ring { stroke-
 .link { stroke: var(--quiet); stroke-width: 1px; opacity: 0.5; fill: none; }
 .link.near { opacity: 1; stroke-width: 1.5px; }
 .link.one_way { stroke: var(--warn); stroke-width: 2px; stroke-dasharray: 8 4; opacity: 1; }
+.link.silent { stroke: var(--bad); stroke-width: 2px; stroke-dasharray: 12 4 2 4; opacity: 1; }
 .link.missing { stroke: var(--bad); stroke-width: 2px; stroke-dasharray: 2 5; stroke-linecap: round; opacity: 1; }
 .island rect { fill: var(--vscode-sideBar-background, transparent); fill-opacity: 0.5; stroke: var(--line); stroke-width: 1.5px; }
 .island.minority rect { stroke: var(--bad); stroke-dasharray: 6 4; }
@@ -122,6 +123,7 @@ table.nodes { width: 100%; }
 .matrix thead td { border: none; }
 .matrix td.sees { color: var(--ok); }
 .matrix td.blind { color: var(--ground); background: var(--bad); font-weight: 700; }
+.matrix td.silent { color: var(--ground); background: var(--bad); font-weight: 700; }
 .matrix td.unasked { color: var(--quiet); }
 
 @media (max-width: 620px) {

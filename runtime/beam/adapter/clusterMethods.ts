@@ -1,11 +1,19 @@
 /** The methods `cluster.*`. */
+import { childOptions } from '../../callOptions.ts';
 import { failure, notConnected } from '../../errors.ts';
 import type { NodeInfo, NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
+import { integer } from '../../term/term.ts';
+import { isPoolName } from '../names/slotLease.ts';
 import { CoverageBook } from './coverage.ts';
+import { atomName, listOf, tupleOf } from './read.ts';
 import type { KnownNode, Session } from './session.ts';
 import { silent } from './session.ts';
+
+/** How long the peers of a node have to answer it. */
+const peersMs = 1_000;
 
 /** A node as it is shown; `creation` 0, which no node has, when none is known because it never could be asked. */
 function nodeInfo(session: Session, known: KnownNode): NodeInfo {
@@ -23,17 +31,30 @@ async function links(session: Session, options: CallOptions): Promise<Result<Ans
   const known = await session.survey(options);
   if (session.links.up(session.entry).length === 0) return notConnected();
   const book = new CoverageBook();
-  const said: { node: NodeName; sees: readonly NodeName[] }[] = [];
+  const asking: Promise<Answer<'cluster.links'>['links'][number]>[] = [];
   for (const { node, facts } of known) {
     if (facts === null) {
       const state = session.links.stateOf(node);
       book.failed(node, state?.is === 'down' ? state.error : silent(node));
     } else {
       book.reached(node);
-      said.push({ node, sees: facts.sees });
+      asking.push(silentPeers(session, node, options).then((quiet) => ({ node, sees: facts.sees, silent: quiet })));
     }
   }
-  return ok({ nodes: book.all, links: said });
+  return ok({ nodes: book.all, links: await Promise.all(asking) });
+}
+
+/** The peers of a node that did not answer it within a second; none where it could not be asked either. */
+async function silentPeers(session: Session, node: NodeName, options: CallOptions): Promise<readonly NodeName[]> {
+  const within = childOptions(options, peersMs * 2);
+  const target = await session.reach(node, within);
+  const said = target.ok ? await target.value.run('beat_once', [integer(peersMs)], within) : null;
+  return said?.ok === true ? listOf(said.value).flatMap(silentPeer) : [];
+}
+
+function silentPeer(term: Term): NodeName[] {
+  const [peer, how] = (tupleOf(term, 2) ?? []).map(atomName);
+  return typeof peer === 'string' && how === 'silent' && !isPoolName(peer) ? [peer] : [];
 }
 
 async function connect(

@@ -1,7 +1,6 @@
 /** `watch.open`: what can be watched without anything of ours on the nodes. */
-import { childOptions } from '../../callOptions.ts';
 import { unsupported } from '../../errors.ts';
-import type { NodeName, NodeRow, ProcessField, ProcessRow, Reach, Result, RowPage } from '../../model.ts';
+import type { NodeName, ProcessField, ProcessRow, Result, RowPage } from '../../model.ts';
 import { ok, pidText, processId } from '../../model.ts';
 import type { CallOptions, MethodTable, ScanQuery, WatchQuery, WatchTarget } from '../../port.ts';
 import { mostPageRows, selectProcesses, valueAt } from '../../processQuery.ts';
@@ -9,17 +8,18 @@ import { termKey } from '../../term/term.ts';
 import type { KeyedRow } from '../../watch.ts';
 import type { WatchStreamItem } from '../../watchStream.ts';
 import { askEach } from './coverage.ts';
-import { listHoldings } from './holdingMethods.ts';
 import type { FedTarget } from './fedWatches.ts';
 import { FedWatches, isFed } from './fedWatches.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { listHoldings } from './holdingMethods.ts';
 import { topologies } from './libclusterMethods.ts';
+import { NodeWatch } from './nodeWatch.ts';
 import { processInfo } from './processMethods.ts';
 import { scanProcesses } from './processScan.ts';
 import type { Sample, Sampler } from './sampledWatch.ts';
 import { SampledWatch } from './sampledWatch.ts';
-import type { KnownNode, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { childrenOf } from './supervisorChildren.ts';
-import { statsOf } from './systemMethods.ts';
 
 /** The watches of one connection. */
 export class Watches {
@@ -27,13 +27,17 @@ export class Watches {
   readonly #epoch: () => string;
   readonly #running = new Map<string, SampledWatch>();
   readonly #fed: FedWatches;
-  /** When each node's status last changed, as we saw it. */
-  readonly #nodeStatus = new Map<NodeName, { status: NodeRow['status']; since: number }>();
+  readonly #heartbeats: Heartbeats;
+  readonly #nodes: NodeWatch;
 
   constructor(session: Session, epoch: () => string) {
     this.#session = session;
     this.#epoch = epoch;
     this.#fed = new FedWatches(session, epoch);
+    this.#heartbeats = new Heartbeats(session, () => {
+      this.nudge();
+    });
+    this.#nodes = new NodeWatch(session, this.#heartbeats);
   }
 
   /** A link came or went: whoever watches sees it now, not at the next sample. */
@@ -74,16 +78,21 @@ export class Watches {
         ? known
         : new SampledWatch(this.#epoch(), query.minIntervalMs, sampler.value, isFinal);
     this.#running.set(key, watch);
-    yield* watch.stream(query, options.signal, () => {
-      if (this.#running.get(key) === watch) this.#running.delete(key);
-    });
+    const unused = query.of.rows === 'nodes' ? this.#heartbeats.use() : () => undefined;
+    try {
+      yield* watch.stream(query, options.signal, () => {
+        if (this.#running.get(key) === watch) this.#running.delete(key);
+      });
+    } finally {
+      unused();
+    }
   }
 
   #samplerOf(target: Exclude<WatchTarget, FedTarget>): Result<Sampler> {
     const session = this.#session;
     switch (target.rows) {
       case 'nodes':
-        return ok((options) => this.#nodes(options));
+        return ok((options) => this.#nodes.sample(options));
       case 'supervisors':
         return ok((options) => supervisors(session, target.nodes, options));
       case 'children':
@@ -100,42 +109,7 @@ export class Watches {
         return unsupported('Watching sandboxes', ...noSandboxes);
     }
   }
-
-  async #nodes(options: CallOptions): Promise<Result<Sample>> {
-    const known = await this.#session.survey(options);
-    const rows = await Promise.all(known.map((node) => this.#nodeRow(node, options)));
-    return ok({ rows: rows.map((row): KeyedRow => [row.node, row]) });
-  }
-
-  async #nodeRow(known: KnownNode, options: CallOptions): Promise<NodeRow> {
-    const target =
-      known.facts === null ? null : await this.#session.reach(known.node, childOptions(options, longestFiguresMs));
-    const stats = target?.ok === true ? await statsOf(target.value, childOptions(options, longestFiguresMs)) : null;
-    const status = statusOf(known);
-    return {
-      node: known.node,
-      creation: known.creation ?? 0,
-      status,
-      since: this.#since(known.node, status),
-      hidden: known.facts?.hidden ?? false,
-      otpRelease: known.facts?.otpRelease ?? this.#session.releaseOf(known.node),
-      ...this.#session.agents.observerOf(known.node),
-      reach: known.reach,
-      stats: stats?.ok === true ? stats.value : null,
-      sees: known.facts?.sees ?? null,
-    };
-  }
-
-  #since(node: NodeName, status: NodeRow['status']): number {
-    const before = this.#nodeStatus.get(node);
-    if (before?.status === status) return before.since;
-    const since = Date.now();
-    this.#nodeStatus.set(node, { status, since });
-    return since;
-  }
 }
-
-const longestFiguresMs = 2_000;
 
 /** Said wherever a sandbox is asked for on the BEAM. */
 export const noSandboxes = [
@@ -146,16 +120,6 @@ export const noSandboxes = [
 /** What is watched has ended and will not come back under that identity. */
 function isFinal(code: string): boolean {
   return code === 'process.not_found' || code === 'supervisor.not_one' || code === 'scan.costly';
-}
-
-function statusOf({ facts, seen, reach }: KnownNode): NodeRow['status'] {
-  if (facts !== null) return 'up';
-  return seen || isCutOff(reach) ? 'unreachable' : 'down';
-}
-
-/** A node that refuses us, or is silent, may well live. */
-function isCutOff(reach: Reach): boolean {
-  return reach.via === 'none' && reach.why !== 'down';
 }
 
 async function holdings(session: Session, options: CallOptions): Promise<Result<Sample>> {

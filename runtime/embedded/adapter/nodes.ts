@@ -29,7 +29,7 @@ export function nodeMethods(context: Context): MethodTable {
     'cluster.nodes': () => answer({ nodes: context.cluster.names.map((name) => nodeInfo(context, name)) }),
     'cluster.links': () => {
       const { up, coverage } = context.nodes('all');
-      const links = up.map((node) => ({ node: node.name, sees: context.cluster.connectedTo(node) }));
+      const links = up.map((node) => ({ node: node.name, sees: context.cluster.connectedTo(node), silent: [] }));
       return answer({ nodes: coverage, links });
     },
     'cluster.connect': async ({ node }) => {
@@ -113,6 +113,7 @@ export function nodeRow(context: Context, name: NodeName): NodeRow {
     reach,
     stats: reachable ? statsOf(context, up) : null,
     sees: reachable ? context.cluster.connectedTo(up) : null,
+    links: null,
   };
 }
 

@@ -189,15 +189,19 @@ function statsReasons(stats: NodeStats, { runQueuePerScheduler, processLimitShar
   ];
 }
 
-/** Links that only one of two nodes has: half a partition. */
+/** Links that only one of two nodes has, or over which no answer comes: half a partition, or one that is not noticed yet. */
 function linkReasons(node: NodeName, sights: readonly Sight[]): readonly Reason[] {
   return linksOf(sights)
-    .filter(({ from, to, state }) => state === 'one_way' && (from === node || to === node))
-    .map(({ from, to }) => ({
-      code: 'link.one_way',
-      level: 'degraded',
-      message: `${from} sees ${to}, but not the other way round.`,
-    }));
+    .filter(({ from, to }) => from === node || to === node)
+    .flatMap(({ from, to, state }): readonly Reason[] => {
+      if (state === 'silent') {
+        return [
+          { code: 'link.silent', level: 'degraded', message: `${from} and ${to} are connected and do not answer.` },
+        ];
+      }
+      if (state !== 'one_way') return [];
+      return [{ code: 'link.one_way', level: 'degraded', message: `${from} sees ${to}, but not the other way round.` }];
+    });
 }
 
 type Item = { readonly node: NodeName; readonly status: string; readonly health: Level };

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
-import { islandsOf, linksOf, nodeResult, nodeRow } from '../nodeRows.ts';
+import { islandsOf, linksOf, linkStates, nodeResult, nodeRow } from '../nodeRows.ts';
 import { coverageResult } from '../parameters.ts';
 
 export const clusterTopology = defineOperation({
@@ -18,9 +18,7 @@ export const clusterTopology = defineOperation({
     items: Type.Array(Type.Object(nodeResult)),
     total: Type.Integer(),
     next: Type.Null(),
-    links: Type.Array(
-      Type.Object({ from: Type.String(), to: Type.String(), state: Type.Enum(['both', 'one_way', 'unconfirmed']) }),
-    ),
+    links: Type.Array(Type.Object({ from: Type.String(), to: Type.String(), state: Type.Enum([...linkStates]) })),
     islands: Type.Unsafe<readonly (readonly string[])[]>({
       type: 'array',
       items: { type: 'array', items: { type: 'string' } },
