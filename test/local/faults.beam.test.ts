@@ -265,6 +265,29 @@ describe('who looks second', () => {
     expect((await infoOf(cluster.runtime)).windows).toBe(1);
   });
 
+  it('is shown a node that is down too, and can start it', async () => {
+    valueOf(await faults().crashNode({ node: three }, inTime()));
+    const second = valueOf(await bench.start());
+    try {
+      const { nodes } = valueOf(await second.port.cluster.nodes({}, inTime()));
+      expect(nodes.map(({ node, reach }) => [node, reach.via])).toEqual([
+        [one, 'direct'],
+        [two, 'direct'],
+        [three, 'none'],
+      ]);
+      valueOf(await second.port.faults.startNode({ node: three }, inTime()));
+      bench.note(await infoOf(second));
+    } finally {
+      await second.close();
+    }
+    // The one who did not start it learns of it as soon.
+    await expect
+      .poll(async () =>
+        valueOf(await cluster.runtime.port.cluster.nodes({}, inTime())).nodes.map(({ reach }) => reach.via),
+      )
+      .toEqual(['direct', 'direct', 'direct']);
+  });
+
   it('cannot have another cluster of the same project, and is told so', async () => {
     expect(errorOf(await bench.start({ nodes: 5 }))).toMatchObject({ code: 'local.runs_otherwise', class: 'conflict' });
   });
