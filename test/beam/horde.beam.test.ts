@@ -4,12 +4,15 @@ import type { ChildSpec, HordeFinding, ProcessRef } from '../../runtime/model.ts
 import { pidText } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { atom, integer, text, tuple } from '../../runtime/term/term.ts';
+import type { Row } from '../../runtime/watch.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { eventually, readAll } from '../port/portSuite.ts';
 import { valueOf } from '../port/results.ts';
 import type { HordeCluster } from './horde.ts';
 import { noHorde, startHorde } from './horde.ts';
 import { errorOf, inTime } from './shop.ts';
+import type { Watched } from './watching.ts';
+import { watch } from './watching.ts';
 
 const registry = 'Elixir.HordeApp.Registry';
 const supervisor = 'Elixir.HordeApp.Horde';
@@ -236,6 +239,58 @@ describe.skipIf(noHorde !== null)(`Horde on three nodes${noHorde === null ? '' :
     expect(valueOf(await runtime.port.names.move({ name, from, to }, inTime()))).toEqual({ moved: false, gapMs: 0 });
     await third.eval('Process.exit(Process.whereis(:mover_to), :kill)');
     await second.eval('Process.exit(Process.whereis(:mover_from), :kill)');
+  });
+
+  // @row R4.3
+  it('follows members, keys and children as they come, go and move: each change within a second at any node', async () => {
+    const rows = <T>({ view }: Watched, pick: (row: Row) => T) => [...(view.state?.rows.values() ?? [])].map(pick);
+    const hordes = watch(runtime, { rows: 'horde' });
+    const keys = watch(runtime, { rows: 'horde_entries', name: registry });
+    const children = watch(runtime, { rows: 'horde_children', name: supervisor });
+    const names = watch(runtime, { rows: 'names', registry: { via: registry } });
+    const third = cluster.nodes[2] ?? first;
+    try {
+      await eventually(
+        () => Promise.resolve([hordes, keys, children, names].map(({ view }) => view.state?.rows.size ?? -1)),
+        ([members, held, run, named]) => members === 6 && held === 9 && named === 9 && (run ?? 0) > 9,
+      );
+      const before = children.view.state?.rows.size ?? 0;
+      await third.eval('HordeApp.start_worker(:watched)');
+      const isWatched = (row: Row) => JSON.stringify(row).includes('"watched"');
+      await eventually(
+        () =>
+          Promise.resolve([keys.view.state?.rows.size, children.view.state?.rows.size, names.view.state?.rows.size]),
+        ([held, run, named]) => held === 10 && run === before + 1 && named === 10,
+        1_000,
+      );
+      await eventually(
+        () => Promise.resolve(rows(keys, (row) => (isWatched(row) ? row['agreement'] : null))),
+        (agreements) => agreements.includes('agreed'),
+        1_000,
+      );
+      // Ended for good, it is started anew by its supervisor: the key stands for another process.
+      const pidOf = () => JSON.stringify(rows(keys, (row) => (isWatched(row) ? row['holders'] : '')));
+      const old = pidOf();
+      await third.eval(
+        '{pid, _} = Horde.Registry.lookup(HordeApp.Registry, :watched) |> hd(); Process.exit(pid, :kill)',
+      );
+      await eventually(
+        () => Promise.resolve(pidOf()),
+        (now) => now !== old && now.includes('creation'),
+        1_500,
+      );
+      await third.eval(
+        '{pid, _} = Horde.Registry.lookup(HordeApp.Registry, :watched) |> hd(); Horde.DynamicSupervisor.terminate_child(HordeApp.Horde, pid)',
+      );
+      await eventually(
+        () =>
+          Promise.resolve([keys.view.state?.rows.size, children.view.state?.rows.size, names.view.state?.rows.size]),
+        ([held, run, named]) => held === 9 && run === before && named === 9,
+        1_000,
+      );
+    } finally {
+      for (const one of [hordes, keys, children, names]) await one.close();
+    }
   });
 
   it('finds nothing wrong where nothing is', async () => {

@@ -1,17 +1,15 @@
 /** Names that span nodes, on three live nodes: what each sees of `global` and `pg`, before, during and after a partition. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
-import { callOptions, longestMs } from '../../runtime/callOptions.ts';
 import type { GroupRow, NameRef, NameView } from '../../runtime/model.ts';
-import type { Runtime, WatchTarget } from '../../runtime/port.ts';
+import type { Runtime } from '../../runtime/port.ts';
 import { atom, integer, tuple } from '../../runtime/term/term.ts';
-import { WatchView } from '../../runtime/watch.ts';
-import { followWatch } from '../../runtime/watchStream.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { startErlang, stopAll } from '../harness/erlang.ts';
 import { eventually, readAll } from '../port/portSuite.ts';
 import { valueOf } from '../port/results.ts';
 import { errorOf, freshLeaseDir, inTime, named } from './shop.ts';
+import { watch } from './watching.ts';
 
 const cookie = 'names';
 const args = ['-kernel', 'prevent_overlapping_partitions', 'false', '-kernel', 'logger_level', 'emergency'];
@@ -71,20 +69,6 @@ async function cut(here: LiveNode, there: LiveNode): Promise<void> {
 async function heal(here: LiveNode, there: LiveNode): Promise<void> {
   await here.eval(`erlang:set_cookie('${there.node}', ${cookie}).`);
   await there.eval(`erlang:set_cookie('${here.node}', ${cookie}), net_kernel:connect_node('${here.node}').`);
-}
-
-/** Opens a watch; ended with the test's runtime or by `close`. */
-function watch(runtime: Runtime, of: WatchTarget): { readonly view: WatchView; close(): void } {
-  const closing = new AbortController();
-  const view = new WatchView();
-  const options = callOptions(longestMs, closing.signal);
-  void followWatch(runtime.port.watch.open({ minIntervalMs: 100, of }, options), view);
-  return {
-    view,
-    close: () => {
-      closing.abort();
-    },
-  };
 }
 
 describe.each(['load', 'interpret', 'none'] as const)('with the agent “%s”', (agent) => {
@@ -153,7 +137,7 @@ describe.each(['load', 'interpret', 'none'] as const)('with the agent “%s”',
           1_000,
         );
       } finally {
-        close();
+        await close();
       }
     },
   );
@@ -184,15 +168,14 @@ describe.each(['load', 'interpret', 'none'] as const)('with the agent “%s”',
         1_000,
       );
     } finally {
-      close();
+      await close();
     }
   });
 
   it('moves local and global names, and says when a name is not the process’s to give', async () => {
-    const [from, to] = [`from_${agent}`, `to_${agent}`];
+    const from = `from_${agent}`;
     await start(one, from);
     await start(two, `elsewhere_${agent}`);
-    await one.eval(`register(${to}, spawn(fun() -> receive stop -> ok end end)), unregister(${to}), ok.`);
     await two.eval(`Mention = ${from}, is_atom(Mention).`);
     const giver = await named(runtime, one.node, from);
     const taker = await named(runtime, two.node, `elsewhere_${agent}`);
@@ -201,9 +184,7 @@ describe.each(['load', 'interpret', 'none'] as const)('with the agent “%s”',
     expect(errorOf(await runtime.port.names.move({ name: local, from: giver, to: taker }, inTime()))).toMatchObject({
       code: 'name.not_moved',
     });
-    await two
-      .eval(`P = whereis(elsewhere_${agent}), unregister(elsewhere_${agent}), register(P, P) =:= never.`)
-      .catch(() => '');
+    await two.eval(`unregister(elsewhere_${agent}).`);
     expect(valueOf(await runtime.port.names.move({ name: local, from: giver, to: taker }, inTime()))).toEqual({
       moved: true,
       gapMs: 0,
@@ -296,7 +277,7 @@ describe('a partition', () => {
         10_000,
       );
     } finally {
-      close();
+      await close();
     }
   });
 });
@@ -315,7 +296,7 @@ describe('what is watched', () => {
       (state) => state !== null,
     );
     expect(Number(await tasks())).toBe(Number(before) + 1);
-    close();
+    await close();
     await eventually(tasks, (count) => count === before, 3_000);
   });
 });
