@@ -26,6 +26,8 @@ export async function openWorkbench(
   options: {
     readonly settings?: { readonly [key: string]: unknown };
     readonly env?: { readonly [name: string]: string };
+    /** Of the extension host alone, over what the user's login shell sets (PATH). */
+    readonly extensionEnv?: { readonly [name: string]: string };
     readonly width?: number;
     readonly height?: number;
   } = {},
@@ -46,7 +48,8 @@ export async function openWorkbench(
     const started = await startBrowser({ width: options.width ?? 1280, height: options.height ?? 800 });
     browser = started.browser;
     const { page } = started;
-    await page.goto(workbenchUrl(server, { folder, extension: project }));
+    const environment = options.extensionEnv === undefined ? {} : { environment: { ...options.extensionEnv } };
+    await page.goto(workbenchUrl(server, { folder, extension: project, ...environment }));
     await page.locator('.monaco-workbench .part.sidebar').waitFor({ timeout: 60_000 });
     return {
       page,
