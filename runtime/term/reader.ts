@@ -45,6 +45,13 @@ function placeOf(bytes: Uint8Array, from: number, length: number): number {
   return (hash ^ (hash >>> 12)) & (mostKnownAtoms - 1);
 }
 
+/** Four digits of a big, the lowest first; those from `top` on are 0. */
+function wordAt(bytes: Uint8Array, from: number, top: number): number {
+  let word = 0;
+  for (let at = Math.min(from + 4, top) - 1; at >= from; at--) word = (word << 8) | (bytes[at] ?? 0);
+  return word >>> 0;
+}
+
 function isAscii(bytes: Uint8Array, from: number, length: number): boolean {
   for (let at = from; at < from + length; at++) if ((bytes[at] ?? 0) >= 0x80) return false;
   return true;
@@ -187,11 +194,13 @@ export class ByteReader {
     const bytes = this.bytes;
     let top = from + length;
     while (top > from && bytes[top - 1] === 0) top--;
-    if (top - from <= 6) {
-      const digit = (at: number): number => (at < top ? (bytes[at] ?? 0) : 0);
-      const low = digit(from) | (digit(from + 1) << 8) | (digit(from + 2) << 16) | (digit(from + 3) << 24);
-      const value = (digit(from + 4) | (digit(from + 5) << 8)) * 0x1_0000_0000 + (low >>> 0);
-      return negative && value !== 0 ? -value : value;
+    if (top - from <= 8) {
+      const low = wordAt(bytes, from, top);
+      const high = wordAt(bytes, from + 4, top);
+      if (high < 0x20_0000) {
+        const value = high * 0x1_0000_0000 + low;
+        return negative && value !== 0 ? -value : value;
+      }
     }
     if (top - from > mostBigBytes) throw new Damage('too_large', start, 'The integer has more than 4,194,304 bits.');
     let hex = '0x';

@@ -121,6 +121,10 @@ function damaged(message: string): Incoming {
   return { kind: 'damaged', message };
 }
 
+function halfByte(frame: Uint8Array, from: number, at: number): number {
+  return ((frame[from + (at >> 1)] ?? 0) >> ((at & 1) * 4)) & 15;
+}
+
 /** Reads the messages of one connection: it holds the peer's atom cache and unfinished fragments. */
 export class MessageReader {
   readonly #scope: string;
@@ -176,11 +180,10 @@ export class MessageReader {
     if (count === 0) return { refs: [], next: from + 1 };
     const flagsAt = from + 1;
     let at = flagsAt + Math.floor(count / 2) + 1;
-    const flagsOf = (entry: number): number => ((frame[flagsAt + (entry >> 1)] ?? 0) >> ((entry & 1) * 4)) & 15;
-    const longAtoms = (flagsOf(count) & 1) !== 0;
+    const longAtoms = (halfByte(frame, flagsAt, count) & 1) !== 0;
     const refs: AtomTerm[] = [];
     for (let entry = 0; entry < count; entry++) {
-      const flags = flagsOf(entry);
+      const flags = halfByte(frame, flagsAt, entry);
       const slot = (flags & 7) * 256 + (frame[at++] ?? 0);
       if ((flags & 8) !== 0) {
         let length = frame[at++] ?? 0;
