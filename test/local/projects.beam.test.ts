@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { callOptions } from '../../runtime/callOptions.ts';
+import type { ArsenalError } from '../../runtime/model.ts';
 import { errorOf, named } from '../beam/shop.ts';
 import { valueOf } from '../port/results.ts';
 import { LocalBench } from './support.ts';
@@ -25,7 +26,7 @@ import { LocalBench } from './support.ts';
 const fixture = path.join(import.meta.dirname, '..', 'fixtures', 'elixir-shop');
 
 let bench: LocalBench;
-let folder: string;
+let folder = '';
 beforeAll(async () => {
   bench = await LocalBench.open();
 });
@@ -37,7 +38,7 @@ afterAll(async () => {
 
 /** A folder of the test's own with these files. */
 function project(name: string, files: { readonly [file: string]: string } = {}): string {
-  folder ??= mkdtempSync(path.join(tmpdir(), 'arsenal-projects-'));
+  if (folder === '') folder = mkdtempSync(path.join(tmpdir(), 'arsenal-projects-'));
   const made = path.join(folder, name);
   mkdirSync(made, { recursive: true });
   for (const [file, text] of Object.entries(files)) {
@@ -57,6 +58,12 @@ function contents(of: string): readonly string[] {
       return `${path.relative(of, file)} ${hash} ${statSync(file).mtimeMs}`;
     })
     .sort();
+}
+
+/** What a program had printed, as an error tells it. */
+function printedIn({ details }: ArsenalError): string {
+  const printed = details?.['printed'];
+  return typeof printed === 'string' ? printed : '';
 }
 
 /** Programs that stand for those of the PATH: only what is named is found. */
@@ -123,7 +130,7 @@ end
     const broken = project('broken', { 'mix.exs': mix(''), 'lib/x.ex': 'defmodule X do def y, do: nowhere() end' });
     const error = errorOf(await bench.start({ project: broken }));
     expect(error.code).toBe('local.compile_failed');
-    expect(String(error.details?.['printed'])).toContain('nowhere');
+    expect(printedIn(error)).toContain('nowhere');
     expect(readdirSync(broken).sort()).toEqual(['lib', 'mix.exs']);
     expect(errorOf(await bench.start({ project: folder, launcher: 'mix' })).code).toBe('local.no_mix_project');
   }, 120_000);
@@ -140,7 +147,7 @@ end
     });
     const error = errorOf(await bench.start({ project: failing }));
     expect(error.code).toBe('local.node_failed');
-    expect(String(error.details?.['printed'])).toContain('planted failure');
+    expect(printedIn(error)).toContain('planted failure');
   }, 120_000);
 });
 
