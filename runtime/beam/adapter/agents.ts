@@ -19,7 +19,8 @@ import { DirectTarget, setLoaded } from './nodeTarget.ts';
 
 /** To bring the code, start the agent and join it. */
 const joinMs = 10_000;
-const leaveMs = 500;
+/** To undo what we hold, which takes the agent two seconds where a task does not end by itself. */
+const leaveMs = 2_500;
 /** Code that is on its way out is brought again, so often. */
 const mostTries = 5;
 
@@ -165,7 +166,8 @@ async function startedAgent(
   // To find one costs less than to interpret what starts one.
   const running = await target.call('erlang', 'whereis', [atom(module)], options);
   if (!running.ok) return running;
-  const said = running.value.t === 'pid' ? running : await target.run('main_started', [atom(module), atom(tier)], options);
+  const said =
+    running.value.t === 'pid' ? running : await target.run('main_started', [atom(module), atom(tier)], options);
   if (!said.ok) return said;
   return success(said.value.t === 'pid' ? said.value : null);
 }

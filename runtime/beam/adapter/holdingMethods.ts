@@ -4,6 +4,7 @@ import { arsenalError, failure, processNotFound, timedOut, unsupported } from '.
 import type { ArsenalError, Holding, ProcessRef, Result } from '../../model.ts';
 import { fail, ok, pidText, processId } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
+import type { Term } from '../../term/term.ts';
 import { integer, isAtom } from '../../term/term.ts';
 import { parseHoldingId, readHolding } from '../agent/holdingTerms.ts';
 import type { AgentTask, TaskSpec } from '../agent/nodeAgent.ts';
@@ -91,20 +92,37 @@ async function suspend(
   const holding = { kind, target: pid, owner, lingerMs } as const;
   const spec: TaskSpec =
     how === 'sys'
-      ? { kind: 'sys_suspend', args: [pidOf(pid), integer(sysSuspendMs)], holding, credit: 1 }
+      ? { kind: 'sys_suspend', args: [pidOf(pid), waitFor(options)], holding, credit: 1 }
       : { kind: 'suspend', args: [pidOf(pid)], holding, credit: 1 };
   const task = await agent.value.task(spec, options);
   if (!task.ok) return task;
-  const held = await begun(task.value, target.node, options);
-  if (held === null) {
+  const began = await begun(task.value, target.node, options);
+  if (began.ok && began.value === null) {
     return ok({ id: task.value.id, at: { node: pid.node, creation: pid.creation }, ...holding });
   }
   void task.value.stop(childOptions(options, releaseMs));
-  return fail(whyNotSuspended(held, pid, how));
+  if (!began.ok) return began;
+  return isAtom(began.value ?? undefined, 'late')
+    ? failure(
+        'timeout',
+        'process.no_answer',
+        `${pidText(pid)} did not take the system message in time; when it takes it later, it is resumed at once.`,
+        'It is busy. Suspend the process itself, or try again.',
+        { node: pid.node },
+      )
+    : processNotFound(pidText(pid), pid.node);
 }
 
-/** Waits for the first frame of a task, by which it says that it holds what it was to hold; else why it does not. */
-export async function begun(task: AgentTask, node: string, options: CallOptions): Promise<ArsenalError | null> {
+/** Less than is left here, so that the node can say that the process did not answer. */
+function waitFor(options: CallOptions): Term {
+  return integer(Math.max(1, Math.floor(Math.min(sysSuspendMs, remainingNow(options) * 0.7))));
+}
+
+/**
+ * Waits for the first frame of a task, by which it says that it has begun: null then, else what it answered instead. Errors: those by
+ * which a task ends, `call.timeout`.
+ */
+export async function begun(task: AgentTask, node: string, options: CallOptions): Promise<Result<Term | null>> {
   const first = task.frames()[Symbol.asyncIterator]().next();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
@@ -114,24 +132,8 @@ export async function begun(task: AgentTask, node: string, options: CallOptions)
   });
   const came = await Promise.race([first, late]);
   clearTimeout(timer);
-  if (came === 'late') return timedOut('The process', 'none', node).error;
-  if (came.done !== true) return null;
-  const ended = await task.ended;
-  return ended.ok ? processNotFound('like that', node).error : ended.error;
-}
-
-function whyNotSuspended(error: ArsenalError, pid: ProcessRef, how: 'process' | 'sys'): ArsenalError {
-  if (error.code !== 'agent.task_failed') return error;
-  // erlang:suspend_process/1 raises badarg, and sys:suspend/2 exits noproc, for a process that has ended; the latter also with timeout.
-  const alive = how === 'sys' && !String(error.details?.['reason'] ?? '').includes('noproc');
-  if (!alive) return processNotFound(pidText(pid), pid.node).error;
-  return arsenalError(
-    'timeout',
-    'process.no_answer',
-    `${pidText(pid)} did not take the system message in time; if it takes it later, it is resumed at once.`,
-    'It is busy. Suspend the process itself, or try again.',
-    { node: pid.node },
-  );
+  if (came === 'late') return timedOut('The node', 'unknown', node);
+  return came.done === true ? task.ended : ok(null);
 }
 
 /** Why a process is not suspended through the sys protocol; null when it waits where such messages are answered. */

@@ -11,7 +11,7 @@ guard_start(Name, Tier, Agent) ->
     end.
 
 guard_init(Name, Tier, Agent, Tag) ->
-    put('$ancestors', [Name]),
+    main_ours(Name),
     erlang:monitor(process, Agent),
     Table = ets:new(arsenal_agent_undo, [public, {heir, Agent, undo}]),
     Agent ! {Tag, Table},
@@ -33,7 +33,7 @@ guard_give(#{guard := Guard, undo := Table, pids := Pids} = State) ->
     end.
 
 guard_heir(Name, Tier, Agent) ->
-    put('$ancestors', [Name]),
+    main_ours(Name),
     Ref = erlang:monitor(process, Agent),
     receive
         {'ETS-TRANSFER', Table, Agent, undo} ->

@@ -54,6 +54,10 @@ hold_of(Token, #{tasks := Tasks}) ->
 
 hold_any(Token, State) -> hold_of(Token, State) =/= [].
 
+%% Whether something of a client's is still to be undone.
+hold_busy(Token, #{tasks := Tasks} = State) ->
+    [Id || {Id, _} <- hold_of(Token, State), not maps:get(done, maps:get(Id, Tasks))] =/= [].
+
 hold_wake(#{pid := Pid, tag := Tag, words := Words}) ->
     atomics:exchange(Words, 1, 0) =:= 1 andalso (Pid ! {Tag, wake}),
     ok.
@@ -157,10 +161,14 @@ hold_back({Id, #{readers := Readers} = Held, #{key := Key, timer := Timer}}, Pid
     Next.
 
 %% The task's function has returned and all is undone; its process stays until its readers have all its frames.
-hold_finished(Id, Pid, #{tasks := Tasks} = State) ->
+hold_finished(Id, Pid, #{tasks := Tasks, clients := Clients} = State) ->
     case Tasks of
-        #{Id := #{pid := Pid, waiting := Waiting} = Held} ->
+        #{Id := #{pid := Pid, waiting := Waiting, readers := Readers} = Held} ->
             [main_reply(From, {released, true}) || From <- Waiting],
+            case [Token || #{key := {Token, _}} <- Readers, is_map_key(Token, Clients)] of
+                [] -> exit(Pid, kill);
+                _ -> ok
+            end,
             Done = hold_unshare(Held, State),
             Done#{tasks := Tasks#{Id := Held#{done := true, waiting := []}}};
         _ -> State

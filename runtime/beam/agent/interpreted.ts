@@ -16,8 +16,12 @@ export type NodeCall = (module: string, name: string, args: readonly Term[]) => 
 
 /**
  * Parses texts of functions and answers a fun of one argument, the list of arguments of one of them. Calls among them go through
- * `Local`, the local function handler of erl_eval (stdlib, erl_eval:expr/5), whose calls are tail calls, so that an endless loop
+ * `Call`, the local function handler of erl_eval (stdlib, erl_eval:expr/5), whose calls are tail calls, so that an endless loop
  * takes no stack.
+ *
+ * To make a fun of clauses erl_eval looks through all of them for variables, which takes longer than most calls do. So each is made
+ * once in a process and kept in its dictionary, where `arsenal_funs` is a map: in processes of ours, and in nobody else's, which may
+ * come to run a fun of ours too.
  */
 const maker = `
 fun(Texts, Name) ->
@@ -26,15 +30,17 @@ fun(Texts, Name) ->
     {ok, {function, _, N, A, Cs}} = erl_parse:parse_form(Tokens),
     {{N, A}, {'fun', 1, {clauses, Cs}}}
   end || Text <- Texts]),
-  Vars = ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8', 'A9', 'A10', 'A11', 'A12'],
   Call = fun Call(N, Values) ->
-    Used = lists:sublist(Vars, length(Values)),
-    Bound = lists:foldl(
-      fun({V, Value}, Bs) -> erl_eval:add_binding(V, Value, Bs) end, erl_eval:new_bindings(), lists:zip(Used, Values)),
-    Fun = maps:get({N, length(Values)}, Clauses),
-    erl_eval:expr({call, 1, Fun, [{var, 1, V} || V <- Used]}, Bound, {value, Call}, none, value)
+    Key = {N, length(Values)},
+    case get(arsenal_funs) of
+      #{Key := Fun} -> apply(Fun, Values);
+      Known ->
+        {value, Fun, _} = erl_eval:expr(maps:get(Key, Clauses), erl_eval:new_bindings(), {value, Call}, none),
+        is_map(Known) andalso put(arsenal_funs, Known#{Key => Fun}),
+        apply(Fun, Values)
+    end
   end,
-  fun(Values) -> Call(Name, Values) end
+  fun(Values) -> put(arsenal_funs, #{}), Call(Name, Values) end
 end.`;
 
 /** The texts of a function and of all it calls. */

@@ -60,6 +60,7 @@ main_start(Name, Tier) ->
 
 main_init(Name, Tier, {Starter, Tag}) ->
     register(Name, self()),
+    main_ours(Name),
     process_flag(trap_exit, true),
     process_flag(message_queue_data, off_heap),
     process_flag(max_heap_size, #{size => 4194304, kill => true, error_logger => false}),
@@ -71,7 +72,13 @@ main_init(Name, Tier, {Starter, Tag}) ->
     Starter ! {Tag, ready},
     main_loop(#{name => Name, tier => Tier, guard => Guard, undo => Undo, pace => Pace, since => Now,
         tag => make_ref(), table => ets:new(arsenal_agent_tasks, [protected, {read_concurrency, true}]),
-        clients => #{}, tasks => #{}, pids => #{}, shared => #{}, paced => #{}, measure => none, ending => none}).
+        clients => #{}, tasks => #{}, pids => #{}, shared => #{}, paced => #{}, measure => none, ending => none, leaving => []}).
+
+%% Marks a process as ours: for who asks what it is, and for the interpreter (interpreted.ts).
+main_ours(Name) ->
+    put('$ancestors', [Name]),
+    put(arsenal_funs, #{}),
+    ok.
 
 %% Sleeps without a heap of its own while nothing is asked, so that a node nobody looks at pays nothing for it.
 main_loop(State) ->
@@ -104,7 +111,7 @@ main_handle({credit, Token, No, Acked, UpTo}, State) when is_integer(Acked), is_
     hold_credit({Token, No}, Acked, UpTo, State);
 main_handle({tell, Token, No, Word}, State) -> hold_tell({Token, No}, Word, State);
 main_handle({stop, Token, No}, State) -> hold_leave({Token, No}, State);
-main_handle({finished, Id, Pid}, State) -> hold_finished(Id, Pid, State);
+main_handle({finished, Id, Pid}, State) -> main_settled(hold_finished(Id, Pid, State));
 main_handle({paced, Id, Pid}, State) -> pace_begin(Id, Pid, State);
 main_handle({'EXIT', Pid, Why}, State) -> main_settled(hold_exited(Pid, Why, State));
 main_handle({'DOWN', Ref, process, Pid, _}, #{guard := Guard} = State) ->
@@ -133,9 +140,8 @@ main_asked({join, Token, Pid, Name, LingerMs, Resume}, From, State)
     {Unknown, Resumed} = hold_resume(Token, Pid, Resume, Joined),
     main_reply(From, {joined, maps:get(tier, State), Unknown}),
     Resumed;
-main_asked({leave, Token}, From, State) ->
-    main_reply(From, left),
-    main_settled(main_left(Token, State));
+main_asked({leave, Token}, From, #{leaving := Leaving} = State) ->
+    main_settled(main_left(Token, State#{leaving := [{Token, From} | Leaving]}));
 main_asked({start, Token, No, Kind, Args, Shared, Holding, LingerMs, UpTo}, From, #{clients := Clients} = State)
         when is_integer(No), is_list(Args), is_integer(LingerMs), LingerMs >= 0, is_integer(UpTo) ->
     case Clients of
@@ -208,11 +214,14 @@ main_left(Token, #{clients := Clients} = State) ->
         _ -> State
     end.
 
-%% Ends what nobody needs any more: clients that stayed away and hold nothing now, and, after the last of them, the agent.
-main_settled(#{clients := Clients} = State) ->
+%% Ends what nobody needs any more: clients that stayed away and hold nothing now, and, after the last of them, the agent. Those who
+%% leave are told when all is undone.
+main_settled(#{clients := Clients, leaving := Leaving} = State) ->
+    {Free, Holding} = lists:partition(fun({Token, _}) -> not hold_busy(Token, State) end, Leaving),
+    [main_reply(From, left) || {_, From} <- Free],
     Kept = maps:filter(fun(Token, #{pid := Pid, timer := Timer}) ->
         is_pid(Pid) orelse Timer =/= none orelse hold_any(Token, State) end, Clients),
-    main_end(State#{clients := Kept}).
+    main_end(State#{clients := Kept, leaving := Holding}).
 
 main_end(#{clients := Clients, tasks := Tasks, ending := Ending} = State) when map_size(Clients) + map_size(Tasks) =:= 0 ->
     case Ending of

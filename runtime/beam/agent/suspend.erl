@@ -9,20 +9,28 @@ suspend_standing(Pid) ->
         {_, {M, F, _}} -> {act_speaks(Pid), M =:= sys andalso lists:prefix("suspend_loop", atom_to_list(F))}
     end.
 
-%% Only its suspender can resume a process, and what it suspended runs on when it ends: so it is this process.
+%% Only its suspender can resume a process, and what it suspended runs on when it ends: so it is this process. Says `held` by its
+%% first frame; without one it answers why not.
 suspend_task(Task, Pid) ->
     Ref = erlang:monitor(process, Pid),
-    true = erlang:suspend_process(Pid),
-    suspend_held(Task, Pid, Ref),
-    try erlang:resume_process(Pid) catch error:badarg -> gone end.
+    case try erlang:suspend_process(Pid) catch error:badarg -> gone end of
+        true ->
+            suspend_held(Task, Pid, Ref),
+            try erlang:resume_process(Pid) catch error:badarg -> gone end;
+        gone -> gone
+    end.
 
-%% What sys suspends stays so when its suspender ends: the guard knows.
+%% What sys suspends stays so when its suspender ends: the guard knows. A process that takes the message too late is resumed at once.
 suspend_sys_task(Task, Pid, TimeoutMs) ->
     Ref = erlang:monitor(process, Pid),
     task_undo(Task, Pid, {sys_resume, Pid}),
-    ok = sys:suspend(Pid, TimeoutMs),
-    suspend_held(Task, Pid, Ref),
-    task_undo_now(Task, Pid).
+    case try sys:suspend(Pid, TimeoutMs) catch exit:{timeout, _} -> late; exit:_ -> gone end of
+        ok ->
+            suspend_held(Task, Pid, Ref),
+            task_undo_now(Task, Pid);
+        gone -> task_undone(Task, Pid), gone;
+        late -> late
+    end.
 
 suspend_held(Task, Pid, Ref) ->
     task_frame(Task, held),

@@ -4,7 +4,7 @@
 -compile({nowarn_unused_function, [{task_frame_to, 3}, {task_undone, 2}, {task_pace, 2}]}).
 
 task_init(#{name := Name, id := Id, agent := Agent} = Task, Kind, Args) ->
-    put('$ancestors', [Name]),
+    main_ours(Name),
     End = try {ok, task_run(Kind, Task, Args)}
     catch Class:Reason -> {error, Class, task_brief(Reason)}
     end,
