@@ -12,6 +12,7 @@ import { emulatorMethods } from './adapter/emulatorMethods.ts';
 import { holdingMethods } from './adapter/holdingMethods.ts';
 import { hordeMethods } from './adapter/hordeMethods.ts';
 import { libclusterMethods } from './adapter/libclusterMethods.ts';
+import { crashMethods } from './adapter/crashMethods.ts';
 import { Links } from './adapter/links.ts';
 import { nameMethods } from './adapter/nameMethods.ts';
 import { Places } from './adapter/places.ts';
@@ -202,6 +203,7 @@ class BeamRuntime implements BeamConnection {
       ...hordeMethods(session),
       ...libclusterMethods(session),
       ...supervisorMethods(session),
+      ...crashMethods(session),
       ...systemMethods(session),
       ...tableMethods(session),
       ...emulatorMethods(session),

@@ -87,7 +87,7 @@ crash_send(To, Make) ->
 crash_small(Term) ->
     case crash_room(Term, 400) of
         Left when Left >= 0 -> Term;
-        _ -> {text, unicode:characters_to_binary(io_lib:format("~0tP", [Term, 25]))}
+        _ -> unicode:characters_to_binary(io_lib:format("~0tP", [Term, 25]))
     end.
 
 %% How much of the room for a term is left when it is put in; what has none left is not looked at further.
