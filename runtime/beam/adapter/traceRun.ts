@@ -210,7 +210,7 @@ function endOf(
     return { node, why: reason, dropped: numberOf(dropped) ?? droppedBefore };
   }
   if (result.ok) return { node, why: 'stopped', dropped: droppedBefore };
-  // The tracer has a bound on its memory, whose only way to keep it is to end the tracer and the task with it.
-  const why2 = result.error.code === 'agent.task_killed' ? 'tracerQueue' : 'node_lost';
-  return { node, why: why2, dropped: droppedBefore };
+  // The tracer's own memory is bounded; what waits for it is not part of it, so only a large term takes it beyond, and ends it.
+  const isKilled = result.error.code === 'agent.task_killed';
+  return { node, why: isKilled ? 'termBytes' : 'node_lost', dropped: droppedBefore };
 }

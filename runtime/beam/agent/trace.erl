@@ -67,12 +67,7 @@ trace_free(Which) ->
         _ -> throw({refused, {tracer_taken, Which, theirs}})
     end.
 
-trace_whose(Tracer) when is_pid(Tracer) ->
-    case erlang:process_info(Tracer, dictionary) of
-        {dictionary, Dictionary} ->
-            case lists:keymember('$arsenal', 1, Dictionary) of true -> ours; false -> theirs end;
-        undefined -> theirs
-    end;
+trace_whose(Tracer) when is_pid(Tracer) -> case tracer_is(Tracer) of true -> ours; false -> theirs end;
 trace_whose(_) -> theirs.
 
 %% Sets the flags; how many processes are traced now. Of those that will be started, the start is always traced, so that the tracer
@@ -102,14 +97,20 @@ trace_which(shared, all) -> processes.
 trace_flags({session, Session}, _, Which, How, Flags) -> trace_new(process, [Session, Which, How, Flags]);
 trace_flags(shared, Tracer, Which, How, Flags) -> erlang:trace(Which, How, [{tracer, Tracer} | Flags]).
 
-%% Our own processes on this node: what is registered under a name of ours, with what these are linked to and watch over.
+%% Our own processes on this node: what is registered under a name of ours, what these are linked to and watch over, and the tracers
+%% of the tasks among them.
 trace_ours() ->
     Named = [P || N <- registered(), lists:prefix("arsenal_", atom_to_list(N)), P <- [whereis(N)], is_pid(P)],
-    Near = lists:append([case erlang:process_info(P, [links, monitors]) of
-        [{_, Links}, {_, Monitors}] -> [L || L <- Links, is_pid(L)] ++ [M || {process, M} <- Monitors, is_pid(M)];
-        undefined -> []
-    end || P <- Named]),
-    lists:usort([self() | Named ++ [P || P <- Near, node(P) =:= node()]]).
+    Near = lists:usort(lists:append([trace_near(P, [links, monitors]) || P <- Named])),
+    Tracers = [T || P <- Near, T <- trace_near(P, [links]), tracer_is(T)],
+    lists:usort([self() | Named ++ Near ++ Tracers]).
+
+trace_near(Pid, Items) ->
+    case erlang:process_info(Pid, Items) of
+        undefined -> [];
+        Known -> [P || {_, Ends} <- Known, End <- Ends,
+            P <- [case End of {process, Monitored} -> Monitored; _ -> End end], is_pid(P), node(P) =:= node()]
+    end.
 
 %% What carries our answers, or writes what the node says of itself: to trace these would make what is traced.
 trace_carriers() ->

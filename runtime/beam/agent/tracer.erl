@@ -10,13 +10,20 @@
 %% An event is {Ns, Pid, Tag, A, B, whole | cut}, Ns since the start.
 
 tracer_spawn(Owner, Fuses, Keep, Ours) ->
-    Ancestors = get('$ancestors'),
+    Name = case get('$ancestors') of [First | _] -> First; _ -> arsenal_tracer end,
     spawn_opt(fun() ->
-        put('$arsenal', tracer),
-        put('$ancestors', Ancestors),
+        main_ours(Name),
         tracer_start(Owner, Fuses, Keep, Ours)
-    end, [link, {priority, high}, {message_queue_data, off_heap}, {fullsweep_after, 20},
+    end, [link, {priority, high}, {message_queue_data, off_heap}, {fullsweep_after, 27},
           {max_heap_size, #{size => 4 * 1024 * 1024, kill => true, error_logger => false}}]).
+
+%% Whether a process is a tracer of ours: it is made as nobody else makes one. Its dictionary is not looked at, because interpreted it
+%% holds much, and all of it would be copied.
+tracer_is(Pid) ->
+    case erlang:process_info(Pid, [priority, message_queue_data, garbage_collection]) of
+        [{_, high}, {_, off_heap}, {_, Collection}] -> lists:member({fullsweep_after, 27}, Collection);
+        _ -> false
+    end.
 
 %% Keep: {Tags, Bytes}: the process events that were asked for (`all` or none), and the bytes that one term may take; `count` keeps no event at all.
 tracer_start(Owner, {TimeMs, Events, PerSecond, Queue, Bytes}, Keep, Ours) ->

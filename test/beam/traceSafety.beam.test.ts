@@ -1,0 +1,280 @@
+/** What tracing leaves alone, what it shares, and how all of it is undone whoever dies. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Runtime } from '../../runtime/port.ts';
+import type { LiveNode } from '../harness/erlang.ts';
+import { stopAll } from '../harness/erlang.ts';
+import { valueOf } from '../port/results.ts';
+import { errorOf, inTime, named } from './shop.ts';
+import * as kit from './traceKit.ts';
+
+const { begin, fuses, leftOn, nothingLeft, planted, query, readOut, stopAfter } = kit;
+const erlang = (source: string) => ({ syntax: 'erlang', source }) as const;
+const sum = { module: 'lists', function: 'sum', arity: 1 } as const;
+
+let one: LiveNode;
+let two: LiveNode;
+let runtime: Runtime;
+beforeAll(async () => {
+  [one, two] = await kit.plantedPair('traces');
+  runtime = await kit.connectTo(one);
+}, 60_000);
+afterAll(async () => {
+  await runtime.close();
+  stopAll();
+});
+
+/** The tracing of some other tool on the planted process and on lists:sum/1, and how that looks when it is whole. */
+const othersTrace = `begin
+  register(other_tool, spawn(fun F() -> receive _ -> F() end end)),
+  erlang:trace(whereis(planted), true, [call, {tracer, whereis(other_tool)}]),
+  erlang:trace_pattern({lists, sum, 1}, [{'_', [], [{return_trace}]}], [local]), ok
+end.`;
+const othersWhole = `begin
+  {erlang:trace_info(whereis(planted), tracer) =:= {tracer, whereis(other_tool)}, erlang:trace_info({lists, sum, 1}, match_spec)}
+end.`;
+const whole = "{true,{match_spec,[{'_',[],[{return_trace}]}]}}";
+
+async function until(ask: () => Promise<string>, wanted: string, ms = 10_000): Promise<void> {
+  const end = Date.now() + ms;
+  let said = await ask();
+  while (said !== wanted && Date.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    said = await ask();
+  }
+  expect(said).toBe(wanted);
+}
+
+describe('a trace beside others', () => {
+  it("refuses what another tool's tracer has, and leaves it as it is", async () => {
+    const pid = await planted(runtime, one);
+    await one.eval(othersTrace);
+    try {
+      const messages = await runtime.port.trace.start(query([pid]), inTime());
+      expect(errorOf(messages)).toMatchObject({ code: 'trace.tracer_taken', class: 'conflict', effect: 'none' });
+      const free = await named(runtime, one.node, 'application_controller');
+      const calls = await runtime.port.trace.start(query([free], { events: ['call'], functions: [sum] }), inTime());
+      expect(errorOf(calls)).toMatchObject({ code: 'trace.function_taken', class: 'conflict', effect: 'none' });
+      const all = await runtime.port.trace.start(query('existing', { nodes: [one.node], events: ['send'] }), inTime());
+      if (all.ok) await runtime.port.trace.stop({ id: all.value.id }, inTime());
+      expect(await one.eval(othersWhole)).toBe(whole);
+    } finally {
+      await one.eval(
+        'begin exit(whereis(other_tool), kill), erlang:trace_pattern({lists, sum, 1}, false, [local]) end.',
+      );
+    }
+  });
+
+  it('of two windows share a function, and one goes on when the other stops', async () => {
+    const other = await kit.connectTo(one);
+    try {
+      await one.eval('begin register(second, spawn(fun F() -> receive _ -> lists:sum([1, 2]), F() end end)), ok end.');
+      const mine = await planted(runtime, one);
+      const theirs = await named(other, one.node, 'second');
+      const calls = { events: ['call'], functions: [sum] } as const;
+      const first = await begin(runtime, query([mine], calls));
+      const second = await begin(other, query([theirs], calls));
+      expect(errorOf(await other.port.trace.start(query([mine], calls), inTime()))).toMatchObject({
+        code: 'trace.tracer_taken',
+      });
+      const differs = [{ ...sum, when: [{ arg: 1, op: 'eq', value: erlang('[]') }] }] as const;
+      const free = await named(runtime, one.node, 'application_controller');
+      expect(
+        errorOf(await other.port.trace.start(query([free], { events: ['call'], functions: differs }), inTime())),
+      ).toMatchObject({ code: 'trace.function_taken' });
+      valueOf(await runtime.port.trace.stop({ id: first }, inTime()));
+      await one.eval('begin second ! go, second ! go, ok end.');
+      const { events } = await stopAfter(other, second);
+      expect(events.map(({ what }) => what.is)).toEqual(['call', 'call']);
+      expect(await leftOn(one)).toBe(nothingLeft);
+    } finally {
+      await one.eval('exit(whereis(second), kill).');
+      await other.close();
+    }
+  });
+
+  it('never traces what carries our answers, nor ourselves', async () => {
+    await begin(runtime, query([await planted(runtime, one)], { fuses: { ...fuses, timeMs: 500 } }));
+    const agent = await one.eval(
+      'begin [Name | _] = [N || N <- registered(), lists:prefix("arsenal_agent", atom_to_list(N))], Name end.',
+    );
+    for (const name of ['net_kernel', 'logger', 'user', agent]) {
+      const pid = await named(runtime, one.node, name);
+      expect(errorOf(await runtime.port.trace.start(query([pid]), inTime()))).toMatchObject({
+        code: 'process.protected',
+      });
+    }
+    const id = await begin(
+      runtime,
+      query('all', {
+        nodes: [one.node],
+        events: ['send', 'receive'],
+        costly: 'allowed',
+        fuses: { ...fuses, timeMs: 1_500 },
+      }),
+    );
+    const flagged = await one.eval(`length([P || N <- registered(), lists:prefix("arsenal_", atom_to_list(N)),
+      P <- [whereis(N)], erlang:trace_info(P, flags) =/= {flags, []}]).`);
+    expect(flagged).toBe('0');
+    const { events } = await readOut(runtime, id);
+    expect(events.filter(({ what }) => JSON.stringify(what).includes('trace_batch'))).toEqual([]);
+    await until(() => leftOn(one), nothingLeft);
+  });
+});
+
+describe('nothing of a trace stays', () => {
+  const start = async (by: Runtime): Promise<string> => {
+    const pid = await planted(by, one);
+    return begin(
+      by,
+      query([pid], { events: ['call', 'receive'], functions: [sum], fuses: { ...fuses, timeMs: 60_000 } }),
+    );
+  };
+  const isTraced = () =>
+    one.eval(
+      `{element(2, erlang:trace_info({lists, sum, 1}, traced)), erlang:trace_info(whereis(planted), tracer) =/= {tracer, []}}.`,
+    );
+
+  it('when its window goes', async () => {
+    const other = await kit.connectTo(one);
+    await start(other);
+    expect(await isTraced()).toBe('{local,true}');
+    await other.close();
+    await until(() => leftOn(one), nothingLeft);
+  });
+
+  it.each([
+    ['the agent', '[exit(whereis(N), kill) || N <- registered(), lists:prefix("arsenal_agent_", atom_to_list(N))]'],
+    ['the tracer', 'begin {tracer, T} = erlang:trace_info(whereis(planted), tracer), exit(T, kill) end'],
+    [
+      'the account of patterns and the task',
+      'begin {tracer, T} = erlang:trace_info(whereis(planted), tracer), exit(whereis(arsenal_trace_book), kill), exit(T, kill) end',
+    ],
+  ])('when %s is killed', async (_, kill) => {
+    const other = await kit.connectTo(one);
+    try {
+      const id = await start(other);
+      expect(await isTraced()).toBe('{local,true}');
+      await one.eval(`begin ${kill}, ok end.`);
+      await until(() => leftOn(one), nothingLeft);
+      const { ended } = await readOut(other, id);
+      expect(ended).toHaveLength(1);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('when its holding is released, by whichever window', async () => {
+    const other = await kit.connectTo(one);
+    try {
+      const id = await start(runtime);
+      const { holdings } = valueOf(await other.port.holdings.list({}, inTime()));
+      const held = holdings.filter(({ kind }) => kind === 'trace');
+      expect(held).toMatchObject([{ target: await planted(other, one), owner: { operation: 'trace' } }]);
+      valueOf(await other.port.holdings.release({ id: held[0]?.id ?? '' }, inTime()));
+      const { ended } = await readOut(runtime, id);
+      expect(ended.map(({ why }) => why)).toEqual(['stopped']);
+      await until(() => leftOn(one), nothingLeft);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('no atom of what was only typed', async () => {
+    const pid = await planted(runtime, one);
+    const ask = async (n: number) => {
+      const word = `zz_never_${String(n)}`;
+      const value = erlang(word);
+      const functions = [
+        { ...sum, module: `zz_module_${String(n)}` },
+        { ...sum, function: `zz_function_${String(n)}` },
+        { ...sum, when: [{ arg: 1, op: 'eq', value }] },
+      ] as const;
+      const codes = [];
+      for (const one_ of functions) {
+        const started = await runtime.port.trace.start(query([pid], { events: ['call'], functions: [one_] }), inTime());
+        codes.push(errorOf(started).code);
+      }
+      return codes;
+    };
+    expect(await ask(0)).toEqual(['trace.module_not_loaded', 'trace.no_function', 'term.unknown_atom']);
+    const before = Number(await one.eval('erlang:system_info(atom_count).'));
+    for (let n = 1; n <= 50; n += 1) await ask(n);
+    expect(Number(await one.eval('erlang:system_info(atom_count).')) - before).toBeLessThan(10);
+  });
+});
+
+describe('a trace over nodes', () => {
+  it('begins nowhere, or where it can, as asked, when a node refuses', async () => {
+    const pids = [await planted(runtime, one), await planted(runtime, two)];
+    await one.eval(othersTrace);
+    try {
+      expect(errorOf(await runtime.port.trace.start(query(pids), inTime()))).toMatchObject({
+        code: 'trace.tracer_taken',
+        node: one.node,
+      });
+      expect(await leftOn(two)).toBe(nothingLeft);
+      const any = valueOf(await runtime.port.trace.start(query(pids, { require: 'any' }), inTime()));
+      expect(any.started.map(({ node }) => node)).toEqual([two.node]);
+      expect(any.refused).toMatchObject([{ node: one.node, error: { code: 'trace.tracer_taken' } }]);
+      await two.eval('begin planted ! hello, ok end.');
+      expect((await stopAfter(runtime, any.id)).events).toHaveLength(1);
+    } finally {
+      await one.eval(
+        'begin exit(whereis(other_tool), kill), erlang:trace_pattern({lists, sum, 1}, false, [local]) end.',
+      );
+    }
+  });
+
+  it('goes on, and can be read again from any place, when one of them is lost', async () => {
+    const third = await kit.plantedNode('traces_lost');
+    await one.eval(`true = net_kernel:connect_node('${third.node}').`);
+    const pids = [await planted(runtime, one), await planted(runtime, third)];
+    const id = await begin(runtime, query(pids, { fuses: { ...fuses, timeMs: 30_000 } }));
+    await third.eval('begin planted ! before, timer:sleep(300), ok end.');
+    await third.stop();
+    await one.eval('begin [planted ! {after_it, N} || N <- lists:seq(1, 3)], ok end.');
+    const seen: number[] = [];
+    for await (const item of runtime.port.trace.read({ id, after: 0 }, inTime(20_000))) {
+      if (item.is === 'frame') seen.push(...item.frame.events.map(({ seq }) => seq));
+      // This reader leaves in the middle.
+      if (seen.length >= 4) break;
+    }
+    expect(seen).toEqual([1, 2, 3, 4]);
+    valueOf(await runtime.port.trace.stop({ id }, inTime()));
+    const again = await readOut(runtime, id, 2);
+    expect(again.events.map(({ seq }) => seq)).toEqual([3, 4]);
+    expect(again.ended.map(({ node, why }) => [node, why]).sort()).toEqual([
+      [one.node, 'stopped'],
+      [third.node, 'node_lost'],
+    ]);
+    expect(valueOf(await runtime.port.trace.list({}, inTime())).traces.find((trace) => trace.id === id)).toMatchObject({
+      events: 4,
+    });
+  }, 30_000);
+});
+
+describe('where nothing of ours may stay on a node', () => {
+  it('tracing says so, and what fits into one call works', async () => {
+    const bare = await kit.connectTo(one, { agent: 'none' });
+    try {
+      const pid = await planted(bare, one);
+      expect(errorOf(await bare.port.trace.start(query([pid]), inTime()))).toMatchObject({ class: 'unsupported' });
+      const asked = {
+        nodes: [one.node],
+        targets: [pid],
+        events: ['call', 'receive'],
+        functions: [sum],
+        forMs: 50,
+      } as const;
+      expect(valueOf(await bare.port.trace.estimate(asked, inTime())).estimates).toMatchObject([
+        { node: one.node, counted: 'all' },
+      ]);
+      const arriving = bare.port.trace.arrivals({ pid, limit: 1, withinMs: 5_000, termBytes: 100 }, inTime());
+      await one.eval('begin timer:sleep(700), planted ! hello, ok end.');
+      expect(valueOf(await arriving).messages).toHaveLength(1);
+      await until(() => leftOn(one), nothingLeft);
+    } finally {
+      await bare.close();
+    }
+  });
+});
