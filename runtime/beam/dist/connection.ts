@@ -8,8 +8,9 @@ import type { RawTerm } from '../../term/cursor.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, isAtom, tuple } from '../../term/term.ts';
 import { onAbort } from './abort.ts';
-import type { Decode } from './calls.ts';
-import { Calls, decoded, undecoded } from './calls.ts';
+import type { Decode } from './callResult.ts';
+import { decoded, undecoded } from './callResult.ts';
+import { Calls } from './calls.ts';
 import type { Called, Control, Target } from './control.ts';
 import { demonitor, exit2, monitor, monitorFired, sendMessage, spawnRefused, unlinkAck } from './control.ts';
 import type { DistError, DistResult } from './errors.ts';
@@ -19,7 +20,7 @@ import type { Identities } from './identities.ts';
 import type { InboxLimits, InboxLink } from './inbox.ts';
 import { Inbox } from './inbox.ts';
 import type { CallBack } from './ioRequests.ts';
-import { carryOut, ioReply, readIoRequest } from './ioRequests.ts';
+import { outputDevice } from './ioRequests.ts';
 import type { Counters, LinkLimits } from './link.ts';
 import { framingOf, Link } from './link.ts';
 import type { OnMessage, RawReceiver } from './processes.ts';
@@ -438,24 +439,16 @@ export class Connection {
     return true;
   }
 
-  /** A group leader: carries out I/O requests one after the other. */
+  /** A group leader whose output goes to `output`. */
   #device(output: (text: string) => void): OnMessage {
-    let before: Promise<void> = Promise.resolve();
-    const never = new AbortController().signal;
-    const callBack: CallBack = async (module, name, args) => {
-      const called = { module, fun: name, args };
-      const limits = { timeoutMs: formatTimeoutMs, signal: never };
-      const result = await this.#calls.call(this.#drain, called, limits, decoded);
+    const limits = { timeoutMs: formatTimeoutMs, signal: new AbortController().signal };
+    const callBack: CallBack = async (module, fun, args) => {
+      const result = await this.#calls.call(this.#drain, { module, fun, args }, limits, decoded);
       return result.ok ? result.value : null;
     };
-    return (message) => {
-      const io = readIoRequest(message);
-      if (io === null) return;
-      before = before.then(async () => {
-        const reply = await carryOut(io.request, output, callBack);
-        this.#link.send(sendMessage(this.#flags, this.#self, io.from, ioReply(io.replyAs, reply)), 'duty');
-      });
-    };
+    return outputDevice(output, callBack, (to, message) => {
+      this.#link.send(sendMessage(this.#flags, this.#self, to, message), 'duty');
+    });
   }
 
   #probe(): void {

@@ -116,3 +116,19 @@ async function carryOutAll(
   }
   return reply;
 }
+
+/** A group leader: carries out requests one after the other, and answers each with `reply`. What is no request is passed over. */
+export function outputDevice(
+  output: (text: string) => void,
+  callBack: CallBack,
+  reply: (to: PidTerm, message: Term) => void,
+): (message: Term) => void {
+  let before: Promise<void> = Promise.resolve();
+  return (message) => {
+    const io = readIoRequest(message);
+    if (io === null) return;
+    before = before.then(async () => {
+      reply(io.from, ioReply(io.replyAs, await carryOut(io.request, output, callBack)));
+    });
+  };
+}
