@@ -42,3 +42,6 @@ suspend_wait(Task, Pid, Ref) ->
         {other, {'DOWN', Ref, process, Pid, _}} -> gone;
         _ -> suspend_wait(Task, Pid, Ref)
     end.
+
+%% A process that does not answer at once has the message, and obeys when it comes to it.
+suspend_resume(Pid) -> try sys:resume(Pid, 500) catch exit:_ -> gone end.

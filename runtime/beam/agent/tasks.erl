@@ -14,13 +14,14 @@ task_run(migrate_in, Task, [Supervisor, Kind, TimeoutMs]) -> mig_in(Task, Superv
 task_run(state, Task, [Pid, MostBytes, TimeoutMs]) -> mig_keep_state(Task, Pid, MostBytes, TimeoutMs);
 task_run(children, Task, [Supervisor, Reverse, TimeoutMs]) -> sup_paged(Task, Supervisor, Reverse, TimeoutMs);
 task_run(crashes, Task, []) -> crash_record(Task);
+task_run(supervisor, Task, [Name, Told]) -> sup_own(Task, Name, Told);
 task_run(count, Task, [UpTo]) -> count_task(Task, 1, UpTo).
 
 %% Runs in a process of its own, for at most 5 s, also when the task and the agent are dead.
 undo_run({trace_release, Owner, Held}) -> trace_release(Owner, Held);
 undo_run({mig_end, Supervisor, Kind, Which}) -> mig_end(Supervisor, Kind, Which);
 undo_run({logger_filter, Id}) -> logger:remove_primary_filter(Id);
-undo_run({sys_resume, Pid}) -> sys:resume(Pid).
+undo_run({sys_resume, Pid}) -> suspend_resume(Pid).
 
 %% Counts, a frame for each number: the smallest task there is, by which clients check the way of frames.
 count_task(_, N, UpTo) when N > UpTo -> UpTo;
