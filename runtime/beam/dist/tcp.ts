@@ -48,8 +48,11 @@ function causeOf(error: unknown): Why {
   }
 }
 
+/** The addresses of a host, or why there are none. */
+export type FindAddresses = (host: string) => Promise<readonly string[] | Why>;
+
 /** Every address of `host`, of both families, in the order the system gives them (RFC 6724). */
-async function addressesOf(host: string): Promise<readonly string[] | Why> {
+const addressesOf: FindAddresses = async (host) => {
   if (isIP(host) !== 0) return [host];
   try {
     const found = await lookup(host, { all: true, verbatim: true });
@@ -57,13 +60,17 @@ async function addressesOf(host: string): Promise<readonly string[] | Why> {
   } catch (error) {
     return causeOf(error);
   }
-}
+};
 
 /**
  * Connects to a host name or address. All addresses of a name are tried in their order; a slow one is not given up while the next is
  * tried, because what is slow may still be the only way. The first to accept is taken.
  */
-export function connectTcp(address: Address, options: DialOptions): Promise<DialResult> {
+export function connectTcp(
+  address: Address,
+  options: DialOptions,
+  find: FindAddresses = addressesOf,
+): Promise<DialResult> {
   if (options.signal.aborted) return Promise.resolve({ ok: false, why: 'cancelled' });
   return new Promise((resolve) => {
     const trying = new Set<Socket>();
@@ -114,7 +121,7 @@ export function connectTcp(address: Address, options: DialOptions): Promise<Dial
     const ignoreAbort = onAbort(options.signal, () => {
       finish({ ok: false, why: 'cancelled' });
     });
-    void addressesOf(address.host).then((found) => {
+    void find(address.host).then((found) => {
       if (isSettled) return;
       if (typeof found === 'string') finish({ ok: false, why: found });
       else {

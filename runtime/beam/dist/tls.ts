@@ -71,6 +71,10 @@ export function tlsError(error: unknown, host: string, options: TlsOptions): Dis
   return what === null ? null : fault(what, host, code);
 }
 
+function timeout(message: string): DistError {
+  return { kind: 'connect_timeout', message, phase: 'handshake' };
+}
+
 function fault(what: TlsFault, host: string, code: string): DistError {
   return { kind: 'tls', message: `TLS with ${host} failed: ${code === '' ? what : code}.`, what, host, code };
 }
@@ -128,8 +132,10 @@ export function secure(
     };
     const timer = setTimeout(
       () => {
+        const message = `${host} did not finish the TLS handshake in time.`;
         // A node without TLS waits for the rest of what it takes for a long packet.
-        finish(failure(fault('silent', host, '')));
+        const error = socket.bytesRead === 0 ? fault('silent', host, '') : timeout(message);
+        finish(failure(error));
       },
       Math.max(1, wait.timeoutMs),
     );
