@@ -129,7 +129,8 @@ describe('joining a node', () => {
       inTime(),
     );
     await runtime.close();
-    await eventually(processes, (now) => now === before);
+    // The agent waits for us to come back before it goes.
+    await eventually(processes, (now) => now === before, 40_000);
     expect(await shop.rpc(shop.node, 'nodes(hidden).')).toBe('[]');
   });
 });
