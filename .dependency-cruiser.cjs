@@ -62,10 +62,18 @@ module.exports = {
     },
     {
       name: 'runtimes-do-not-know-each-other',
-      comment: 'What two runtimes share stands beside the port.',
+      comment:
+        'What two runtimes share stands beside the port. A local cluster is BEAM nodes, and joined as those are.',
       severity: 'error',
       from: { path: '^runtime/(embedded|beam|fake)/', pathNot: tests },
-      to: { path: '^runtime/(embedded|beam|fake)/', pathNot: '^runtime/$1/' },
+      to: { path: '^runtime/(embedded|beam|fake|local)/', pathNot: '^runtime/$1/' },
+    },
+    {
+      name: 'local-clusters-build-on-beam',
+      comment: 'A local cluster starts BEAM nodes and joins them; it knows no other runtime.',
+      severity: 'error',
+      from: { path: '^runtime/local/', pathNot: tests },
+      to: { path: '^runtime/(embedded|fake)/' },
     },
     {
       name: 'protocol-is-data',
@@ -86,14 +94,14 @@ module.exports = {
       comment: 'No operation knows which runtime it runs on.',
       severity: 'error',
       from: { path: '^server/(operations|core|services)/', pathNot: tests },
-      to: { path: '^runtime/(embedded|beam|fake|proxy)/' },
+      to: { path: '^runtime/(embedded|beam|fake|local|proxy)/' },
     },
     {
       name: 'surfaces-go-through-the-backend',
       comment: 'Gateway, CLI and language features have one door.',
       severity: 'error',
       from: { path: '^server/(gateway|language)/', pathNot: tests },
-      to: { path: '^server/operations/|^runtime/(embedded|beam|fake)/' },
+      to: { path: '^server/operations/|^runtime/(embedded|beam|fake|local)/' },
     },
     {
       name: 'client-sees-the-protocol',

@@ -18,5 +18,7 @@ export function refreshIntervalMs(): number {
 
 /** What to connect to when a view of ours is first opened; null for nothing, and for a value that says nothing we understand. */
 export function connectOnStart(): SavedConnection | null {
-  return parseConnectOnStart(vscode.workspace.getConfiguration('arsenal').get('connect.onStart'));
+  // The project of a local cluster, where the setting names none.
+  const folder = vscode.workspace.workspaceFolders?.find(({ uri }) => uri.scheme === 'file')?.uri.fsPath;
+  return parseConnectOnStart(vscode.workspace.getConfiguration('arsenal').get('connect.onStart'), folder);
 }

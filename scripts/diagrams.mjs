@@ -27,6 +27,7 @@ const rooms = [
   ['services', 'server/services/', 'server/services'],
   ['core', 'server/core/', 'server/core'],
   ['embedded', 'runtime/embedded/', 'runtime/embedded'],
+  ['local', 'runtime/local/', 'runtime/local'],
   ['dist', 'runtime/beam/dist/', 'runtime/beam/dist'],
   ['beam', 'runtime/beam/', 'runtime/beam'],
   ['proxy', 'runtime/proxy/', 'runtime/proxy'],

@@ -4,6 +4,7 @@
 export const commandIds = [
   'arsenal.connect',
   'arsenal.connectSimulated',
+  'arsenal.startLocalCluster',
   'arsenal.disconnect',
   'arsenal.retryConnection',
   'arsenal.forgetConnection',
@@ -16,6 +17,7 @@ export const commandIds = [
   'arsenal.refresh',
   'arsenal.restartServer',
   'arsenal.showLog',
+  'arsenal.showNodeLog',
   'arsenal.showMenu',
   'arsenal.showMore',
   'arsenal.copyId',

@@ -6,6 +6,7 @@ import { askPick } from '../form/prompts.ts';
 import type { PickItem } from '../form/prompts.ts';
 import { errorText } from '../operations/operate.ts';
 import { scaffoldOperationFile } from '../operations/scaffold.ts';
+import { readNodeLog } from '../../server/protocol/lsp.ts';
 import { accessWord } from '../views/sessionItems.ts';
 import { labelText } from '../text.ts';
 import { TreeElement } from '../views/liveTree.ts';
@@ -19,6 +20,7 @@ type Command = (context: ArsenalContext, argument: unknown) => unknown;
 const commands: { readonly [Id in CommandId]: Command } = {
   'arsenal.connect': (context, argument) => connect(context, argument),
   'arsenal.connectSimulated': (context) => context.connectFlow.connect({ kind: 'simulated' }),
+  'arsenal.startLocalCluster': (context) => context.connectFlow.startLocal(),
   'arsenal.disconnect': (context, argument) => disconnect(context, argument),
   'arsenal.retryConnection': (context, argument) => retry(context, argument),
   'arsenal.forgetConnection': (context, argument) => forget(context, argument),
@@ -36,6 +38,7 @@ const commands: { readonly [Id in CommandId]: Command } = {
   },
   'arsenal.restartServer': (context) => context.server.restart(),
   'arsenal.showLog': (context) => context.log.show(),
+  'arsenal.showNodeLog': (context, argument) => showNodeLog(context, argument),
   'arsenal.showMenu': (context) => showMenu(context),
   'arsenal.showMore': (context, argument) => showMore(context, argument),
   'arsenal.copyId': (_context, argument) => copyId(argument),
@@ -162,6 +165,20 @@ function showMore(context: ArsenalContext, argument: unknown): void {
   if (argument['view'] === 'supervisors') context.trees.supervisors.showMore(argument['of']);
 }
 
+/** Opens the file that holds what a node of a local cluster printed; without an element, what its build printed. */
+async function showNodeLog(context: ArsenalContext, argument: unknown): Promise<void> {
+  const connection = connectionOf(context, argument);
+  if (connection === null) return;
+  const data = elementData(argument);
+  const node = data === null ? null : (targetOf(data)?.picks.node ?? null);
+  const log = await context.server.request(readNodeLog, { connection, node, from: { last: 0 } });
+  if (!log.ok) {
+    void vscode.window.showErrorMessage(errorText(log.error));
+    return;
+  }
+  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(vscode.Uri.file(log.value.file)));
+}
+
 async function copyId(argument: unknown): Promise<void> {
   const data = elementData(argument);
   const id = data === null ? null : idOf(data);
@@ -182,10 +199,10 @@ async function showMenu(context: ArsenalContext): Promise<unknown> {
     ...(current?.state.is === 'lost'
       ? [item(vscode.l10n.t('$(refresh) Reconnect Now'), 'arsenal.retryConnection')]
       : []),
-    ...(current !== null && current.kind !== 'simulated' && current.access !== 'full'
+    ...(current !== null && current.kind === 'beam' && current.access !== 'full'
       ? [item(vscode.l10n.t('$(unlock) Allow Changes…'), 'arsenal.allowChanges')]
       : []),
-    ...(current !== null && current.kind !== 'simulated' && current.access === 'full'
+    ...(current !== null && current.kind === 'beam' && current.access === 'full'
       ? [item(vscode.l10n.t('$(lock) Make Read-Only'), 'arsenal.makeReadOnly')]
       : []),
     ...(current === null ? [] : [item(vscode.l10n.t('$(debug-disconnect) Disconnect'), 'arsenal.disconnect')]),

@@ -6,6 +6,7 @@ import { askPick, askText } from '../form/prompts.ts';
 import type { Asked, PickItem } from '../form/prompts.ts';
 import { errorText } from '../operations/operate.ts';
 import { labelText } from '../text.ts';
+import { askLocal } from './askLocal.ts';
 import { askReach } from './askReach.ts';
 import type { Credentials } from './credentials.ts';
 import type { SavedConnection, SavedReach } from './savedConnections.ts';
@@ -16,7 +17,10 @@ import { connectionLabel } from './sessions.ts';
 type Beam = Extract<SavedConnection, { readonly kind: 'beam' }>;
 type Answer = { readonly saved: SavedConnection; readonly cookie: string | null };
 type Kind =
-  { readonly is: 'simulated' } | { readonly is: 'node' } | { readonly is: 'recent'; readonly saved: SavedConnection };
+  | { readonly is: 'simulated' }
+  | { readonly is: 'local' }
+  | { readonly is: 'node' }
+  | { readonly is: 'recent'; readonly saved: SavedConnection };
 type CookieFrom = 'typed' | 'kept' | 'default' | 'file';
 
 export class ConnectFlow {
@@ -38,12 +42,21 @@ export class ConnectFlow {
     return this.connect(answer.saved);
   }
 
+  /** Asks which project's local cluster is meant, and of how many nodes, and starts or joins it. */
+  async startLocal(): Promise<ConnectionInfo | null> {
+    const asked = await askLocal(false);
+    return asked.is === 'answered' ? this.connect(asked.value) : null;
+  }
+
   /** Connects, with progress that can be cancelled; a failure is shown with what can be done about it. */
   async connect(saved: SavedConnection): Promise<ConnectionInfo | null> {
     const answer = await vscode.window.withProgress(
       {
         location: vscode.ProgressLocation.Notification,
-        title: vscode.l10n.t('Connecting to {0}', labelText(connectionLabel(saved))),
+        title:
+          saved.kind === 'local-cluster'
+            ? vscode.l10n.t('Building and starting {0}', labelText(connectionLabel(saved)))
+            : vscode.l10n.t('Connecting to {0}', labelText(connectionLabel(saved))),
         cancellable: true,
       },
       (_bar, token) => this.sessions.connect(saved, token),
@@ -72,6 +85,12 @@ export class ConnectFlow {
       const kind = await this.askKind();
       if (kind.is !== 'answered') return null;
       if (kind.value.is === 'simulated') return { saved: { kind: 'simulated' }, cookie: null };
+      if (kind.value.is === 'local') {
+        const local = await askLocal(true);
+        if (local.is === 'dismissed') return null;
+        if (local.is === 'answered') return { saved: local.value, cookie: null };
+        continue;
+      }
       if (kind.value.is === 'recent') return { saved: kind.value.saved, cookie: null };
       const node = await this.askNode(undefined, true);
       if (node.is === 'dismissed') return null;
@@ -87,6 +106,11 @@ export class ConnectFlow {
         label: vscode.l10n.t('$(beaker) Simulated cluster'),
         detail: vscode.l10n.t('Three nodes with a demo application. Nothing to install.'),
         value: { is: 'simulated' },
+      },
+      {
+        label: vscode.l10n.t('$(server-environment) Local cluster…'),
+        detail: vscode.l10n.t('Nodes of your project on this machine, with a network that can be cut and slowed.'),
+        value: { is: 'local' },
       },
       {
         label: vscode.l10n.t('$(plug) Erlang or Elixir node…'),

@@ -23,7 +23,7 @@ export class Credentials {
 
   /** What to send to the server; null when the cookie is to be in the secret storage and is not. */
   async connectSpec(saved: SavedConnection): Promise<ConnectSpec | null> {
-    if (saved.kind === 'simulated') return saved;
+    if (saved.kind !== 'beam') return saved;
     const { cookie, ...rest } = saved;
     if (cookie.from !== 'secret') return { ...rest, cookie };
     const value = await this.secrets.get(prefix + connectionKey(saved));

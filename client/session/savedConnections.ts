@@ -13,6 +13,13 @@ export type SavedReach = {
 
 export type SavedConnection =
   | { readonly kind: 'simulated'; readonly nodes?: number; readonly seed?: number }
+  | {
+      readonly kind: 'local-cluster';
+      /** The project's folder; without it, plain Erlang nodes. */
+      readonly project?: string;
+      readonly nodes?: number;
+      readonly env?: { readonly [name: string]: string };
+    }
   | ({
       readonly kind: 'beam';
       readonly node: string;
@@ -24,6 +31,8 @@ export type SavedConnection =
 /** One text for one system, whatever its cookie: key of tree roots, of recent connections and of secrets. */
 export function connectionKey(saved: SavedConnection): string {
   if (saved.kind === 'simulated') return `simulated:${saved.nodes ?? ''}:${saved.seed ?? ''}`;
+  // A project has one local cluster, however it was started.
+  if (saved.kind === 'local-cluster') return `local-cluster:${saved.project ?? ''}`;
   const { address, epmd, erlEpmdPort, ssh } = saved;
   const place = address ?? (erlEpmdPort === undefined ? epmd : { host: 'erl_epmd_port', port: erlEpmdPort });
   const through = `${place?.host ?? ''}:${place?.port ?? ''}`;
@@ -47,15 +56,28 @@ export function parseSavedConnections(value: unknown): readonly SavedConnection[
 function isSavedConnection(value: unknown): value is SavedConnection {
   if (!isRecord(value)) return false;
   if (value['kind'] === 'simulated') return true;
+  if (value['kind'] === 'local-cluster') return value['project'] === undefined || typeof value['project'] === 'string';
   const cookie = value['cookie'];
   if (value['kind'] !== 'beam' || typeof value['node'] !== 'string' || !isRecord(cookie)) return false;
   return cookie['from'] === 'secret' || cookie['from'] === 'default' || typeof cookie['path'] === 'string';
 }
 
-/** Reads `arsenal.connect.onStart`: `"simulated"`, `"none"`, `{"kind":"simulated",…}` or `{"kind":"beam","node":…,"cookieFile":…}`. */
-export function parseConnectOnStart(value: unknown): SavedConnection | null {
+/**
+ * Reads `arsenal.connect.onStart`: `"simulated"`, `"none"`, `{"kind":"simulated",…}`, `{"kind":"local-cluster",…}` (of the project in
+ * `folder`, the workspace's first, unless it names one) or `{"kind":"beam","node":…,"cookieFile":…}`.
+ */
+export function parseConnectOnStart(value: unknown, folder?: string): SavedConnection | null {
   if (value === 'simulated') return { kind: 'simulated' };
   if (!isRecord(value)) return null;
+  if (value['kind'] === 'local-cluster') {
+    const { nodes, env, project = folder } = value;
+    return {
+      kind: 'local-cluster',
+      ...(typeof project === 'string' && project !== '' && { project }),
+      ...(typeof nodes === 'number' && { nodes }),
+      ...(isRecord(env) && { env: textsIn(env) }),
+    };
+  }
   if (value['kind'] === 'simulated') {
     const { nodes, seed } = value;
     return {
@@ -73,6 +95,12 @@ export function parseConnectOnStart(value: unknown): SavedConnection | null {
       typeof cookieFile === 'string' && cookieFile !== '' ? { from: 'file', path: cookieFile } : { from: 'default' },
     ...parseReach(value),
   };
+}
+
+function textsIn(values: Record<string, unknown>): { readonly [name: string]: string } {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])),
+  );
 }
 
 function parseReach({ epmdPort, epmdHost, erlEpmdPort, address, tls, ssh }: Record<string, unknown>): SavedReach {

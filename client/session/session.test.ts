@@ -20,6 +20,9 @@ describe('saved connections', () => {
     expect(connectionKey({ ...shop, erlEpmdPort: 1 })).not.toBe(connectionKey(shop));
     expect(connectionKey({ ...shop, ssh: { target: 'gate' } })).not.toBe(connectionKey(shop));
     expect(connectionKey({ ...shop, tls: {} })).toBe(connectionKey(shop));
+    const local = { kind: 'local-cluster', project: '/shop' } as const;
+    expect(connectionKey({ ...local, nodes: 5 })).toBe(connectionKey(local));
+    expect(connectionKey({ kind: 'local-cluster' })).not.toBe(connectionKey(local));
     expect(connectionKey({ kind: 'simulated', seed: 1 })).not.toBe(connectionKey({ kind: 'simulated' }));
   });
 
@@ -92,11 +95,19 @@ describe('arsenal.connect.onStart', () => {
       { kind: 'beam', node: 'a@h', cookie: 'never in a setting' },
       { kind: 'beam', node: 'a@h', cookie: { from: 'default' } },
     ],
+    [
+      { kind: 'local-cluster', nodes: 2, env: { PORT: '400{n}', DEBUG: true } },
+      { kind: 'local-cluster', project: '/workspace/shop', nodes: 2, env: { PORT: '400{n}' } },
+    ],
+    [
+      { kind: 'local-cluster', project: '/other' },
+      { kind: 'local-cluster', project: '/other' },
+    ],
     [{ kind: 'ssh' }, null],
     [42, null],
     [null, null],
   ])('%j means %j', (value, saved) => {
-    expect(parseConnectOnStart(value)).toEqual(saved);
+    expect(parseConnectOnStart(value, '/workspace/shop')).toEqual(saved);
   });
 });
 

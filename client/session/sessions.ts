@@ -2,6 +2,7 @@
  * The connections of this window: those that are open as the server tells them, those on their way, those that failed, each with what
  * it is remembered by. After the server was started anew they are opened again.
  */
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { failure } from '../../runtime/errors.ts';
 import type { ArsenalError, ConnectionId, Result } from '../../runtime/model.ts';
@@ -187,5 +188,9 @@ export class Sessions implements vscode.Disposable {
 
 /** What to call a connection that is not open. */
 export function connectionLabel(saved: SavedConnection): string {
-  return saved.kind === 'simulated' ? vscode.l10n.t('Simulated cluster') : visibleText(saved.node);
+  if (saved.kind === 'simulated') return vscode.l10n.t('Simulated cluster');
+  if (saved.kind === 'beam') return visibleText(saved.node);
+  return saved.project === undefined
+    ? vscode.l10n.t('Local cluster')
+    : vscode.l10n.t('Local cluster {0}', visibleText(path.basename(saved.project)));
 }

@@ -89,7 +89,7 @@ export class NodesView extends LiveTree<NodesData> {
       case 'notice':
         return noticeItem(data);
       case 'node':
-        return nodeItem(data.row);
+        return nodeItem(data.row, this.parts.sessions.find(data.connection)?.kind === 'local-cluster');
       case 'figure': {
         const item = new vscode.TreeItem(data.name);
         item.description = labelText(data.value);
@@ -162,7 +162,8 @@ export function moreItem(left: number | null, view: string, of: string): vscode.
   return item;
 }
 
-function nodeItem(row: NodeRow): vscode.TreeItem {
+/** `isOurs`: of a cluster that we have started, so that what it prints is in a file of ours. */
+function nodeItem(row: NodeRow, isOurs: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(
     labelText(row.node),
     row.stats === null ? vscode.TreeItemCollapsibleState.None : vscode.TreeItemCollapsibleState.Collapsed,
@@ -188,7 +189,7 @@ function nodeItem(row: NodeRow): vscode.TreeItem {
     [vscode.l10n.t('Connected to'), row.sees === null ? null : row.sees.join(', ') || vscode.l10n.t('nobody')],
     [vscode.l10n.t('Incarnation'), row.creation.toString(16)],
   ]);
-  item.contextValue = `;node;${row.status};${row.hidden ? 'hidden;' : ''}`;
+  item.contextValue = `;node;${row.status};${row.hidden ? 'hidden;' : ''}${isOurs ? 'ours;' : ''}`;
   return item;
 }
 

@@ -99,9 +99,9 @@ function openItem(info: ConnectionInfo): vscode.TreeItem {
   return item;
 }
 
-/** What a real system lets be changed; a simulated one is always changeable, which needs no words. */
+/** What a real system lets be changed; one of our own is always changeable, which needs no words. */
 export function accessWord(info: ConnectionInfo): string {
-  if (info.kind === 'simulated') return '';
+  if (info.kind === 'simulated' || info.kind === 'local-cluster') return '';
   return info.access === 'full' ? vscode.l10n.t('changes allowed') : vscode.l10n.t('read-only');
 }
 
@@ -139,7 +139,7 @@ function failedNotices(entry: Extract<SessionEntry, { is: 'failed' }>): readonly
     notice('cause', error.message, error.remedy, 'error', { color: 'testing.iconFailed' }),
     notice('remedy', error.remedy, error.message, 'lightbulb'),
     notice('retry', vscode.l10n.t('Try again'), '', 'refresh', { command: retry }),
-    ...(entry.saved.kind === 'simulated'
+    ...(entry.saved.kind !== 'beam'
       ? []
       : [notice('again', vscode.l10n.t('Change node name or cookie…'), '', 'edit', { command: again })]),
   ];

@@ -363,6 +363,29 @@ describe('watches', () => {
   });
 });
 
+describe('a local cluster', () => {
+  it('may be changed, and is called after its project', async () => {
+    const spec = { kind: 'local-cluster', project: '/home/me/shop' } as const;
+    const house = await houseOn(fakeShop({ kind: 'local-cluster' }), { spec });
+    expect(house.backend.connections()).toMatchObject([{ id: 'local', label: 'Local cluster shop', access: 'full' }]);
+    expect(valueOf(await house.backend.connect({ kind: 'local-cluster' }, house.options))).toMatchObject({
+      id: 'local2',
+      label: 'Local cluster',
+    });
+    await house.close();
+  });
+
+  it('alone has logs of its nodes, for those who may see what is private', async () => {
+    const house = await houseOn(fakeShop());
+    const log = (connection: string, role: 'viewer' | 'admin') =>
+      house.backend.nodeLog(connection, null, { last: 5 }, { ...house.options, caller: { ...editor, role } });
+    expect(errorOf(await log('sim', 'admin'))).toMatchObject({ class: 'unsupported', effect: 'none' });
+    expect(errorOf(await log('sim', 'viewer')).class).toBe('authorization');
+    expect(errorOf(await log('no', 'admin')).code).toBe('connection.not_found');
+    await house.close();
+  });
+});
+
 describe('availability', () => {
   it('says of every operation whether it can be run, and why not', async () => {
     const house = await houseOn(fakeShop());

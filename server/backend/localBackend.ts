@@ -1,7 +1,7 @@
 /** The backend in this process: catalogue, pipeline, services and runtimes, put together. */
 import path from 'node:path';
 import { failure } from '../../runtime/errors.ts';
-import type { ConnectionId, Result } from '../../runtime/model.ts';
+import type { ConnectionId, NodeName, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { RoleTable } from '../core/authorization.ts';
 import { checkRole, defaultRole } from '../core/authorization.ts';
@@ -11,7 +11,14 @@ import { Pipeline } from '../core/pipeline.ts';
 import { Registry } from '../core/registry.ts';
 import { checkCaller } from '../core/steps.ts';
 import { builtinOperations } from '../operations/catalogue.ts';
-import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec } from '../protocol/connection.ts';
+import type {
+  Access,
+  ArsenalEvent,
+  ConnectionInfo,
+  ConnectSpec,
+  LocalLog,
+  LocalLogFrom,
+} from '../protocol/connection.ts';
 import type {
   Availability,
   CatalogueEntry,
@@ -37,6 +44,7 @@ import { Connections } from './connections.ts';
 import { NodeEvents } from './nodeEvents.ts';
 import type { OpenRuntime } from './openers.ts';
 import { openerOf } from './openers.ts';
+import { readLocalLog } from './openersLocal.ts';
 import { probeInterrupted } from './probe.ts';
 import { Topics } from './topics.ts';
 import type { OpenedWatch } from './watchHub.ts';
@@ -68,6 +76,16 @@ export interface LocalBackend extends Backend {
   readonly registry: Registry;
   readonly metrics: Metrics;
   readonly history: History;
+  /**
+   * What a node of a local cluster printed; null: the build. Errors: `connection.not_found`, `node.not_found`, and `runtime.unsupported`
+   * for a cluster whose nodes we have not started.
+   */
+  nodeLog(
+    connection: ConnectionId,
+    node: NodeName | null,
+    from: LocalLogFrom,
+    options: BackendCallOptions,
+  ): Promise<Result<LocalLog>>;
   /** Publishes an event of whoever adds to the catalogue: a module of the user's that is broken. */
   publish(what: ArsenalEvent['what']): void;
 }
@@ -177,6 +195,20 @@ class LocalBackendHere implements LocalBackend {
         capability: needs.map((need) => runtime[need]).find(({ can }) => !can) ?? { can: true },
       })),
     );
+  }
+
+  async nodeLog(
+    connection: ConnectionId,
+    node: NodeName | null,
+    from: LocalLogFrom,
+    { caller, signal }: BackendCallOptions,
+  ): Promise<Result<LocalLog>> {
+    const known = checkCaller(caller);
+    if (!known.ok) return known;
+    const allowed = checkRole(caller, 'node_log', defaultRole('diagnose'));
+    if (!allowed.ok) return allowed;
+    const found = this.#connections.find(connection);
+    return found.ok ? readLocalLog(found.value.runtime, node, from, signal) : found;
   }
 
   execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {

@@ -1,11 +1,11 @@
 /** Local clusters as the server uses them: opened as a connection, and managed from outside by the command line. */
 import path from 'node:path';
 import { callOptions } from '../../runtime/callOptions.ts';
-import { failure, nodeNotFound } from '../../runtime/errors.ts';
+import { failure, nodeNotFound, unsupported } from '../../runtime/errors.ts';
 import type { ConnectionId, NodeName, Result } from '../../runtime/model.ts';
 import { fail, ok } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
-import { startLocal } from '../../runtime/local/localRuntime.ts';
+import { isLocalRuntime, startLocal } from '../../runtime/local/localRuntime.ts';
 import type { LocalClusterInfo, LocalSpec } from '../../runtime/local/localSpec.ts';
 import { usualSpec } from '../../runtime/local/localSpec.ts';
 import { attachOwner, attachRunning } from '../../runtime/local/owner/attachOwner.ts';
@@ -36,6 +36,24 @@ export function openLocalCluster(
     leaseDir: path.join(files.home, 'leases'),
     ...(signal !== undefined && { signal }),
   });
+}
+
+/** What a node printed; null: the build. Error: `runtime.unsupported` for a runtime that is no local cluster. */
+export async function readLocalLog(
+  runtime: Runtime,
+  node: NodeName | null,
+  from: LocalLogFrom,
+  signal: AbortSignal,
+): Promise<Result<LocalLog>> {
+  if (!isLocalRuntime(runtime)) {
+    return unsupported(
+      'Reading what a node printed',
+      'its output went where whoever started it wanted.',
+      'Look there; only the nodes of a local cluster print to a file of ours.',
+    );
+  }
+  const log = await runtime.log(node, from, callOptions(askMs, signal));
+  return log.ok ? ok({ node, ...log.value }) : log;
 }
 
 function localSpecOf({ kind: _, ...given }: LocalClusterSpec): LocalSpec {

@@ -30,6 +30,7 @@ import {
   protocolVersion,
   readAvailability,
   readCatalogue,
+  readNodeLog,
   readTree,
   retryConnection,
   scaffoldActionKind,
@@ -45,6 +46,7 @@ import {
   executeSchema,
   initializationSchema,
   malformed,
+  nodeLogSchema,
   onConnectionSchema,
   outcomeSchema,
   readTreeSchema,
@@ -199,6 +201,14 @@ function serveRequests(connection: Connection, current: () => Started | null, sc
     onBackend((backend, params, options) => {
       const of = decode(onConnectionSchema, params);
       return of.ok ? backend.retry(of.value.connection, options) : of;
+    }),
+  );
+  serveRequest(
+    connection,
+    readNodeLog,
+    onBackend((backend, params, options) => {
+      const of = decode(nodeLogSchema, params);
+      return of.ok ? backend.nodeLog(of.value.connection, of.value.node, of.value.from, options) : of;
     }),
   );
   serveRequest(

@@ -73,6 +73,16 @@ export const connectSpecSchema = Type.Union([
 /** `{connection}` */
 export const onConnectionSchema = Type.Object({ connection: connectionId });
 
+/** `NodeLogParams` */
+export const nodeLogSchema = Type.Object({
+  connection: connectionId,
+  node: Type.Union([text(255), Type.Null()]),
+  from: Type.Union([
+    Type.Object({ last: Type.Integer({ minimum: 0, maximum: 10_000 }) }, closed),
+    Type.Object({ offset: Type.Integer({ minimum: 0 }) }, closed),
+  ]),
+});
+
 /** `{connection, access}` */
 export const setAccessSchema = Type.Object({
   connection: connectionId,

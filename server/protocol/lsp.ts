@@ -7,7 +7,7 @@
 import { NotificationType, RequestType } from 'vscode-jsonrpc';
 import type { ArsenalError, ConnectionId } from '../../runtime/model.ts';
 import type { WatchFrame } from '../../runtime/watch.ts';
-import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec } from './connection.ts';
+import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec, LocalLog, LocalLogFrom } from './connection.ts';
 import type {
   Availability,
   CatalogueEntry,
@@ -58,6 +58,15 @@ export const setAccess = new RequestType<
   ConnectionInfo,
   FailureData
 >('arsenal/connection/access');
+
+export type NodeLogParams = {
+  readonly connection: ConnectionId;
+  /** null: what building the project printed. */
+  readonly node: string | null;
+  readonly from: LocalLogFrom;
+};
+/** client → server: what a node of a local cluster printed, and the file with the rest. */
+export const readNodeLog = new RequestType<NodeLogParams, LocalLog, FailureData>('arsenal/node/log');
 
 /** client → server: a topic as it is now, once. */
 export const readTree = new RequestType<
