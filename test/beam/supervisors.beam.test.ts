@@ -7,6 +7,7 @@ import type { Term } from '../../runtime/term/term.ts';
 import { atom, integer, nil, tuple } from '../../runtime/term/term.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
+import { eventually, readAll } from '../port/portSuite.ts';
 import { valueOf } from '../port/results.ts';
 import { childrenOf, connectShop, errorOf, inTime, named } from './shop.ts';
 
@@ -245,5 +246,109 @@ describe('the flags', () => {
     expect(errorOf(said)).toMatchObject({ class: 'timeout' });
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     expect(valueOf(await read({ supervisor: ledger }, inTime()))).toEqual(expected);
+  });
+});
+
+const owner = { principal: 'tester', client: 'suite', operation: 'start_supervisor', requestId: 'r1' };
+
+describe('a new supervisor', () => {
+  const flags = { strategy: 'rest_for_one', intensity: 4, periodSeconds: 6, autoShutdown: 'never' } as const;
+  const children = [book(atom('income')), book(atom('expenses'))];
+
+  it('is a child of the one it was started under, with its children, by its name', async () => {
+    const parent = await supervisor('Elixir.Shop.Supervisor');
+    const start = { node: shop.node, flags, children, parent, name: 'books', owner, lingerMs: 500 };
+    expect(errorOf(await runtime.port.supervisors.start(start, inTime()))).toMatchObject({ code: 'term.unknown_atom' });
+    await shop.rpc(shop.node, 'books.');
+    const pid = valueOf(await runtime.port.supervisors.start(start, inTime()));
+    expect(await supervisor('books')).toEqual(pid);
+    expect(valueOf(await runtime.port.supervisors.flags({ supervisor: pid }, inTime()))).toEqual(flags);
+    expect((await childrenOf(runtime, pid)).map((row) => row.childId)).toEqual([atom('income'), atom('expenses')]);
+    expect(await ancestorOf(pid)).toBe("'Elixir.Shop.Supervisor'");
+    const taken = await runtime.port.supervisors.start(start, inTime());
+    expect(errorOf(taken)).toMatchObject({ code: 'name.taken', effect: 'none' });
+    // It holds without us, and is begun anew by its parent.
+    const kill = { pid, reason: { term: atom('kill') }, confirmMs: 1_000 };
+    valueOf(await runtime.port.processes.exit(kill, inTime()));
+    const again = await eventually(
+      () => supervisor('books').catch(() => pid),
+      (now) => now.id !== pid.id,
+    );
+    expect((await childrenOf(runtime, again)).map((row) => row.state.is)).toEqual(['running', 'running']);
+    const child = { supervisor: parent, childId: atom('books') };
+    valueOf(
+      await runtime.port.supervisors.terminateChild(
+        { supervisor: parent, child: { childId: atom('books') } },
+        inTime(),
+      ),
+    );
+    valueOf(await runtime.port.supervisors.deleteChild(child, inTime()));
+  });
+
+  it('without a parent is held for us, and ends in order when it is let go', async () => {
+    const start = { node: shop.node, flags, children, owner, lingerMs: 500 };
+    const pid = valueOf(await runtime.port.supervisors.start(start, inTime()));
+    const [first] = await childrenOf(runtime, pid);
+    const { holdings } = valueOf(await runtime.port.holdings.list({}, inTime()));
+    expect(holdings).toMatchObject([{ kind: 'process', owner }]);
+    valueOf(await runtime.port.holdings.release({ id: holdings[0]?.id ?? '' }, inTime()));
+    expect(await shop.rpc(shop.node, `is_process_alive(list_to_pid("${pidText(pid)}")).`)).toBe('false');
+    const state = first?.state;
+    if (state?.is !== 'running') throw new Error('It had no child.');
+    expect(await shop.rpc(shop.node, `is_process_alive(list_to_pid("${pidText(state.pid)}")).`)).toBe('false');
+  });
+
+  it('whose specifications or children cannot be is told before anything is left', async () => {
+    const before = await shop.rpc(shop.node, 'length(processes()).');
+    const start = { node: shop.node, flags, owner, lingerMs: 500 };
+    const twice = [book(atom('income')), book(atom('income'))];
+    expect(errorOf(await runtime.port.supervisors.start({ ...start, children: twice }, inTime()))).toMatchObject({
+      code: 'child.bad_spec',
+      effect: 'none',
+    });
+    const failing = [
+      book(atom('income')),
+      book(atom('expenses'), { start: { module: 'lists', function: 'sort', args: [nil] } }),
+    ];
+    expect(errorOf(await runtime.port.supervisors.start({ ...start, children: failing }, inTime()))).toMatchObject({
+      code: 'child.start_failed',
+    });
+    await eventually(
+      () => shop.rpc(shop.node, 'length(processes()).'),
+      (now) => now === before,
+    );
+  });
+});
+
+describe('very many children', () => {
+  it('are paged through as they were when it began, and their supervisor is asked for them once', async () => {
+    await shop.rpc(
+      shop.node,
+      `[{ok, _} = 'Elixir.DynamicSupervisor':start_child('Elixir.Shop.Returns', #{id => x, start => {shop_ledger, start_link, [income]}, restart => temporary}) || _ <- lists:seq(1, 5000)], ok.`,
+    );
+    const returns = await supervisor('Elixir.Shop.Returns');
+    // What it was asked: a count for each page, and the list once.
+    await shop.rpc(shop.node, `sys:statistics('Elixir.Shop.Returns', true).`);
+    const asked = async () =>
+      Number(
+        await shop.rpc(
+          shop.node,
+          `{ok, S} = sys:statistics('Elixir.Shop.Returns', get), proplists:get_value(messages_in, S).`,
+        ),
+      );
+    const page = async (offset: number, limit: number) => {
+      const { frames, end } = await readAll(
+        runtime.port.supervisors.children({ supervisor: returns, offset, limit }, inTime()),
+      );
+      expect(valueOf(end).total).toBe(5_000);
+      return frames.flat();
+    };
+    const all = await page(0, 5_000);
+    expect(new Set(all.map((row) => (row.state.is === 'running' ? pidText(row.state.pid) : ''))).size).toBe(5_000);
+    // Later pages are of the same list.
+    expect(await page(4_990, 100)).toEqual(all.slice(4_990));
+    const rest = [await page(1_000, 1_000), await page(2_000, 1_000), await page(3_000, 1_000)].flat();
+    expect(rest).toEqual(all.slice(1_000, 4_000));
+    expect(await asked()).toBe(5 + 1 + 3 + 1);
   });
 });

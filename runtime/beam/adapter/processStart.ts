@@ -175,8 +175,8 @@ function notStarted(
   }
 }
 
-/** The atom of a name nobody has there. */
-async function freeName(target: DirectTarget, name: string, options: CallOptions): Promise<Result<Term>> {
+/** The atom of a name nobody has there. Errors: `term.unknown_atom`, `name.taken`. */
+export async function freeName(target: DirectTarget, name: string, options: CallOptions): Promise<Result<Term>> {
   const known = await atomOnNode(target, name, options);
   if (!known.ok) return known;
   if (known.value === null) {

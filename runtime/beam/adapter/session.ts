@@ -15,6 +15,7 @@ import type { Address } from '../dist/tcp.ts';
 import { isPoolName } from '../names/slotLease.ts';
 import type { NodeAgent } from '../agent/nodeAgent.ts';
 import type { Agents } from './agents.ts';
+import { ChildListings } from './childListings.ts';
 import { CrashRecorders } from './crashRecorder.ts';
 import type { Links } from './links.ts';
 import type { NodeTarget } from './nodeTarget.ts';
@@ -60,6 +61,7 @@ export class Session {
   readonly agents: Agents;
   readonly finders = new SupervisorFinders();
   readonly recorders = new CrashRecorders();
+  readonly listings = new ChildListings();
   /** The processes that keep states for us (stateHandles.ts), by the ids of their holdings. */
   readonly keepers = new Map<string, ProcessRef>();
   readonly #memory = new Map<NodeName, Memory>();

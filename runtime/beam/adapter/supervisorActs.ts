@@ -69,14 +69,22 @@ async function withState(
 }
 
 async function startUnder(known: Known<DirectTarget>, spec: ChildSpec, options: CallOptions): Promise<Result<Started>> {
-  if (known.kind === 'horde_supervisor') return ofHorde('Starting a child');
   const term = await checkedSpec(known.target, spec, '/spec', options);
-  if (!term.ok) return term;
-  if (isDynamic(known.kind)) return startOf(known, 'Elixir.DynamicSupervisor', term.value, options);
+  return term.ok ? startSpec(known, term.value, options) : term;
+}
+
+/** Has the supervisor start a child of the specification, a map that it can take. */
+export async function startSpec(
+  known: Known<DirectTarget>,
+  spec: Term,
+  options: CallOptions,
+): Promise<Result<Started>> {
+  if (known.kind === 'horde_supervisor') return ofHorde('Starting a child');
+  if (isDynamic(known.kind)) return startOf(known, 'Elixir.DynamicSupervisor', spec, options);
   const flags = await flagsNow(known, options);
   if (!flags.ok) return flags;
   // One of simple_one_for_one has the specification itself: it takes what is to be added to the arguments.
-  const given = flags.value.strategy === 'simple_one_for_one' ? argsIn(term.value) : term.value;
+  const given = flags.value.strategy === 'simple_one_for_one' ? argsIn(spec) : spec;
   return startOf(known, 'supervisor', given, options);
 }
 

@@ -15,7 +15,7 @@ import { callSupervisor, longestCallMs, supervisorAnswer, supervisorAt, waitOf }
 import { hasStartOrder } from './supervisorLayout.ts';
 
 /** `which_children` copies the whole list before a page of it can be taken. */
-const mostListed = 100_000;
+const mostListed = 200_000;
 const rowsPerFrame = 500;
 const mostRowsAsked = 1_000;
 
@@ -66,16 +66,32 @@ export async function childrenOf(
   }
   const limit = Math.min(Math.max(Math.trunc(window.limit), 0), mostRowsAsked);
   const offset = Math.max(Math.trunc(window.offset), 0);
-  const reverse = atom(hasStartOrder(known.value.kind) ? 'true' : 'false');
-  const args = [pidOf(pid), reverse, integer(offset), integer(limit), integer(waitOf(options))];
-  const { target } = known.value;
-  const said = await target.run('sup_children', args, childOptions(options, longestCallMs));
-  const answer = supervisorAnswer(said, known.value);
+  const listed =
+    Math.max(counted.value.specs, counted.value.active) > mostRowsAsked
+      ? await session.listings.page(session, known.value, { offset, limit }, childOptions(options, longestCallMs))
+      : null;
+  const page = listed ?? (await pageOnce(known.value, { offset, limit }, options));
+  if (!page.ok) return page;
+  const rows = await childRows(session, known.value.target, listOf(page.value.rows), offset, options);
+  return ok({ total: page.value.total, rows });
+}
+
+/** A page of a list that is taken for it alone. */
+async function pageOnce(
+  known: Known,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+  options: CallOptions,
+): Promise<Result<{ readonly rows: Term; readonly total: number }>> {
+  const reverse = atom(hasStartOrder(known.kind) ? 'true' : 'false');
+  const args = [pidOf(known.pid), reverse, integer(offset), integer(limit), integer(waitOf(options))];
+  const said = await known.target.run('sup_children', args, childOptions(options, longestCallMs));
+  const answer = supervisorAnswer(said, known);
   if (!answer.ok) return answer;
-  const [totalTerm, rowsTerm] = tupleOf(answer.value, 2) ?? [];
+  const [totalTerm, rows] = tupleOf(answer.value, 2) ?? [];
   const total = numberOf(totalTerm);
-  if (total === null || rowsTerm === undefined) return strangeAnswer(target.node, 'The list of children');
-  return ok({ total, rows: await childRows(session, target, listOf(rowsTerm), offset, options) });
+  return total === null || rows === undefined
+    ? strangeAnswer(known.target.node, 'The list of children')
+    : ok({ rows, total });
 }
 
 type Child = { readonly row: ChildRow; readonly pid: ProcessRef | null; readonly looksSupervising: boolean };

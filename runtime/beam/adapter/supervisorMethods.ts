@@ -15,6 +15,7 @@ import type { Session } from './session.ts';
 import { deleteChild, flagsNow, restartChild, setFlags, startChild, terminateChild } from './supervisorActs.ts';
 import { callSupervisor, longestCallMs, supervisorAt } from './supervisorCalls.ts';
 import { countChildren, streamChildren } from './supervisorChildren.ts';
+import { startSupervisor } from './supervisorStart.ts';
 import { answersChildSpec } from './supervisorLayout.ts';
 
 const rowsPerFrame = 500;
@@ -78,6 +79,7 @@ export function supervisorMethods(session: Session): MethodTable {
     'supervisors.count': ({ supervisor }, options) => countChildren(session, supervisor, options),
     'supervisors.flags': ({ supervisor }, options) => flags(session, supervisor, options),
     'supervisors.childSpec': (params, options) => childSpec(session, params, options),
+    'supervisors.start': (params, options) => startSupervisor(session, params, options),
     'supervisors.startChild': (params, options) => startChild(session, params, options),
     'supervisors.terminateChild': (params, options) => terminateChild(session, params, options),
     'supervisors.restartChild': (params, options) => restartChild(session, params, options),

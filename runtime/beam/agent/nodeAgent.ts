@@ -17,16 +17,13 @@ export type TaskKind =
   | 'proc_pids'
   | 'proc_top'
   | 'state'
+  | 'supervisor'
   | 'suspend'
   | 'sys_suspend'
   | 'trace';
 
 /** How the agent's Erlang runs on the node: loaded as code, or as text by stdlib's erl_eval. */
 export type AgentTier = 'agent' | 'interpreted';
-
-/** What a user allows on the nodes of a connection: code loaded; nothing loaded, but processes of ours; nothing that outlives a call. */
-export const agentChoices = ['load', 'interpret', 'none'] as const;
-export type AgentChoice = (typeof agentChoices)[number];
 
 export type HeldBy = {
   readonly kind: Holding['kind'];

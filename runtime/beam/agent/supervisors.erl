@@ -1,6 +1,6 @@
 %% Supervisors: finding them without asking anybody, reading and changing what their state says, listing their children. A layout
 %% that is not known is told as such; nothing is guessed.
--export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_child_of/3, sup_spec_of/4]).
+-export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_child_of/3, sup_spec_of/4, sup_callback/1, init/1]).
 
 %% Those of the processes that are supervisors, by the initial call that proc_lib keeps for them; a supervisor of Elixir puts
 %% {supervisor, Module, 1} there itself. Nothing is sent to any of them.
@@ -89,10 +89,13 @@ sup_page(Held, Total, Offset, Limit) ->
 %% A list taken once, of which pages are asked for ({page, Offset, Limit}) for as long as somebody pages through it: which_children
 %% keeps the supervisor from its work for as long as it copies all of it.
 sup_paged(Task, Supervisor, Reverse, Timeout) ->
-    {Total, Held} = sup_listing(Supervisor, Reverse, Timeout),
-    erlang:garbage_collect(),
-    task_frame(Task, {total, Total}),
-    sup_pages(Task, Total, Held).
+    case try sup_listing(Supervisor, Reverse, Timeout) catch exit:{timeout, _} -> timeout; exit:_ -> gone end of
+        {Total, Held} ->
+            erlang:garbage_collect(),
+            task_frame(Task, {total, Total}),
+            sup_pages(Task, Total, Held);
+        Why -> Why
+    end.
 
 sup_pages(Task, Total, Held) ->
     case task_next(Task, 30000) of
@@ -151,4 +154,45 @@ sup_spec_in(_, Supervisor, _, Child, Timeout) ->
     case gen_server:call(Supervisor, {get_childspec, Child}, Timeout) of
         {ok, Spec} -> {ok, Spec};
         {error, Why} -> Why
+    end.
+
+%% A module whose init/1 answers what it is given, so that a supervisor can be started from flags and specifications alone: Elixir has
+%% one; else, for a supervisor that is not to outlive us, ourselves, if we are loaded. `none` where there is none.
+sup_callback(Own) ->
+    Told = {ok, {make_ref(), []}},
+    case [M || M <- ['Elixir.Supervisor.Default', Own], M =/= none, code:ensure_loaded(M) =:= {module, M},
+            erlang:function_exported(M, init, 1), (try M:init(Told) catch _:_ -> none end) =:= Told] of
+        [Module | _] -> Module;
+        [] -> none
+    end.
+
+init(Told) -> Told.
+
+%% Owns a supervisor for as long as a client wants it: one that is started by a process that ends, ends with it. Frame:
+%% {started, Supervisor}; ends with {not_started, Why}, {ended, Why}, or stopped.
+sup_own(#{agent := Agent} = Task, Name, Told) ->
+    process_flag(trap_exit, true),
+    case sup_callback(maps:get(name, Task)) of
+        none -> {not_started, no_callback};
+        Module ->
+            Started = case Name of
+                none -> supervisor:start_link(Module, Told);
+                _ -> supervisor:start_link({local, Name}, Module, Told)
+            end,
+            case Started of
+                {ok, Supervisor} ->
+                    task_frame(Task, {started, Supervisor}),
+                    sup_owning(Task, Agent, Supervisor);
+                {error, Why} -> {not_started, task_brief(Why)}
+            end
+    end.
+
+sup_owning(Task, Agent, Supervisor) ->
+    case task_next(Task, infinity) of
+        stop ->
+            exit(Supervisor, shutdown),
+            receive {'EXIT', Supervisor, _} -> stopped; {'EXIT', Agent, Why} -> exit(Why) end;
+        {other, {'EXIT', Supervisor, Why}} -> {ended, task_brief(Why)};
+        {other, {'EXIT', Agent, Why}} -> exit(Why);
+        _ -> sup_owning(Task, Agent, Supervisor)
     end.
