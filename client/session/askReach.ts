@@ -89,7 +89,7 @@ function pick({ address, epmd, erlEpmdPort, tls, ssh }: SavedReach): SavedReach 
 }
 
 /** One line for people; empty for a node that is reached by its name. */
-function reachText({ address, epmd, erlEpmdPort, tls, ssh }: SavedReach): string {
+export function reachText({ address, epmd, erlEpmdPort, tls, ssh }: SavedReach): string {
   const epmdText = `${epmd?.host ?? ''}:${String(epmd?.port ?? '')}`;
   return [
     ...(address === undefined ? [] : [hostAndPortText(address)]),

@@ -7,7 +7,7 @@ import type { Asked, PickItem } from '../form/prompts.ts';
 import { errorText } from '../operations/operate.ts';
 import { labelText } from '../text.ts';
 import { askLocal } from './askLocal.ts';
-import { askReach } from './askReach.ts';
+import { askReach, reachText } from './askReach.ts';
 import type { Credentials } from './credentials.ts';
 import type { SavedConnection, SavedReach } from './savedConnections.ts';
 import { connectionKey } from './savedConnections.ts';
@@ -120,6 +120,7 @@ export class ConnectFlow {
       ...(recent.length === 0 ? [] : [{ label: vscode.l10n.t('Recent'), kind: vscode.QuickPickItemKind.Separator }]),
       ...recent.map((saved) => ({
         label: `$(history) ${labelText(connectionLabel(saved))}`,
+        ...(saved.kind === 'beam' && { description: labelText(reachText(saved)) }),
         value: { is: 'recent' as const, saved },
       })),
     ];

@@ -129,6 +129,7 @@ describe('a node that comes back', () => {
 });
 
 describe('a node joined first that is gone for good', () => {
+  // @row T013.a2
   it('is not missed: the others are listed, watched, lost and found without it', async () => {
     const runtime = await connect();
     const [first = '', second = '', third = ''] = shop.nodes;

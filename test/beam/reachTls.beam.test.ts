@@ -76,6 +76,7 @@ async function refusalOf(spec: BeamSpec) {
 }
 
 describe('a node with TLS distribution', () => {
+  // @row AU-03
   it('is joined with a certificate of ours, and the whole cluster with it', async () => {
     expect(await strict.eval(`net_adm:ping('${older.node}').`)).toBe('pong');
     const runtime = valueOf(await connectBeam(specOf(strict)));
