@@ -1,5 +1,7 @@
 /** The settings of package.json, read and checked: a value from a settings file is data from outside. Each applies at once. */
 import * as vscode from 'vscode';
+import { agentChoices } from '../runtime/model.ts';
+import type { AgentChoice } from '../runtime/model.ts';
 import { parseConnectOnStart } from './session/savedConnections.ts';
 import type { SavedConnection } from './session/savedConnections.ts';
 
@@ -14,6 +16,12 @@ export function termSyntax(): TermSyntax {
 export function refreshIntervalMs(): number {
   const value = vscode.workspace.getConfiguration('arsenal').get('views.refreshIntervalMs');
   return typeof value === 'number' && value >= 100 && value <= 60_000 ? value : 1_000;
+}
+
+/** What may be kept on the nodes of a connection that is made now (docs/agent.md). */
+export function agentChoice(): AgentChoice {
+  const value = vscode.workspace.getConfiguration('arsenal').get('connect.agent');
+  return agentChoices.find((choice) => choice === value) ?? 'load';
 }
 
 /** What to connect to when a view of ours is first opened; null for nothing, and for a value that says nothing we understand. */

@@ -30,6 +30,13 @@ export type Reach =
   | { readonly via: 'relay'; readonly relay: NodeName }
   | { readonly via: 'none'; readonly since: WallTime; readonly why: 'down' | 'refused' | 'silent' | 'unresolved' };
 
+/**
+ * What a user allows on the nodes of a connection: code of ours loaded; nothing loaded, but processes of ours; nothing that outlives a
+ * call.
+ */
+export const agentChoices = ['load', 'interpret', 'none'] as const;
+export type AgentChoice = (typeof agentChoices)[number];
+
 export type NodeInfo = Incarnation & {
   readonly otpRelease: string | null;
   readonly hidden: boolean;

@@ -1,5 +1,6 @@
 /** Cookies in the editor's secret storage, one for each system. They are in no setting, no log and no answer. */
 import type * as vscode from 'vscode';
+import type { AgentChoice } from '../../runtime/model.ts';
 import type { ConnectSpec } from '../../server/protocol/connection.ts';
 import { connectionKey } from './savedConnections.ts';
 import type { SavedConnection } from './savedConnections.ts';
@@ -21,10 +22,11 @@ export class Credentials {
     await this.secrets.delete(prefix + connectionKey(saved));
   }
 
-  /** What to send to the server; null when the cookie is to be in the secret storage and is not. */
-  async connectSpec(saved: SavedConnection): Promise<ConnectSpec | null> {
+  /** What to send to the server, with what the user allows on nodes; null when the cookie is to be in the secret storage and is not. */
+  async connectSpec(saved: SavedConnection, agent?: AgentChoice): Promise<ConnectSpec | null> {
     if (saved.kind !== 'beam') return saved;
-    const { cookie, ...rest } = saved;
+    const { cookie, ...reach } = saved;
+    const rest = { ...reach, ...(agent !== undefined && { agent }) };
     if (cookie.from !== 'secret') return { ...rest, cookie };
     const value = await this.secrets.get(prefix + connectionKey(saved));
     return value === undefined ? null : { ...rest, cookie: { from: 'text', value } };

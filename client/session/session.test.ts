@@ -132,9 +132,9 @@ describe('cookies', () => {
     expect(JSON.stringify(shop)).not.toContain('monster');
     await credentials.forget(shop);
     expect(secrets.size).toBe(0);
-    expect(await credentials.connectSpec({ ...shop, cookie: { from: 'file', path: '/c' } })).toMatchObject({
-      cookie: { from: 'file', path: '/c' },
-    });
+    const ofFile = { ...shop, cookie: { from: 'file', path: '/c' } } as const;
+    expect(await credentials.connectSpec(ofFile)).toEqual(ofFile);
+    expect(await credentials.connectSpec(ofFile, 'none')).toEqual({ ...ofFile, agent: 'none' });
     expect(await credentials.connectSpec({ kind: 'simulated', seed: 3 })).toEqual({ kind: 'simulated', seed: 3 });
   });
 });

@@ -12,6 +12,7 @@ import { closeConnection, openConnection, retryConnection, setAccess } from '../
 import { DisposableStore } from '../disposables.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { isConnectionInfo } from '../rows.ts';
+import { agentChoice } from '../settings.ts';
 import type { LiveRows, Watches } from '../watches.ts';
 import type { Credentials } from './credentials.ts';
 import { connectionKey, parseSavedConnections, withRecent } from './savedConnections.ts';
@@ -173,7 +174,7 @@ export class Sessions implements vscode.Disposable {
   }
 
   private async openNow(saved: SavedConnection, token?: vscode.CancellationToken): Promise<Result<ConnectionInfo>> {
-    const spec = await this.credentials.connectSpec(saved);
+    const spec = await this.credentials.connectSpec(saved, agentChoice());
     if (spec === null) {
       return failure(
         'authentication',

@@ -187,10 +187,22 @@ function nodeItem(row: NodeRow, isOurs: boolean): vscode.TreeItem {
       row.reach.via === 'relay' ? vscode.l10n.t('through {0}', row.reach.relay) : row.reach.via,
     ],
     [vscode.l10n.t('Connected to'), row.sees === null ? null : row.sees.join(', ') || vscode.l10n.t('nobody')],
+    [vscode.l10n.t('Observed by'), observerText(row)],
     [vscode.l10n.t('Incarnation'), row.creation.toString(16)],
   ]);
   item.contextValue = `;node;${row.status};${row.hidden ? 'hidden;' : ''}${isOurs ? 'ours;' : ''}`;
   return item;
+}
+
+/** What looks on the node for us, and why nothing better does. */
+function observerText({ observer, observerWhy = '' }: NodeRow): string {
+  const what = {
+    agent: vscode.l10n.t('an agent, loaded there'),
+    interpreted: vscode.l10n.t('an agent, interpreted there'),
+    agentless: vscode.l10n.t('nothing of ours there'),
+    builtin: vscode.l10n.t('the simulation itself'),
+  }[observer];
+  return observerWhy === '' ? what : `${what} (${observerWhy})`;
 }
 
 function nodeDescription(row: NodeRow): string {
@@ -203,6 +215,8 @@ function nodeDescription(row: NodeRow): string {
     ...(memoryBytes === null ? [] : [bytesText(memoryBytes)]),
     ...(row.hidden ? [vscode.l10n.t('hidden')] : []),
     ...(row.reach.via === 'relay' ? [vscode.l10n.t('through {0}', labelText(row.reach.relay))] : []),
+    ...(row.observer === 'interpreted' ? [vscode.l10n.t('agent interpreted')] : []),
+    ...(row.observer === 'agentless' ? [vscode.l10n.t('no agent')] : []),
   ];
   return parts.join(' · ');
 }

@@ -1,7 +1,7 @@
 /** A running BEAM cluster, joined as a hidden node by name and cookie, with nothing of ours installed there. */
 import { callOptions } from '../callOptions.ts';
 import { arsenalError } from '../errors.ts';
-import type { ArsenalError, ConnectionId, Incarnation, NodeName, Result, WallTime } from '../model.ts';
+import type { AgentChoice, ArsenalError, ConnectionId, Incarnation, NodeName, Result, WallTime } from '../model.ts';
 import { fail, ok } from '../model.ts';
 import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
 import type { Refusals } from '../portFacade.ts';
@@ -27,7 +27,6 @@ import { traceMethods } from './adapter/traceMethods.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { AgentImage } from './agent/bringing.ts';
 import { agentImage } from './agent/bringing.ts';
-import type { AgentChoice } from './agent/nodeAgent.ts';
 import type { BeamSpec } from './beamSpec.ts';
 import { connectError } from './connectError.ts';
 import type { TlsOptions } from './dist/tls.ts';

@@ -1,6 +1,5 @@
 /** What {@link connectBeam} needs to know to join a running BEAM cluster. */
-import type { ConnectionId, NodeName } from '../model.ts';
-import type { AgentChoice } from './agent/nodeAgent.ts';
+import type { AgentChoice, ConnectionId, NodeName } from '../model.ts';
 import type { SshSpec } from './sshArguments.ts';
 import type { TlsSpec } from './tlsFiles.ts';
 

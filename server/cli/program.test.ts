@@ -252,6 +252,8 @@ describe('arsenal run', () => {
         '[::1]:4000',
         '--epmd',
         '4444',
+        '--agent',
+        'none',
         '--allow-writes',
       ],
       testBackend(),
@@ -260,6 +262,7 @@ describe('arsenal run', () => {
     expect(run.connected).toEqual([
       {
         kind: 'beam',
+        agent: 'none',
         node: 'a@h',
         cookie: { from: 'file', path: '/c' },
         address: { host: '::1', port: 4000 },

@@ -2,8 +2,8 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { failure } from '../../runtime/errors.ts';
-import { ok } from '../../runtime/model.ts';
-import type { Result } from '../../runtime/model.ts';
+import { agentChoices, ok } from '../../runtime/model.ts';
+import type { AgentChoice, Result } from '../../runtime/model.ts';
 import type { ConnectSpec } from '../protocol/connection.ts';
 import type { LocalOptions } from './localOptions.ts';
 import { addLocalOptions, givenLocal, localSpec } from './localOptions.ts';
@@ -19,6 +19,7 @@ export type RuntimeOptions = ReachOptions &
     readonly seed?: number;
     readonly connect?: string;
     readonly cookieFile?: string;
+    readonly agent?: AgentChoice;
     readonly allowWrites?: boolean;
     readonly home?: string;
   };
@@ -32,6 +33,12 @@ export function addRuntimeOptions(command: Command): Command {
     .option('--connect <node>', 'name of a running node, e.g. shop@localhost')
     .option('--cookie-file <file>', 'where the cookie stands; default: where OTP keeps it');
   return addLocalOptions(addReachOptions(command))
+    .addOption(
+      new Option(
+        '--agent <what>',
+        'what may be kept on nodes: load (code and processes of ours), interpret (processes, no code), none; default: load',
+      ).choices(agentChoices),
+    )
     .option('--allow-writes', 'allow operations that change a running system')
     .option(
       '--home <dir>',
@@ -99,13 +106,14 @@ export function connectSpec(options: RuntimeOptions): Result<Connecting> {
       node: options.connect,
       cookie: options.cookieFile === undefined ? { from: 'default' } : { from: 'file', path: options.cookieFile },
       ...reach.reach,
+      ...(options.agent !== undefined && { agent: options.agent }),
     },
   });
 }
 
 /** Whether an option says which node to join, or how. */
 function givenNode(options: RuntimeOptions): boolean {
-  const named = (['connect', 'cookieFile'] as const).filter((name) => options[name] !== undefined);
+  const named = (['connect', 'cookieFile', 'agent'] as const).filter((name) => options[name] !== undefined);
   return named.length + givenReach(options).length > 0;
 }
 

@@ -13,12 +13,14 @@ export const nodeResult = {
   otpRelease: nullable(Type.String()),
   hidden: Type.Boolean(),
   observer: Type.String({ description: 'What looks on the node for us.' }),
+  observerWhy: nullable(Type.String({ description: 'Why nothing better does; null when there is nothing better.' })),
   reach: Type.Unsafe<Reach>({ type: 'object', description: 'How we reach it.' }),
 };
 
 /** The row of a node. */
-export function nodeRow({ node, creation, otpRelease, hidden, observer, reach }: NodeInfo) {
-  return { node, status: statusOf(reach), creation, otpRelease, hidden, observer, reach };
+export function nodeRow({ node, creation, otpRelease, hidden, observer, observerWhy = '', reach }: NodeInfo) {
+  const why = observerWhy === '' ? null : observerWhy;
+  return { node, status: statusOf(reach), creation, otpRelease, hidden, observer, observerWhy: why, reach };
 }
 
 /** Whether a node is up, down, or not to be reached from here. */

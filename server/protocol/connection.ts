@@ -1,5 +1,12 @@
 /** Connections as every surface sees them. */
-import type { ArsenalError, ConnectionId, LocalLauncher, NodeName, RuntimeKind } from '../../runtime/model.ts';
+import type {
+  AgentChoice,
+  ArsenalError,
+  ConnectionId,
+  LocalLauncher,
+  NodeName,
+  RuntimeKind,
+} from '../../runtime/model.ts';
 import type { Capabilities, ConnectionState } from '../../runtime/port.ts';
 
 /** Where a cookie comes from. A cookie is never on a command line, in a setting or in an answer. */
@@ -69,6 +76,8 @@ export type ConnectSpec =
       readonly tls?: TlsFiles;
       /** Reach nodes and EPMD through the user's own ssh; `target` is as for ssh. */
       readonly ssh?: { readonly target: string };
+      /** What may be kept on the nodes (docs/agent.md); `load` when absent. */
+      readonly agent?: AgentChoice;
     };
 
 /** What this connection lets be changed. `confirm`: read-only until the user agrees to the first write. */

@@ -4,10 +4,10 @@ import { Agents } from '../../runtime/beam/adapter/agents.ts';
 import { DirectTarget } from '../../runtime/beam/adapter/nodeTarget.ts';
 import type { AgentImage } from '../../runtime/beam/agent/bringing.ts';
 import { agentImage } from '../../runtime/beam/agent/bringing.ts';
-import type { AgentChoice, AgentTask, NodeAgent, TaskSpec } from '../../runtime/beam/agent/nodeAgent.ts';
+import type { AgentTask, NodeAgent, TaskSpec } from '../../runtime/beam/agent/nodeAgent.ts';
 import type { Connection } from '../../runtime/beam/dist/connection.ts';
 import { HiddenNode } from '../../runtime/beam/dist/node.ts';
-import type { Holding, ProcessRef } from '../../runtime/model.ts';
+import type { AgentChoice, Holding, ProcessRef } from '../../runtime/model.ts';
 import type { Term } from '../../runtime/term/term.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { valueOf } from '../port/results.ts';
@@ -99,7 +99,7 @@ export async function allFrames(task: AgentTask): Promise<readonly Term[]> {
 }
 
 /** Looks again and again until `look` answers what is `wanted`; what it answered last, if it never does. */
-export async function until<T>(look: () => Promise<T>, wanted: (seen: T) => boolean, ms = 10_000): Promise<T> {
+export async function until<T>(look: () => T | Promise<T>, wanted: (seen: T) => boolean, ms = 10_000): Promise<T> {
   const end = performance.now() + ms;
   for (;;) {
     const seen = await look();

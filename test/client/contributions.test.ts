@@ -52,7 +52,7 @@ describe('package.json', () => {
     const capabilities = isRecord(manifest) && isRecord(manifest['capabilities']) ? manifest['capabilities'] : {};
     expect(capabilities['untrustedWorkspaces']).toMatchObject({
       supported: 'limited',
-      restrictedConfigurations: ['arsenal.connect.onStart'],
+      restrictedConfigurations: ['arsenal.connect.onStart', 'arsenal.connect.agent'],
     });
   });
 });

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { callOptions, childOptions, remainingNow } from '../../callOptions.ts';
 import { arsenalError, cancelled, unsupported } from '../../errors.ts';
-import type { ArsenalError, NodeInfo, NodeName, Result } from '../../model.ts';
+import type { AgentChoice, ArsenalError, NodeInfo, NodeName, Result } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import type { PidTerm } from '../../term/term.ts';
@@ -10,7 +10,7 @@ import { atom } from '../../term/term.ts';
 import { AgentClient } from '../agent/agentClient.ts';
 import type { AgentImage, Bare } from '../agent/bringing.ts';
 import { bringAgent } from '../agent/bringing.ts';
-import type { AgentChoice, AgentTier, NodeAgent } from '../agent/nodeAgent.ts';
+import type { AgentTier, NodeAgent } from '../agent/nodeAgent.ts';
 import type { Connection } from '../dist/connection.ts';
 import type { DistResult } from '../dist/errors.ts';
 import { success } from '../dist/errors.ts';
