@@ -108,10 +108,7 @@ function literal(term: Term): Term {
   return text(`${printTerm(term, { syntax: 'erlang', maxLength: 10_000_000 })}.`);
 }
 
-/**
- * The same terms in every run, so that a change of ours is what changes the verdict; ARSENAL_SEED gives others. (Not any: some damage
- * ends a node of OTP 25, which takes what it decodes on trust.)
- */
+/** The same terms in every run, so that a change of ours is what changes the verdict; ARSENAL_SEED gives others. */
 const seed = Number(process.env['ARSENAL_SEED'] ?? 25);
 
 describe('against a live node, with =:=', () => {
@@ -177,10 +174,34 @@ function comparable(term: Term): string {
  * We refuse them, in the message and in its echo alike.
  */
 function isTakenUnseen(ours: ReturnType<typeof decodeTerm>, answer: Term): boolean {
-  if (ours.ok || ours.error.code !== 'malformed' || answer.t === 'atom') return false;
+  if (ours.ok || ours.error.code !== 'malformed') return false;
+  if (answer.t === 'atom') return answer.v === 'fun_without_pid';
   const echo = decodeTerm(binaryBytes(answer) ?? new Uint8Array(), { scope, inflate });
   return !echo.ok && echo.error.code === 'malformed';
 }
+
+/**
+ * What the node makes of each message. OTP 25 takes a fun whose creator is no pid, and ends with a segmentation fault when it encodes it
+ * (`term_to_binary/1`, or sending it to another node); so it is looked at before. We refuse such a fun, and cannot make one.
+ */
+const acceptOnNode = `
+  Sound = fun Sound(F) when is_function(F) ->
+        case erlang:fun_info(F, type) of
+          {type, external} -> true;
+          {type, local} ->
+            {pid, Creator} = erlang:fun_info(F, pid),
+            {env, Variables} = erlang:fun_info(F, env),
+            is_pid(Creator) andalso Sound(Variables)
+        end;
+      Sound([Head | Tail]) -> Sound(Head) andalso Sound(Tail);
+      Sound(Tuple) when is_tuple(Tuple) -> Sound(tuple_to_list(Tuple));
+      Sound(Map) when is_map(Map) -> Sound(maps:to_list(Map));
+      Sound(_) -> true
+    end,
+  [try binary_to_term(Bytes) of
+     Term -> case Sound(Term) of true -> term_to_binary(Term); false -> fun_without_pid end
+   catch error:badarg -> refused
+   end || Bytes <- Given].`;
 
 describe('what is accepted', () => {
   it('damaged messages are accepted and refused as binary_to_term/1 does, with the same meaning', async () => {
@@ -193,18 +214,13 @@ describe('what is accepted', () => {
       bytes[1 + (place % (bytes.length - 1))] = internalTags.has(byte) ? 0 : byte;
       return bytes;
     });
-    const answers = elementsOf(
-      await evaluate(
-        '[try term_to_binary(binary_to_term(Bytes)) catch error:badarg -> refused end || Bytes <- Given].',
-        list(messages.map(binary)),
-      ),
-    );
+    const answers = elementsOf(await evaluate(acceptOnNode, list(messages.map(binary))));
     const differences: string[] = [];
     for (const [at, answer] of answers.entries()) {
       const bytes = messages[at] ?? new Uint8Array();
       const ours = decodeTerm(bytes, { scope, inflate });
       if (isTakenUnseen(ours, answer)) continue;
-      const theirs = answer.t === 'atom' ? 'refused' : comparable(decodedOf(answer));
+      const theirs = answer.t === 'atom' ? answer.v : comparable(decodedOf(answer));
       const mine = ours.ok ? comparable(ours.term) : 'refused';
       const peculiar = !ours.ok && ours.error.code === 'unknown_tag' && internalTags.has(bytes[ours.error.at] ?? 0);
       if (mine !== theirs && !peculiar) {
