@@ -1,19 +1,36 @@
 /** Arsenal's own operations. This list is the only one; everything else is derived from it. */
 import type { AnyOperation } from '../core/operation.ts';
+import type { Scans } from './lists.ts';
 import { clusterHealth } from './distributed/clusterHealth.ts';
 import { clusterTopology } from './distributed/clusterTopology.ts';
+import { compareGlobalNames } from './distributed/compareGlobalNames.ts';
 import { connectNode } from './distributed/connectNode.ts';
 import { disconnectNode } from './distributed/disconnectNode.ts';
+import { listGroups } from './distributed/listGroups.ts';
+import { listTopologies } from './distributed/listTopologies.ts';
 import { nodeInfo } from './distributed/nodeInfo.ts';
+import { addNode } from './faults/addNode.ts';
 import { crashNode } from './faults/crashNode.ts';
+import { delayLink } from './faults/delayLink.ts';
+import { dropLink } from './faults/dropLink.ts';
+import { hangNode } from './faults/hangNode.ts';
+import { healCluster } from './faults/healCluster.ts';
+import { partitionCluster } from './faults/partitionCluster.ts';
+import { removeNode } from './faults/removeNode.ts';
 import { restartNode } from './faults/restartNode.ts';
-import type { Scans } from './lists.ts';
+import { hordeRegistryInspect } from './horde/hordeRegistryInspect.ts';
+import { hordeStartChild } from './horde/hordeStartChild.ts';
+import { hordeSupervisorInspect } from './horde/hordeSupervisorInspect.ts';
 import { garbageCollectProcess } from './process/garbageCollectProcess.ts';
 import { getProcessInfo } from './process/getProcessInfo.ts';
 import { getProcessState } from './process/getProcessState.ts';
+import { getProcessTree } from './process/getProcessTree.ts';
 import { killProcess } from './process/killProcess.ts';
+import { listCrashes } from './process/listCrashes.ts';
 import { listProcesses } from './process/listProcesses.ts';
+import { migrateProcess } from './process/migrateProcess.ts';
 import { monitorProcess } from './process/monitorProcess.ts';
+import { restartProcess } from './process/restartProcess.ts';
 import { resumeProcess } from './process/resumeProcess.ts';
 import { sendMessage } from './process/sendMessage.ts';
 import { startProcess } from './process/startProcess.ts';
@@ -32,19 +49,33 @@ import { getSupervisorFlags } from './supervisor/getSupervisorFlags.ts';
 import { listSupervisors } from './supervisor/listSupervisors.ts';
 import { restartChild } from './supervisor/restartChild.ts';
 import { restartFrequency } from './supervisor/restartFrequency.ts';
+import { restartSupervisor } from './supervisor/restartSupervisor.ts';
+import { startSupervisor } from './supervisor/startSupervisor.ts';
+import { stopSupervisor } from './supervisor/stopSupervisor.ts';
 import { supervisionTree } from './supervisor/supervisionTree.ts';
 import { supervisorStats } from './supervisor/supervisorStats.ts';
 import { terminateChild } from './supervisor/terminateChild.ts';
 import { whichChildren } from './supervisor/whichChildren.ts';
 import { analyzeMessageQueue } from './system/analyzeMessageQueue.ts';
 import { detectBottlenecks } from './system/detectBottlenecks.ts';
+import { getAllocatorInfo } from './system/getAllocatorInfo.ts';
 import { getMemoryInfo } from './system/getMemoryInfo.ts';
+import { getSchedulerInfo } from './system/getSchedulerInfo.ts';
 import { getSystemInfo } from './system/getSystemInfo.ts';
 import { listApplications } from './system/listApplications.ts';
 import { listEtsTables } from './system/listEtsTables.ts';
+import { listHoldings } from './system/listHoldings.ts';
+import { listPorts } from './system/listPorts.ts';
 import { listRegisteredProcesses } from './system/listRegisteredProcesses.ts';
+import { releaseHolding } from './system/releaseHolding.ts';
 import { analyzeDeadlocks } from './tracing/analyzeDeadlocks.ts';
+import { getTraceResults } from './tracing/getTraceResults.ts';
+import { listTraces } from './tracing/listTraces.ts';
 import { memoryLeakDetection } from './tracing/memoryLeakDetection.ts';
+import { profileProcess } from './tracing/profileProcess.ts';
+import { stopTrace } from './tracing/stopTrace.ts';
+import { traceMessages } from './tracing/traceMessages.ts';
+import { traceProcess } from './tracing/traceProcess.ts';
 
 /** What some operations look at beside the port. */
 export type House = { readonly catalogue: CatalogueReader; readonly scans: Scans };
@@ -62,6 +93,10 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     resumeProcess,
     sendMessage,
     monitorProcess,
+    restartProcess,
+    migrateProcess,
+    listCrashes(scans),
+    getProcessTree,
     listSupervisors(scans),
     whichChildren(scans),
     supervisionTree,
@@ -73,6 +108,9 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     terminateChild,
     deleteChild,
     changeSupervisorStrategy,
+    startSupervisor,
+    stopSupervisor,
+    restartSupervisor,
     listRegisteredProcesses(scans),
     getSystemInfo,
     getMemoryInfo,
@@ -80,15 +118,39 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     listEtsTables(scans),
     analyzeMessageQueue,
     detectBottlenecks,
+    listPorts(scans),
+    getAllocatorInfo,
+    getSchedulerInfo,
+    listHoldings(scans),
+    releaseHolding,
     analyzeDeadlocks,
     memoryLeakDetection,
+    traceProcess,
+    traceMessages,
+    getTraceResults,
+    listTraces,
+    stopTrace,
+    profileProcess,
     clusterTopology,
     clusterHealth,
     nodeInfo,
     connectNode,
     disconnectNode,
+    listTopologies(scans),
+    listGroups(scans),
+    compareGlobalNames(scans),
+    hordeRegistryInspect(scans),
+    hordeSupervisorInspect(scans),
+    hordeStartChild,
     crashNode,
     restartNode,
+    addNode,
+    removeNode,
+    hangNode,
+    partitionCluster,
+    healCluster,
+    delayLink,
+    dropLink,
     createSandbox,
     listSandboxes(scans),
     destroySandbox,

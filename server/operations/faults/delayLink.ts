@@ -1,0 +1,51 @@
+import { Type } from 'typebox';
+import { ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nodeParam } from '../parameters.ts';
+import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+
+export const delayLink = defineOperation({
+  name: 'delay_link',
+  title: 'Delay Link',
+  description:
+    'Lets what one node sends another come later, in its order, until heal_cluster. The other direction is another call. Only on local clusters.',
+  category: 'faults',
+  severity: 'change',
+  idempotent: false,
+  needs: ['faults.delayLink', 'holdings.release'],
+  params: Type.Object({
+    from: Type.String({ ...nodeParam, description: 'The node that sends.' }),
+    to: Type.String({ ...nodeParam, description: 'The node it sends to.' }),
+    delayMs: Type.Integer({ minimum: 0, maximum: 60_000, description: 'By so much.' }),
+    jitterMs: Type.Integer({
+      minimum: 0,
+      maximum: 60_000,
+      default: 0,
+      description: 'And up to so much more, by chance.',
+    }),
+    lingerMs: lingerParam,
+  }),
+  result: Type.Object({ from: Type.String(), to: Type.String(), delayMs: Type.Integer(), ...heldResult }),
+  route: { method: 'POST', path: '/cluster/links/delays' },
+  examples: [{ title: 'Half a second', params: { from: 'demo1@sim', to: 'demo2@sim', delayMs: 500 } }],
+  plan: (context, { from, to, delayMs, jitterMs, lingerMs }) =>
+    Promise.resolve(
+      ok({
+        summary: `Delay what ${from} sends to ${to} by ${String(delayMs)} ms`,
+        touches: [{ node: from, what: `the link to ${to}` }],
+        severity: 'change' as const,
+        undo: 'yes' as const,
+        steps: { from, to, delayMs, jitterMs, lingerMs, owner: context.owner },
+      }),
+    ),
+  async apply(context, { steps }) {
+    const held = await context.port.faults.delayLink(steps, context.options());
+    const { from, to, delayMs } = steps;
+    return held.ok ? ok({ from, to, delayMs, ...heldRow(held.value) }) : held;
+  },
+  async compensate(context, _plan, done) {
+    if (!done.ok) return ok(null);
+    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
+    return released.ok ? ok(null) : released;
+  },
+});

@@ -1,0 +1,59 @@
+import { Type } from 'typebox';
+import { ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nodeParam, nullable } from '../parameters.ts';
+import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+
+export const dropLink = defineOperation({
+  name: 'drop_link',
+  title: 'Drop on Link',
+  description:
+    'Lets a share of what one node sends another be lost on the way, or only so many bytes a second through, until heal_cluster. Nodes talk over TCP, which sends again what is lost: it comes late. Only on local clusters.',
+  category: 'faults',
+  severity: 'destroy',
+  idempotent: false,
+  needs: ['faults.dropLink', 'holdings.release'],
+  params: Type.Object({
+    from: Type.String({ ...nodeParam, description: 'The node that sends.' }),
+    to: Type.String({ ...nodeParam, description: 'The node it sends to.' }),
+    lossRatio: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 1,
+      description: '0 to 1: the share that is lost; 1 is all.',
+    }),
+    bytesPerSecond: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'No more than these.' }),
+    ),
+    lingerMs: lingerParam,
+  }),
+  result: Type.Object({
+    from: Type.String(),
+    to: Type.String(),
+    lossRatio: Type.Number(),
+    bytesPerSecond: nullable(Type.Integer()),
+    ...heldResult,
+  }),
+  route: { method: 'POST', path: '/cluster/links/losses' },
+  examples: [{ title: 'A tenth', params: { from: 'demo1@sim', to: 'demo2@sim', lossRatio: 0.1 } }],
+  plan: (context, { from, to, lossRatio, bytesPerSecond, lingerMs }) =>
+    Promise.resolve(
+      ok({
+        summary: `Lose ${String(Math.round(lossRatio * 100))} % of what ${from} sends to ${to}`,
+        touches: [{ node: from, what: `the link to ${to}` }],
+        severity: 'destroy' as const,
+        undo: 'yes' as const,
+        steps: { from, to, lossRatio, bytesPerSecond: bytesPerSecond ?? null, lingerMs, owner: context.owner },
+      }),
+    ),
+  async apply(context, { steps }) {
+    const held = await context.port.faults.dropLink(steps, context.options());
+    const { from, to, lossRatio, bytesPerSecond } = steps;
+    return held.ok ? ok({ from, to, lossRatio, bytesPerSecond, ...heldRow(held.value) }) : held;
+  },
+  async compensate(context, _plan, done) {
+    if (!done.ok) return ok(null);
+    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
+    return released.ok ? ok(null) : released;
+  },
+});

@@ -1,0 +1,44 @@
+import { Type } from 'typebox';
+import { ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nodeParam } from '../parameters.ts';
+import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+import { nodeAt, plannedNode } from './nodeAt.ts';
+
+export const hangNode = defineOperation({
+  name: 'hang_node',
+  title: 'Hang Node',
+  description:
+    'Stops a node where it stands: connected, and silent, until heal_cluster lets it go on. Only on local clusters.',
+  category: 'faults',
+  severity: 'destroy',
+  idempotent: false,
+  needs: ['cluster.nodes', 'faults.hangNode', 'holdings.release'],
+  params: Type.Object({ node: nodeParam, lingerMs: lingerParam }),
+  result: Type.Object({ node: Type.String(), ...heldResult }),
+  route: { method: 'POST', path: '/cluster/nodes/:node/hang' },
+  examples: [{ title: 'One node', params: { node: 'demo3@sim' } }],
+  async plan(context, { node, lingerMs }) {
+    const found = await nodeAt(context, node);
+    if (!found.ok) return found;
+    return ok({
+      summary: `Hang ${node}`,
+      touches: [{ node, what: 'everything on it stands still' }],
+      severity: 'destroy',
+      undo: 'yes',
+      steps: { node, creation: found.value.creation, lingerMs, owner: context.owner },
+    });
+  },
+  async apply(context, { steps }) {
+    const planned = await plannedNode(context, steps);
+    if (!planned.ok) return planned;
+    const { node, lingerMs, owner } = steps;
+    const held = await context.port.faults.hangNode({ node, lingerMs, owner }, context.options());
+    return held.ok ? ok({ node, ...heldRow(held.value) }) : held;
+  },
+  async compensate(context, _plan, done) {
+    if (!done.ok) return ok(null);
+    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
+    return released.ok ? ok(null) : released;
+  },
+});

@@ -1,0 +1,68 @@
+import { Type } from 'typebox';
+import { ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nodeParam } from '../parameters.ts';
+import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+
+const mostNodes = 100;
+
+export const partitionCluster = defineOperation({
+  name: 'partition_cluster',
+  title: 'Partition Cluster',
+  description:
+    'Takes the links between groups of nodes away: closed at once (cut), or silent (blackhole), until heal_cluster. A node that no group names keeps its links. Only on local clusters.',
+  category: 'faults',
+  severity: 'destroy',
+  idempotent: false,
+  needs: ['faults.partition', 'holdings.release'],
+  params: Type.Object({
+    islands: Type.Array(Type.Array(nodeParam, { minItems: 1, maxItems: mostNodes }), {
+      minItems: 2,
+      maxItems: mostNodes,
+      description: 'The groups that are to see only themselves.',
+    }),
+    mode: Type.Enum(['cut', 'blackhole'], {
+      default: 'cut',
+      description: 'Closed and refused, or nothing comes through.',
+    }),
+    lingerMs: lingerParam,
+  }),
+  result: Type.Object({
+    islands: Type.Array(Type.Array(Type.String())),
+    mode: Type.Enum(['cut', 'blackhole']),
+    preventsOverlap: Type.Boolean({
+      description:
+        'Whether OTP itself closes more links until the groups do not overlap (prevent_overlapping_partitions).',
+    }),
+    ...heldResult,
+  }),
+  route: { method: 'POST', path: '/cluster/partitions' },
+  examples: [{ title: 'Two against one', params: { islands: [['demo1@sim', 'demo2@sim'], ['demo3@sim']] } }],
+  validate: ({ islands }) => {
+    const all = islands.flat();
+    return new Set(all).size === all.length
+      ? []
+      : [{ pointer: '/islands', message: 'name a node more than once: it can be in one group only.' }];
+  },
+  plan: (context, { islands, mode, lingerMs }) =>
+    Promise.resolve(
+      ok({
+        summary: `Partition the cluster: ${islands.map((island) => island.join(', ')).join(' | ')} (${mode})`,
+        touches: islands.flat().map((node) => ({ node, what: 'links to the other groups' })),
+        severity: 'destroy' as const,
+        undo: 'yes' as const,
+        steps: { islands, mode, lingerMs, owner: context.owner },
+      }),
+    ),
+  async apply(context, { steps }) {
+    const held = await context.port.faults.partition(steps, context.options());
+    if (!held.ok) return held;
+    const { islands, mode } = steps;
+    return ok({ islands, mode, preventsOverlap: held.value.preventsOverlap, ...heldRow(held.value) });
+  },
+  async compensate(context, _plan, done) {
+    if (!done.ok) return ok(null);
+    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
+    return released.ok ? ok(null) : released;
+  },
+});

@@ -1,0 +1,94 @@
+import { Type } from 'typebox';
+import type { ChildSpec, Result } from '../../../runtime/model.ts';
+import { ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { atomText, nodeParam, nullable, placementOfProcess, supervisorParam } from '../parameters.ts';
+import { namedProcess } from '../processRows.ts';
+import { connectedNode, resolveNeeds, resolveProcess } from '../resolve.ts';
+import { atomName, shownName } from '../terms.ts';
+import { childSpecOf, childSpecParam } from './childParameters.ts';
+
+const mostChildren = 100;
+
+export const startSupervisor = defineOperation({
+  name: 'start_supervisor',
+  title: 'Start Supervisor',
+  description:
+    'Starts a supervisor with these children: under another supervisor, which then restarts it, or for itself, kept by Arsenal until it is stopped or nobody comes back for `lingerMs`. The child specifications are checked first.',
+  category: 'supervisor',
+  severity: 'change',
+  idempotent: false,
+  needs: [...resolveNeeds, 'supervisors.start'],
+  params: Type.Object({
+    node: Type.Optional(
+      Type.String({ ...nodeParam, description: 'Where to start it; on the connected node when absent.' }),
+    ),
+    parent: Type.Optional(Type.String({ ...supervisorParam, description: 'The supervisor that is to have it.' })),
+    name: Type.Optional(atomText('Registers it under this name on its node.', 'registeredName')),
+    strategy: Type.Enum(['one_for_one', 'one_for_all', 'rest_for_one'], { default: 'one_for_one' }),
+    intensity: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 1, description: 'Restarts in a period.' }),
+    periodSeconds: Type.Integer({ minimum: 1, maximum: 31_536_000, default: 5 }),
+    children: Type.Array(childSpecParam, {
+      maxItems: mostChildren,
+      default: [],
+      description: 'Started in this order.',
+    }),
+    lingerMs: Type.Integer({
+      minimum: 0,
+      maximum: 86_400_000,
+      default: 60_000,
+      description: 'Without a parent: how long it lives on after who asked is gone.',
+    }),
+  }),
+  result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()) }),
+  route: { method: 'POST', path: '/supervisors' },
+  examples: [{ title: 'An empty one', params: { node: 'demo1@sim', strategy: 'one_for_all' } }],
+  errors: [{ code: 'name.taken', remedy: 'Choose another name, or end the process that has it.' }],
+  async plan(context, params) {
+    const node = params.node === undefined ? await connectedNode(context) : ok(params.node);
+    if (!node.ok) return node;
+    const parent =
+      params.parent === undefined
+        ? ok(null)
+        : await resolveProcess(context, { text: params.parent, node: node.value, pointer: '/parent' });
+    if (!parent.ok) return parent;
+    const children = specsOf(params.children);
+    if (!children.ok) return children;
+    const name = params.name === undefined ? null : atomName(params.name);
+    const { strategy, intensity, periodSeconds, lingerMs } = params;
+    const what = `a ${strategy} supervisor with ${String(children.value.length)} children`;
+    return ok({
+      summary: `Start ${what}${name === null ? '' : ` as ${shownName(name)}`} on ${node.value}`,
+      touches: [{ node: node.value, what }],
+      severity: 'change',
+      undo: 'yes',
+      steps: {
+        node: node.value,
+        parent: parent.value,
+        name,
+        flags: { strategy, intensity, periodSeconds, autoShutdown: 'never' as const },
+        children: children.value.map((spec) => ({ ...spec, start: { ...spec.start, args: [...spec.start.args] } })),
+        lingerMs,
+        owner: context.owner,
+      },
+    });
+  },
+  async apply(context, { steps }) {
+    const { parent, name, ...rest } = steps;
+    const started = await context.port.supervisors.start(
+      { ...rest, ...(parent !== null && { parent }), ...(name !== null && { name }) },
+      context.options(),
+    );
+    return started.ok ? ok({ ...namedProcess(started.value), registeredName: name }) : started;
+  },
+});
+
+function specsOf(written: readonly Parameters<typeof childSpecOf>[0][]): Result<readonly ChildSpec[]> {
+  const specs: ChildSpec[] = [];
+  for (const [at, one] of written.entries()) {
+    const spec = childSpecOf(one, `/children/${String(at)}`);
+    if (!spec.ok) return spec;
+    specs.push(spec.value);
+  }
+  return ok(specs);
+}

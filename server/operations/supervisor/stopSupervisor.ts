@@ -1,0 +1,72 @@
+import { Type } from 'typebox';
+import type { ProcessRef } from '../../../runtime/model.ts';
+import { ok, pidText, processId } from '../../../runtime/model.ts';
+import type { Term } from '../../../runtime/term/term.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nullable, onNodeParam, placementOfProcess, supervisorParam } from '../parameters.ts';
+import { namedProcess } from '../processRows.ts';
+import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { findChild, isDynamic } from './childParameters.ts';
+import { isRoot, supervisorInfo } from './ownParent.ts';
+
+export const stopSupervisor = defineOperation({
+  name: 'stop_supervisor',
+  title: 'Stop Supervisor',
+  description:
+    'Ends a supervisor with all below it, and it is not started again: by the supervisor above it, or, for one that Arsenal started for itself, by shutdown. The root of an application is refused.',
+  category: 'supervisor',
+  severity: 'destroy',
+  idempotent: true,
+  needs: [...resolveNeeds, 'supervisors.find', 'supervisors.children', 'supervisors.terminateChild', 'processes.exit'],
+  params: Type.Object({ supervisor: supervisorParam, node: onNodeParam }),
+  result: Type.Object({
+    ...placementOfProcess,
+    parent: nullable(Type.String({ description: 'The id of the supervisor that ended it.' })),
+  }),
+  route: { method: 'DELETE', path: '/supervisors/:supervisor' },
+  examples: [{ title: 'Of a registered supervisor', params: { supervisor: 'Shop.CartSupervisor', node: 'demo1@sim' } }],
+  errors: [
+    { code: 'supervisor.is_root', remedy: 'Choose a supervisor below it, or stop the application itself.' },
+    { code: 'supervisor.not_one', remedy: 'Choose one from list_supervisors.' },
+  ],
+  async plan(context, { supervisor: text, node }) {
+    const supervisor = await resolveProcess(context, { text, node, pointer: '/supervisor' });
+    if (!supervisor.ok) return supervisor;
+    const info = await supervisorInfo(context, supervisor.value);
+    if (!info.ok) return info;
+    const { parent, application } = info.value;
+    if (parent === null && application !== null) return isRoot(info.value);
+    const child: { readonly id: Term | null } = { id: null };
+    const found = parent === null ? ok(child) : await childOf(context, parent, supervisor.value);
+    if (!found.ok) return found;
+    return ok({
+      summary: `Stop ${pidText(supervisor.value)} and all below it on ${supervisor.value.node}`,
+      touches: [{ node: supervisor.value.node, pid: processId(supervisor.value), what: 'end, with all below it' }],
+      severity: 'destroy',
+      undo: 'no',
+      steps: { supervisor: supervisor.value, parent, childId: found.value.id },
+    });
+  },
+  async apply(context, { steps }) {
+    const { supervisor, parent, childId } = steps;
+    const answer = { ...namedProcess(supervisor), parent: parent === null ? null : processId(parent) };
+    if (parent === null) {
+      const reason = { term: { t: 'atom', v: 'shutdown' } } as const;
+      const ended = await context.port.processes.exit(
+        { pid: supervisor, reason, confirmMs: shutdownMs },
+        context.options(),
+      );
+      return ended.ok ? ok(answer) : ended;
+    }
+    const child = childId === null || isDynamic(childId) ? { pid: supervisor } : { childId };
+    const ended = await context.port.supervisors.terminateChild({ supervisor: parent, child }, context.options());
+    return ended.ok ? ok(answer) : ended;
+  },
+});
+
+const shutdownMs = 20_000;
+
+async function childOf(context: Parameters<typeof findChild>[0], parent: ProcessRef, supervisor: ProcessRef) {
+  const child = await findChild(context, parent, processId(supervisor), '/supervisor');
+  return child.ok ? ok({ id: child.value.childId }) : child;
+}
