@@ -14,7 +14,14 @@ export type Row = { readonly [column: string]: Json };
 export type KeyedRow = readonly [string, Row];
 
 /** Whether every change is seen (`exact`), or only what differs between two samples. */
-export type Fidelity = { readonly is: 'exact' } | { readonly is: 'sampled'; readonly everyMs: number };
+export type Fidelity =
+  | { readonly is: 'exact' }
+  | {
+      readonly is: 'sampled';
+      readonly everyMs: number;
+      /** How long ago what decides which rows there are was looked at, at most; absent when all of it is looked at each time. */
+      readonly oldestMs?: number;
+    };
 
 export type WatchSnapshot = {
   readonly is: 'snapshot';
@@ -172,6 +179,15 @@ export class WatchSource implements WatchFeed {
     const deleted = [...new Set(gone)].filter((key) => this.#rows.has(key) && !next.has(key));
     const added = differ.filter(([key]) => !this.#rows.has(key)).length;
     this.#change(differ, deleted, total ?? this.#rows.size + added - deleted.length);
+  }
+
+  /** How true it is has changed; everyone is told anew what there is. */
+  refine(fidelity: Fidelity): void {
+    if (sameJson(this.#fidelity, fidelity) || this.#ended !== null) return;
+    this.#fidelity = fidelity;
+    if (this.#version === 0) return;
+    this.#version += 1;
+    this.#listeners.tell({ is: 'replaced' });
   }
 
   /** What stands here now is another's: a new epoch, unfilled until the next {@link set}. */

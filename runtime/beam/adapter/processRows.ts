@@ -1,5 +1,5 @@
 /** Pages of rows as rows.erl sends them, read from their bytes into the columns of a {@link RowPage}; no term is built for a row. */
-import type { Column, Json, ProcessField, Scalar } from '../../model.ts';
+import type { Column, Incarnation, Json, ProcessField, RowPage, Scalar } from '../../model.ts';
 import { columnKind } from '../../processQuery.ts';
 import type { TermCursor } from '../../term/cursor.ts';
 import type { RowColumn } from '../../term/rows.ts';
@@ -7,11 +7,13 @@ import { DictionaryColumn, NumberColumn, PidColumn, TermColumn } from '../../ter
 import { fieldValue, itemOf } from './processFields.ts';
 
 /** The rows of one page, as far as the node says them. */
-export type ReadRows = {
-  readonly ids: Uint32Array;
-  readonly serials: Uint32Array;
-  readonly columns: { readonly [key in ProcessField]?: Column };
+export type ReadRows = Omit<PageRows, 'of'> & {
+  /** The life of the node that the pids are of; null when there are none. */
+  readonly of: Incarnation | null;
 };
+
+/** A page without the moment it was taken at. */
+export type PageRows = Omit<RowPage, 'takenAt'>;
 
 type FieldColumn = { readonly key: ProcessField; readonly item: string; readonly reader: Reader };
 type Reader =
@@ -59,6 +61,7 @@ export class ProcessRows {
     );
     const rows = this.#row;
     return {
+      of: this.#pids.of,
       ids: cut(this.#pids.ids, rows),
       serials: cut(this.#pids.serials, rows),
       columns: Object.fromEntries(this.#fields.map(({ key, reader }) => [key, columnOf(reader, rows)])),

@@ -21,19 +21,23 @@ import { allProcesses, chunkOfPids, pageOf, readProcesses } from './processReade
 import { splitWhere } from './pushdown.ts';
 import { RowStream } from './rowStream.ts';
 import type { Session } from './session.ts';
+import type { Place } from './watchedRows.ts';
+import { valueOfPlace } from './watchedRows.ts';
 
 type Item = StreamItem<Frame<'processes.scan'>, StreamEnd<'processes.scan'>>;
 type Pages = AsyncGenerator<Result<RowPage>>;
 type Top = NonNullable<ScanQuery['top']>;
+/** One row of a page. */
+type RowPlace = Place<RowPage>;
 
 /**
  * Up to so many processes, a node is asked anything of all of them: costly keys, and the real initial call, which stands in the
  * process dictionary, cost ten times as much as the cheap keys (20 ms for so many). A larger node is asked for them only when
  * `allowCostly` is set, and for the few rows that `top` chooses.
  */
-const mostAskedAnything = 10_000;
+export const mostAskedAnything = 10_000;
 /** The best of so many are kept on the node; more are chosen here, out of rows that then come anyway. */
-const mostBestThere = 1_000;
+export const mostBestThere = 1_000;
 
 /** What is wrong with a query, or null. */
 export function scanRefusal(query: ScanQuery): Failure | null {
@@ -163,14 +167,14 @@ class NodeScan {
     const isWhole = keys.every(isCheap);
     const first = isWhole ? [...new Set([...deciding, ...keys])] : deciding;
     const { here } = this.#split();
-    let held: readonly Place[] = [];
+    let held: RowPlace[] = [];
     for await (const page of this.#matching(this.#rows(first, null), here, first)) {
       if (!page.ok) {
         yield page;
         return;
       }
-      held = [...held, ...Array.from(page.value.ids.keys(), (at): Place => ({ page: page.value, at }))];
-      if (held.length > top.n * 2 + mostPageRows) held = selectProcesses(held, { top }, valueOfPlace);
+      for (const at of page.value.ids.keys()) held.push({ page: page.value, at });
+      if (held.length > top.n * 2 + mostPageRows) held = [...selectProcesses(held, { top }, valueOfPlace)];
     }
     const chosen = selectProcesses(held, { top }, valueOfPlace);
     const pageRows = isWhole ? this.#pageRows : Math.min(this.#pageRows, chunkOfPids);
@@ -181,7 +185,7 @@ class NodeScan {
   }
 
   /** What they were chosen by stays as it was when they were chosen, so that the order shown is the order chosen. */
-  async #restOf(part: readonly Place[], deciding: readonly ProcessField[]): Promise<Result<RowPage>> {
+  async #restOf(part: readonly RowPlace[], deciding: readonly ProcessField[]): Promise<Result<RowPage>> {
     const { keys } = this.#query;
     const how = { keys, realCalls: true };
     const pids = part.map(pidAt);
@@ -282,14 +286,7 @@ class NodeScan {
   }
 }
 
-/** One row of a page. */
-type Place = { readonly page: RowPage; readonly at: number };
-
-function valueOfPlace({ page, at }: Place, key: ProcessField) {
-  return valueAt(page.columns, key, at) ?? null;
-}
-
-function pidAt({ page, at }: Place): ProcessRef {
+function pidAt({ page, at }: RowPlace): ProcessRef {
   return { ...page.of, id: page.ids[at] ?? 0, serial: page.serials[at] ?? 0 };
 }
 
@@ -323,7 +320,7 @@ function pickColumn(column: Column, rows: readonly number[]): Column {
 }
 
 /** Rows of several pages of one node as one page, taken when the first of them was. */
-function gather(places: readonly Place[], keys: readonly ProcessField[]): RowPage {
+function gather(places: readonly RowPlace[], keys: readonly ProcessField[]): RowPage {
   const [first] = places;
   if (first === undefined) throw new Error('A page has rows.');
   return {

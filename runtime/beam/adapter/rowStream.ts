@@ -180,13 +180,15 @@ export class RowStream {
 
   #page(cursor: TermCursor): void {
     const monotonicUs = cursor.number();
-    const rows = this.#reader.read(cursor);
+    const { ids, serials, columns } = this.#reader.read(cursor);
     const clock = this.#clock ?? { nodeUs: monotonicUs, at: Date.now(), errorUs: 0 };
     const { node, creation } = this.#target;
     this.#came += 1;
     this.#pages.push({
       of: { node, creation },
-      ...rows,
+      ids,
+      serials,
+      columns,
       takenAt: {
         node,
         creation,

@@ -50,6 +50,12 @@ export class SampledWatch {
     this.#isFinal = isFinal;
   }
 
+  /** The connection is another one now: versions of before mean nothing any more. */
+  restart(epoch: string): void {
+    this.source.restart({ epoch });
+    this.nudge();
+  }
+
   /** Samples at once, whatever the interval: something has changed. */
   nudge(): void {
     this.#nudged = true;

@@ -1,7 +1,7 @@
 /** `watch.open`: what can be watched without anything of ours on the nodes. */
 import { unsupported } from '../../errors.ts';
-import type { NodeName, ProcessField, ProcessRow, Result, RowPage } from '../../model.ts';
-import { ok, pidText, processId } from '../../model.ts';
+import type { Failure, NodeName, Result, RowPage } from '../../model.ts';
+import { ok, processId } from '../../model.ts';
 import type { CallOptions, MethodTable, ScanQuery, WatchQuery, WatchTarget } from '../../port.ts';
 import { mostPageRows, selectProcesses, valueAt } from '../../processQuery.ts';
 import { termKey } from '../../term/term.ts';
@@ -15,17 +15,21 @@ import { listHoldings } from './holdingMethods.ts';
 import { topologies } from './libclusterMethods.ts';
 import { NodeWatch } from './nodeWatch.ts';
 import { processInfo } from './processMethods.ts';
-import { scanProcesses } from './processScan.ts';
+import { processPlan } from './processPlans.ts';
+import { unknownKey } from './processFields.ts';
+import { noSuchKey, scanProcesses, scanRefusal } from './processScan.ts';
+import { ProcessWatch } from './processWatch.ts';
 import type { Sample, Sampler } from './sampledWatch.ts';
 import { SampledWatch } from './sampledWatch.ts';
 import type { Session } from './session.ts';
+import { watchedRows } from './watchedRows.ts';
 import { childrenOf } from './supervisorChildren.ts';
 
 /** The watches of one connection. */
 export class Watches {
   readonly #session: Session;
   readonly #epoch: () => string;
-  readonly #running = new Map<string, SampledWatch>();
+  readonly #running = new Map<string, SampledWatch | ProcessWatch>();
   readonly #fed: FedWatches;
   readonly #heartbeats: Heartbeats;
   readonly #nodes: NodeWatch;
@@ -48,10 +52,7 @@ export class Watches {
 
   /** The connection is another one now: versions of before mean nothing any more. */
   restart(): void {
-    for (const watch of this.#running.values()) {
-      watch.source.restart({ epoch: this.#epoch() });
-      watch.nudge();
-    }
+    for (const watch of this.#running.values()) watch.restart(this.#epoch());
     this.#fed.restart();
   }
 
@@ -67,16 +68,14 @@ export class Watches {
       return;
     }
     const sampler = this.#samplerOf(query.of);
-    if (!sampler.ok) {
-      yield { is: 'end', result: sampler };
+    const refused = sampler.ok ? refusalOf(query.of) : sampler;
+    if (refused !== null || !sampler.ok) {
+      if (refused !== null) yield { is: 'end', result: refused };
       return;
     }
     const key = JSON.stringify([query.of, query.minIntervalMs]);
     const known = this.#running.get(key);
-    const watch =
-      known?.source.ended === null
-        ? known
-        : new SampledWatch(this.#epoch(), query.minIntervalMs, sampler.value, isFinal);
+    const watch = known?.source.ended === null ? known : this.#begin(query, sampler.value);
     this.#running.set(key, watch);
     const unused = query.of.rows === 'nodes' ? this.#heartbeats.use() : () => undefined;
     try {
@@ -86,6 +85,13 @@ export class Watches {
     } finally {
       unused();
     }
+  }
+
+  #begin({ of, minIntervalMs }: WatchQuery, sampler: Sampler): SampledWatch | ProcessWatch {
+    const plan = processPlan(this.#session, of);
+    return plan === null
+      ? new SampledWatch(this.#epoch(), minIntervalMs, sampler, isFinal)
+      : new ProcessWatch(this.#session, this.#epoch(), minIntervalMs, plan);
   }
 
   #samplerOf(target: Exclude<WatchTarget, FedTarget>): Result<Sampler> {
@@ -116,6 +122,13 @@ export const noSandboxes = [
   'sandboxes are processes of their own beside the simulated runtime; on a BEAM cluster there is nothing yet that keeps code apart.',
   'Connect to the simulated cluster to create one. On the BEAM they will come as peer nodes.',
 ] as const;
+
+/** What makes a watch of processes one that cannot be; null when nothing does. */
+function refusalOf(target: WatchTarget): Failure | null {
+  if (target.rows === 'top') return scanRefusal({ ...target.query, pageRows: mostPageRows });
+  const unknown = target.rows === 'processes' ? unknownKey(target.keys) : null;
+  return unknown === null ? null : noSuchKey(unknown);
+}
 
 /** What is watched has ended and will not come back under that identity. */
 function isFinal(code: string): boolean {
@@ -169,7 +182,7 @@ async function processes(
   options: CallOptions,
 ): Promise<Result<Sample>> {
   const read = await processInfo(session, { pids, keys }, options);
-  return read.ok ? ok({ rows: read.value.pages.flatMap((page) => rowsOf(page, keys)) }) : read;
+  return read.ok ? ok({ rows: read.value.pages.flatMap((page) => watchedRows(page, keys)) }) : read;
 }
 
 async function top(session: Session, query: ScanQuery, options: CallOptions): Promise<Result<Sample>> {
@@ -178,7 +191,7 @@ async function top(session: Session, query: ScanQuery, options: CallOptions): Pr
   for await (const item of scanProcesses(session, { ...query, keys, pageRows: mostPageRows }, options)) {
     if (item.is === 'frame') {
       const page = item.frame;
-      rows.push(...rowsOf(page, query.keys).map((row, at): [KeyedRow, RowPage, number] => [row, page, at]));
+      rows.push(...watchedRows(page, query.keys).map((row, at): [KeyedRow, RowPage, number] => [row, page, at]));
     } else if (!item.result.ok) return item.result;
   }
   // Each node gave its own best: the best of all are among them.
@@ -188,31 +201,6 @@ async function top(session: Session, query: ScanQuery, options: CallOptions): Pr
     ([, page, at], key) => valueAt(page.columns, key, at) ?? null,
   );
   return ok({ rows: best.map(([row]) => row), total: rows.length });
-}
-
-/** The rows of a page as watches carry them. */
-function rowsOf(page: RowPage, keys: readonly ProcessField[]): KeyedRow[] {
-  return Array.from(page.ids, (id, at): KeyedRow => {
-    const pid = { ...page.of, id, serial: page.serials[at] ?? 0 };
-    const text = (key: ProcessField): string | null => {
-      const value = valueAt(page.columns, key, at);
-      return typeof value === 'string' ? value : null;
-    };
-    const number = (key: ProcessField): number => Number(valueAt(page.columns, key, at) ?? 0);
-    const row: ProcessRow = {
-      pid: processId(pid),
-      node: pid.node,
-      display: pidText(pid),
-      ...(keys.includes('registered_name') && { registeredName: text('registered_name') }),
-      ...(keys.includes('initial_call') && { initialCall: text('initial_call') }),
-      ...(keys.includes('current_function') && { currentFunction: text('current_function') }),
-      ...(keys.includes('status') && { status: text('status') ?? '' }),
-      ...(keys.includes('memory') && { memory: number('memory') }),
-      ...(keys.includes('reductions') && { reductions: number('reductions') }),
-      ...(keys.includes('message_queue_len') && { messageQueueLen: number('message_queue_len') }),
-    };
-    return [row.pid, row];
-  });
 }
 
 export function watchMethods(watches: Watches): MethodTable {

@@ -1,5 +1,6 @@
 %% Processes watched: the best of all by a number, and some that are named. What was sent is remembered, so that only what changed is
-%% sent; nothing is sent when nothing did.
+%% sent. When nothing did, one empty frame is sent every tenth time, which waits for credit as all do: so nothing is looked at for a
+%% reader that has stopped reading.
 -export([]).
 
 %% Frames of both: {rows, OldestMs, Total, Put, Gone}. Put are rows as rows.erl makes them, Gone pids. OldestMs says how long ago the
@@ -11,7 +12,7 @@
 proc_top(Task, {EveryMs, Top, Find, Read, Most}) ->
     Watch = #{every => EveryMs, top => Top, find => Find, read => Read, most => Most},
     proc_top(Task, Watch, #{chunks => [], found => [], matched => 0, best => [], sent => #{}, total => -1,
-        since => 0, whole => none, cost => none, less => []}).
+        silent => 0, since => 0, whole => none, cost => none, less => []}).
 
 proc_top(Task, #{every := EveryMs} = Watch, Before) ->
     Swept = proc_sweep(Watch, Before),
@@ -45,7 +46,9 @@ proc_chunks(#{top := {N, _, _}} = Watch, #{chunks := [Chunk | Others], found := 
     {New, Passed} = proc_keys(Watch, Chunk, Found, Less),
     Best = case New of [] -> Found; _ -> lists:sublist(lists:sort(New ++ Found), N) end,
     Took = erlang:monotonic_time(microsecond) - Begin,
-    Next = State#{chunks := Others, found := Best, matched := Matched + Passed, cost := min(Cost, Took)},
+    % The last one has fewer processes, and says nothing of the cost.
+    Least = case Others of [] -> Cost; _ -> min(Cost, Took) end,
+    Next = State#{chunks := Others, found := Best, matched := Matched + Passed, cost := Least},
     proc_chunks(Watch, Next, case Left of infinity -> infinity; _ -> Left - 1 end).
 
 %% {Key, Pid} of those that beat the last of the best so far, the best with the least key. The value of one item is read much faster
@@ -68,11 +71,11 @@ proc_best(#{top := {N, _, _} = Top, find := {Deciding, Where}, read := {Items, L
     Rows = [Row || {_, Row} <- lists:sublist(lists:keysort(1, Keyed), N)],
     rows_more(rows_less(Rows, Less), Items, Less).
 
-proc_tell(Task, #{sent := Sent, whole := Whole, total := Before} = State, Rows) ->
+proc_tell(Task, #{sent := Sent, whole := Whole, total := Before, silent := Silent} = State, Rows) ->
     Total = proc_total(State),
-    Next = State#{best := [P || {P, _} <- Rows], sent := maps:from_list(Rows), total := Total},
+    Next = State#{best := [P || {P, _} <- Rows], sent := maps:from_list(Rows), total := Total, silent := 0},
     case proc_changes(Sent, Rows) of
-        {[], []} when Total =:= Before -> Next;
+        {[], []} when Total =:= Before, Silent < 9 -> Next#{silent := Silent + 1};
         {Put, Gone} ->
             OldestMs = proc_now() - Whole,
             case task_frame(Task, {rows, OldestMs, Total, Put, Gone}) of ok -> Next; stop -> stop end
@@ -89,16 +92,16 @@ proc_changes(Sent, Rows) ->
 %% Some processes, by their pids, all of this node. Their values are looked at again and again; their end is told at once.
 proc_pids(Task, {EveryMs, Pids, Items, Less}) ->
     Living = maps:from_list([{erlang:monitor(process, P), P} || P <- Pids]),
-    proc_pids_look(Task, #{every => EveryMs, items => Items, less => Less, living => Living, sent => #{}, is_first => true}).
+    proc_pids_look(Task, #{every => EveryMs, items => Items, less => Less, living => Living, sent => #{}, silent => 9}).
 
-proc_pids_look(Task, #{items := Items, less := Less, living := Living, sent := Sent, is_first := IsFirst} = State) ->
+proc_pids_look(Task, #{items := Items, less := Less, living := Living, sent := Sent, silent := Silent} = State) ->
     Chunks = rows_chunks(maps:values(Living), 500),
     Rows = [Row || {_, [_ | _]} = Row <- lists:append([rows_read(Chunk, Items, Less) || Chunk <- Chunks])],
-    Told = case proc_changes(Sent, Rows) of
-        {[], []} when not IsFirst -> ok;
-        {Put, Gone} -> task_frame(Task, {rows, 0, length(Rows), Put, Gone})
+    {Told, Since} = case proc_changes(Sent, Rows) of
+        {[], []} when Silent < 9 -> {ok, Silent + 1};
+        {Put, Gone} -> {task_frame(Task, {rows, 0, length(Rows), Put, Gone}), 0}
     end,
-    Next = State#{sent := maps:from_list(Rows), is_first := false},
+    Next = State#{sent := maps:from_list(Rows), silent := Since},
     case Told of
         stop -> ok;
         ok -> proc_pids_wait(Task, Next, proc_now() + task_pace(Task, maps:get(every, State)))
