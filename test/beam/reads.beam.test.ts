@@ -144,8 +144,9 @@ describe('processes', () => {
       code: 'term.unknown_atom',
       pointer: '/args/0',
     });
-    expect(await failed({ link: await named(runtime, shop.node, 'Elixir.Shop.Plain') })).toMatchObject({
-      class: 'unsupported',
+    expect(await failed({ link: await named(runtime, shop.node, 'kernel_sup') })).toMatchObject({
+      code: 'process.protected',
+      effect: 'none',
     });
   });
 

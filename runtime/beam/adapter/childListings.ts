@@ -24,6 +24,7 @@ const pagedMs = 10_000;
 const lingerMs = 1_000;
 
 type Page = { readonly rows: Term; readonly total: number };
+type Window = { readonly offset: number; readonly limit: number };
 
 class Listing {
   readonly takenAt = performance.now();
@@ -88,22 +89,22 @@ class Listing {
 export class ChildListings {
   readonly #listings = new Map<string, Listing>();
 
-  /** A page of the children; null where no agent can hold the list. */
-  async page(
-    session: Session,
-    known: Known,
-    window: { readonly offset: number; readonly limit: number },
-    options: CallOptions,
-  ): Promise<Result<Page> | null> {
+  /** A page of a list that is held and young enough; null where there is none. */
+  async held(known: Known, window: Window, options: CallOptions): Promise<Page | null> {
+    const key = processId(known.pid);
+    const listing = this.#listings.get(key);
+    const mostMs = window.offset === 0 ? freshMs : pagedMs;
+    if (listing === undefined || performance.now() - listing.takenAt > mostMs) return null;
+    const page = await listing.page(window.offset, window.limit, options);
+    if (page.ok) return page.value;
+    this.#forget(key, listing, options);
+    return null;
+  }
+
+  /** A page of a list that is taken now, to be held; null where no agent can hold it. */
+  async page(session: Session, known: Known, window: Window, options: CallOptions): Promise<Result<Page> | null> {
     if (known.target.connection === null) return null;
     const key = processId(known.pid);
-    const held = this.#listings.get(key);
-    const mostMs = window.offset === 0 ? freshMs : pagedMs;
-    if (held !== undefined && performance.now() - held.takenAt <= mostMs) {
-      const page = await held.page(window.offset, window.limit, options);
-      if (page.ok) return page;
-      this.#forget(key, held, options);
-    }
     const agent = await session.agents.agentOn(known.target.connection, options);
     if (!agent.ok) return null;
     const args = [pidOf(known.pid), atom(hasStartOrder(known.kind) ? 'true' : 'false'), integer(waitOf(options))];

@@ -55,25 +55,37 @@ export async function childrenOf(
 ): Promise<Result<ChildPage>> {
   const known = await supervisorAt(session, pid, options);
   if (!known.ok) return known;
-  const counted = await countOf(known.value, options);
+  const asked = {
+    limit: Math.min(Math.max(Math.trunc(window.limit), 0), mostRowsAsked),
+    offset: Math.max(Math.trunc(window.offset), 0),
+  };
+  const within = childOptions(options, longestCallMs);
+  const held = await session.listings.held(known.value, asked, within);
+  const page = held === null ? await freshPage(session, known.value, asked, within) : ok(held);
+  if (!page.ok) return page;
+  const rows = await childRows(session, known.value.target, listOf(page.value.rows), asked.offset, options);
+  return ok({ total: page.value.total, rows });
+}
+
+/** A page of the list as it is now, which is counted first: a long one is held to be paged through. */
+async function freshPage(
+  session: Session,
+  known: Known,
+  asked: { readonly offset: number; readonly limit: number },
+  options: CallOptions,
+): Promise<Result<{ readonly rows: Term; readonly total: number }>> {
+  const counted = await countOf(known, options);
   if (!counted.ok) return counted;
-  if (Math.max(counted.value.specs, counted.value.active) > mostListed) {
+  const many = Math.max(counted.value.specs, counted.value.active);
+  if (many > mostListed) {
     return unsupported(
       'Listing the children',
-      `${pidText(pid)} has ${String(counted.value.active)}, and OTP answers all of them at once.`,
+      `${pidText(known.pid)} has ${String(counted.value.active)}, and OTP answers all of them at once.`,
       'Look at their number, or find single ones by name.',
     );
   }
-  const limit = Math.min(Math.max(Math.trunc(window.limit), 0), mostRowsAsked);
-  const offset = Math.max(Math.trunc(window.offset), 0);
-  const listed =
-    Math.max(counted.value.specs, counted.value.active) > mostRowsAsked
-      ? await session.listings.page(session, known.value, { offset, limit }, childOptions(options, longestCallMs))
-      : null;
-  const page = listed ?? (await pageOnce(known.value, { offset, limit }, options));
-  if (!page.ok) return page;
-  const rows = await childRows(session, known.value.target, listOf(page.value.rows), offset, options);
-  return ok({ total: page.value.total, rows });
+  const listed = many > mostRowsAsked ? await session.listings.page(session, known, asked, options) : null;
+  return listed ?? pageOnce(known, asked, options);
 }
 
 /** A page of a list that is taken for it alone. */
