@@ -16,10 +16,22 @@ export type Held = {
 export type EntryRow = Key & { readonly held: Held };
 export type ChildRow = EntryRow & Pick<HordeChild, 'start' | 'type' | 'restart' | 'specHash'>;
 
+/** Members are few and told with every row, so each is one object. */
+const members = new Map<string, HordeMember>();
+const mostMembersKept = 1_000;
+
 /** `{Name, Node}` */
 export function readMember(term: Term | undefined): HordeMember | null {
-  const [name, node] = (tupleOf(term, 2) ?? []).map(atomName);
-  return typeof name === 'string' && typeof node === 'string' ? { node, name } : null;
+  const parts = tupleOf(term, 2);
+  const name = atomName(parts?.[0]);
+  const node = atomName(parts?.[1]);
+  if (name === null || node === null) return null;
+  const key = `${node} ${name}`;
+  const known = members.get(key);
+  if (known !== undefined) return known;
+  const member = { node, name };
+  if (members.size < mostMembersKept) members.set(key, member);
+  return member;
 }
 
 /** `true | false | elsewhere` */
@@ -29,15 +41,17 @@ function readLife(term: Term | undefined): boolean | null {
 }
 
 function readHeld(member: Term | undefined, pid: Term | undefined, life: Term | undefined): Held | null {
-  const [put, holder] = [readMember(member), processOf(pid)];
+  const put = readMember(member);
+  const holder = processOf(pid);
   return put === null || holder === null ? null : { member: put, pid: holder, life: readLife(life) };
 }
 
 /** `{Key, {Member, Pid, Life}}` */
 export function readEntry({ key, row }: RawRow): EntryRow | null {
-  const [member, pid, life] = tupleOf(row, 3) ?? [];
-  const [bounded, held] = [readKey(key), readHeld(member, pid, life)];
-  return bounded === null || held === null ? null : { ...bounded, held };
+  const parts = tupleOf(row, 3);
+  const bounded = readKey(key);
+  const held = readHeld(parts?.[0], parts?.[1], parts?.[2]);
+  return bounded === null || held === null ? null : { id: bounded.id, term: bounded.term, held };
 }
 
 /** `{Id, {Member, {M, F, Arity}, Type, Restart, Hash, Pid, Life}}` */

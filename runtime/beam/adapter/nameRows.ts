@@ -46,10 +46,12 @@ export async function rowsOn(
 
 /** `[{Key, Row}]` */
 export function rawRows(term: Term | undefined): readonly RawRow[] {
-  return listOf(term).flatMap((pair) => {
+  const rows: RawRow[] = [];
+  for (const pair of listOf(term)) {
     const [key, row] = tupleOf(pair, 2) ?? [];
-    return key === undefined || row === undefined ? [] : [{ key, row }];
-  });
+    if (key !== undefined && row !== undefined) rows.push({ key, row });
+  }
+  return rows;
 }
 
 /** The failure that an atom in place of rows means. */
@@ -81,8 +83,9 @@ function absent(node: NodeName, listed: Listed): Result<never> {
 /** `{term, Term} | {large, Shape, Bytes, Hash, Hash}`; null for what is neither. */
 export function readKey(term: Term | undefined): Key | null {
   const parts = tupleOf(term) ?? [];
+  const plain = parts.length === 2 && atomName(parts[0]) === 'term' ? parts[1] : undefined;
+  if (plain !== undefined) return { id: termKey(plain), term: plain };
   const [tag, first, bytes, ...hashes] = parts;
-  if (atomName(tag) === 'term' && parts.length === 2 && first !== undefined) return { id: termKey(first), term: first };
   const size = numberOf(bytes);
   if (atomName(tag) !== 'large' || size === null) return null;
   const was = (['tuple', 'map', 'list'] as const).find((shape) => shape === atomName(first)) ?? 'binary';

@@ -4,7 +4,7 @@ import { ok, processId } from '../../model.ts';
 import type { CallOptions, StreamItem } from '../../port.ts';
 import { list } from '../../term/term.ts';
 import type { Life, SpannedRows } from './agreement.ts';
-import { keysOf } from './agreement.ts';
+import { isSameProcess, keysOf } from './agreement.ts';
 import { askEach } from './coverage.ts';
 import type { EntryRow } from './hordeRows.ts';
 import { possibleOn } from './life.ts';
@@ -44,12 +44,12 @@ function byId<R extends { readonly id: string }>(
   rows: readonly RawRow[],
   read: (row: RawRow, node: NodeName) => R | null,
 ): ReadonlyMap<string, R> {
-  return new Map(
-    rows.flatMap((row) => {
-      const known = read(row, node);
-      return known === null ? [] : [[known.id, known] as const];
-    }),
-  );
+  const known = new Map<string, R>();
+  for (const row of rows) {
+    const one = read(row, node);
+    if (one !== null) known.set(one.id, one);
+  }
+  return known;
 }
 
 const rowsPerFrame = 1_000;
@@ -86,16 +86,17 @@ export async function* together<R extends { readonly id: string }, Row>(
 
 /** The processes of which no node that was read has said whether they live. */
 export function unknownLives(rows: SpannedRows<EntryRow>): readonly ProcessRef[] {
-  const said = new Set<string>();
   const unsaid = new Map<string, ProcessRef>();
   for (const held of rows.values()) {
-    for (const { held: one } of held.values()) {
-      const id = processId(one.pid);
-      if (one.life === null) unsaid.set(id, one.pid);
-      else said.add(id);
+    for (const [id, { held: one }] of held) {
+      if (one.life !== null) continue;
+      const own = rows.get(one.pid.node)?.get(id)?.held;
+      if (own === undefined || own.life === null || !isSameProcess(own.pid, one.pid)) {
+        unsaid.set(processId(one.pid), one.pid);
+      }
     }
   }
-  return [...unsaid].flatMap(([id, pid]) => (said.has(id) ? [] : [pid]));
+  return [...unsaid.values()];
 }
 
 /** For rows whose processes need not be asked for. */

@@ -1,4 +1,4 @@
-%% What can be listed (names_rows/2), watched: a task that sends all rows once and from then on what changed.
+%% What can be listed (names_raw/2), watched: a task that sends all rows once and from then on what changed.
 %%
 %% Whether anything can have changed is told by the work that the owner of the rows has done: only it writes its tables, and it does
 %% nothing without spending reductions. Where many write (Elixir's Registry, local names), the rows themselves are compared.
@@ -11,16 +11,17 @@ names_feed(Task, What, EveryMs) -> names_feed(Task, What, EveryMs, {never, 0}, n
 names_feed(Task, What, EveryMs, {Stamp, ReadAt}, Seen) ->
     Start = erlang:monotonic_time(millisecond),
     Now = names_stamp(What),
-    % Nothing tells of a process of another owner that ended, so that all is read once in a while.
-    IsSame = Now =:= Stamp andalso Now =/= unknown andalso Start - ReadAt < 10000,
+    % For what no work tells of, all is read once in a while.
+    IsSame = Now =:= Stamp andalso Now =/= unknown andalso Start - ReadAt < 60000,
     case IsSame of
         true -> names_feed_wait(Task, What, EveryMs, EveryMs, {Stamp, ReadAt}, Seen);
         false ->
-            Rows = try names_rows(What, 1000) catch Class:Reason -> {failed, Class, task_brief(Reason)} end,
+            Rows = try names_raw(What, 1000) catch Class:Reason -> {failed, Class, task_brief(Reason)} end,
+            Sent = names_feed_rows(Task, What, Rows, Seen),
             Took = erlang:monotonic_time(millisecond) - Start,
-            case names_feed_rows(Task, Rows, Seen) of
+            case Sent of
                 stop -> ok;
-                Next -> names_feed_wait(Task, What, EveryMs, max(EveryMs, Took * 20), {Now, Start}, Next)
+                Next -> names_feed_wait(Task, What, EveryMs, max(EveryMs, min(Took * 20, 5000)), {Now, Start}, Next)
             end
     end.
 
@@ -30,31 +31,34 @@ names_feed_wait(Task, What, EveryMs, WaitMs, Last, Seen) ->
         _ -> names_feed(Task, What, EveryMs, Last, Seen)
     end.
 
-names_feed_rows(Task, Rows, Seen) when is_list(Rows) ->
-    Before = case is_map(Seen) of true -> Seen; false -> #{} end,
-    Next = maps:from_list([{Key, erlang:phash2(Row, 1 bsl 32)} || {Key, Row} <- Rows]),
-    Put = [{Key, Row} || {Key, Row} <- Rows, maps:get(Key, Before, none) =/= maps:get(Key, Next)],
-    Gone = [Key || Key <- maps:keys(Before), not is_map_key(Key, Next)],
-    case Put =:= [] andalso Gone =:= [] andalso is_map(Seen) of
-        true -> Next;
-        false -> case names_feed_send(Task, Put, Gone) of ok -> Next; stop -> stop end
+names_feed_rows(Task, What, Rows, Seen) when is_list(Rows) ->
+    Before = case is_list(Seen) of true -> Seen; false -> [] end,
+    Put = Rows -- Before,
+    case Before -- Rows of
+        [] when Put =:= [], is_list(Seen) -> Rows;
+        Old ->
+            Keys = maps:from_list(Put),
+            Gone = [names_key(What, Row) || {Key, _} = Row <- Old, not is_map_key(Key, Keys)],
+            case names_feed_send(Task, What, Put, Gone) of ok -> Rows; stop -> stop end
     end;
-names_feed_rows(_, Why, Why) -> Why;
-names_feed_rows(Task, Why, _) -> case task_frame(Task, {absent, Why}) of ok -> Why; stop -> stop end.
+names_feed_rows(_, _, Why, Why) -> Why;
+names_feed_rows(Task, _, Why, _) -> case task_frame(Task, {absent, Why}) of ok -> Why; stop -> stop end.
 
-names_feed_send(Task, Put, Gone) when length(Put) > 500 ->
+names_feed_send(Task, What, Put, Gone) when length(Put) > 500 ->
     {Now, Later} = lists:split(500, Put),
-    case task_frame(Task, {feed, Now, [], true}) of
-        ok -> names_feed_send(Task, Later, Gone);
+    case task_frame(Task, {feed, names_feed_shown(What, Now), [], true}) of
+        ok -> names_feed_send(Task, What, Later, Gone);
         stop -> stop
     end;
-names_feed_send(Task, Put, Gone) when length(Gone) > 2000 ->
+names_feed_send(Task, What, Put, Gone) when length(Gone) > 2000 ->
     {Now, Later} = lists:split(2000, Gone),
     case task_frame(Task, {feed, [], Now, true}) of
-        ok -> names_feed_send(Task, Put, Later);
+        ok -> names_feed_send(Task, What, Put, Later);
         stop -> stop
     end;
-names_feed_send(Task, Put, Gone) -> task_frame(Task, {feed, Put, Gone, false}).
+names_feed_send(Task, What, Put, Gone) -> task_frame(Task, {feed, names_feed_shown(What, Put), Gone, false}).
+
+names_feed_shown(What, Rows) -> lists:append([names_shown(What, Row) || Row <- Rows]).
 
 names_stamp(local) -> unknown;
 names_stamp(global) -> names_work(global_name_server);

@@ -67,33 +67,46 @@ horde_state(Pid, Timeout) ->
         undefined -> gone
     end.
 
-%% The keys of a registry: {Key, {Member, Pid, Life}}. Their values stay where they are.
+%% The keys of a registry: {Key, {Member, Pid}}. Their values stay where they are.
 horde_entries(Name) ->
     case horde_process(registry, Name) of
         none -> none;
-        _ ->
-            Rows = ets:select(horde_table("keys_", Name), [{{'$1', '$2', {'$3', '_'}}, [], [{{'$1', '$2', '$3'}}]}]),
-            [{names_bounded(Key), {Member, Pid, horde_life(Pid)}} || {Key, Member, Pid} <- Rows, is_pid(Pid)]
+        _ -> ets:select(horde_table("keys_", Name), [{{'$1', '$2', {'$3', '_'}}, [{is_pid, '$3'}], [{{'$1', {{'$2', '$3'}}}}]}])
     end.
 
-%% The children of a supervisor: {Id, {Member, Start, Type, Restart, Hash, Pid, Life}}.
+%% The children of a supervisor: {Id, {Member, Pid}}.
 horde_children(Name) ->
     case horde_process(supervisor, Name) of
         none -> none;
         Supervisor ->
-            Spec = [{{'$1', {'$2', '$3', '$4'}}, [], [{{'$1', '$2', '$3', '$4'}}]}],
             case horde_children_table(Supervisor) of
                 none -> unknown_layout;
-                Table -> horde_children_rows(ets:select(Table, Spec, 500), [])
+                Table -> ets:select(Table, [{{'$1', {'$2', '_', '$3'}}, [{is_pid, '$3'}], [{{'$1', {{'$2', '$3'}}}}]}])
             end
     end.
 
-horde_children_rows('$end_of_table', Rows) -> Rows;
-horde_children_rows({Found, More}, Rows) ->
-    Fresh = [{Id, {Member, {M, F, length(A)}, maps:get(type, Spec, worker), maps:get(restart, Spec, permanent),
-            erlang:phash2(maps:remove(id, Spec), 1 bsl 32), Pid, horde_life(Pid)}}
-        || {Id, Member, #{start := {M, F, A}} = Spec, Pid} <- Found, is_pid(Pid)],
-    horde_children_rows(ets:select(More), Fresh ++ Rows).
+%% What its specification says of a child: [{Id, {Member, Start, Type, Restart, Hash, Pid, Life}}]. It never changes, and can be
+%% large, so it is looked at when it is to be told.
+horde_child(Name, Id, Member, Pid) ->
+    case horde_spec(Name, Id) of
+        #{start := {M, F, A}} = Spec ->
+            [{Id, {Member, {M, F, length(A)}, maps:get(type, Spec, worker), maps:get(restart, Spec, permanent),
+                erlang:phash2(maps:remove(id, Spec), 1 bsl 32), Pid, horde_life(Pid)}}];
+        _ -> []
+    end.
+
+%% The table is kept in mind for the next child, as long as it is that of the supervisor.
+horde_spec(Name, Id) ->
+    Table = case get({horde_children, Name}) of
+        Known when Known =/= undefined -> Known;
+        undefined -> horde_children_table(whereis(Name))
+    end,
+    put({horde_children, Name}, Table),
+    case Table =/= none andalso ets:info(Table, owner) =:= whereis(Name) of
+        true -> case ets:lookup(Table, Id) of [{_, {_, Spec, _}}] -> Spec; _ -> none end;
+        false when Table =:= none -> none;
+        false -> erase({horde_children, Name}), horde_spec(Name, Id)
+    end.
 
 %% Whether a process lives is for its own node to say.
 horde_life(Pid) when node(Pid) =:= node() -> is_process_alive(Pid);

@@ -3,27 +3,47 @@
 -export([names_rows/2, names_registries/0, names_alive/1]).
 
 %% Rows {Key, Row} of what can be listed and watched, each key once. `none`: there is no such thing here.
-names_rows(local, _) -> [{Name, Pid} || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)];
-names_rows(global, _) ->
-    [{names_bounded(Name), Pid} || Name <- global:registered_names(), Pid <- [global:whereis_name(Name)], is_pid(Pid)];
-names_rows({registry, Name}, _) ->
+names_rows(What, Timeout) ->
+    case names_raw(What, Timeout) of
+        Raw when is_list(Raw) -> lists:append([names_shown(What, Row) || Row <- Raw]);
+        Why -> Why
+    end.
+
+%% The rows as they stand in tables, to be compared with what they were: by built-in functions alone where there can be many of
+%% them, because this runs interpreted too.
+names_raw(local, _) -> [{Name, Pid} || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)];
+names_raw(global, _) ->
+    [{Name, Pid} || Name <- global:registered_names(), Pid <- [global:whereis_name(Name)], is_pid(Pid)];
+names_raw({registry, Name}, _) ->
     case names_kind(Name) of
         elixir_registry ->
-            Spec = [{{'$1', '$2', '_'}, [], [{{'$1', '$2'}}]}],
-            maps:to_list(maps:from_list([{{names_bounded(Key), Pid}, elixir_registry}
-                || {Key, Pid} <- 'Elixir.Registry':select(Name, Spec)]));
+            'Elixir.Registry':select(Name, [{{'$1', '$2', '_'}, [], [{{{{'$1', '$2'}}, elixir_registry}}]}]);
         horde_registry ->
-            [{{Key, Pid}, horde_registry} || {Key, {_, Pid, _}} <- horde_entries(Name)];
+            ets:select(horde_table("keys_", Name),
+                [{{'$1', '_', {'$2', '_'}}, [{is_pid, '$2'}], [{{{{'$1', '$2'}}, horde_registry}}]}]);
         _ -> none
     end;
-names_rows({groups, Scope}, _) ->
+names_raw({groups, Scope}, _) ->
     case names_kind(Scope) of
-        pg -> [{names_bounded(Group), pg:get_members(Scope, Group)} || Group <- pg:which_groups(Scope)];
+        pg -> [{Group, pg:get_members(Scope, Group)} || Group <- pg:which_groups(Scope)];
         _ -> none
     end;
-names_rows(hordes, Timeout) -> horde_views(Timeout);
-names_rows({horde_entries, Name}, _) -> horde_entries(Name);
-names_rows({horde_children, Name}, _) -> horde_children(Name).
+names_raw(hordes, Timeout) -> horde_views(Timeout);
+names_raw({horde_entries, Name}, _) -> horde_entries(Name);
+names_raw({horde_children, Name}, _) -> horde_children(Name).
+
+%% A row as it is sent, in a list; none when it is gone by now.
+names_shown({registry, _}, {{Key, Pid}, Kind}) -> [{{names_bounded(Key), Pid}, Kind}];
+names_shown({horde_entries, _}, {Key, {Member, Pid}}) -> [{names_bounded(Key), {Member, Pid, horde_life(Pid)}}];
+names_shown({horde_children, Name}, {Id, {Member, Pid}}) -> horde_child(Name, Id, Member, Pid);
+names_shown(What, {Key, Row}) when What =:= global; element(1, What) =:= groups -> [{names_bounded(Key), Row}];
+names_shown(_, Row) -> [Row].
+
+%% The key of a row, as names_shown/2 sends it.
+names_key({registry, _}, {{Key, Pid}, _}) -> {names_bounded(Key), Pid};
+names_key(What, {Key, _}) when What =:= global; element(1, What) =:= groups; element(1, What) =:= horde_entries ->
+    names_bounded(Key);
+names_key(_, {Key, _}) -> Key.
 
 %% The registries and scopes there are: {Kind, Name, Pid, Keys, Size}.
 names_registries() ->
