@@ -1,6 +1,6 @@
 /** A running BEAM cluster, joined as a hidden node by name and cookie, with nothing of ours installed there. */
 import { callOptions } from '../callOptions.ts';
-import { arsenalError } from '../errors.ts';
+import { arsenalError, cancelled } from '../errors.ts';
 import type { AgentChoice, ArsenalError, ConnectionId, Incarnation, NodeName, Result, WallTime } from '../model.ts';
 import { fail, ok } from '../model.ts';
 import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
@@ -88,22 +88,28 @@ export interface BeamConnection extends Runtime {
  * `connect.bad_epmd_port`, `connect.bad_ssh_target`, `connect.lease_dir`, `connect.no_free_name`, those of tlsFiles.ts, and those of
  * connectError.ts (`connect.epmd_unreachable`, `connect.no_such_node`, `connect.name_type`, `connect.bad_cookie`,
  * `connect.host_unresolved`, `connect.refused`, `connect.timeout`, `connect.name_in_use`, `connect.tls_…`, `connect.ssh_…`, …). After an
- * error nothing is left: no link, no lease, no ssh.
+ * error nothing is left: no link, no lease, no ssh. `signal` gives the attempt up (`call.cancelled`), and does nothing afterwards.
  */
 export async function connectBeam(
   spec: BeamSpec,
   /** The agent to bring to the nodes, when it is not that of this build. */
   image: AgentImage = agentImage(),
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<Result<BeamConnection>> {
   const way = await wayTo(spec);
   if (!way.ok) return way;
   const lease = await leaseSlot(spec.leaseDir);
   if (!lease.ok) return lease;
   const runtime = new BeamRuntime(spec, way.value, lease.value, image);
-  const opened = await runtime.open(spec.connectTimeoutMs ?? way.value.times.firstMs);
-  if (opened.ok) return ok(runtime);
+  const giveUp = (): void => void runtime.close();
+  signal.addEventListener('abort', giveUp, { once: true });
+  const opened = signal.aborted
+    ? cancelled('none')
+    : await runtime.open(spec.connectTimeoutMs ?? way.value.times.firstMs);
+  signal.removeEventListener('abort', giveUp);
+  if (opened.ok && !signal.aborted) return ok(runtime);
   await runtime.close();
-  return opened;
+  return opened.ok ? cancelled('none') : opened;
 }
 
 /** How the nodes are reached, checked. Nothing has been started yet. */

@@ -36,7 +36,8 @@ export function openerOf(files: OpenerFiles): OpenRuntime {
         const { kind: _kind, cookie: from, ...rest } = spec;
         const cookie = await readCookie(...cookiePlace(from));
         if (!cookie.ok) return cookie;
-        return connectBeam({ ...rest, id, cookie: cookie.value, leaseDir: path.join(home, 'leases') });
+        const beam = { ...rest, id, cookie: cookie.value, leaseDir: path.join(home, 'leases') };
+        return connectBeam(beam, undefined, signal);
       }
     }
   };

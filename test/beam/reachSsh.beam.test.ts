@@ -154,6 +154,23 @@ describe.skipIf(process.platform === 'win32')('a cluster behind ssh', () => {
     );
   });
 
+  it('is given up at once when nobody wants it any more', async () => {
+    const aborter = new AbortController();
+    const connecting = connectBeam(specOf({ target: 'hanging@gate' }), undefined, aborter.signal);
+    await eventually(
+      () => Promise.resolve(logged('called').length),
+      (calls) => calls === 1,
+    );
+    aborter.abort();
+    expect(errorOf(await connecting)).toMatchObject({ code: 'call.cancelled', effect: 'none' });
+    const [call] = logged('called');
+    await eventually(
+      () => Promise.resolve(runs(call?.pid ?? 0)),
+      (is) => !is,
+    );
+    expect(errorOf(await connectBeam(specOf(), undefined, AbortSignal.abort()))).toMatchObject({ class: 'cancelled' });
+  });
+
   it('tells an EPMD or a node that is not there from one that is', async () => {
     const dead = await freePort();
     expect(errorOf(await connectBeam(specOf({}, { epmd: { port: dead } })))).toMatchObject({

@@ -125,10 +125,18 @@ export class Links {
   }
 
   async #dial(node: NodeName, timeoutMs: number): Promise<Result<Connection>> {
+    const before = this.#states.get(node);
     const connected = await this.#hidden.connect(this.#places.targetOf(node), {
       timeoutMs,
       signal: this.#closing.signal,
     });
+    const now = this.#states.get(node);
+    const isLetGo = now === undefined ? before !== undefined : now.is === 'closed' && before?.is !== 'closed';
+    // Somebody closed or forgot it meanwhile, and is obeyed: it would be dialled again and again otherwise.
+    if (isLetGo) {
+      if (connected.ok) connected.value.disconnect();
+      return fail(connectError({ kind: 'cancelled', message: '' }, node));
+    }
     if (!connected.ok) return this.#failed(node, connected.error);
     const connection = connected.value;
     this.#states.set(node, { is: 'up', connection, since: Date.now() });
