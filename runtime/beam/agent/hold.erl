@@ -19,7 +19,7 @@ hold_spawn(Kind, Args, Shared, Holding, #{key := Key} = Reader, State) ->
     #{name := Name, undo := Undo, table := Table, pace := Pace, pids := Pids, shared := AllShared} = State,
     Id = erlang:unique_integer([positive]),
     Tag = make_ref(),
-    Words = atomics:new(2, []),
+    Words = atomics:new(3, []),
     IsShared = Shared =/= none,
     Task = #{id => Id, tag => Tag, agent => self(), name => Name, undo => Undo, table => Table, pace => Pace, words => Words,
         shared => IsShared},

@@ -1,6 +1,6 @@
 %% How much of the node the agent and its tasks take, measured once a second while a task works by the clock, and never otherwise.
 %%
-%% Our share of the node's CPU is our part of its reductions times the part of its schedulers that the emulator used. Above 1 % of it, or
+%% Our share of the node is the time our tasks worked (task_rests/1) of all the time its schedulers had. Above 1 % of that, or
 %% with more than 4 processes waiting for each scheduler, all periodic work goes half as often, down to an eighth; below 0.5 % and 2, it
 %% goes twice as often again.
 -export([]).
@@ -25,13 +25,9 @@ pace_end(Id, #{paced := Paced} = State) -> State#{paced := maps:remove(Id, Paced
 
 pace_later(Figures, State) -> State#{measure := {erlang:start_timer(1000, self(), measure), Figures}}.
 
-pace_figures(#{guard := Guard, tasks := Tasks}) ->
-    Own = [self(), Guard | [Pid || #{pid := Pid} <- maps:values(Tasks)]],
-    #{at => erlang:monotonic_time(millisecond),
-      own => maps:from_list([{P, R} || P <- Own, {reductions, R} <- [process_info(P, reductions)]]),
-      all => element(1, erlang:statistics(reductions)),
-      cpu_ms => element(1, erlang:statistics(runtime)),
-      waiting => erlang:statistics(total_run_queue_lengths)}.
+pace_figures(#{tasks := Tasks}) ->
+    #{at => erlang:monotonic_time(microsecond), busy => maps:map(fun(_, #{words := Words}) -> atomics:get(Words, 3) end, Tasks),
+        waiting => erlang:statistics(total_run_queue_lengths)}.
 
 pace_measure(_, #{paced := Paced, pace := Pace} = State) when map_size(Paced) =:= 0 ->
     atomics:put(Pace, 1, 1),
@@ -48,7 +44,6 @@ pace_measure(Before, #{pace := Pace} = State) ->
     end),
     pace_later(Now, State).
 
-pace_share(#{at := At, own := Own, all := All, cpu_ms := Cpu}, #{at := At2, own := Own2, all := All2, cpu_ms := Cpu2}) ->
-    Ours = lists:sum([R - maps:get(P, Own, 0) || {P, R} <- maps:to_list(Own2)]),
-    Capacity = max(1, At2 - At) * erlang:system_info(schedulers_online),
-    (Ours / max(1, All2 - All)) * ((Cpu2 - Cpu) / Capacity).
+pace_share(#{at := At, busy := Busy}, #{at := At2, busy := Busy2}) ->
+    Ours = lists:sum([Us - maps:get(Id, Busy, 0) || {Id, Us} <- maps:to_list(Busy2)]),
+    Ours / (max(1, At2 - At) * erlang:system_info(schedulers_online)).
