@@ -2,8 +2,18 @@
 import type { Holding, NodeInfo, NodeName, Result } from '../model.ts';
 import { ok } from '../model.ts';
 import type { CallOptions, MethodTable, Params, Runtime } from '../port.ts';
+import type { Refusal } from '../portFacade.ts';
 import type { OwnerClient } from './owner/ownerClient.ts';
 import type { FaultRequest } from './owner/protocol.ts';
+
+/** Why a node cannot be stopped where it stands; null where it can. */
+export const noHang: Refusal | null =
+  process.platform === 'win32'
+    ? {
+        why: 'Windows has no signal that stops a process where it stands.',
+        remedy: 'Part the node from the others by a black hole, which is silent too.',
+      }
+    : null;
 
 type Held = Pick<Params<'faults.hangNode'>, 'owner' | 'lingerMs'>;
 
@@ -25,7 +35,9 @@ export function localMethods(owner: OwnerClient, { port }: Runtime): MethodTable
     'faults.removeNode': ({ node }, options) => owner.ask('removeNode', { node }, options),
     'faults.crashNode': ({ node }, options) => owner.ask('crashNode', { node }, options),
     'faults.startNode': async ({ node }, options) => met(await owner.ask('startNode', { node }, options), options),
-    'faults.hangNode': ({ node, ...held }, options) => holdOnly(held, { is: 'hang', node }, options),
+    ...(noHang === null && {
+      'faults.hangNode': ({ node, ...held }, options) => holdOnly(held, { is: 'hang', node }, options),
+    }),
     'faults.partition': ({ islands, mode, ...held }, options) =>
       hold(held, { is: 'partition', islands, mode }, options),
     'faults.delayLink': ({ from, to, delayMs, jitterMs, ...held }, options) =>

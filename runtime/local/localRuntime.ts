@@ -12,7 +12,7 @@ import { ok } from '../model.ts';
 import type { CallOptions, Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
 import { methodNames } from '../port.ts';
 import { buildPort, methodOf } from '../portFacade.ts';
-import { localMethods } from './localMethods.ts';
+import { localMethods, noHang } from './localMethods.ts';
 import type { LocalClusterInfo, LocalSpec } from './localSpec.ts';
 import type { LogFrom, LogPart } from './nodes/logFile.ts';
 import { attachOwner } from './owner/attachOwner.ts';
@@ -134,7 +134,8 @@ class LocalRuntimeHere implements LocalRuntime {
   get capabilities(): Capabilities {
     const { version, nodes, runtime } = this.#inner.capabilities;
     const own = Object.fromEntries(Object.keys(this.#own).map((name) => [name, { can: true } as const]));
-    return { version, nodes, runtime: { ...runtime, ...own } };
+    const hang = noHang === null ? {} : { 'faults.hangNode': { can: false, ...noHang } as const };
+    return { version, nodes, runtime: { ...runtime, ...own, ...hang } };
   }
 
   onChange(listener: () => void): { dispose(): void } {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { failure, nodeNotFound, nodeUnavailable, unsupported } from '../../errors.ts';
+import { failure, nodeNotFound, nodeUnavailable } from '../../errors.ts';
 import type { Failure, Incarnation, NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { LocalClusterInfo, LocalNodeInfo, LocalNodeState, LocalSpec } from '../localSpec.ts';
@@ -340,13 +340,6 @@ export class LocalCluster {
   }
 
   #hang(node: NodeName): Result<() => void> {
-    if (globalThis.process.platform === 'win32') {
-      return unsupported(
-        'Hanging a node',
-        'Windows has no signal that stops a process where it stands.',
-        'Use a black hole partition, which is silent too.',
-      );
-    }
     const member = this.#members.get(node);
     if (member === undefined) return nodeNotFound(node);
     const { process } = member;
