@@ -178,6 +178,36 @@ describe('a link', () => {
   });
 });
 
+describe('a link that somebody closes', () => {
+  it('while it is being opened stays closed, and is not dialled again', async () => {
+    const runtime = await connect();
+    const port = await portOf(two);
+    const silent = await startFaultProxy(port);
+    silent.corrupt(() => Buffer.alloc(0));
+    try {
+      valueOf(await runtime.port.cluster.disconnect({ node: two.node }, inTime()));
+      const opening = runtime.port.cluster.connect(
+        { node: two.node, address: { host: '127.0.0.1', port: silent.port } },
+        inTime(),
+      );
+      await eventually(
+        () => Promise.resolve(silent.accepted()),
+        (accepted) => accepted === 1,
+      );
+      valueOf(await runtime.port.cluster.disconnect({ node: two.node }, inTime()));
+      silent.reset();
+      expect(errorOf(await opening)).toMatchObject({ effect: 'none' });
+      // Several looks at what is lost, had it been lost.
+      await new Promise((resolve) => setTimeout(resolve, 1_500));
+      expect(silent.accepted()).toBe(1);
+      const { nodes } = valueOf(await runtime.port.cluster.nodes({}, inTime()));
+      expect(nodes.find(({ node }) => node === two.node)?.reach).toEqual({ via: 'relay', relay: one.node });
+    } finally {
+      await silent.close();
+    }
+  });
+});
+
 describe('EPMD', () => {
   let epmd: ChildProcess;
   let epmdPort: number;

@@ -131,7 +131,7 @@ export class Links {
       signal: this.#closing.signal,
     });
     const now = this.#states.get(node);
-    const isLetGo = now === undefined ? before !== undefined : now.is === 'closed' && before?.is !== 'closed';
+    const isLetGo = now === undefined ? before !== undefined : now.is === 'closed' && now !== before;
     // Somebody closed or forgot it meanwhile, and is obeyed: it would be dialled again and again otherwise.
     if (isLetGo) {
       if (connected.ok) connected.value.disconnect();
