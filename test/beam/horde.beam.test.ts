@@ -419,6 +419,45 @@ describe.skipIf(noHorde !== null)('other strategies of Horde, and libcluster', (
     });
   });
 
+  it.each(['interpret', 'none'] as const)('reads, starts and watches the same with the agent “%s”', async (agent) => {
+    const plainly = await cluster.connect({ id: agent, agent });
+    try {
+      await runtime.port.horde.startChild(
+        { name: supervisor, seenFrom: cluster.names[1] ?? '', spec: plain(text(agent)), prefer: null },
+        inTime(),
+      );
+      const [loaded, bare] = [await childrenOf(runtime), await childrenOf(plainly)];
+      const ids = ({ children }: typeof loaded) => children.map(({ childId, specHash }) => [childId, specHash]);
+      expect(new Set(ids(bare).map((one) => JSON.stringify(one)))).toEqual(
+        new Set(ids(loaded).map((one) => JSON.stringify(one))),
+      );
+      expect(bare.children.every(({ holders }) => holders.every(({ alive }) => alive === true))).toBe(true);
+      expect((await viewsOf(plainly)).views.map(({ node, kind, size }) => [node, kind, size]).sort()).toEqual(
+        (await viewsOf(runtime)).views.map(({ node, kind, size }) => [node, kind, size]).sort(),
+      );
+      expect(await findingsOf(plainly, 100)).toEqual(await findingsOf(runtime, 100));
+      const { view, close } = watch(plainly, { rows: 'horde_children', name: supervisor });
+      await eventually(
+        () => Promise.resolve(view.state?.rows.size ?? -1),
+        (size) => size === bare.children.length,
+      );
+      const ask = { name: supervisor, seenFrom: cluster.names[0] ?? '', spec: plain(text(`${agent} too`)) };
+      expect(valueOf(await plainly.port.horde.place(ask, inTime())).repeatable).toBe(false);
+      valueOf(await plainly.port.horde.startChild({ ...ask, prefer: null }, inTime()));
+      await eventually(
+        () => Promise.resolve(view.state?.rows.size ?? -1),
+        (size) => size === bare.children.length + 1,
+        1_000,
+      );
+      await close();
+      const { topologies } = valueOf(await plainly.port.libcluster.topologies({ nodes: 'all' }, inTime()));
+      expect(topologies).toHaveLength(4);
+      expect(JSON.stringify(topologies)).not.toContain('hush');
+    } finally {
+      await plainly.close();
+    }
+  });
+
   it('shows libcluster’s topologies with strategy and configuration, without their secrets', async () => {
     const { topologies } = valueOf(await runtime.port.libcluster.topologies({ nodes: 'all' }, inTime()));
     expect(topologies).toHaveLength(4);
@@ -435,5 +474,56 @@ describe.skipIf(noHorde !== null)('other strategies of Horde, and libcluster', (
     expect(JSON.stringify(talk)).toContain('45999');
     expect(JSON.stringify(talk)).toContain('(hidden)');
     expect(JSON.stringify(topologies)).not.toContain('hush');
+  });
+});
+
+describe.skipIf(noHorde !== null)('a Horde with a quorum', () => {
+  let cluster: HordeCluster;
+  let runtime: Runtime;
+
+  beforeAll(async () => {
+    cluster = await startHorde({ nodes: 3, options: '[strategy: Horde.UniformQuorumDistribution]' });
+    runtime = await cluster.connect();
+    await eventually(
+      () => viewsOf(runtime),
+      ({ views }) =>
+        views.filter(({ kind, supervisor: state }) => kind === 'supervisor' && state?.hasQuorum === true).length ===
+          3 && views.every(({ members }) => members.length === 3),
+    );
+  }, 60_000);
+  afterAll(async () => {
+    await runtime.close();
+    cluster.stop();
+  });
+
+  it('says on which side it is, and places nothing on the other', async () => {
+    const [one, two, three] = cluster.nodes as [LiveNode, LiveNode, LiveNode];
+    const ask = { name: supervisor, spec: plain(integer(1)) };
+    expect(valueOf(await runtime.port.horde.place({ ...ask, seenFrom: three.node }, inTime()))).toMatchObject({
+      strategy: 'Elixir.Horde.UniformQuorumDistribution',
+      repeatable: true,
+    });
+    // The members stay the same, so that two of three are a quorum and one is none.
+    for (const node of cluster.nodes)
+      await node.eval('Supervisor.terminate_child(HordeApp.Horde.Supervisor, Horde.NodeListener)');
+    await cluster.cut(one, three);
+    await cluster.cut(two, three);
+    const states = await eventually(
+      async () =>
+        new Map(
+          (await viewsOf(runtime)).views.flatMap((view) =>
+            view.kind === 'supervisor' ? [[view.node, view.supervisor?.hasQuorum] as const] : [],
+          ),
+        ),
+      (quorum) => quorum.get(three.node) === false,
+      15_000,
+    );
+    expect([states.get(one.node), states.get(two.node)]).toEqual([true, true]);
+    expect(errorOf(await runtime.port.horde.place({ ...ask, seenFrom: three.node }, inTime()))).toMatchObject({
+      code: 'horde.no_place',
+      class: 'conflict',
+    });
+    const chosen = valueOf(await runtime.port.horde.place({ ...ask, seenFrom: one.node }, inTime())).node;
+    expect([one.node, two.node]).toContain(chosen);
   });
 });
