@@ -62,6 +62,15 @@ const optional = [
       single(await run(process.execPath, [inProject('out', 'test', 'runElectron.js')], { timeoutMs })),
   },
   {
+    name: 'horde',
+    variable: 'ARSENAL_TEST_HORDE_EBIN',
+    value: ['DIR', 'DIR'].join(path.delimiter),
+    what: 'the beam suites on real Horde and libcluster: the ebin folders of both and of what they need',
+    needs: ['erlang', 'elixir'],
+    timeoutMs: 12 * minute,
+    run: (timeoutMs) => vitest('beam', ['test/beam/horde.beam.test.ts'], timeoutMs),
+  },
+  {
     name: 'otps',
     variable: 'ARSENAL_TEST_OTPS',
     value: ['DIR', 'DIR'].join(path.delimiter),
