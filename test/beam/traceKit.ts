@@ -14,7 +14,7 @@ const cookie = 'trace';
  * `planted`, an ordinary process: it knows a peer, which it sends to when asked; it calls `lists:sum/1`. Compiled, so that it is as fast
  * as what a user runs.
  */
-const source = `
+const plantedSource = `
 -module(planted).
 -export([start/0, loop/1, hot/1, cold/1, spin/0]).
 start() -> register(planted, spawn(fun() -> loop(none) end)).
@@ -41,7 +41,9 @@ cold(0) -> ok;
 cold(N) -> cold(N - 1).
 `;
 
-const load = `begin
+/** An expression that compiles and loads a module of this source. */
+function loading(source: string): string {
+  return `begin
   Source = unicode:characters_to_list(base64:decode("${Buffer.from(source).toString('base64')}")),
   {ok, Tokens, _} = erl_scan:string(Source),
   {Last, Whole} = lists:foldl(fun
@@ -49,15 +51,20 @@ const load = `begin
     (Token, {Form, Forms}) -> {[Token | Form], Forms}
   end, {[], []}, Tokens),
   [] = Last,
-  {ok, planted, Beam} = compile:forms(lists:reverse(Whole)),
-  {module, planted} = code:load_binary(planted, "planted.erl", Beam),
-  true = planted:start()
+  {ok, Module, Beam} = compile:forms(lists:reverse(Whole)),
+  {module, Module} = code:load_binary(Module, "planted.erl", Beam), ok
 end.`;
+}
 
-/** A node with the planted process; `name` has to differ from those of the other suites that run beside. */
-export async function plantedNode(name: string, args: readonly string[] = []): Promise<LiveNode> {
+/** A node with the planted process, and with the modules of `sources`. */
+export async function plantedNode(
+  name: string,
+  args: readonly string[] = [],
+  ...sources: readonly string[]
+): Promise<LiveNode> {
   const node = await startErlang({ name, cookie, args });
-  await node.eval(load);
+  for (const source of [plantedSource, ...sources]) await node.eval(loading(source));
+  await node.eval('true = planted:start().');
   return node;
 }
 

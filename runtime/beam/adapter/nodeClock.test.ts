@@ -3,7 +3,7 @@ import { NodeClock } from './nodeClock.ts';
 
 describe('the clock of a node, on ours', () => {
   it('is not known before it was asked', () => {
-    expect(new NodeClock('a@h', 1).at(0, 0)).toBeNull();
+    expect(new NodeClock('a@h', 1).reader(0)).toBeNull();
   });
 
   it('is taken from the quickest round trip, within half of it', () => {
@@ -12,7 +12,7 @@ describe('the clock of a node, on ours', () => {
     clock.add({ sentAt: 1_999, receivedAt: 2_009, nodeUs: 1_000_000 });
     clock.add({ sentAt: 2_999.9, receivedAt: 3_000.1, nodeUs: 2_000_000 });
     clock.add({ sentAt: 3_996, receivedAt: 4_004, nodeUs: 3_000_000 });
-    expect(clock.at(1_500_000, 3_000.1)).toEqual({
+    expect(clock.reader(3_000.1)?.(1_500_000)).toEqual({
       node: 'a@h',
       creation: 7,
       monotonicUs: 1_500_000,
@@ -37,7 +37,7 @@ describe('the clock of a node, on ours', () => {
         now = there + random() * 10;
         clock.add({ sentAt, receivedAt: now, nodeUs: (there + offsetMs) * 1000 });
       }
-      const time = clock.at((now + offsetMs) * 1000, now);
+      const time = clock.reader(now)?.((now + offsetMs) * 1000);
       expect(Math.abs((time?.estimatedAt ?? 0) - now) * 1000).toBeLessThanOrEqual(time?.errorUs ?? 0);
     }
   });
@@ -45,10 +45,10 @@ describe('the clock of a node, on ours', () => {
   it('trusts an old round trip less and less', () => {
     const clock = new NodeClock('a@h', 1);
     clock.add({ sentAt: 0, receivedAt: 0.2, nodeUs: 0 });
-    const early = clock.at(0, 1)?.errorUs ?? 0;
-    const late = clock.at(0, 100_000)?.errorUs ?? 0;
+    const early = clock.reader(1)?.(0).errorUs ?? 0;
+    const late = clock.reader(100_000)?.(0).errorUs ?? 0;
     expect(late).toBeGreaterThan(early + 5_000);
     clock.add({ sentAt: 100_000, receivedAt: 100_001, nodeUs: 100_000_000 });
-    expect(clock.at(0, 100_001)?.errorUs).toBe(500);
+    expect(clock.reader(100_001)?.(0).errorUs).toBe(500);
   });
 });

@@ -40,19 +40,22 @@ export class NodeClock {
       .slice(0, mostKept);
   }
 
-  /** What the clock's `monotonicUs` is on ours; null before the first round trip. */
-  at(monotonicUs: number, now: WallTime = backendNow()): NodeTime | null {
+  /** Reads moments of the clock on ours, as it is known now; null before the first round trip. For many moments at once. */
+  reader(now: WallTime = backendNow()): ((monotonicUs: number) => NodeTime) | null {
     let best: RoundTrip | null = null;
     for (const trip of this.#trips) if (best === null || errorOf(trip, now) < errorOf(best, now)) best = trip;
     if (best === null) return null;
     const middle = (best.sentAt + best.receivedAt) / 2;
-    return {
-      node: this.node,
-      creation: this.creation,
+    const { nodeUs } = best;
+    const errorUs = Math.ceil(errorOf(best, now));
+    const { node, creation } = this;
+    return (monotonicUs) => ({
+      node,
+      creation,
       monotonicUs,
-      estimatedAt: middle + (monotonicUs - best.nodeUs) / 1000,
-      errorUs: Math.ceil(errorOf(best, now)),
-    };
+      estimatedAt: middle + (monotonicUs - nodeUs) / 1000,
+      errorUs,
+    });
   }
 }
 

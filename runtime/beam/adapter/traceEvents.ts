@@ -1,5 +1,5 @@
 /** What a tracer sends (agent/tracer.erl), read. */
-import type { NameRef, NodeName, ProcessRef, TraceEvent } from '../../model.ts';
+import type { NameRef, NodeName, NodeTime, ProcessRef, TraceEvent } from '../../model.ts';
 import { processId } from '../../model.ts';
 import type { Term } from '../../term/term.ts';
 import { isAtom, list, termKey, tuple } from '../../term/term.ts';
@@ -41,12 +41,12 @@ export type EventSource = {
   readonly pairs: 'sends_and_receives' | 'nothing';
 };
 
-/** `{Ns, Pid, Tag, A, B, whole | cut}`; null for what no tracer of ours sends. */
-export function readEvent(term: Term, source: EventSource): NodeEvent | null {
+/** `{Ns, Pid, Tag, A, B, whole | cut}`, its time read by `time`; null for what no tracer of ours sends. */
+export function readEvent(term: Term, source: EventSource, time: (monotonicUs: number) => NodeTime): NodeEvent | null {
   const [ns, pid, tag, first, second, how] = tupleOf(term, 6) ?? [];
   const process = processOf(pid);
-  const at = source.clock.at(source.startUs + (numberOf(ns) ?? 0) / 1000);
-  if (process === null || at === null || first === undefined || second === undefined) return null;
+  if (process === null || first === undefined || second === undefined) return null;
+  const at = time(source.startUs + (numberOf(ns) ?? 0) / 1000);
   const shown = (value: Term): Term => (isAtom(how, 'cut') ? withElided(value) : value);
   const what = whatHappened(atomName(tag), shown(first), shown(second), source.node);
   return what === null

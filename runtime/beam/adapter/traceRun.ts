@@ -148,9 +148,10 @@ export class TraceRun {
     if (atomName(tag) !== 'events') return;
     const { source } = node;
     node.dropped += numberOf(dropped) ?? 0;
-    const until = source.clock.at(source.startUs + (numberOf(untilNs) ?? 0) / 1000);
-    if (until === null) return;
-    const read = listOf(events).flatMap((event) => readEvent(event, source) ?? []);
+    const time = source.clock.reader();
+    if (time === null) return;
+    const until = time(source.startUs + (numberOf(untilNs) ?? 0) / 1000);
+    const read = listOf(events).flatMap((event) => readEvent(event, source, time) ?? []);
     this.#order.add(source.node, read, until, backendNow());
     this.#look();
   }
