@@ -108,6 +108,7 @@ export class Rejoin {
       this.#look(nodes);
       await this.#pause(spread(this.#intervalMs()));
     }
+    this.#silent.clear();
     this.#isLooking = false;
     this.#nextLook = null;
   }
@@ -158,6 +159,7 @@ export class Rejoin {
         epmds.set(key, group);
       }
     }
+    for (const key of this.#silent.keys()) if (!epmds.has(key)) this.#silent.delete(key);
     for (const [key, group] of epmds) void this.#ask(key, group.address, group.nodes);
   }
 

@@ -52,6 +52,8 @@ const defaultLimits: LinkLimits = {
   mostQueuedBytes: 64 * 1024 * 1024,
   mostMessageBytes: 512 * 1024 * 1024,
 };
+/** Where that many nodes were is remembered: some clusters name each new node anew. */
+const mostPorts = 1_000;
 const fullName = /^[^@\s]+@[^@\s]+$/u;
 /** EPMD counts the creation of those that register from 1 to 3; what is random stays clear of it, and of 0, which means any. */
 const firstCreation = 4;
@@ -208,10 +210,19 @@ export class HiddenNode {
     const explain = (error: Error) => (tls === undefined ? null : tlsError(error, hostOf(target.node), tls));
     const established = await shakeHands(socket, handshake, { timeoutMs: left(), signal }, explain);
     if (established.ok) {
-      this.#ports.set(target.node, address.value.port);
+      this.#rememberPort(target.node, address.value.port);
       return success(this.#up(socket, established.value));
     }
     return isRefused() ? failure(connectFailed(address.value, { ok: false, why: 'refused' })) : established;
+  }
+
+  #rememberPort(node: string, port: number): void {
+    this.#ports.delete(node);
+    this.#ports.set(node, port);
+    for (const oldest of this.#ports.keys()) {
+      if (this.#ports.size <= mostPorts) break;
+      this.#ports.delete(oldest);
+    }
   }
 
   /** A socket on which the handshake can begin. `isRefused`: it was closed by a tunnel because nothing listens behind it. */
