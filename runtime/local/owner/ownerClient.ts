@@ -7,7 +7,7 @@ import { remainingNow } from '../../callOptions.ts';
 import type { CallOptions } from '../../port.ts';
 import { readJsonLines, writeJsonLine } from './jsonLines.ts';
 import type { OwnerAddress } from './ownerFiles.ts';
-import type { ClientRole, OwnerAnswer, OwnerEvent, OwnerMethod, OwnerParams } from './protocol.ts';
+import type { ClientRole, OwnerAnswer, OwnerEvent, OwnerMethod, OwnerParams, OwnerRequest } from './protocol.ts';
 
 const attachMs = 2_000;
 
@@ -92,7 +92,8 @@ export class OwnerClient {
       const id = this.#nextId++;
       // Both ends are of one version, which the owner's file says: the answer is of the shape the table says.
       this.#waiting.set(id, (result) => resolve(result as Result<OwnerAnswer<M>>));
-      writeJsonLine(this.#socket, { id, method, params });
+      const request: OwnerRequest = { id, method, params };
+      writeJsonLine(this.#socket, request);
     });
   }
 

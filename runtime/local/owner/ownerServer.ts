@@ -12,7 +12,7 @@ import { preflight } from '../nodes/preflight.ts';
 import { readJsonLines, writeJsonLine } from './jsonLines.ts';
 import { LocalCluster } from './localCluster.ts';
 import { clusterFiles } from './ownerFiles.ts';
-import type { ClientRole, OwnerAnswer, OwnerEvent, OwnerMethod, OwnerParams } from './protocol.ts';
+import type { ClientRole, OwnerAnswer, OwnerEvent, OwnerMethod, OwnerParams, OwnerReply } from './protocol.ts';
 import { ownerMethods } from './protocol.ts';
 
 /** After the last window has gone; another may be on its way, as when an editor reloads. */
@@ -119,7 +119,8 @@ export class OwnerServer {
         }),
       );
     }
-    writeJsonLine(session.socket, { id, result });
+    const reply: OwnerReply = { id, result };
+    writeJsonLine(session.socket, reply);
   }
 
   #makeHandlers(): Handlers {
