@@ -1,8 +1,9 @@
 /** The agents on the nodes of one connection: brought when a node is first looked at, joined again when its link comes back. */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { callOptions, childOptions, remainingNow } from '../../callOptions.ts';
 import { arsenalError, cancelled, unsupported } from '../../errors.ts';
-import type { AgentChoice, ArsenalError, NodeInfo, NodeName, Result } from '../../model.ts';
+import type { AgentChoice, ArsenalError, NodeInfo, NodeName, Reach, Result } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import type { PidTerm } from '../../term/term.ts';
@@ -20,7 +21,10 @@ import { DirectTarget, setLoaded } from './nodeTarget.ts';
 /** To bring the code, start the agent and join it. */
 const joinMs = 10_000;
 /** To undo what we hold, which takes the agent two seconds where a task does not end by itself. */
-const leaveMs = 2_500;
+const undoMs = 2_500;
+const leaveMs = 300;
+/** Between two attempts to come back to an agent that keeps something for us. */
+const retryMs = 500;
 /** Code that is on its way out is brought again, so often. */
 const mostTries = 5;
 
@@ -54,13 +58,28 @@ export class Agents {
   /** A link has come up: an agent that is allowed is brought, and one that keeps something for us is joined again. */
   linkUp(connection: Connection): void {
     const entry = this.#entryOf(connection);
-    const isWanted = this.#options.choice === 'load' || entry.client.taskCount > 0;
-    if (isWanted) void this.#ensure(entry, connection);
+    if (this.#options.choice === 'load' || entry.client.taskCount > 0) void this.#keepTrying(entry, connection);
+  }
+
+  /** Once; more often only for what the agent keeps for us until its time is over. */
+  async #keepTrying(entry: Entry, connection: Connection): Promise<void> {
+    for (;;) {
+      const error = await this.#ensure(entry, connection);
+      const isUseful = error !== null && entry.client.taskCount > 0 && connection.state === 'up';
+      if (!isUseful || this.#closing.signal.aborted) return;
+      await delay(retryMs, undefined, { ref: false });
+    }
   }
 
   /** What looks on a node for us, and why nothing better does. */
-  observerOf(node: NodeName): Observed {
+  observerOf(node: NodeName, reach: Reach): Observed {
     const { choice } = this.#options;
+    if (reach.via === 'relay') {
+      return {
+        observer: 'agentless',
+        observerWhy: `It is asked through ${reach.relay}; an agent needs a link of our own.`,
+      };
+    }
     const entry = this.#entries.get(node);
     if (entry !== undefined && entry.client.connection?.state === 'up') {
       return { observer: entry.client.tier, observerWhy: entry.client.why };
@@ -141,8 +160,11 @@ export class Agents {
 
   /** Gives back all that we hold on the nodes. Never rejects. */
   async close(): Promise<void> {
-    const options = callOptions(leaveMs);
-    await Promise.all([...this.#entries.values()].map(({ client }) => client.leave(options)));
+    await Promise.all(
+      [...this.#entries.values()].map(({ client }) =>
+        client.leave(callOptions(client.taskCount > 0 ? undoMs : leaveMs)),
+      ),
+    );
     this.#closing.abort();
     this.#entries.clear();
   }

@@ -23,7 +23,7 @@ function nodeInfo(session: Session, known: KnownNode): NodeInfo {
     otpRelease: known.facts?.otpRelease ?? session.releaseOf(known.node),
     hidden: known.facts?.hidden ?? false,
     reach: known.reach,
-    ...session.agents.observerOf(known.node),
+    ...session.agents.observerOf(known.node, known.reach),
   };
 }
 

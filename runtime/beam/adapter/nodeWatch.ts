@@ -41,7 +41,7 @@ export class NodeWatch {
       since: this.#since(known.node, status),
       hidden: known.facts?.hidden ?? false,
       otpRelease: known.facts?.otpRelease ?? this.#session.releaseOf(known.node),
-      ...this.#session.agents.observerOf(known.node),
+      ...this.#session.agents.observerOf(known.node, known.reach),
       reach: known.reach,
       stats: stats?.ok === true ? stats.value : null,
       sees: known.facts?.sees ?? null,

@@ -11,7 +11,7 @@ guard_start(Name, Tier, Agent) ->
     end.
 
 guard_init(Name, Tier, Agent, Tag) ->
-    main_ours(Name),
+    main_ours(Name, guard),
     erlang:monitor(process, Agent),
     Table = ets:new(arsenal_agent_undo, [public, {heir, Agent, undo}]),
     Agent ! {Tag, Table},
@@ -33,7 +33,7 @@ guard_give(#{guard := Guard, undo := Table, pids := Pids} = State) ->
     end.
 
 guard_heir(Name, Tier, Agent) ->
-    main_ours(Name),
+    main_ours(Name, guard),
     Ref = erlang:monitor(process, Agent),
     receive
         {'ETS-TRANSFER', Table, Agent, undo} ->
@@ -48,8 +48,13 @@ guard_watch(Pid, #{guard := Guard}) -> Guard ! {watch, Pid}.
 guard_loop(#{agent := Agent, table := Table} = State) ->
     receive
         {watch, Pid} when is_pid(Pid) -> erlang:monitor(process, Pid), guard_loop(State);
-        {'DOWN', _, process, Agent, _} -> guard_close(State);
-        {'DOWN', _, process, Pid, _} -> guard_undo_all(Table, Pid), guard_loop(State);
+        {'DOWN', _, process, Pid, _} when is_pid(Pid), node(Pid) =:= node() ->
+            % Anybody can send this.
+            case is_process_alive(Pid) of
+                true -> guard_loop(State);
+                false when Pid =:= Agent -> guard_close(State);
+                false -> guard_undo_all(Table, Pid), guard_loop(State)
+            end;
         _ -> guard_loop(State)
     after 500 -> erlang:hibernate(erlang, apply, [fun() -> guard_loop(State) end, []])
     end.

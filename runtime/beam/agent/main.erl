@@ -60,7 +60,7 @@ main_start(Name, Tier) ->
 
 main_init(Name, Tier, {Starter, Tag}) ->
     register(Name, self()),
-    main_ours(Name),
+    main_ours(Name, agent),
     process_flag(trap_exit, true),
     process_flag(message_queue_data, off_heap),
     process_flag(max_heap_size, #{size => 4194304, kill => true, error_logger => false}),
@@ -74,10 +74,14 @@ main_init(Name, Tier, {Starter, Tag}) ->
         tag => make_ref(), table => ets:new(arsenal_agent_tasks, [protected, {read_concurrency, true}]),
         clients => #{}, tasks => #{}, pids => #{}, shared => #{}, paced => #{}, measure => none, ending => none, leaving => []}).
 
-%% Marks a process as ours: for who asks what it is, and for the interpreter (interpreted.ts).
-main_ours(Name) ->
+%% Marks a process as ours: for who asks what it is (proc_lib:translate_initial_call/1, from OTP 27 its label), and for the interpreter
+%% (interpreted.ts).
+main_ours(Name, What) ->
     put('$ancestors', [Name]),
+    put('$initial_call', {Name, What, 0}),
     put(arsenal_funs, #{}),
+    ProcLib = proc_lib,
+    erlang:function_exported(ProcLib, set_label, 1) andalso ProcLib:set_label({arsenal, What}),
     ok.
 
 %% Sleeps without a heap of its own while nothing is asked, so that a node nobody looks at pays nothing for it.
@@ -113,10 +117,15 @@ main_handle({tell, Token, No, Word}, State) -> hold_tell({Token, No}, Word, Stat
 main_handle({stop, Token, No}, State) -> hold_leave({Token, No}, State);
 main_handle({finished, Id, Pid}, State) -> main_settled(hold_finished(Id, Pid, State));
 main_handle({paced, Id, Pid}, State) -> pace_begin(Id, Pid, State);
-main_handle({'EXIT', Pid, Why}, State) -> main_settled(hold_exited(Pid, Why, State));
+main_handle({'EXIT', Pid, Why}, #{pids := Pids} = State) when is_map_key(Pid, Pids) ->
+    % Anybody can send this.
+    case is_process_alive(Pid) of
+        true -> State;
+        false -> main_settled(hold_exited(Pid, Why, State))
+    end;
 main_handle({'DOWN', Ref, process, Pid, _}, #{guard := Guard} = State) ->
-    case Pid of
-        Guard -> guard_again(State);
+    case Pid =:= Guard andalso not is_process_alive(Pid) of
+        true -> guard_again(State);
         _ -> main_lost(Ref, State)
     end;
 main_handle({'ETS-TRANSFER', Table, _, undo}, #{undo := Table} = State) -> guard_give(State);

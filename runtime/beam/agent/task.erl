@@ -3,7 +3,7 @@
 -export([]).
 
 task_init(#{name := Name, id := Id, agent := Agent} = Task, Kind, Args) ->
-    main_ours(Name),
+    main_ours(Name, Kind),
     task_woken(),
     End = try {ok, task_run(Kind, Task, Args)}
     catch Class:Reason -> {error, Class, task_brief(Reason)}

@@ -29,7 +29,7 @@ trace_book() ->
             Self = self(),
             Ref = make_ref(),
             spawn(fun() ->
-                main_ours(arsenal_trace_book),
+                main_ours(arsenal_trace_book, trace_book),
                 Mine = try register(arsenal_trace_book, self()) catch error:badarg -> false end,
                 Self ! Ref,
                 case Mine of true -> trace_book_loop(#{}, #{}); false -> ok end

@@ -12,7 +12,7 @@
 tracer_spawn(Owner, Fuses, Keep, Ours) ->
     Name = case get('$ancestors') of [First | _] -> First; _ -> arsenal_tracer end,
     spawn_opt(fun() ->
-        main_ours(Name),
+        main_ours(Name, tracer),
         tracer_start(Owner, Fuses, Keep, Ours)
     end, [link, {priority, high}, {message_queue_data, off_heap}, {fullsweep_after, 27},
           {max_heap_size, #{size => 4 * 1024 * 1024, kill => true, error_logger => false}}]).
