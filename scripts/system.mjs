@@ -13,10 +13,11 @@ import { run } from './lib/processes.mjs';
  * @property {() => boolean} isPresent
  */
 
-/** @type {Record<'erlang' | 'elixir' | 'chromium' | 'fonts', SystemNeed>} */
+/** @type {Record<'erlang' | 'elixir' | 'rebar3' | 'chromium' | 'fonts', SystemNeed>} */
 const needs = {
   erlang: { what: 'Erlang/OTP (erl)', packages: ['erlang-nox'], isPresent: () => onPath('erl') },
   elixir: { what: 'Elixir', packages: ['elixir'], isPresent: () => onPath('elixir') },
+  rebar3: { what: 'rebar3', packages: ['rebar3'], isPresent: () => onPath('rebar3') },
   chromium: { what: 'Chromium', packages: ['chromium'], isPresent: () => findChromium() !== undefined },
   fonts: {
     what: 'a font, so that screenshots show text',

@@ -17,7 +17,7 @@ import { ensureSystem } from './system.mjs';
 
 /** @typedef {{ passed: number, failed: number, problem?: string }} Outcome */
 /** @typedef {import('./system.mjs').SystemNeedName} SystemNeedName */
-/** @typedef {{ name: string, needs: SystemNeedName[], timeoutMs: number, run: (timeoutMs: number) => Promise<Outcome> }} Suite */
+/** @typedef {{ name: string, needs: SystemNeedName[], likes?: SystemNeedName[], timeoutMs: number, run: (timeoutMs: number) => Promise<Outcome> }} Suite */
 /** @typedef {Suite & { variable: string, value: string, what: string }} OptionalSuite */
 
 const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-test-'));
@@ -31,6 +31,8 @@ const required = [
   {
     name: 'beam',
     needs: ['erlang', 'elixir'],
+    // Without it some of its tests are skipped.
+    likes: ['rebar3'],
     timeoutMs: 12 * minute,
     run: (timeoutMs) => vitest('beam', [], timeoutMs),
   },
@@ -68,7 +70,7 @@ const optional = [
     what: 'the beam suites on real Horde and libcluster: the ebin folders of both and of what they need',
     needs: ['erlang', 'elixir'],
     timeoutMs: 12 * minute,
-    run: (timeoutMs) => vitest('beam', ['test/beam/horde.beam.test.ts'], timeoutMs),
+    run: (timeoutMs) => vitest('beam', ['test/beam/horde.beam.test.ts', 'test/local/overlay.beam.test.ts'], timeoutMs),
   },
   {
     name: 'otps',
@@ -120,6 +122,7 @@ async function runSuite(suite) {
     total.failed += 1;
     return `✗ ${suite.name}: could not run; see above for what is missing`;
   }
+  for (const line of await ensureSystem(suite.likes ?? [])) console.log(line);
   const startedAt = Date.now();
   const { passed, failed, problem } = await suite.run(suite.timeoutMs);
   const seconds = Math.round((Date.now() - startedAt) / 1_000);
