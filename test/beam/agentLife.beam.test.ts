@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { AgentImage } from '../../runtime/beam/agent/bringing.ts';
 import { agentImage } from '../../runtime/beam/agent/bringing.ts';
-import { integer } from '../../runtime/term/term.ts';
+import { atom, integer, isAtom, list } from '../../runtime/term/term.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { startErlang, stopAll } from '../harness/erlang.ts';
 import { valueOf } from '../port/results.ts';
@@ -197,6 +197,41 @@ describe('two versions', () => {
     );
     expect(await agentPid()).toMatch(/^<0\./);
     expect(await allFrames(await ours.task({ kind: 'count', args: [integer(3)] }))).toHaveLength(3);
+  });
+});
+
+describe('a shared task', () => {
+  it('is one for all who ask for it, tells who was behind that there is a gap, and ends after the last', async () => {
+    const [one, other] = [await openWindow(node, { lingerMs: 300 }), await openWindow(node, { lingerMs: 300 })];
+    const spec = { kind: 'pace', args: [integer(50)], shared: 'here', lingerMs: 400 } as const;
+    const first = await one.task({ ...spec, credit: 1_000 });
+    const second = await other.task({ ...spec, credit: 1 });
+    const tasks = async (): Promise<string> => {
+      const about = valueOf(
+        await one
+          .target()
+          .call(
+            'erlang',
+            'apply',
+            [atom(module), atom('main_figures'), list([atom(module), integer(1_000)])],
+            inTime(),
+          ),
+      );
+      return JSON.stringify(about.t === 'map' ? about.e.find(([key]) => isAtom(key, 'tasks'))?.[1] : about);
+    };
+    expect(await tasks()).toBe(JSON.stringify(integer(1)));
+    const frames = second.frames()[Symbol.asyncIterator]();
+    expect((await frames.next()).value).toEqual(integer(1));
+    await pause(500);
+    const behind = (await frames.next()).value;
+    expect(behind).toMatchObject({ t: 'tuple', e: [atom('missed'), { t: 'int' }] });
+    expect(valueOf(await first.stop(inTime()))).toEqual(atom('left'));
+    expect((await frames.next()).value).toEqual(integer(1));
+    other.lose();
+    await pause(200);
+    expect(await tasks()).toBe(JSON.stringify(integer(1)));
+    // Its reader's linger, and its own after that.
+    expect(await until(tasks, (seen) => seen === JSON.stringify(integer(0)))).toBe(JSON.stringify(integer(0)));
   });
 });
 

@@ -23,6 +23,9 @@ const vital = new Set([
   'user',
 ]);
 
+/** Names of agents, and of the account that agents of all versions keep of what is traced. */
+const ours = /^arsenal_(agent_|trace_book$)/;
+
 /** Why a process is not to be ended, or null: it is of kernel, of an agent of ours, or is not there. */
 export async function protection(target: NodeTarget, pid: ProcessRef, options: CallOptions): Promise<Failure | null> {
   const said = answered(await target.run('standing', [pidOf(pid)], options), target.node, 'The process');
@@ -34,7 +37,7 @@ export async function protection(target: NodeTarget, pid: ProcessRef, options: C
   const above = [registered, ...listOf(ancestors).map(atomName)];
   const underKernel = above.includes('kernel_sup');
   // An agent of ours, its guard and its tasks: ended, they would take with them what others hold.
-  const isOurs = above.some((other) => other?.startsWith('arsenal_agent_') === true);
+  const isOurs = above.some((other) => other !== null && ours.test(other));
   if (!ofKernel && !underKernel && !isOurs && (registered === null || !vital.has(registered))) return null;
   return processProtected(registered ?? pidText(pid), pid.node);
 }

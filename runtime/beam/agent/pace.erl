@@ -5,12 +5,14 @@
 %% goes twice as often again.
 -export([]).
 
-%% A task that says, each time its pace allows it, by how much all periodic work is slowed down now.
+%% A task that says, each time its pace allows it, by how much all periodic work is slowed down now, and to a reader that was behind,
+%% how often it was not told.
 pace_task(Task, EveryMs) ->
     WaitMs = task_pace(Task, EveryMs),
     case task_next(Task, WaitMs) of
         stop -> stop;
         timeout -> case task_frame(Task, WaitMs div EveryMs) of ok -> pace_task(Task, EveryMs); stop -> stop end;
+        {missed, Reader, N} -> task_frame_to(Task, Reader, {missed, N}), pace_task(Task, EveryMs);
         _ -> pace_task(Task, EveryMs)
     end.
 
