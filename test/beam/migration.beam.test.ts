@@ -1,7 +1,6 @@
 /** Beginning processes anew with their state, and moving them to another node, on live nodes and in both tiers of the agent. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentChoice } from '../../runtime/beam/agent/nodeAgent.ts';
-import type { ChildSpec, HoldingOwner, ProcessRef } from '../../runtime/model.ts';
+import type { AgentChoice, ChildSpec, ProcessRef } from '../../runtime/model.ts';
 import { pidText } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import type { Term } from '../../runtime/term/term.ts';
@@ -10,69 +9,18 @@ import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { eventually } from '../port/portSuite.ts';
 import { valueOf } from '../port/results.ts';
+import { loadPorters, owner, porter } from './porters.ts';
 import { childrenOf, connectShop, errorOf, inTime, named } from './shop.ts';
-
-const owner: HoldingOwner = { principal: 'tester', client: 'suite', operation: 'migrate_process', requestId: 'r1' };
-
-/** A server that keeps what it is sent in order, told in the start what else it holds; and a state machine likewise. */
-const modules = [
-  `-module(shop_porter).
-   -behaviour(gen_server).
-   -export([start_link/1, start_global/1, init/1, handle_call/3, handle_cast/2, handle_info/2]).
-   start_link(How) -> gen_server:start_link(?MODULE, How, []).
-   start_global(How) -> gen_server:start_link({global, shop_porter}, ?MODULE, How, []).
-   init(plain) -> {ok, {plain, []}};
-   init(local_pid) -> {ok, {whereis(init), []}};
-   init(reference) -> {ok, {make_ref(), []}};
-   init(table) -> ets:new(shop_porter, []), {ok, {plain, []}};
-   init('fun') -> {ok, {fun() -> ok end, []}};
-   init(dictionary) -> put(shop, porter), {ok, {plain, []}};
-   init({large, Bytes}) -> {ok, {binary:copy(<<"x">>, Bytes), []}};
-   init({slow, Ms}) -> case whereis(shop_slow) of undefined -> ok; _ -> timer:sleep(Ms) end, {ok, {plain, []}}.
-   handle_call(received, _From, {_, Received} = State) -> {reply, lists:reverse(Received), State};
-   handle_call(where, _From, State) -> {reply, node(), State};
-   handle_call({work, Ms}, _From, State) -> timer:sleep(Ms), {reply, ok, State}.
-   handle_cast(Word, {How, Received}) -> {noreply, {How, [Word | Received]}}.
-   handle_info(Word, {How, Received}) -> {noreply, {How, [Word | Received]}}.`,
-  `-module(shop_gate).
-   -behaviour(gen_statem).
-   -export([start_link/0, init/1, callback_mode/0, handle_event/4]).
-   start_link() -> gen_statem:start_link(?MODULE, [], []).
-   init([]) -> {ok, shut, #{}}.
-   callback_mode() -> handle_event_function.
-   handle_event({call, From}, {let_in, Who}, _, Data) -> {next_state, open, Data#{Who => true}, [{reply, From, ok}]};
-   handle_event({call, From}, later, _, _) -> {keep_state_and_data, [{reply, From, ok}, {state_timeout, 60000, shut}]};
-   handle_event(_, _, _, _) -> keep_state_and_data.`,
-];
 
 let shop: Shop;
 let here = '';
 let there = '';
 
-async function load(node: string): Promise<void> {
-  for (const source of modules) {
-    const text = Buffer.from(source.replaceAll('?MODULE', /-module\((\w+)\)/.exec(source)?.[1] ?? '')).toString(
-      'base64',
-    );
-    const loaded = await shop.rpc(
-      node,
-      `Forms = fun Read(Text, Done) -> case erl_scan:tokens([], Text, 1) of
-         {done, {ok, Tokens, _}, Rest} -> {ok, Form} = erl_parse:parse_form(Tokens), Read(Rest, [Form | Done]);
-         _ -> lists:reverse(Done) end end,
-       {ok, Module, Beam} = compile:forms(Forms(binary_to_list(base64:decode("${text}")) ++ "\\n", [])),
-       {module, _} = code:load_binary(Module, "", Beam), Module.`,
-    );
-    expect(loaded).toMatch(/^shop_/);
-  }
-  // The names the tests write are to be known there.
-  await shop.rpc(node, '[shop_here, shop_there, local_pid, dictionary, porter_a, porter_b, porter_c, shop_slow].');
-}
-
 beforeAll(async () => {
   shop = await startShop({ nodes: 2 });
   [here = '', there = ''] = shop.nodes;
-  await load(here);
-  await load(there);
+  await loadPorters(shop, here);
+  await loadPorters(shop, there);
 }, 60_000);
 afterAll(async () => {
   await shop.stop();
@@ -85,18 +33,6 @@ const alive = (pid: ProcessRef): Promise<string> =>
 /** A pid of one node, as another node's expression. */
 const pidOn = (pid: ProcessRef): string =>
   `(case node() of '${pid.node}' -> list_to_pid("${pidText(pid)}"); _ -> rpc:call('${pid.node}', erlang, list_to_pid, ["${pidText(pid)}"]) end)`;
-
-function porter(childId: Term, how: Term, change: Partial<ChildSpec> = {}): ChildSpec {
-  return {
-    childId,
-    start: { module: 'shop_porter', function: 'start_link', args: [how] },
-    restart: 'permanent',
-    shutdown: 1_000,
-    type: 'worker',
-    significant: false,
-    ...change,
-  };
-}
 
 describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by %s', (agent) => {
   let runtime: Runtime;

@@ -1,4 +1,5 @@
 /** Moving a server to another node by its state: two tasks, one on each node, of which the one it leaves leads (agent/migration.erl). */
+import { setTimeout as delay } from 'node:timers/promises';
 import { remainingNow } from '../../callOptions.ts';
 import { arsenalError, failure } from '../../errors.ts';
 import type { ArsenalError, Migrated, NameRef, ProcessRef, Result } from '../../model.ts';
@@ -21,7 +22,7 @@ import type { Known } from './supervisorCalls.ts';
 import { supervisorToChange } from './supervisorCalls.ts';
 import { TaskFrames } from './taskFrames.ts';
 
-/** For each question from one node to the other. */
+/** For each question from one node to the other, and for what is to be known of one that may be lost. */
 const longestStepMs = 5_000;
 const mostFrames = 32;
 
@@ -186,7 +187,7 @@ async function outcome(
   if (!isAtom(verdict, 'undone')) return strangeAnswer(params.pid.node, 'The migration');
   // Said once more over our own link, should the two nodes have lost each other.
   arriving.tell(atom('drop'));
-  const isEnded = isAtom(there, 'aborted') || (await arriving.ended).ok;
+  const isEnded = isAtom(there, 'aborted') || (await endOf(arriving))?.ok === true;
   const failed = notDone('Moving it', why, params.pid).error;
   if (isAtom(isAlive, 'false')) {
     return fail({
@@ -197,6 +198,12 @@ async function outcome(
     });
   }
   return fail(isEnded ? failed : { ...failed, effect: 'unknown' });
+}
+
+/** How the task on the other side ended; null when that is not known soon, for its node may be lost too. */
+function endOf(arriving: AgentTask): Promise<Result<Term> | null> {
+  const waited = delay(longestStepMs, null, { ref: false });
+  return Promise.race([arriving.ended, waited]);
 }
 
 function notConnected({ pid, node }: Move): Result<never> {
@@ -218,8 +225,8 @@ async function afterLoss(
 ): Promise<Result<Migrated>> {
   // What was prepared is kept: it may have been switched to. What was not is dropped.
   arriving.tell(atom('keep'));
-  const there = await arriving.ended;
-  const isDropped = there.ok && isAtom(there.value, 'dropped');
+  const there = await endOf(arriving);
+  const isDropped = there?.ok === true && isAtom(there.value, 'dropped');
   const last = steps.at(-1)?.step ?? 'begun';
   return fail(
     arsenalError(

@@ -31,13 +31,14 @@ mig_serve(#{task := Task, timeout := Timeout, leader := Leader, prepared := Prep
     end.
 
 mig_do({start, Child}, #{task := Task, supervisor := Supervisor, kind := Kind, timeout := Timeout} = State) ->
-    case mig_start_child(Supervisor, Kind, Child) of
-        {ok, New} when is_pid(New) ->
+    case mig_start_apart(Supervisor, Kind, Child) of
+        {{ok, New}, Taken} when is_pid(New) ->
             Which = mig_which(Kind, Child, New),
             task_undo(Task, new, {mig_end, Supervisor, Kind, Which}),
+            Taken(),
             ok = sys:suspend(New, Timeout),
             {{started, New, act_speaks(New), proc_lib:translate_initial_call(New)}, State#{new := New, which => Which}};
-        Other -> {{not_started, Other}, State}
+        {Other, Taken} -> Taken(), {{not_started, Other}, State}
     end;
 mig_do({state, Held}, #{new := New, timeout := Timeout} = State) ->
     sys:replace_state(New, fun(_) -> Held end, Timeout),
@@ -62,6 +63,24 @@ mig_keep(#{new := New, timeout := Timeout}) -> try sys:resume(New, Timeout), kep
 mig_drop(#{new := none}) -> dropped;
 mig_drop(#{task := Task, prepared := false}) -> task_undo_now(Task, new), dropped;
 mig_drop(#{supervisor := Supervisor, kind := Kind, which := Which}) -> mig_end(Supervisor, Kind, Which), dropped.
+
+%% A start may take long, and whoever asked for it may be killed meanwhile: then the one that was started is ended.
+mig_start_apart(Supervisor, Kind, Child) ->
+    Me = self(),
+    Ref = make_ref(),
+    Starter = spawn(fun() ->
+        Watch = erlang:monitor(process, Me),
+        Started = try mig_start_child(Supervisor, Kind, Child) catch Class:Reason -> {Class, task_brief(Reason)} end,
+        Me ! {Ref, Started},
+        receive
+            {Ref, taken} -> ok;
+            {'DOWN', Watch, process, Me, _} -> case Started of
+                {ok, New} when is_pid(New) -> mig_end(Supervisor, Kind, mig_which(Kind, Child, New));
+                _ -> ok
+            end
+        end
+    end),
+    receive {Ref, Started} -> {Started, fun() -> Starter ! {Ref, taken} end} end.
 
 mig_start_child(Supervisor, dynamic, Child) -> 'Elixir.DynamicSupervisor':start_child(Supervisor, Child);
 mig_start_child(Supervisor, _, Child) -> supervisor:start_child(Supervisor, Child).
