@@ -266,7 +266,6 @@ describe.skipIf(noHorde !== null)(`Horde on three nodes${noHorde === null ? '' :
       await eventually(
         () => Promise.resolve(rows(keys, (row) => (isWatched(row) ? row['agreement'] : null))),
         (agreements) => agreements.includes('agreed'),
-        1_000,
       );
       // Ended for good, it is started anew by its supervisor: the key stands for another process.
       const pidOf = () => JSON.stringify(rows(keys, (row) => (isWatched(row) ? row['holders'] : '')));
@@ -274,10 +273,11 @@ describe.skipIf(noHorde !== null)(`Horde on three nodes${noHorde === null ? '' :
       await third.eval(
         '{pid, _} = Horde.Registry.lookup(HordeApp.Registry, :watched) |> hd(); Process.exit(pid, :kill)',
       );
+      const agreement = () =>
+        rows(keys, (row) => (isWatched(row) ? row['agreement'] : null)).find((one) => one !== null);
       await eventually(
-        () => Promise.resolve(pidOf()),
-        (now) => now !== old && now.includes('creation'),
-        1_500,
+        () => Promise.resolve([pidOf(), agreement()]),
+        ([now, agreed]) => now !== old && agreed === 'agreed',
       );
       await third.eval(
         '{pid, _} = Horde.Registry.lookup(HordeApp.Registry, :watched) |> hd(); Horde.DynamicSupervisor.terminate_child(HordeApp.Horde, pid)',
@@ -291,6 +291,22 @@ describe.skipIf(noHorde !== null)(`Horde on three nodes${noHorde === null ? '' :
     } finally {
       for (const one of [hordes, keys, children, names]) await one.close();
     }
+  });
+
+  it('leaves the moving of its children to Horde', async () => {
+    const { children } = await childrenOf(runtime);
+    const pid = children[0]?.holders[0]?.pid ?? { node: '', creation: 0, id: 0, serial: 0 };
+    const node = cluster.names.find((name) => name !== pid.node) ?? '';
+    const owner = { principal: 'test', client: 'test', operation: 'migrate_process', requestId: 'test' };
+    const move = { pid, node, maxBytes: 10_000, forwardMs: 100, owner, lingerMs: 1_000 };
+    expect(errorOf(await runtime.port.processes.migrate(move, inTime()))).toMatchObject({
+      class: 'unsupported',
+      effect: 'none',
+    });
+    const after = await childrenOf(runtime);
+    expect(
+      after.children.find(({ childId }) => JSON.stringify(childId) === JSON.stringify(children[0]?.childId)),
+    ).toEqual(children[0]);
   });
 
   it('finds nothing wrong where nothing is', async () => {
@@ -425,6 +441,10 @@ describe.skipIf(noHorde !== null)('other strategies of Horde, and libcluster', (
       await runtime.port.horde.startChild(
         { name: supervisor, seenFrom: cluster.names[1] ?? '', spec: plain(text(agent)), prefer: null },
         inTime(),
+      );
+      await eventually(
+        () => childrenOf(runtime),
+        ({ children }) => children.every(({ agreement }) => agreement === 'agreed'),
       );
       const [loaded, bare] = [await childrenOf(runtime), await childrenOf(plainly)];
       const ids = ({ children }: typeof loaded) => children.map(({ childId, specHash }) => [childId, specHash]);
