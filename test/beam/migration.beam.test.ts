@@ -250,6 +250,16 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       expect(await childrenOf(runtime, await named(runtime, there, 'Elixir.Shop.Carts'))).toEqual(mine);
     });
 
+    it('of more than our tasks may hold is cut off, and the guard lets it run on', async () => {
+      const pid = await start('Elixir.Shop.Carts', tuple(atom('list'), integer(3_000_000)));
+      const cut = errorOf(await migrate(pid, { maxBytes: 100_000_000 }));
+      expect(cut).toMatchObject({ code: 'process.migration_lost', effect: 'none' });
+      expect(cut.details).toMatchObject({ cause: 'agent.task_killed' });
+      expect(await shop.rpc(here, `gen_server:call(list_to_pid("${pidText(pid)}"), received).`)).toBe('[]');
+      const supervisor = await named(runtime, here, 'Elixir.Shop.Carts');
+      valueOf(await runtime.port.supervisors.terminateChild({ supervisor, child: { pid } }, inTime()));
+    });
+
     it('is undone when the other side cannot start it, and nothing of it is left', async () => {
       // The id is taken there.
       const childId = tuple(atom('shop_there'), text(agent));

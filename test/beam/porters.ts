@@ -25,8 +25,10 @@ const modules = [
    init('fun') -> {ok, {fun() -> ok end, []}};
    init(dictionary) -> put(shop, porter), {ok, {plain, []}};
    init({large, Bytes}) -> {ok, {binary:copy(<<"x">>, Bytes), []}};
+   init({list, N}) -> {ok, {lists:seq(1, N), []}};
    init({slow, Ms}) -> case whereis(shop_slow) of undefined -> ok; _ -> timer:sleep(Ms) end, {ok, {plain, []}}.
    handle_call(received, _From, {_, Received} = State) -> {reply, lists:reverse(Received), State};
+   handle_call(hibernate, _From, State) -> {reply, ok, State, hibernate};
    handle_call(where, _From, State) -> {reply, node(), State};
    handle_call({work, Ms}, _From, State) -> timer:sleep(Ms), {reply, ok, State}.
    handle_cast(Word, {How, Received}) -> {noreply, {How, [Word | Received]}}.

@@ -216,7 +216,7 @@ function notConnected({ pid, node }: Move): Result<never> {
   );
 }
 
-/** The node it was to leave is lost to us. What the other side did without its leader is known there. */
+/** What led the move is lost: its node, our link to it, or its task. What the other side did without its leader is known there. */
 async function afterLoss(
   error: ArsenalError,
   arriving: AgentTask,
@@ -228,16 +228,15 @@ async function afterLoss(
   const there = await endOf(arriving);
   const isDropped = there?.ok === true && isAtom(there.value, 'dropped');
   const last = steps.at(-1)?.step ?? 'begun';
+  const became = isDropped
+    ? `The new process on ${node} is ended; if ${pid.node} lives, the old one runs on.`
+    : `A new process may live on ${node}; if ${pid.node} lives, the old one may run too.`;
   return fail(
     arsenalError(
       'unavailable',
       'process.migration_lost',
-      isDropped
-        ? `${pid.node} was lost when ${pidText(pid)} was to be moved (after: ${last}). The new process on ${node} is ended; if ${pid.node} lives, the old one runs on.`
-        : `${pid.node} was lost when ${pidText(pid)} was moved (after: ${last}). The new process on ${node} lives with its state; if ${pid.node} lives, the old one may run too.`,
-      isDropped
-        ? 'Look whether it lives when the node is back.'
-        : 'Look on both nodes, and end the one that is not wanted.',
+      `The move of ${pidText(pid)} was cut off after the step ${last}: ${error.message} ${became}`,
+      isDropped ? 'Look whether it lives, and try again.' : 'Look on both nodes, and end the one that is not wanted.',
       { effect: isDropped ? 'none' : 'unknown', node: pid.node, details: { cause: error.code } },
     ),
   );
