@@ -142,7 +142,8 @@ export function binary(bytes: Uint8Array): Term {
  */
 export function bitstring(bytes: Uint8Array, lastBits: number): Term {
   if (bytes.length === 0 || lastBits === 8) return binary(bytes);
-  const copy = bytes.slice();
+  // Not slice(): that of a Buffer is a view, and what is below would be written into it.
+  const copy = new Uint8Array(bytes);
   const last = copy.length - 1;
   copy[last] = (copy[last] ?? 0) & (0xff << (8 - lastBits));
   return { t: 'bits', base64: base64FromBytes(copy), lastBits };

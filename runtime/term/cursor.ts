@@ -256,6 +256,12 @@ export function readRaw<T>(raw: RawTerm, read: (cursor: TermCursor) => T): Read<
   }
 }
 
+/** The same term in bytes of its own, which stay as they are whatever happens to those it came in. */
+export function ownRaw(raw: RawTerm): RawTerm {
+  // Not slice(): that of a Buffer is a view.
+  return { ...raw, bytes: new Uint8Array(raw.bytes.subarray(raw.at)), at: 0 };
+}
+
 /** The whole of a term that came undecoded. Errors: those of {@link decodeTerm}, and malformed when bytes follow it. */
 export function termOf(raw: RawTerm): Read<Term> {
   return readRaw(raw, (cursor) => {

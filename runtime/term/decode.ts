@@ -61,13 +61,7 @@ export class TermReader extends ByteReader {
   #funsAround = 0;
 
   /** @param maxDepth parts nested deeper become `elided` */
-  constructor(
-    bytes: Uint8Array,
-    at: number,
-    refs: readonly AtomTerm[],
-    scope: string,
-    maxDepth = defaultMaxDepth,
-  ) {
+  constructor(bytes: Uint8Array, at: number, refs: readonly AtomTerm[], scope: string, maxDepth = defaultMaxDepth) {
     super(bytes, at, refs);
     this.scope = scope;
     this.#depthLeft = maxDepth;
@@ -284,7 +278,8 @@ export class TermReader extends ByteReader {
       return { t: 'fun', module, arity, label: String(start), scope: this.scope, token: '' };
     }
     if (this.refs.length === 0) {
-      const own = this.bytes.slice(start, this.at);
+      // Not slice(): that of a Buffer is a view.
+      const own = new Uint8Array(this.bytes.subarray(start, this.at));
       new DataView(own.buffer).setUint32(1, own.length - 1);
       return this.#funTerm(module, arity, oldIndex, oldUnique, own);
     }

@@ -88,6 +88,32 @@ describe('round trip', () => {
   });
 });
 
+describe('the bytes that are decoded', () => {
+  it('stay as they are, in a Buffer too, whose slices are views', () => {
+    fc.assert(
+      fc.property(termArbitrary({ scope }), (term) => {
+        const bytes = encoded(term);
+        // As part of a larger one, as Node.js hands out small ones.
+        const pool = Buffer.concat([Buffer.alloc(8, 7), bytes]);
+        const before = pool.toString('hex');
+        expect(decodeTerm(pool.subarray(8), { scope })).toEqual({ ok: true, term, next: bytes.length });
+        expect(pool.toString('hex')).toBe(before);
+      }),
+    );
+    const bits = Buffer.of(131, 77, 0, 0, 0, 1, 3, 0xff);
+    expect(decodeTerm(bits, { scope })).toMatchObject({ ok: true, term: { t: 'bits', base64: '4A==', lastBits: 3 } });
+    expect(bits[7]).toBe(0xff);
+  });
+
+  it('are not what a fun keeps', () => {
+    const fun = funTerm(scope, 'shop', [atom('kept')], [1, 2, 3, 4]);
+    const bytes = Buffer.from(encoded(fun));
+    const first = decodeTerm(bytes, { scope });
+    bytes.fill(0);
+    expect(first).toMatchObject({ ok: true, term: fun });
+  });
+});
+
 describe('every tag', () => {
   const node = utf8Atom('n@h');
   const cases: readonly (readonly [string, readonly number[], Term])[] = [

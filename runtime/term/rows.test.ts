@@ -2,7 +2,7 @@ import { deflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { RawTerm, TermCursor } from './cursor.ts';
-import { externalRaw, readRaw, termOf } from './cursor.ts';
+import { externalRaw, ownRaw, readRaw, termOf } from './cursor.ts';
 import { decodeTerm } from './decode.ts';
 import { encodeTerm } from './encode.ts';
 import { DictionaryColumn, NumberColumn, PidColumn, readRows, TermColumn } from './rows.ts';
@@ -121,6 +121,13 @@ describe('a cursor', () => {
       };
       expect(refusal(cut, readAll)).toBe('truncated');
     }
+  });
+
+  it('gives a term in bytes of its own', () => {
+    const shared = Buffer.from(bytesOf(text('kept')));
+    const own = ownRaw({ bytes: shared, at: 1, refs: [], scope });
+    shared.fill(0);
+    expect(termOf(own)).toEqual({ ok: true, value: text('kept') });
   });
 
   it('lets a fault of the reader through', () => {

@@ -15,11 +15,6 @@ export function decoded(raw: RawTerm): Term | null {
   return term.ok ? term.value : null;
 }
 
-/** The bytes of a term, copied, so that they stay as they are. */
-export function undecoded(raw: RawTerm): RawTerm {
-  return { ...raw, bytes: raw.bytes.slice(raw.at), at: 0 };
-}
-
 function exception(kind: 'error' | 'exit' | 'throw', reason: Term, stack: Term | null): DistError {
   return { kind: 'exception', message: `The function called ended with an ${kind}.`, class: kind, reason, stack };
 }

@@ -5,11 +5,12 @@
 import type { Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import type { RawTerm } from '../../term/cursor.ts';
+import { ownRaw } from '../../term/cursor.ts';
 import type { PidTerm, RefTerm, Term } from '../../term/term.ts';
 import { atom, isAtom, tuple } from '../../term/term.ts';
 import { onAbort } from './abort.ts';
 import type { Decode } from './callResult.ts';
-import { decoded, undecoded } from './callResult.ts';
+import { decoded } from './callResult.ts';
 import { Calls } from './calls.ts';
 import type { Called, Control, Target } from './control.ts';
 import { demonitor, exit2, monitor, monitorFired, sendMessage, spawnRefused, unlinkAck } from './control.ts';
@@ -138,7 +139,7 @@ export class Connection {
    * caller's.
    */
   callRaw(module: string, fun: string, args: readonly Term[], options: CallOptions): Promise<DistResult<RawTerm>> {
-    return this.#call({ module, fun, args }, options, undecoded);
+    return this.#call({ module, fun, args }, options, ownRaw);
   }
 
   #call<T>(called: Called, options: CallOptions, decode: Decode<T>): Promise<DistResult<T>> {

@@ -6,6 +6,7 @@
  * there; this is the net below it.
  */
 import type { RawTerm } from '../../term/cursor.ts';
+import { ownRaw } from '../../term/cursor.ts';
 import type { PidTerm, Term } from '../../term/term.ts';
 import type { RawReceiver } from './processes.ts';
 
@@ -58,8 +59,7 @@ export class Inbox {
     this.#hold = link.hold;
     const { pid, release } = link.spawn({
       message: (message, from) => {
-        const own = { ...message, bytes: message.bytes.slice(message.at), at: 0 };
-        this.#put({ is: 'message', message: own, from });
+        this.#put({ is: 'message', message: ownRaw(message), from });
       },
       exit: (from, reason) => {
         this.#put({ is: 'exit', from, reason });
