@@ -140,6 +140,8 @@ describe('nothing of a trace stays', () => {
     expect(await isTraced()).toBe('{local,true}');
     await other.close();
     await until(() => leftOn(one), nothingLeft);
+    const { traces } = valueOf(await other.port.trace.list({}, inTime()));
+    expect(traces.map(({ ended }) => ended.length)).toEqual([1]);
   });
 
   it.each([
@@ -275,6 +277,56 @@ describe('where nothing of ours may stay on a node', () => {
       await until(() => leftOn(one), nothingLeft);
     } finally {
       await bare.close();
+    }
+  });
+});
+
+/**
+ * OTP 27's module `trace`, as its documentation says it is called, over what OTP 25 has. It shows that we call it so; how sessions keep
+ * apart only an OTP that has them can show.
+ */
+const standIn = `
+-module(trace).
+-export([session_create/3, session_destroy/1, process/4, function/4, info/3]).
+session_create(Name, Tracer, []) when is_atom(Name), is_pid(Tracer) ->
+  persistent_term:put(sessions, persistent_term:get(sessions, 0) + 1),
+  {make_ref(), {Name, Tracer}}.
+session_destroy({Ref, _}) when is_reference(Ref) ->
+  persistent_term:put(sessions, persistent_term:get(sessions) - 1),
+  [erlang:trace_pattern({'_', '_', '_'}, false, [Kind]) || Kind <- [local, call_count, call_time]],
+  ok.
+process({_, {_, Tracer}}, Which, How, Flags) when is_pid(Which); Which =:= existing; Which =:= new; Which =:= all ->
+  Old = case Which of existing -> existing_processes; new -> new_processes; all -> processes; _ -> Which end,
+  erlang:trace(Old, How, [{tracer, Tracer} | Flags]).
+function({_, _}, MFA, Spec, Flags) -> erlang:trace_pattern(MFA, Spec, Flags).
+info({_, _}, What, Item) -> erlang:trace_info(What, Item).
+`;
+
+describe('where there are trace sessions', () => {
+  it('traces, looks and profiles within one of its own, and gives it back', async () => {
+    const node = await kit.plantedNode('traces_sessions', [], standIn);
+    const by = await kit.connectTo(node);
+    try {
+      const pid = await planted(by, node);
+      const asked = query([pid], { events: ['call', 'receive'], functions: [{ ...sum, shows: ['return'] }] });
+      const { id, started } = valueOf(await by.port.trace.start(asked, inTime()));
+      expect(started).toMatchObject([{ slot: 'session', processes: 1 }]);
+      expect(await node.eval('persistent_term:get(sessions).')).toBe('1');
+      await node.eval('begin planted ! {calls, 1}, ok end.');
+      const { events } = await stopAfter(by, id);
+      expect(events.map(({ what }) => what.is)).toEqual(['receive', 'call', 'return']);
+      const all = await begin(by, query('all', { nodes: [node.node], events: ['process'] }));
+      await node.eval('begin planted ! {spawn, 1}, ok end.');
+      expect((await stopAfter(by, all)).events.some(({ what }) => what.is === 'spawned')).toBe(true);
+      await node.eval('begin register(spinning, spawn(planted, spin, [])), ok end.');
+      const spinning = await named(by, node.node, 'spinning');
+      const profile = { pid: spinning, forMs: 300, callsPerSecond: 1e9 } as const;
+      expect(valueOf(await by.port.profile.calls(profile, inTime())).functions[0]?.function).toBe('planted:hot/1');
+      expect(await node.eval('persistent_term:get(sessions).')).toBe('0');
+      expect(await leftOn(node)).toBe(nothingLeft);
+    } finally {
+      await by.close();
+      await node.stop();
     }
   });
 });

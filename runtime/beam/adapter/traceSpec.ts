@@ -40,8 +40,11 @@ export function badQuery({ targets, events, functions = [], fuses }: TraceWanted
   if (events.includes('call') && functions.length === 0) {
     return invalid('/functions', 'Calls are traced of named functions only.', 'Name at least one function.');
   }
-  if (Array.isArray(targets) && targets.length === 0) {
+  if (targets.length === 0) {
     return invalid('/targets', 'No process is named.', "Name processes, or say 'new', 'existing' or 'all'.");
+  }
+  if (typeof targets !== 'string' && targets.length > 1_000) {
+    return invalid('/targets', 'These are too many processes.', "Name at most 1,000, or say 'existing'.");
   }
   if (functions.length > 100) return invalid('/functions', 'These are too many functions.', 'Name at most 100.');
   for (const [at, { arity }] of functions.entries()) {

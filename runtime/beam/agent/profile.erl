@@ -35,7 +35,7 @@ prof_stacks(Found) -> [{State, Stack, Number} || {{State, Stack}, Number} <- map
 %% {ok, time | costs | target_gone, ForUs, Modules, [{MFA, Calls, Us}]} of what was called, at most 500, the most time first; or
 %% {refused, Why}. The calling process is the tracer, and hears nothing: its traced process is silent.
 prof_calls(Pid, Given, ForMs, PerSecond) ->
-    Sessions = erlang:function_exported(trace, session_create, 3),
+    Sessions = trace_sessions(),
     try
         ok = trace_targets([Pid], trace_ours(), Sessions),
         Modules = prof_modules(Given, Pid),

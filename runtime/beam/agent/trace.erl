@@ -8,7 +8,7 @@ trace_begin(#{targets := Targets, events := Events, functions := Functions, fuse
     Ours = trace_ours(),
     try
         Rules = trace_rules(Functions),
-        Sessions = erlang:function_exported(trace, session_create, 3),
+        Sessions = trace_sessions(),
         ok = trace_targets(Targets, Ours, Sessions),
         Kept = {case lists:member(process, Events) of true -> all; false -> messages_and_calls end, Keep},
         Hidden = case is_list(Targets) of true -> none; false -> maps:from_list([{P, true} || P <- Ours]) end,
@@ -26,6 +26,12 @@ trace_begin(#{targets := Targets, events := Events, functions := Functions, fuse
         end
     catch throw:{refused, Why} -> {refused, Why}
     end.
+
+%% Whether there are trace sessions, apart from each other: since OTP 27, whose module is loaded when it is first used.
+trace_sessions() ->
+    erlang:function_exported(trace, session_create, 3) orelse
+        (try list_to_integer(erlang:system_info(otp_release)) >= 27 catch error:badarg -> false end
+            andalso code:ensure_loaded(trace) =:= {module, trace}).
 
 %% What is newer than OTP 26 is called by a name in a variable, so that older releases load this.
 trace_new(Function, Args) -> apply(trace, Function, Args).
@@ -168,7 +174,7 @@ trace_estimate(#{events := Events, functions := Functions, targets := Targets} =
     Started = erlang:monotonic_time(microsecond),
     try
         Rules = case lists:member(call, Events) of true -> trace_rules(Functions); false -> [] end,
-        ok = trace_targets(Targets, trace_ours(), erlang:function_exported(trace, session_create, 3)),
+        ok = trace_targets(Targets, trace_ours(), trace_sessions()),
         Counting = trace_counting([{MFA, call_count, true} || {MFA, _} <- Rules]),
         {Seen, SeenUs} = case Events -- [call] of
             [] -> receive after ForMs -> {0, 0} end;
@@ -199,22 +205,26 @@ trace_seen(Tracer) ->
 
 trace_counting([]) -> none;
 trace_counting(Wanted) ->
-    Slot = case erlang:function_exported(trace, session_create, 3) of
+    Slot = case trace_sessions() of
         true -> {session, trace_new(session_create, [arsenal, self(), []])};
         false -> shared
     end,
     trace_functions(Slot, Wanted),
-    {Slot, Wanted, lists:append([trace_meant(MFA) || {MFA, _, _} <- Wanted])}.
+    % Another window may be counting them already.
+    {Slot, Wanted, [{F, trace_count_of(Slot, F)} || {MFA, _, _} <- Wanted, F <- trace_meant(MFA)]}.
 
 %% [{MFA, Calls}] of those that were called, the most called first, and gives the counters back.
 trace_counted(none) -> [];
 trace_counted({Slot, Wanted, Functions}) ->
-    Calls = [{F, N} || F <- Functions, {call_count, N} <- [trace_info_of(Slot, F, call_count)], is_integer(N), N > 0],
+    Calls = [{F, N} || {F, Before} <- Functions, N <- [trace_count_of(Slot, F) - Before], N > 0],
     case Slot of
         {session, Session} -> trace_new(session_destroy, [Session]);
         shared -> trace_release(self(), Wanted)
     end,
     lists:reverse(lists:keysort(2, Calls)).
+
+trace_count_of(Slot, Function) ->
+    case trace_info_of(Slot, Function, call_count) of {call_count, N} when is_integer(N) -> N; _ -> 0 end.
 
 trace_info_of({session, Session}, Function, Item) -> trace_new(info, [Session, Function, Item]);
 trace_info_of(shared, Function, Item) -> erlang:trace_info(Function, Item).
