@@ -193,6 +193,14 @@ hold_exited(Pid, Why, #{pids := Pids, tasks := Tasks, table := Table} = State) -
 hold_why(Why) when is_atom(Why) -> Why;
 hold_why(_) -> crashed.
 
+%% A task says what its holding is about.
+hold_about(Id, Pid, Target, #{tasks := Tasks} = State) ->
+    case Tasks of
+        #{Id := #{pid := Pid, holding := {Kind, _, Owner}} = Held} ->
+            State#{tasks := Tasks#{Id := Held#{holding := {Kind, Target, Owner}}}};
+        _ -> State
+    end.
+
 %% What clients hold, whoever they are: {Id, Kind, Target, Owner, LingerMs, Client, here | away}.
 hold_list(#{tasks := Tasks, clients := Clients}) ->
     [{Id, Kind, Target, Owner, LingerMs, maps:get(name, maps:get(Token, Clients, #{}), <<>>),

@@ -117,6 +117,7 @@ main_handle({tell, Token, No, Word}, State) -> hold_tell({Token, No}, Word, Stat
 main_handle({stop, Token, No}, State) -> hold_leave({Token, No}, State);
 main_handle({finished, Id, Pid}, State) -> main_settled(hold_finished(Id, Pid, State));
 main_handle({paced, Id, Pid}, State) -> pace_begin(Id, Pid, State);
+main_handle({about, Id, Pid, Target}, State) when is_pid(Target) -> hold_about(Id, Pid, Target, State);
 main_handle({'EXIT', Pid, Why}, #{pids := Pids} = State) when is_map_key(Pid, Pids) ->
     % Anybody can send this.
     case is_process_alive(Pid) of
@@ -145,6 +146,8 @@ main_handle(_, State) -> State.
 
 main_asked({join, Token, Pid, Name, LingerMs, Resume}, From, State)
         when is_binary(Token), is_pid(Pid), is_integer(LingerMs), LingerMs >= 0, is_list(Resume) ->
+    % To monitor a process of a node that is gone would have this node look for it.
+    true = node(Pid) =:= node() orelse lists:member(node(Pid), nodes(connected)),
     Joined = main_joined(Token, Pid, Name, LingerMs, State),
     {Unknown, Resumed} = hold_resume(Token, Pid, Resume, Joined),
     main_reply(From, {joined, maps:get(tier, State), Unknown}),

@@ -181,6 +181,7 @@ sup_own(#{agent := Agent} = Task, Name, Told) ->
             end,
             case Started of
                 {ok, Supervisor} ->
+                    task_about(Task, Supervisor),
                     task_frame(Task, {started, Supervisor}),
                     sup_owning(Task, Agent, Supervisor);
                 {error, Why} -> {not_started, task_brief(Why)}

@@ -101,6 +101,11 @@ task_pace(#{pace := Pace, agent := Agent, id := Id} = Task, Ms) ->
     get(task_paced) =:= true orelse begin put(task_paced, true), Agent ! {paced, Id, self()} end,
     Ms * atomics:get(Pace, 1).
 
+%% What the holding of this task is about, when that is known only now.
+task_about(#{agent := Agent, id := Id}, Target) ->
+    Agent ! {about, Id, self(), Target},
+    ok.
+
 task_stopped(#{words := Words}) -> atomics:get(Words, 2) =:= 1.
 
 task_readers(#{table := Table, id := Id}) ->

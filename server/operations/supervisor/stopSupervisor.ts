@@ -1,7 +1,8 @@
 import { Type } from 'typebox';
-import type { ProcessRef } from '../../../runtime/model.ts';
+import type { ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
+import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, placementOfProcess, supervisorParam } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
@@ -13,11 +14,19 @@ export const stopSupervisor = defineOperation({
   name: 'stop_supervisor',
   title: 'Stop Supervisor',
   description:
-    'Ends a supervisor with all below it, and it is not started again: by the supervisor above it, or, for one that Arsenal started for itself, by shutdown. The root of an application is refused.',
+    'Ends a supervisor with all below it, and it is not started again: by the supervisor above it; one that Arsenal keeps for itself is given back. The root of an application is refused.',
   category: 'supervisor',
   severity: 'destroy',
   idempotent: true,
-  needs: [...resolveNeeds, 'supervisors.find', 'supervisors.children', 'supervisors.terminateChild', 'processes.exit'],
+  needs: [
+    ...resolveNeeds,
+    'supervisors.find',
+    'supervisors.children',
+    'supervisors.terminateChild',
+    'processes.exit',
+    'holdings.list',
+    'holdings.release',
+  ],
   params: Type.Object({ supervisor: supervisorParam, node: onNodeParam }),
   result: Type.Object({
     ...placementOfProcess,
@@ -36,20 +45,25 @@ export const stopSupervisor = defineOperation({
     if (!info.ok) return info;
     const { parent, application } = info.value;
     if (parent === null && application !== null) return isRoot(info.value);
-    const child: { readonly id: Term | null } = { id: null };
-    const found = parent === null ? ok(child) : await childOf(context, parent, supervisor.value);
+    const found = parent === null ? ok(null) : await childOf(context, parent, supervisor.value);
     if (!found.ok) return found;
+    const held = parent === null ? await holdingOf(context, supervisor.value) : ok(null);
+    if (!held.ok) return held;
     return ok({
       summary: `Stop ${pidText(supervisor.value)} and all below it on ${supervisor.value.node}`,
       touches: [{ node: supervisor.value.node, pid: processId(supervisor.value), what: 'end, with all below it' }],
       severity: 'destroy',
       undo: 'no',
-      steps: { supervisor: supervisor.value, parent, childId: found.value.id },
+      steps: { supervisor: supervisor.value, parent, childId: found.value, holding: held.value },
     });
   },
   async apply(context, { steps }) {
-    const { supervisor, parent, childId } = steps;
+    const { supervisor, parent, childId, holding } = steps;
     const answer = { ...namedProcess(supervisor), parent: parent === null ? null : processId(parent) };
+    if (holding !== null) {
+      const released = await context.port.holdings.release({ id: holding }, context.options());
+      return released.ok ? ok(answer) : released;
+    }
     if (parent === null) {
       const reason = { term: { t: 'atom', v: 'shutdown' } } as const;
       const ended = await context.port.processes.exit(
@@ -66,7 +80,20 @@ export const stopSupervisor = defineOperation({
 
 const shutdownMs = 20_000;
 
-async function childOf(context: Parameters<typeof findChild>[0], parent: ProcessRef, supervisor: ProcessRef) {
+async function childOf(
+  context: Parameters<typeof findChild>[0],
+  parent: ProcessRef,
+  supervisor: ProcessRef,
+): Promise<Result<Term>> {
   const child = await findChild(context, parent, processId(supervisor), '/supervisor');
-  return child.ok ? ok({ id: child.value.childId }) : child;
+  return child.ok ? ok(child.value.childId) : child;
+}
+
+/** The holding that keeps it, where Arsenal started it for itself. */
+async function holdingOf(context: Context<'holdings.list'>, supervisor: ProcessRef): Promise<Result<string | null>> {
+  const listed = await context.port.holdings.list({}, context.options());
+  if (!listed.ok) return listed;
+  const id = processId(supervisor);
+  const held = listed.value.holdings.find(({ target }) => target !== null && processId(target) === id);
+  return ok(held?.id ?? null);
 }

@@ -53,7 +53,7 @@ export const getTraceResults = defineOperation({
     });
     // That its time is up, or that it has enough, is how a look at something that goes on ends.
     const isOver = end.ok || control.signal.aborted || end.error.class === 'timeout';
-    if (!isOver && !end.ok) return end;
+    if (!isOver) return end;
     if (end.ok) for (const one of end.value.ended) ended.set(one.node, one);
     const listed = await context.port.trace.list({}, context.options());
     const info = listed.ok ? listed.value.traces.find(({ id }) => id === trace) : undefined;
