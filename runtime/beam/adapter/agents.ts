@@ -6,7 +6,7 @@ import { arsenalError, cancelled, unsupported } from '../../errors.ts';
 import type { AgentChoice, ArsenalError, NodeInfo, NodeName, Reach, Result } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
-import type { PidTerm } from '../../term/term.ts';
+import type { PidTerm, Term } from '../../term/term.ts';
 import { atom } from '../../term/term.ts';
 import { AgentClient } from '../agent/agentClient.ts';
 import type { AgentImage, Bare } from '../agent/bringing.ts';
@@ -186,12 +186,13 @@ async function startedAgent(
   options: CallOptions,
 ): Promise<DistResult<PidTerm | null>> {
   // To find one costs less than to interpret what starts one.
-  const running = await target.call('erlang', 'whereis', [atom(module)], options);
-  if (!running.ok) return running;
-  const said =
-    running.value.t === 'pid' ? running : await target.run('main_started', [atom(module), atom(tier)], options);
-  if (!said.ok) return said;
-  return success(said.value.t === 'pid' ? said.value : null);
+  const running = tier === 'agent' ? null : await target.call('erlang', 'whereis', [atom(module)], options);
+  if (running !== null && (!running.ok || running.value.t === 'pid')) return pidIn(running);
+  return pidIn(await target.run('main_started', [atom(module), atom(tier)], options));
+}
+
+function pidIn(said: DistResult<Term>): DistResult<PidTerm | null> {
+  return said.ok ? success(said.value.t === 'pid' ? said.value : null) : said;
 }
 
 const noLoading = { ok: true, value: { tier: 'interpreted', why: 'This connection loads no code.' } } as const;

@@ -45,11 +45,13 @@ export type Brought = { readonly tier: AgentTier; readonly why: string };
 /** Errors: those of a call. That the code cannot be loaded is none: then its texts are interpreted. */
 export async function bringAgent(node: Bare, image: AgentImage): Promise<DistResult<Brought>> {
   const module = atom(image.module);
-  const isThere = await node.call('erlang', 'function_exported', [module, atom('main_started'), integer(2)]);
+  const [isThere, running] = await Promise.all([
+    node.call('erlang', 'function_exported', [module, atom('main_started'), integer(2)]),
+    node.call('erlang', 'whereis', [module]),
+  ]);
   if (!isThere.ok) return isThere;
-  if (isAtom(isThere.value, 'true')) return success(loaded);
-  const running = await node.call('erlang', 'whereis', [module]);
   if (!running.ok) return running;
+  if (isAtom(isThere.value, 'true')) return success(loaded);
   if (running.value.t === 'pid') {
     return success({ tier: 'interpreted', why: 'Another window runs the agent there without loading it.' });
   }
