@@ -105,10 +105,10 @@ function frame(from: number, count: number): Term {
   return tuple(atom('events'), integer(from + count + 1_000_000_000), integer(0), list(events));
 }
 
-async function readAll(run: TraceRun, after: number) {
+async function readAll(run: TraceRun, after: number, options = callOptions(5_000)) {
   const events: TraceEvent[] = [];
   let missed = 0;
-  for await (const item of run.read(after, callOptions(5_000))) {
+  for await (const item of run.read(after, options)) {
     if (item.is === 'end') return { events, missed, ended: item.result };
     events.push(...item.frame.events);
     missed += item.frame.missed;
@@ -158,6 +158,16 @@ describe('a trace that runs', () => {
     ]);
     expect((await reading).events).toHaveLength(5);
     expect(isOver).toBe(true);
+  });
+
+  it('lets a reader go whose time is up, or who has had enough, while it goes on', async () => {
+    const run = new TraceRun('1', owner, [traceOn('a@h', new FakeTask())], () => undefined);
+    expect((await readAll(run, 0, callOptions(50))).ended).toMatchObject({ ok: false, error: { class: 'timeout' } });
+    const gone = new AbortController();
+    const reading = readAll(run, 0, callOptions(5_000, gone.signal));
+    gone.abort();
+    expect((await reading).ended).toMatchObject({ ok: false, error: { class: 'cancelled', effect: 'none' } });
+    expect(run.isEnded).toBe(false);
   });
 
   it('takes a killed tracer for a term that was too large', async () => {

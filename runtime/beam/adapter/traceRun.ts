@@ -1,5 +1,6 @@
 /** One trace over its nodes: what they send is put in order as it comes and kept for readers, the newest of it. */
 import { callOptions, remainingNow } from '../../callOptions.ts';
+import { cancelled, timedOut } from '../../errors.ts';
 import type { HoldingOwner, NodeName, TraceEnd, TraceEvent, TraceInfo, TracedNode } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { CallOptions, Frame, StreamEnd, StreamItem } from '../../port.ts';
@@ -105,7 +106,7 @@ export class TraceRun {
   async *read(after: number, options: CallOptions): AsyncGenerator<ReadItem> {
     let last = after;
     let told = '';
-    while (!options.signal.aborted && remainingNow(options) > 0) {
+    for (;;) {
       const from = Math.max(last + 1, this.#firstSeq);
       const missed = from - last - 1;
       const events = this.#events.slice(from - this.#firstSeq, from - this.#firstSeq + mostInFrame);
@@ -119,6 +120,10 @@ export class TraceRun {
         continue;
       }
       if (this.isEnded && this.#order.isDone) break;
+      if (options.signal.aborted || remainingNow(options) === 0) {
+        yield { is: 'end', result: options.signal.aborted ? cancelled('none') : timedOut('The trace', 'none') };
+        return;
+      }
       await this.#change(options);
     }
     yield { is: 'end', result: ok({ ended: [...this.#ended.values()] }) };

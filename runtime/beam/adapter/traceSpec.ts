@@ -31,7 +31,7 @@ const most: Fuses = {
   events: 1_000_000,
   eventsPerSecond: 1_000_000,
   tracerQueue: 100_000,
-  termBytes: 1_000_000,
+  termBytes: 1_048_576,
 };
 
 /** What is wrong with a query before any node is asked; null when nothing is. */
