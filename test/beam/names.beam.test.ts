@@ -282,6 +282,55 @@ describe('a partition', () => {
   });
 });
 
+describe('names nobody knows', () => {
+  it('make no atom on any node, whatever is asked about them', async () => {
+    const runtime = await connect('load');
+    const atoms = async () => Promise.all(nodes.map((node) => node.eval('erlang:system_info(atom_count).')));
+    const kernel = await named(runtime, one.node, 'kernel_sup');
+    const ask = async (name: string) => {
+      const all = { nodes: 'all', name } as const;
+      const codes = [
+        (await readAll(runtime.port.names.list({ nodes: 'all', registry: { via: name } }, inTime()))).frames,
+        errorOf((await readAll(runtime.port.names.groups({ nodes: 'all', scope: name }, inTime()))).end).code,
+        errorOf((await readAll(runtime.port.horde.entries(all, inTime()))).end).code,
+        errorOf((await readAll(runtime.port.horde.children(all, inTime()))).end).code,
+      ];
+      expect(codes).toEqual([[], 'registry.not_found', 'registry.not_found', 'registry.not_found']);
+      const spec = {
+        childId: atom(`${name}_id`),
+        start: { module: `${name}_module`, function: `${name}_function`, args: [atom(`${name}_argument`)] },
+        restart: 'permanent',
+        shutdown: 5_000,
+        type: 'worker',
+        significant: false,
+      } as const;
+      const place = { name: 'kernel_sup', seenFrom: one.node, spec };
+      expect(errorOf(await runtime.port.horde.place(place, inTime())).code).toBe('term.unknown_atom');
+      const start = { ...place, prefer: null };
+      expect(errorOf(await runtime.port.horde.startChild(start, inTime())).code).toBe('term.unknown_atom');
+      for (const ref of [
+        { in: 'local', node: one.node, name },
+        { in: 'global', name: atom(name) },
+        { in: 'via', module: 'Elixir.Horde.Registry', name: tuple(atom(name), atom(name)) },
+      ] as const) {
+        expect(valueOf(await runtime.port.names.move({ name: ref, from: kernel, to: kernel }, inTime())).moved).toBe(
+          false,
+        );
+      }
+      const { view, close } = watch(runtime, { rows: 'horde_entries', name });
+      await eventually(
+        () => Promise.resolve(view.state),
+        (state) => state?.rows.size === 0,
+      );
+      await close();
+    };
+    await ask('warm_up');
+    const before = await atoms();
+    for (let at = 0; at < 20; at += 1) await ask(`unheard_of_${String(at)}`);
+    expect(await atoms()).toEqual(before);
+  });
+});
+
 describe('what is watched', () => {
   it('costs the nodes nothing when nobody looks', async () => {
     const runtime = await connect('load');
