@@ -118,25 +118,6 @@ describe('one process', () => {
     expect(await shop.logOf(shop.node)).not.toContain('corrupted');
   });
 
-  it('has its state replaced where it is the one that was read', async () => {
-    const pid = await named(runtime, shop.node, 'Elixir.Shop.Checkout');
-    const { state: read, replaceState } = runtime.port.processes;
-    const before = valueOf(await read({ pid, maxBytes: 1e6 }, inTime()));
-    const expectDigest = before.digest ?? '';
-    const { digest } = valueOf(await replaceState({ pid, expectDigest, state: elixir('41') }, inTime()));
-    const after = valueOf(await read({ pid, maxBytes: 1e6 }, inTime()));
-    expect(after).toEqual({ state: integer(41), whole: true, digest });
-    expect(await shop.rpc(shop.node, "gen_server:call('Elixir.Shop.Checkout', orders).")).toBe('41');
-    const late = await replaceState({ pid, expectDigest, state: elixir('42') }, inTime());
-    expect(errorOf(late)).toMatchObject({ code: 'process.state_changed', class: 'conflict', effect: 'none' });
-    const atoms = await replaceState({ pid, expectDigest: digest, state: elixir(':no_such_atom_there') }, inTime());
-    expect(errorOf(atoms)).toMatchObject({ code: 'term.unknown_atom' });
-    await shop.rpc(shop.node, "sys:suspend('Elixir.Shop.Checkout').");
-    // What is suspended by `sys` still answers `sys`.
-    expect(valueOf(await read({ pid, maxBytes: 1e6 }, inTime())).state).toEqual(integer(41));
-    await shop.rpc(shop.node, "sys:resume('Elixir.Shop.Checkout').");
-  });
-
   it('collects garbage, and says what that brought', async () => {
     const pid = await named(runtime, shop.node, 'Elixir.Shop.Supervisor');
     const { bytesBefore, bytesAfter } = valueOf(await runtime.port.processes.collectGarbage({ pid }, inTime()));
@@ -172,44 +153,6 @@ describe('one process', () => {
       class: 'execution',
       effect: 'applied',
     });
-  });
-
-  it('is linked to its owner before it runs, and ends with it', async () => {
-    const owner = await sleeper();
-    const start = { node: shop.node, module: 'timer', function: 'sleep', args: [elixir(':infinity')] };
-    const pid = valueOf(await runtime.port.processes.start({ ...start, link: owner, name: 'expenses' }, inTime()));
-    expect(await named(runtime, shop.node, 'expenses')).toEqual(pid);
-    expect(await shop.rpc(shop.node, `process_info(list_to_pid("${pidText(pid)}"), links).`)).toBe(
-      `{links,[${pidText(owner)}]}`,
-    );
-    const taken = await runtime.port.processes.start({ ...start, link: owner, name: 'expenses' }, inTime());
-    expect(errorOf(taken)).toMatchObject({ code: 'name.taken', effect: 'none' });
-    valueOf(await runtime.port.processes.exit({ pid: owner, reason: erlang('shutdown'), confirmMs: 1_000 }, inTime()));
-    expect(await shop.rpc(shop.node, `is_process_alive(list_to_pid("${pidText(pid)}")).`)).toBe('false');
-    const late = await runtime.port.processes.start({ ...start, link: owner }, inTime());
-    expect(errorOf(late)).toMatchObject({ code: 'process.not_found', effect: 'none' });
-    const kernel = await named(runtime, shop.node, 'kernel_sup');
-    expect(errorOf(await runtime.port.processes.start({ ...start, link: kernel }, inTime()))).toMatchObject({
-      code: 'process.protected',
-    });
-  });
-
-  it('is monitored by an owner that can be told to, and by no other', async () => {
-    const plain = await named(runtime, shop.node, 'Elixir.Shop.Plain');
-    const start = { node: shop.node, module: 'timer', function: 'sleep', args: [elixir(':infinity')] };
-    const pid = valueOf(await runtime.port.processes.start({ ...start, monitoredBy: plain }, inTime()));
-    expect(await shop.rpc(shop.node, `process_info(list_to_pid("${pidText(pid)}"), monitored_by).`)).toBe(
-      `{monitored_by,[${pidText(plain)}]}`,
-    );
-    valueOf(await runtime.port.processes.exit({ pid, reason: erlang('kill'), confirmMs: 1_000 }, inTime()));
-    expect(await shop.rpc(shop.node, "hd(gen_server:call('Elixir.Shop.Plain', received)).")).toContain("{'DOWN',");
-    const owner = await sleeper();
-    const before = await shop.rpc(shop.node, 'length(processes()).');
-    expect(errorOf(await runtime.port.processes.start({ ...start, monitoredBy: owner }, inTime()))).toMatchObject({
-      class: 'unsupported',
-      effect: 'none',
-    });
-    expect(await shop.rpc(shop.node, 'length(processes()).')).toBe(before);
   });
 
   it('starts what is not loaded yet', async () => {
