@@ -1,6 +1,7 @@
 /** What tracing leaves alone, what it shares, and how all of it is undone whoever dies. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Runtime } from '../../runtime/port.ts';
+import { atom } from '../../runtime/term/term.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { stopAll } from '../harness/erlang.ts';
 import { valueOf } from '../port/results.ts';
@@ -253,6 +254,39 @@ describe('a trace over nodes', () => {
       events: 4,
     });
   }, 30_000);
+});
+
+describe('a node that hangs', () => {
+  it('is late, holds back nobody, and what it saw comes when it goes on', async () => {
+    const hung = await kit.plantedNode('traces_hung');
+    await one.eval(`true = net_kernel:connect_node('${hung.node}').`);
+    const pids = [await planted(runtime, one), await planted(runtime, hung)];
+    const id = await begin(runtime, query(pids, { fuses: { ...fuses, timeMs: 30_000 } }));
+    await hung.eval('begin planted ! first, timer:sleep(400), ok end.');
+    process.kill(hung.osPid, 'SIGSTOP');
+    try {
+      await one.eval('begin planted ! second, ok end.');
+      const seen: string[] = [];
+      const late = new Set<string>();
+      for await (const item of runtime.port.trace.read({ id, after: 0 }, inTime(20_000))) {
+        if (item.is === 'end') throw new Error('It ended.');
+        for (const { what } of item.frame.events) if (what.is === 'receive') seen.push(JSON.stringify(what.message));
+        for (const node of item.frame.late) late.add(node);
+        if (seen.length >= 2) break;
+      }
+      expect(seen).toEqual([atom('first'), atom('second')].map((message) => JSON.stringify(message)));
+      expect([...late]).toEqual([hung.node]);
+    } finally {
+      process.kill(hung.osPid, 'SIGCONT');
+    }
+    await hung.eval('begin planted ! third, ok end.');
+    const { events, ended } = await stopAfter(runtime, id, 500);
+    expect(events.map(({ what }) => (what.is === 'receive' ? what.message : null))).toEqual(
+      ['first', 'second', 'third'].map(atom),
+    );
+    expect(ended.map(({ why }) => why)).toEqual(['stopped', 'stopped']);
+    await hung.stop();
+  }, 60_000);
 });
 
 describe('where nothing of ours may stay on a node', () => {
