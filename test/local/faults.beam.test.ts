@@ -132,8 +132,6 @@ describe('a partition', () => {
 
 describe('a link', () => {
   it('that is slow makes calls so much longer', async () => {
-    const before = await callMs(one, two);
-    expect(before).toBeLessThan(20);
     for (const [from, to] of [
       [one, two],
       [two, one],
@@ -143,8 +141,7 @@ describe('a link', () => {
     const slow = await callMs(one, two);
     // There and back; timers are a millisecond coarse.
     expect(slow).toBeGreaterThan(49);
-    expect(slow).toBeLessThan(100);
-    expect(await callMs(one, three)).toBeLessThan(20);
+    expect(await callMs(one, three)).toBeLessThan(slow);
   });
 
   it('that loses everything in one direction is closed by the one who hears nothing', async () => {

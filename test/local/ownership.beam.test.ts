@@ -1,7 +1,7 @@
 /** Who owns a local cluster, and that nothing of it is left when those who looked at it are gone, however they went. */
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -116,6 +116,33 @@ it('that is kept waits for nobody, until it is told to stop', async () => {
   expect(await again?.ask('stop', {}, callOptions(15_000))).toEqual({ ok: true, value: null });
   expect(await within(5_000, () => areGone(processesOf(info)))).toBe(true);
 }, 40_000);
+
+it('gives up a start that nobody waits for any more, with what has started', async () => {
+  const project = path.join(bench.folder, 'slow');
+  mkdirSync(path.join(project, 'ebin'), { recursive: true });
+  writeFileSync(
+    path.join(project, 'slow.erl'),
+    '-module(slow). -export([start/2]). start(_, _) -> timer:sleep(60000).',
+  );
+  writeFileSync(
+    path.join(project, 'ebin', 'slow.app'),
+    '{application, slow, [{vsn, "1"}, {mod, {slow, []}}, {applications, [kernel, stdlib]}]}.',
+  );
+  execFileSync('erlc', ['-o', 'ebin', 'slow.erl'], { cwd: project });
+  const clusterDir = await bench.clusterDir(project);
+  const window = valueOf(await attachOwner(clusterDir, bench.ownerFile, 'window', new AbortController().signal));
+  const starting = window.ask(
+    'start',
+    { spec: { ...usualSpec, project, nodes: 2, applications: ['slow'] }, keep: false },
+    callOptions(60_000),
+  );
+  const running = () =>
+    execFileSync('ps', ['axww', '-o', 'args'], { encoding: 'utf8' }).match(/-name slow\d@/g)?.length ?? 0;
+  expect(await within(20_000, () => running() === 2)).toBe(true);
+  window.close();
+  expect(await starting).toMatchObject({ error: { code: 'local.owner_gone' } });
+  expect(await within(15_000, () => running() === 0 && !isAlive(window.address.pid))).toBe(true);
+}, 60_000);
 
 it('hears nobody who does not know the secret, which only its user can read', async () => {
   await bench.cluster({ nodes: 1 });

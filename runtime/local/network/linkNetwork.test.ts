@@ -141,14 +141,14 @@ describe('a link', () => {
 
   it('brings bytes late, in their order, and keeps the other direction as it is', async () => {
     const { a, b } = await linked();
-    set('a>b', { delayMs: 120, jitterMs: 40 });
+    set('a>b', { delayMs: 400, jitterMs: 40 });
     const began = performance.now();
     for (let at = 0; at < 10; at += 1) a.socket.write(`${at} `);
     b.socket.write('now');
     await expect.poll(() => a.text).toBe('now');
-    expect(performance.now() - began).toBeLessThan(110);
+    expect(b.text).toBe('hello ');
     await expect.poll(() => b.text).toBe('hello 0 1 2 3 4 5 6 7 8 9 ');
-    expect(performance.now() - began).toBeGreaterThanOrEqual(119);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(399);
   });
 
   it('passes no more than its limit', async () => {

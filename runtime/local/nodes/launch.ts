@@ -1,6 +1,7 @@
-/** The program, arguments and environment that start one node of a project. Pure: nothing is read or run here. */
+/** The program, arguments and environment that start one node of a project. Nothing is run here. */
 import path from 'node:path';
 import type { LocalLauncher } from '../../model.ts';
+import { findProgram } from './program.ts';
 import { erlangAtom, erlangString, nodeModule } from './nodeProgram.ts';
 
 /** What preflight found: where the programs really are, past version managers' shims, which need the user's own HOME. */
@@ -68,7 +69,7 @@ export function launchOf(plan: LaunchPlan): Launch {
   // Until the node runs: after that its environment is the user's again, see `environment` in the facts.
   const forStart = {
     // OTP reads the cookie from here and from nowhere else that is not an argument.
-    HOME: nodeDir,
+    ...homeAt(nodeDir),
     PATH: [toolchain.erlangBin, toolchain.elixirBin, plan.userEnv['PATH']]
       .filter((folder) => folder !== null && folder !== undefined)
       .join(path.delimiter),
@@ -91,6 +92,13 @@ export function launchOf(plan: LaunchPlan): Launch {
     factsFile,
     facts: factsOf(plan, Object.keys(forStart)),
   };
+}
+
+/** What makes a folder the emulator's home (erlexec): HOME, on Windows its own two variables. */
+function homeAt(folder: string, platform: NodeJS.Platform = process.platform): { readonly [name: string]: string } {
+  if (platform !== 'win32') return { HOME: folder };
+  const { root } = path.parse(folder);
+  return { HOME: folder, HOMEDRIVE: root.replace(/\\$/, ''), HOMEPATH: `\\${folder.slice(root.length)}` };
 }
 
 /** Where a build tool puts what it makes: a folder of ours. */
@@ -120,13 +128,13 @@ function programOf({ launcher, toolchain, mixScript }: LaunchPlan): Pick<Launch,
   switch (launcher) {
     case 'erl':
       return {
-        file: path.join(erlangBin, 'erl'),
+        file: findProgram('erl', [erlangBin]) ?? path.join(erlangBin, 'erl'),
         args: ['-noshell', ...codePaths.flatMap((folder) => ['-pa', folder])],
       };
     case 'mix':
       // As `iex -S mix` starts it, but for the shell: nobody sits before it.
       return {
-        file: path.join(elixirBin ?? '', 'elixir'),
+        file: findProgram('elixir', [elixirBin ?? '']) ?? path.join(elixirBin ?? '', 'elixir'),
         args: ['--no-halt', '-S', 'mix', 'run', '--no-compile', '--no-deps-check', '--no-start', mixScript],
       };
     case 'rebar3':

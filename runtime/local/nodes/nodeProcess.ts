@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Launch } from './launch.ts';
 import type { NodeLine } from './lifeline.ts';
 import type { LogFile } from './logFile.ts';
+import { programCall } from './program.ts';
 
 /** In good order takes at most this long; then it is killed. */
 const stopMs = 3_000;
@@ -43,7 +44,9 @@ export class NodeProcess {
     await writePrivate(path.join(nodeDir, '.erlang.cookie'), cookie, 0o400);
     await writePrivate(launch.factsFile, launch.facts, 0o600);
     log.write(`--- ${new Date().toISOString()} ${[launch.file, ...launch.args].join(' ')}\n`);
-    const child = spawn(launch.file, [...launch.args], {
+    const call = programCall(launch.file, launch.args);
+    const child = spawn(call.file, [...call.args], {
+      windowsVerbatimArguments: call.windowsVerbatimArguments,
       cwd: launch.cwd,
       env: { ...launch.env },
       // Standard input stays open, and says nothing: a shell that reads it ends with us.

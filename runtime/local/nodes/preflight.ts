@@ -11,6 +11,7 @@ import { ok } from '../../model.ts';
 import type { Toolchain } from './launch.ts';
 import { buildEnvironment } from './launch.ts';
 import { erlangString, mixScriptText, nodeModule, nodeModuleText } from './nodeProgram.ts';
+import { findProgram, programFolders } from './program.ts';
 import type { RunEnd } from './runProgram.ts';
 import { runProgram } from './runProgram.ts';
 import { removeStrays, straysOf } from './strays.ts';
@@ -200,7 +201,7 @@ async function prepareMix(options: PreflightOptions): Promise<Result<string>> {
   if (isStopped(signal)) return stopped();
   const lib = asked.is === 'ended' && asked.code === 0 ? (asked.stdout.trim().split('\n').at(-1) ?? '') : '';
   const bin = path.join(lib, '..', '..', 'bin');
-  if (lib === '' || !existsSync(path.join(bin, 'mix'))) {
+  if (lib === '' || findProgram('elixir', [bin]) === null || findProgram('mix', [bin]) === null) {
     return failure(
       'unavailable',
       'local.elixir_missing',
@@ -237,7 +238,7 @@ async function prepareMix(options: PreflightOptions): Promise<Result<string>> {
 async function prepareRebar3(options: PreflightOptions): Promise<Result<string>> {
   const { project, env, folders, signal } = options;
   const cwd = project ?? folders.buildDir;
-  const program = onPath('rebar3', env);
+  const program = findProgram('rebar3', programFolders(env));
   if (program === null) {
     return failure(
       'unavailable',
@@ -286,17 +287,6 @@ async function copyDependencies(project: string, buildDir: string): Promise<void
     if (!existsSync(from) || existsSync(to)) continue;
     await cp(from, to, { recursive: true, verbatimSymlinks: false, dereference: true, preserveTimestamps: true });
   }
-}
-
-function onPath(program: string, env: { readonly [name: string]: string | undefined }): string | null {
-  const endings = process.platform === 'win32' ? ['.cmd', '.bat', '.exe'] : [''];
-  for (const folder of (env['PATH'] ?? '').split(path.delimiter)) {
-    for (const ending of endings) {
-      const file = path.join(folder, program + ending);
-      if (folder !== '' && existsSync(file)) return file;
-    }
-  }
-  return null;
 }
 
 function notCompiled(command: string, project: string, ran: RunEnd): Failure {

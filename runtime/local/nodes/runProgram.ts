@@ -1,5 +1,7 @@
 /** Runs a program of the user's to its end, with nothing to read and all it prints kept up to a limit. */
 import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { findProgram, programCall, programFolders } from './program.ts';
 
 export type RunOptions = {
   readonly cwd: string;
@@ -17,10 +19,15 @@ export type RunEnd =
 
 const mostOutputBytes = 256 * 1024;
 
-export function runProgram(file: string, args: readonly string[], options: RunOptions): Promise<RunEnd> {
+/** `name`: of a program in the PATH of the environment given, or its file in full. */
+export function runProgram(name: string, args: readonly string[], options: RunOptions): Promise<RunEnd> {
+  const file = path.isAbsolute(name) ? name : findProgram(name, programFolders(options.env));
+  if (file === null) return Promise.resolve({ is: 'missing' });
+  const call = programCall(file, args);
   return new Promise((resolve) => {
     const kept = { stdout: '', output: '' };
-    const child = spawn(file, [...args], {
+    const child = spawn(call.file, [...call.args], {
+      windowsVerbatimArguments: call.windowsVerbatimArguments,
       cwd: options.cwd,
       env: { ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],

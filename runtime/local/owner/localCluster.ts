@@ -55,6 +55,8 @@ export type LocalClusterOptions = {
   readonly clusterDir: string;
   readonly env: { readonly [name: string]: string | undefined };
   readonly onNode: (node: NodeName, is: 'up' | 'down' | 'removed') => void;
+  /** Nobody wants it any more: what has started is ended. */
+  readonly signal: AbortSignal;
 };
 
 export class LocalCluster {
@@ -96,6 +98,7 @@ export class LocalCluster {
     if (!nameRule.test(`${base}1`)) return badName(base);
     const cluster = new LocalCluster(options);
     await cluster.#open();
+    options.signal.addEventListener('abort', () => void cluster.close(), { once: true });
     const nodes = Array.from({ length: count }, (_, at) => cluster.#admit(`${base}${at + 1}`));
     const started = await cluster.#startAll(nodes);
     if (started.ok) return ok(cluster);
@@ -262,7 +265,7 @@ export class LocalCluster {
   }
 
   async #startNow(member: Member): Promise<Result<null>> {
-    if (this.#isClosing) return nodeUnavailable(member.node);
+    if (this.#isStopped()) return nodeUnavailable(member.node);
     member.state = 'starting';
     const strays = straysOf(this.#options.prepared.launcher, this.#options.spec.project);
     const launch = launchOf({ ...(await this.#placeOf(member)), ...this.#constants() });
@@ -271,6 +274,7 @@ export class LocalCluster {
     });
     const process = await NodeProcess.start(launch, this.#cookie, member.log);
     member.process = process;
+    if (this.#isStopped()) await process.kill();
     void process.ended.then((how) => this.#ended(member, process, how));
     const timer = new AbortController();
     const late = delay(startMs, 'late' as const, { signal: timer.signal, ref: false }).catch(() => 'late' as const);
@@ -287,6 +291,11 @@ export class LocalCluster {
     }
     await process.kill();
     return came === 'late' ? notInTime(member) : notStarted(member, came.how);
+  }
+
+  /** Read anew each time: it changes while a node starts. */
+  #isStopped(): boolean {
+    return this.#isClosing;
   }
 
   async #placeOf(member: Member) {

@@ -218,6 +218,7 @@ export class OwnerServer {
         this.#options.log(`${node} ${is}`);
         this.#tell({ event: 'node', node, is });
       },
+      signal: this.#stopping.signal,
     });
     if (started.ok) this.#cluster = started.value;
     return started;
