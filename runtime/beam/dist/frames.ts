@@ -100,8 +100,15 @@ function lengthAt(bytes: Uint8Array, at: number): number {
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
+/** In an array that is no Buffer, so that slice() of what is read of it is a copy, as of any other. */
 function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  return Buffer.concat(pieces, length);
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.length;
+  }
+  return all;
 }
 
 // ------------------------------------------------------------------------------------------------------------ messages
@@ -112,7 +119,7 @@ export type Incoming =
   | { readonly kind: 'partial' }
   | { readonly kind: 'damaged'; readonly message: string };
 
-type Fragments = { readonly refs: readonly AtomTerm[]; readonly parts: Buffer[]; next: bigint; bytes: number };
+type Fragments = { readonly refs: readonly AtomTerm[]; readonly parts: Uint8Array[]; next: bigint; bytes: number };
 type Header = { readonly refs: readonly AtomTerm[]; readonly next: number };
 
 const noRefs: readonly AtomTerm[] = [];
@@ -210,7 +217,7 @@ export class MessageReader {
     if (header === null) return damaged('An atom cache header is damaged.');
     if (number === 0n || this.#unfinished.has(sequence)) return damaged('A fragment has an impossible number.');
     if (number === 1n) return this.#message(frame, header, 'header');
-    const part = Buffer.from(frame.subarray(header.next));
+    const part = new Uint8Array(frame.subarray(header.next));
     const fragments = { refs: header.refs, parts: [part], next: number - 1n, bytes: part.length };
     this.#unfinished.set(sequence, fragments);
     return this.#hold(part.length);
@@ -229,14 +236,14 @@ export class MessageReader {
     const sequence = view.getBigUint64(2);
     const fragments = this.#unfinished.get(sequence);
     if (fragments?.next !== view.getBigUint64(10)) return damaged('A fragment is out of sequence.');
-    const part = Buffer.from(frame.subarray(18));
+    const part = new Uint8Array(frame.subarray(18));
     fragments.parts.push(part);
     fragments.bytes += part.length;
     fragments.next -= 1n;
     if (fragments.next > 0n) return this.#hold(part.length);
     this.#unfinished.delete(sequence);
     this.#unfinishedBytes -= fragments.bytes - part.length;
-    return this.#message(Buffer.concat(fragments.parts), { refs: fragments.refs, next: 0 }, 'header');
+    return this.#message(joined(fragments.parts, fragments.bytes), { refs: fragments.refs, next: 0 }, 'header');
   }
 }
 
