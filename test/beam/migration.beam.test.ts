@@ -64,6 +64,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
     shop.rpc(pid.node, `gen_server:cast(list_to_pid("${pidText(pid)}"), ${word}).`);
 
   describe('a restart', () => {
+    // @row OP-03
     it('through its supervisor begins fresh, or with the state it had', async () => {
       for (const under of ['shop_ledger_sup', 'Elixir.Shop.Carts']) {
         const pid = await start(under, atom('plain'));
@@ -109,6 +110,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       expect(await alive(root)).toBe('true');
     });
 
+    // @row OP-21
     it('of a supervisor begins it anew with its children', async () => {
       const pid = await named(runtime, here, 'Elixir.Shop.Warehouse');
       const { pid: anew } = valueOf(await runtime.port.processes.restart({ pid }, inTime()));
@@ -119,6 +121,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
   });
 
   describe('a state that is kept', () => {
+    // @row T015.d2
     it('is handed to a new child, on another node too, and is a holding until it is let go', async () => {
       const pid = await start('Elixir.Shop.Carts', atom('plain'));
       await cast(pid, 'porter_a');
@@ -147,6 +150,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
   });
 
   describe('a migration', () => {
+    // @row OP-08
     it.each(['shop_ledger_sup', 'Elixir.Shop.Carts'])(
       'under %s carries an equal state, and forwards',
       async (under) => {

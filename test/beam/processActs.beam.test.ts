@@ -78,6 +78,7 @@ describe.each(['load', 'interpret', 'none'] satisfies AgentChoice[])('with the a
     expect(valueOf(await read(5_000))).toEqual({ length: 1_001, messages: null });
   });
 
+  // @row OP-01
   it('is linked to its owner before it runs, and ends with it', async () => {
     const owner = await sleeper();
     const start = { node: shop.node, module: 'timer', function: 'sleep', args: [elixir(':infinity')] };

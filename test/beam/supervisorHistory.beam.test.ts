@@ -1,6 +1,6 @@
 /** Reports of supervisors and of crashes, recorded on live nodes whatever Elixir's Logger makes of them, in both tiers. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { AgentChoice } from '../../runtime/beam/agent/nodeAgent.ts';
+import type { AgentChoice } from '../../runtime/model.ts';
 import { pidText } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { printTerm } from '../../runtime/term/print.ts';
@@ -34,6 +34,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
     );
   const filters = () => shop.rpc(shop.node, 'length(maps:get(filters, logger:get_primary_config())).');
 
+  // @row T009.a1
   it('tells when, which child and why, since it was first asked', async () => {
     const began = Date.now();
     const filtersBefore = Number(await filters());

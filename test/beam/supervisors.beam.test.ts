@@ -52,6 +52,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
   });
 
   describe('a child', () => {
+    // @row OP-15
     it('is started under an Erlang supervisor, ended, begun anew and forgotten', async () => {
       const ledger = await supervisor('shop_ledger_sup');
       const childId = tuple(atom('income'), integer(2));
@@ -186,6 +187,8 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
   }
 
   describe('the flags', () => {
+    // @row OP-18
+    // @row T008.a2
     it('of an Erlang supervisor are changed where they are what is expected, and no child is touched', async () => {
       const ledger = await supervisor('shop_ledger_sup');
       const { flags: read, setFlags } = runtime.port.supervisors;
@@ -261,6 +264,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
     const flags = { strategy: 'rest_for_one', intensity: 4, periodSeconds: 6, autoShutdown: 'never' } as const;
     const children = [book(atom('income')), book(atom('expenses'))];
 
+    // @row OP-12
     it('is a child of the one it was started under, with its children, by its name', async () => {
       const parent = await supervisor('Elixir.Shop.Supervisor');
       const start = { node: shop.node, flags, children, parent, name: 'books', owner, lingerMs: 500 };
@@ -293,6 +297,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       valueOf(await runtime.port.supervisors.deleteChild(child, inTime()));
     });
 
+    // @row OP-13
     it('without a parent is held for us, and ends in order when it is let go', async () => {
       const start = { node: shop.node, flags, children, owner, lingerMs: 500 };
       const pid = valueOf(await runtime.port.supervisors.start(start, inTime()));
