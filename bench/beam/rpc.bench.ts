@@ -21,8 +21,8 @@ function timed(times: number, call: string): string {
   return `[element(1, timer:tc(fun() -> ${call} end)) || _ <- lists:seq(1, ${times})].`;
 }
 
-const rounds = 50;
-const warmUpRounds = 10;
+const rounds = 90;
+const warmUpRounds = 40;
 const callsInARound = 100;
 
 describe('a BEAM node, asked by us and by another BEAM node', () => {
