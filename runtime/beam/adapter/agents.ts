@@ -7,7 +7,7 @@ import type { AgentChoice, ArsenalError, NodeInfo, NodeName, Reach, Result } fro
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import type { PidTerm, Term } from '../../term/term.ts';
-import { atom } from '../../term/term.ts';
+import { atom, isAtom } from '../../term/term.ts';
 import { AgentClient } from '../agent/agentClient.ts';
 import type { AgentImage, Bare } from '../agent/bringing.ts';
 import { bringAgent } from '../agent/bringing.ts';
@@ -134,7 +134,7 @@ export class Agents {
     const { node } = target;
     const bare: Bare = {
       call: (module, name, args) => target.call(module, name, args, options),
-      interpret: (name, args) => target.interpret(name, args, options),
+      interpret: (name, args) => target.interpretOnce(name, args, options),
     };
     for (let attempt = 0; attempt < mostTries; attempt += 1) {
       const brought = choice === 'load' ? await bringAgent(bare, image) : noLoading;
@@ -188,7 +188,14 @@ async function startedAgent(
   // To find one costs less than to interpret what starts one.
   const running = tier === 'agent' ? null : await target.call('erlang', 'whereis', [atom(module)], options);
   if (running !== null && (!running.ok || running.value.t === 'pid')) return pidIn(running);
-  return pidIn(await target.run('main_started', [atom(module), atom(tier)], options));
+  const args = [atom(module), atom(tier)];
+  const said =
+    tier === 'agent'
+      ? await target.call(module, 'main_started', args, options)
+      : await target.interpretOnce('main_started', args, options);
+  // Between asking whether the code is there and calling it, an agent may have gone with it.
+  if (!said.ok && said.error.kind === 'exception' && isAtom(said.error.reason, 'undef')) return success(null);
+  return pidIn(said);
 }
 
 function pidIn(said: DistResult<Term>): DistResult<PidTerm | null> {

@@ -67,6 +67,12 @@ abstract class Target implements NodeTarget {
     return fun.ok ? this.call('erlang', 'apply', [fun.value, list([list(args)])], options) : fun;
   }
 
+  /** As {@link interpret}, for what is run once and may be large. */
+  interpretOnce(name: AgentFunctionName, args: readonly Term[], options: CallOptions): Promise<DistResult<Term>> {
+    const call: NodeCall = (module, called, given) => this.call(module, called, given, options);
+    return this.#known().interpreter.once(name, args, call);
+  }
+
   async release(options: CallOptions): Promise<number | null> {
     const mine = this.#known();
     if (mine.release !== null) return mine.release;

@@ -5,7 +5,7 @@
  * One text runs loaded and interpreted: the parts (`*.erl`) use no macro, no record and no `fun name/arity`.
  */
 import type { FunTerm, Term } from '../../term/term.ts';
-import { atom, charlist, integer, list, nil } from '../../term/term.ts';
+import { atom, charlist, integer, list, nil, tuple } from '../../term/term.ts';
 import type { DistResult } from '../dist/errors.ts';
 import { failure, success } from '../dist/errors.ts';
 import type { AgentFunctionName } from './agentCode.ts';
@@ -15,7 +15,8 @@ import { agentSources } from './agentCode.ts';
 export type NodeCall = (module: string, name: string, args: readonly Term[]) => Promise<DistResult<Term>>;
 
 /**
- * Parses texts of functions and answers a fun of one argument, the list of arguments of one of them. Calls among them go through
+ * Parses texts of functions and answers a fun of one argument, the list of arguments of one of them; or, given {args, List}, what that
+ * answers. Calls among them go through
  * `Call`, the local function handler of erl_eval (stdlib, erl_eval:expr/5), whose calls are tail calls, so that an endless loop
  * takes no stack.
  *
@@ -24,7 +25,7 @@ export type NodeCall = (module: string, name: string, args: readonly Term[]) => 
  * come to run a fun of ours too.
  */
 const maker = `
-fun(Texts, Name) ->
+fun(Texts, Name, Args) ->
   Clauses = maps:from_list([begin
     {ok, Tokens, _} = erl_scan:string(Text),
     {ok, {function, _, N, A, Cs}} = erl_parse:parse_form(Tokens),
@@ -40,7 +41,8 @@ fun(Texts, Name) ->
         apply(Fun, Values)
     end
   end,
-  fun(Values) -> put(arsenal_funs, #{}), Call(Name, Values) end
+  Begin = fun(Values) -> put(arsenal_funs, #{}), Call(Name, Values) end,
+  case Args of {args, Values} -> Begin(Values); none -> Begin end
 end.`;
 
 /** The texts of a function and of all it calls. */
@@ -72,15 +74,24 @@ export class Interpreter {
     return result;
   }
 
+  /** Runs a function that is not likely to be run again: a fun of it, which would hold all it calls, does not go to and fro. */
+  once(name: AgentFunctionName, args: readonly Term[], call: NodeCall): Promise<DistResult<Term>> {
+    return this.#apply(name, args.length, tuple(atom('args'), list(args)), call);
+  }
+
   async #make(name: AgentFunctionName, arity: number, call: NodeCall): Promise<DistResult<FunTerm>> {
+    return funOf(await this.#apply(name, arity, atom('none'), call));
+  }
+
+  async #apply(name: AgentFunctionName, arity: number, args: Term, call: NodeCall): Promise<DistResult<Term>> {
     this.#maker ??= makeMaker(call);
-    const maker_ = await this.#maker;
-    if (!maker_.ok) {
+    const made = await this.#maker;
+    if (!made.ok) {
       this.#maker = null;
-      return maker_;
+      return made;
     }
     const texts = list(textsOf(name, arity).map((text) => charlist(text)));
-    return funOf(await call('erlang', 'apply', [maker_.value, list([texts, atom(name)])]));
+    return call('erlang', 'apply', [made.value, list([texts, atom(name), args])]);
   }
 }
 
