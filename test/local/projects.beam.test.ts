@@ -116,6 +116,41 @@ describe('a mix project', () => {
     expect(contents(shop)).toEqual(before);
   }, 120_000);
 
+  it('that is an umbrella runs all its applications, with the configuration of each node', async () => {
+    const places = 'build_path: "../../_build", config_path: "../../config/config.exs", lockfile: "../../mix.lock"';
+    const app = (name: string, module: string, deps: string) => ({
+      [`apps/${name}/mix.exs`]: `defmodule ${module}.MixProject do
+  use Mix.Project
+  def project, do: [app: :${name}, version: "0.1.0", ${places}, deps: [${deps}]]
+  def application, do: [mod: {${module}, []}]
+end
+`,
+      [`apps/${name}/lib/${name}.ex`]: `defmodule ${module} do
+  use Application
+  def start(_, _), do: Agent.start_link(fn -> Application.get_env(:${name}, :word) end, name: ${module}.State)
+end
+`,
+    });
+    const umbrella = project('umbrella', {
+      'mix.exs': `defmodule Umbrella.MixProject do
+  use Mix.Project
+  def project, do: [apps_path: "apps", version: "0.1.0", deps: []]
+end
+`,
+      'config/config.exs': 'import Config\nconfig :one, word: :built\n',
+      'config/runtime.exs': 'import Config\nconfig :two, word: System.get_env("WORD")\n',
+      ...app('one', 'One', ''),
+      ...app('two', 'Two', '{:one, in_umbrella: true}'),
+    });
+    const before = contents(umbrella);
+    const cluster = await bench.cluster({ project: umbrella, nodes: 2, env: { WORD: 'number {n}' } });
+    const words = (node: string) =>
+      cluster.print(node, "['Elixir.Agent':get(A, fun(W) -> W end) || A <- ['Elixir.One.State', 'Elixir.Two.State']].");
+    expect(await words(cluster.names[0]!)).toBe('[built,<<"number 1">>]');
+    expect(await words(cluster.names[1]!)).toBe('[built,<<"number 2">>]');
+    expect(contents(umbrella)).toEqual(before);
+  }, 120_000);
+
   it('that lacks dependencies, or does not compile, is not started, and the reason is told', async () => {
     const mix = (deps: string) => `defmodule Bad.MixProject do
   use Mix.Project
