@@ -190,6 +190,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       },
     );
 
+    // @row T015.a1
     it('loses no message of those who go on sending, and keeps each sender’s order', async () => {
       const pid = await start('shop_ledger_sup', atom('plain'));
       await shop.rpc(
@@ -212,6 +213,22 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
         (is) => is === 'false',
         10_000,
       );
+    });
+
+    it('leaves nothing behind when the forwarder is killed, and its supervisor begins it anew', async () => {
+      const pid = await start('shop_ledger_sup', atom('plain'));
+      const moved = valueOf(await migrate(pid, { forwardMs: 60_000 }));
+      await shop.rpc(here, `exit(list_to_pid("${pidText(pid)}"), kill).`);
+      const supervisor = await named(runtime, here, 'shop_ledger_sup');
+      const childId = tuple(atom('shop_here'), text(agent), integer(lastId));
+      await eventually(
+        async () => (await childrenOf(runtime, supervisor)).map((row) => row.childId),
+        (ids) => !ids.some((id) => JSON.stringify(id) === JSON.stringify(childId)),
+      );
+      expect(await heldOn(pid)).toEqual([]);
+      expect(await state(moved.pid)).toBe('{plain,[]}');
+      const gone = await runtime.port.processes.restart({ pid }, inTime());
+      expect(errorOf(gone)).toMatchObject({ code: 'process.not_found', effect: 'none' });
     });
 
     it('carries a state machine, unless it waits for a time', async () => {
@@ -264,6 +281,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       valueOf(await runtime.port.supervisors.terminateChild({ supervisor, child: { pid } }, inTime()));
     });
 
+    // @row T015.d4
     it('is undone when the other side cannot start it, and nothing of it is left', async () => {
       // The id is taken there.
       const childId = tuple(atom('shop_there'), text(agent));

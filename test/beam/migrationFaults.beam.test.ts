@@ -51,6 +51,7 @@ const childThere = () =>
   shop.rpc(there, `[P || {porter_a, P, _, _} <- supervisor:which_children(shop_ledger_sup), is_pid(P)].`);
 
 describe('a migration in whose middle', () => {
+  // @row T015.a3
   it('the node it goes to is lost leaves the process running where it was', async () => {
     const moving = migrate();
     await delay(slowMs / 3);
