@@ -25,7 +25,7 @@ import { readChild, readEntry } from './hordeRows.ts';
 import { hordesOn } from './hordeViews.ts';
 import { functionText, listOf, processOf, tupleOf } from './read.ts';
 import type { Session } from './session.ts';
-import { livesOf, readSpanned, unknownLives } from './spanning.ts';
+import { livesOf, readSpanned, unknownLives, vouchedEntry } from './spanning.ts';
 
 /** Of one kind a Horde, at most so many are told: after a heal of thousands the first show what happened. */
 const mostOfAKind = 200;
@@ -81,14 +81,14 @@ async function wrongIn(
   const orphans = await orphansOf(session, horde, nodes, options);
   const listed = { rows: kind === 'registry' ? 'horde_entries' : 'horde_children', name } as const;
   if (kind === 'registry') {
-    const found = await readSpanned(session, nodes, listed, readEntry, options);
+    const found = await readSpanned(session, { nodes, listed, read: readEntry, vouched: vouchedEntry }, options);
     if (!found.ok) return [];
     const { rows } = found.value;
     const life = await livesOf(session, unknownLives(rows), options);
     const entries = keysOf(rows).flatMap((id) => agreedEntry(rows, id, life) ?? []);
     return [...differingMembers(horde, views), ...wrongEntries(horde, entries, nodes), ...orphans];
   }
-  const found = await readSpanned(session, nodes, listed, readChild, options);
+  const found = await readSpanned(session, { nodes, listed, read: readChild, vouched: vouchedEntry }, options);
   if (!found.ok) return [];
   const { rows } = found.value;
   const life = await livesOf(session, unknownLives(rows), options);

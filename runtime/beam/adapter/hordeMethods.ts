@@ -17,7 +17,7 @@ import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, listOf, numberOf, processOf, tupleOf } from './read.ts';
 import { atomOnNode, safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
-import { together, unknownLives } from './spanning.ts';
+import { together, unknownLives, vouchedEntry } from './spanning.ts';
 
 /** A child that takes longer to start than the call has time leaves us not knowing. */
 const answerMs = 200;
@@ -182,11 +182,19 @@ export function hordeMethods(session: Session): MethodTable {
     'horde.clusters': (params, options) => clusters(session, params, options),
     'horde.entries': ({ nodes, name }, options) => {
       const listed = { rows: 'horde_entries', name } as const;
-      return together(session, { nodes, listed, read: readEntry, agree: agreedEntry, lives: unknownLives }, options);
+      return together(
+        session,
+        { nodes, listed, read: readEntry, vouched: vouchedEntry, agree: agreedEntry, lives: unknownLives },
+        options,
+      );
     },
     'horde.children': ({ nodes, name }, options) => {
       const listed = { rows: 'horde_children', name } as const;
-      return together(session, { nodes, listed, read: readChild, agree: agreedChild, lives: unknownLives }, options);
+      return together(
+        session,
+        { nodes, listed, read: readChild, vouched: vouchedEntry, agree: agreedChild, lives: unknownLives },
+        options,
+      );
     },
     'horde.findings': (params, options) => findings(session, params, options),
     'horde.place': (params, options) => place(session, params, options),

@@ -17,7 +17,7 @@ import type { NodeTarget } from './nodeTarget.ts';
 import { pidOf, processOf } from './read.ts';
 import { atomOnNode, safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
-import { noLives, together } from './spanning.ts';
+import { asTheyAre, noLives, together } from './spanning.ts';
 
 const rowsPerFrame = 1_000;
 
@@ -210,12 +210,16 @@ export function nameMethods(session: Session): MethodTable {
     'names.registries': (params, options) => registries(session, params, options),
     'names.compare': ({ nodes }, options) => {
       const listed = { rows: 'global' } as const;
-      return together(session, { nodes, listed, read: readGlobal, agree: agreedName, lives: noLives }, options);
+      return together(
+        session,
+        { nodes, listed, read: readGlobal, vouched: asTheyAre, agree: agreedName, lives: noLives },
+        options,
+      );
     },
     'names.groups': ({ nodes, scope }, options) => {
       const listed = { rows: 'groups', name: scope } as const;
       const agree = agreedGroupOf(scope);
-      return together(session, { nodes, listed, read: readGroup, agree, lives: noLives }, options);
+      return together(session, { nodes, listed, read: readGroup, vouched: asTheyAre, agree, lives: noLives }, options);
     },
     'names.move': (params, options) => moveName(session, params, options),
   };

@@ -36,12 +36,23 @@ export async function rowsOn(
   listed: Listed,
   options: CallOptions,
 ): Promise<Result<readonly RawRow[]>> {
+  const said = await askRows(target, 'names_rows', listed, options);
+  return said.ok ? ok(rawRows(said.value)) : said;
+}
+
+/** What one of the agent's functions answers of what is listed. Errors as {@link rowsOn}. */
+export async function askRows(
+  target: NodeTarget,
+  how: 'names_rows' | 'names_digest' | 'names_all',
+  listed: Listed,
+  options: CallOptions,
+): Promise<Result<Term>> {
   const what = await listedTerm(target, listed, options);
   if (!what.ok) return what;
   const waitMs = integer(Math.max(1, Math.min(longestStateMs, Math.floor(remainingNow(options) / 2))));
-  const said = answered(await target.run('names_rows', [what.value, waitMs], options), target.node, 'The list');
+  const said = answered(await target.run(how, [what.value, waitMs], options), target.node, 'The list');
   if (!said.ok) return said;
-  return said.value.t === 'atom' ? absentBecause(target.node, listed, said.value) : ok(rawRows(said.value));
+  return said.value.t === 'atom' ? absentBecause(target.node, listed, said.value) : said;
 }
 
 /** `[{Key, Row}]` */
@@ -55,7 +66,7 @@ export function rawRows(term: Term | undefined): readonly RawRow[] {
 }
 
 /** The failure that an atom in place of rows means. */
-export function absentBecause(node: NodeName, listed: Listed, why: Term): Result<never> {
+function absentBecause(node: NodeName, listed: Listed, why: Term): Result<never> {
   return atomName(why) === 'unknown_layout' ? strangeAnswer(node, 'The tables of Horde') : absent(node, listed);
 }
 

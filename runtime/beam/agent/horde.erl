@@ -109,7 +109,7 @@ horde_spec(Name, Id) ->
     end.
 
 %% Whether a process lives is for its own node to say.
-horde_life(Pid) when node(Pid) =:= node() -> is_process_alive(Pid);
+horde_life(Pid) when is_pid(Pid), node(Pid) =:= node() -> is_process_alive(Pid);
 horde_life(_) -> elsewhere.
 
 horde_table(Prefix, Name) -> list_to_existing_atom(Prefix ++ atom_to_list(Name)).

@@ -1,6 +1,6 @@
 %% Names on this node, and what spans nodes as this node has it. Tables are read; no process of a registry is called. Keys and
 %% groups are the user's terms of any size, so they are bounded here, before anything is sent.
--export([names_rows/2, names_registries/0, names_alive/1]).
+-export([names_rows/2, names_digest/2, names_all/2, names_registries/0, names_alive/1]).
 
 %% Rows {Key, Row} of what can be listed and watched, each key once. `none`: there is no such thing here.
 names_rows(What, Timeout) ->
@@ -8,6 +8,26 @@ names_rows(What, Timeout) ->
         Raw when is_list(Raw) -> lists:append([names_shown(What, Row) || Row <- Raw]);
         Why -> Why
     end.
+
+%% {Digest, Dead}: what is the same on every node that has the same rows, and the processes of this node among them that have ended.
+%% Nodes that agree need not all send their rows to be found to.
+names_digest(What, Timeout) ->
+    case names_raw(What, Timeout) of
+        Raw when is_list(Raw) -> {names_hash(Raw), [Pid || {_, {_, Pid}} <- Raw, horde_life(Pid) =:= false]};
+        Why -> Why
+    end.
+
+%% {Digest, Rows}: the rows with the digest that they have.
+names_all(What, Timeout) ->
+    case names_raw(What, Timeout) of
+        Raw when is_list(Raw) -> {names_hash(Raw), lists:append([names_shown(What, Row) || Row <- Raw])};
+        Why -> Why
+    end.
+
+%% phash2 is the same for the same term on every node and release.
+names_hash(Raw) ->
+    Sorted = lists:sort(Raw),
+    {length(Sorted), erlang:phash2(Sorted, 1 bsl 32), erlang:phash2([again | Sorted], 1 bsl 32)}.
 
 %% The rows as they stand in tables, to be compared with what they were: by built-in functions alone where there can be many of
 %% them, because this runs interpreted too.
@@ -25,7 +45,7 @@ names_raw({registry, Name}, _) ->
     end;
 names_raw({groups, Scope}, _) ->
     case names_kind(Scope) of
-        pg -> [{Group, pg:get_members(Scope, Group)} || Group <- pg:which_groups(Scope)];
+        pg -> [{Group, lists:sort(pg:get_members(Scope, Group))} || Group <- pg:which_groups(Scope)];
         _ -> none
     end;
 names_raw(hordes, Timeout) -> horde_views(Timeout);
