@@ -98,6 +98,39 @@ it('is started, looked at, parted, healed and stopped', async () => {
   expect(await cli('cluster', 'logs', '1')).toMatchObject({ code: 3 });
 }, 120_000);
 
+it('takes every fault as an operation, and heals', async () => {
+  bench.note((await json('cluster', 'start', '--nodes', '3')).value);
+  const [one, two, three] = [1, 2, 3].map((n) => `node${n}@127.0.0.1`);
+  const run = async (operation: string, params: object = {}) => {
+    const local = ['--runtime', 'local-cluster', '--params', JSON.stringify(params)];
+    const { code, value } = await json('run', operation, ...local);
+    expect(code, JSON.stringify(value)).toBe(0);
+    return value.data.attributes.result;
+  };
+  const faults = async () => {
+    const { value } = await json('cluster', 'status');
+    return value.faults.map(({ what }: { what: string }) => what);
+  };
+  expect(await run('partition_cluster', { islands: [[one, two], [three]] })).toMatchObject({ preventsOverlap: true });
+  await run('delay_link', { from: one, to: two, delayMs: 30, jitterMs: 5 });
+  await run('drop_link', { from: two, to: one, lossRatio: 0.2, bytesPerSecond: 1_000_000 });
+  await run('hang_node', { node: three });
+  // Each was made by a command that has ended since: they last as long as they said.
+  expect(await faults()).toEqual([
+    `cut between ${one}, ${two} and ${three}`,
+    `${one} to ${two}: 30 ms late, up to 5 ms more`,
+    `${two} to ${one}: 20 % lost, at most 1000000 bytes per second`,
+    `${three} hangs`,
+  ]);
+  expect((await run('heal_cluster')).released).toHaveLength(4);
+  expect(await faults()).toEqual([]);
+  const added = 'node4@127.0.0.1';
+  expect(await run('add_node', { node: added })).toMatchObject({ node: added, status: 'up' });
+  bench.note((await json('cluster', 'status')).value);
+  await run('remove_node', { node: added });
+  expect((await json('cluster', 'status')).value.nodes).toHaveLength(3);
+}, 120_000);
+
 it('is served, and ends with the one who serves it', async () => {
   const child = start(['serve', '--runtime', 'local-cluster', '--nodes', '2', '--json']);
   const line = await new Promise<string>((resolve, reject) => {
