@@ -1,5 +1,6 @@
 /** How the agent comes to a node: as object code, compiled there, as text, or not at all. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { residentMethods } from '../../runtime/beam/adapter/agents.ts';
 import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
 import type { AgentImage } from '../../runtime/beam/agent/bringing.ts';
 import { agentImage } from '../../runtime/beam/agent/bringing.ts';
@@ -140,7 +141,8 @@ describe('the agent is', () => {
     const refused = errorOf(await by.port.processes.suspend({ pid, how: 'process', owner, lingerMs: 1_000 }, inTime()));
     expect(refused).toMatchObject({ class: 'unsupported', effect: 'none' });
     expect(refused.remedy).toContain('interpret');
-    expect(by.capabilities.runtime['processes.suspend'].can).toBe(false);
+    for (const method of residentMethods) expect(by.capabilities.runtime[method].can, method).toBe(false);
+    expect(by.capabilities.runtime['processes.scan'].can).toBe(true);
     expect(valueOf(await by.port.holdings.list({}, inTime())).holdings).toEqual([]);
     expect(await statusOf(node, pid)).toBe('waiting');
   });

@@ -171,7 +171,14 @@ export class Agents {
 }
 
 /** What a connection without anything of ours on the nodes cannot do, whatever the node. */
-export const residentMethods = ['processes.suspend', 'trace.start'] as const;
+export const residentMethods = [
+  'processes.suspend',
+  'processes.stateHandle',
+  'processes.migrate',
+  'processes.crashes',
+  'supervisors.restarts',
+  'trace.start',
+] as const;
 
 export const noAgentRefusal = {
   why: 'this connection keeps nothing of ours on nodes (agent: none).',
