@@ -1,6 +1,7 @@
 /** Tracing on live nodes, with the agent loaded and interpreted: what is seen, in which order, and what ends it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Runtime } from '../../runtime/port.ts';
+import { printTerm } from '../../runtime/term/print.ts';
 import { atom, integer } from '../../runtime/term/term.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { stopAll } from '../harness/erlang.ts';
@@ -62,6 +63,39 @@ describe.each(['load', 'interpret'] as const)('a trace, with the choice %s', (ag
       { is: 'raise', module: 'lists', function: 'sum', arity: 1, class: 'error', reason: atom('function_clause') },
     ]);
     expect(await leftOn(one)).toBe(nothingLeft);
+  });
+
+  it.each([
+    [{ arg: 1, op: 'ge', value: erlang('5') }, ['5', '7.5', 'seven', '#{job => 7}', '{job,{deep,7}}', '[8000]']],
+    [{ arg: 1, op: 'lt', value: erlang('7.5') }, ['1', '5']],
+    [{ arg: 1, op: 'ne', value: erlang('seven') }, ['1', '5', '7.5', '#{job => 7}', '{job,{deep,7}}', '[8000]']],
+    [{ arg: 1, inside: [{ key: erlang('job') }], op: 'eq', value: erlang('7') }, ['#{job => 7}']],
+    [{ arg: 1, inside: [{ element: 2 }, { element: 1 }], op: 'eq', value: erlang('deep') }, ['{job,{deep,7}}']],
+    [{ arg: 1, type: 'number' }, ['1', '5', '7.5']],
+    [
+      {
+        not: {
+          any: [
+            { arg: 1, type: 'number' },
+            { arg: 1, type: 'atom' },
+          ],
+        },
+      },
+      ['#{job => 7}', '{job,{deep,7}}', '[8000]'],
+    ],
+    [{ arg: 2, type: 'atom' }, []],
+    [{ any: [] }, []],
+  ] as const)('takes the condition %j', async (condition, expected) => {
+    const pid = await planted(runtime, one);
+    const values = ['1', '5', '7.5', 'seven', '#{job => 7}', '{job,{deep,7}}', '[8000]'];
+    const functions = [{ module: 'proplists', function: 'get_value', arity: 3, when: [condition] }] as const;
+    const id = await begin(runtime, query([pid], { events: ['call'], functions }));
+    for (const value of values)
+      await one.eval(`begin planted ! {apply, proplists, get_value, [${value}, [], 0]}, ok end.`);
+    const { events } = await stopAfter(runtime, id, 50);
+    const seen = events.flatMap(({ what }) => (what.is === 'call' && Array.isArray(what.args) ? [what.args[0]] : []));
+    // In the order of Erlang terms numbers come before atoms, these before tuples, maps and lists.
+    expect(seen.map((term) => printTerm(term, { syntax: 'erlang' }))).toEqual(expected);
   });
 
   // @row R3.5

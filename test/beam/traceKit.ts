@@ -26,6 +26,7 @@ loop(Peer) ->
     {big, N} -> self() ! lists:seq(1, N), loop(Peer);
     {flood, ForMs} -> flood(Peer, erlang:monotonic_time(millisecond) + ForMs), loop(Peer);
     {raise, From} -> From ! (catch lists:sum(not_a_list)), loop(Peer);
+    {apply, M, F, A} -> catch apply(M, F, A), loop(Peer);
     {spawn, N} -> [spawn(fun() -> ok end) || _ <- lists:seq(1, N)], loop(Peer);
     _ -> loop(Peer)
   end.
