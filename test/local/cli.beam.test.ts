@@ -43,6 +43,7 @@ async function json(...args: string[]) {
   return { code, value: JSON.parse(out) };
 }
 
+// @row XT-06
 it('is started, looked at, parted, healed and stopped', async () => {
   expect(await cli('cluster', 'status')).toMatchObject({ code: 3 });
   const started = await json('cluster', 'start', '--nodes', '3', '--net-ticktime', '8', '--overlap', 'allow');

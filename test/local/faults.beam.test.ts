@@ -91,6 +91,8 @@ describe('a local cluster', () => {
 });
 
 describe('a partition', () => {
+  // @row XT-08
+  // @row R10.2
   it('{1,2} | {3} is seen by the nodes themselves, and by us on both sides; and heals', async () => {
     const islands = [[one, two], [three]];
     const holding = valueOf(await faults().partition({ islands, mode: 'cut', ...held }, inTime()));

@@ -65,6 +65,7 @@ describe.skipIf(noHorde !== null)(`libcluster and Horde by overlay (${noHorde ??
     return [...printed.matchAll(/stall\d@127\.0\.0\.1/g)].map(([name]) => name).sort();
   }
 
+  // @row R1.1
   it('libcluster has a topology of our nodes, in place of the project’s', async () => {
     for (const node of cluster.names) {
       const topologies = await cluster.print(node, '{ok, T} = application:get_env(libcluster, topologies), T.');

@@ -91,6 +91,7 @@ async function withEnv<T>(change: { readonly [name: string]: string }, work: () 
 }
 
 describe('a mix project', () => {
+  // @row R1.3
   it('runs on every node as built in a folder of ours, and stays as it was', async () => {
     const shop = project('shop');
     cpSync(fixture, shop, { recursive: true, filter: (from) => !from.includes('_build') });
