@@ -6,7 +6,7 @@ import { Type } from 'typebox';
 import type { TSchema } from 'typebox';
 import { Errors, Check } from 'typebox/value';
 import { failure } from '../../runtime/errors.ts';
-import { localLaunchers, ok } from '../../runtime/model.ts';
+import { agentChoices, localLaunchers, ok } from '../../runtime/model.ts';
 import type { Failure, Json, Result } from '../../runtime/model.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
@@ -65,6 +65,7 @@ export const connectSpecSchema = Type.Union([
       erlEpmdPort: Type.Optional(port),
       tls: Type.Optional(tlsFiles),
       ssh: Type.Optional(Type.Object({ target: text(300) }, closed)),
+      agent: Type.Optional(Type.Union(agentChoices.map((choice) => Type.Literal(choice)))),
     },
     closed,
   ),
