@@ -6,6 +6,7 @@ import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
 import type { BeamSpec } from '../../runtime/beam/beamSpec.ts';
 import { callOptions } from '../../runtime/callOptions.ts';
 import { epmdNames } from '../../runtime/beam/dist/epmd.ts';
+import { pidText } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { freePort, startErlang, stopAll } from '../harness/erlang.ts';
@@ -175,6 +176,28 @@ describe('a link', () => {
     valueOf(await stats(runtime, one));
     await runtime.close();
     await nothingLeft(two);
+  });
+});
+
+describe('a node that is joined while it still starts', () => {
+  it('has what is started there later write to its own user, which was not there yet', async () => {
+    const live = await startErlang({ name: 'starting', cookie });
+    const { address: _address, ...spec } = specOf({ node: live.node });
+    await live.eval(
+      'spawn(fun() -> timer:sleep(100), U = whereis(user), unregister(user), timer:sleep(1500), register(user, U) end), ok.',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const runtime = valueOf(await connectBeam(spec));
+    open.push(runtime);
+    valueOf(await stats(runtime, live));
+    await new Promise((resolve) => setTimeout(resolve, 1_800));
+    const sleep = { node: live.node, module: 'timer', function: 'sleep' } as const;
+    const pid = valueOf(
+      await runtime.port.processes.start({ ...sleep, args: [{ syntax: 'erlang', source: '60000' }] }, inTime()),
+    );
+    const leads = `{group_leader, L} = process_info(list_to_pid("${pidText(pid)}"), group_leader), L =:= whereis(user).`;
+    expect(await live.eval(leads)).toBe('true');
+    await live.stop();
   });
 });
 

@@ -178,8 +178,9 @@ export class Connection {
     const whereis = { module: 'erlang', fun: 'whereis', args: [atom('user')] };
     const found = await this.#calls.call(this.#drain, whereis, { timeoutMs, signal }, decoded);
     if (!found.ok) return found.error;
-    // A node without `user` has nowhere to write to either.
-    this.#targetLeader = found.value.t === 'pid' ? found.value : this.#drain;
+    // A node without `user` has nowhere to write to either. One that has just started will have it, and is asked again.
+    if (found.value.t !== 'pid') return this.#drain;
+    this.#targetLeader = found.value;
     return this.#targetLeader;
   }
 
