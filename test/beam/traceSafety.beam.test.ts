@@ -1,7 +1,7 @@
 /** What tracing leaves alone, what it shares, and how all of it is undone whoever dies. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Runtime } from '../../runtime/port.ts';
-import { atom } from '../../runtime/term/term.ts';
+import { atom, integer } from '../../runtime/term/term.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { stopAll } from '../harness/erlang.ts';
 import { valueOf } from '../port/results.ts';
@@ -253,6 +253,32 @@ describe('a trace over nodes', () => {
     expect(valueOf(await runtime.port.trace.list({}, inTime())).traces.find((trace) => trace.id === id)).toMatchObject({
       events: 4,
     });
+  }, 30_000);
+});
+
+describe('a connection that breaks and comes back', () => {
+  it('loses nothing of a trace', async () => {
+    const by = await kit.connectTo(one, { agentLingerMs: 10_000 });
+    try {
+      const pid = await planted(by, one);
+      const id = await begin(by, query([pid], { fuses: { ...fuses, timeMs: 60_000 }, lingerMs: 10_000 }));
+      const send = (n: number) => one.eval(`begin planted ! {word, ${String(n)}}, ok end.`);
+      await send(1);
+      await one.eval('begin timer:sleep(200), [erlang:disconnect_node(N) || N <- nodes(hidden)], ok end.');
+      await send(2);
+      // The shared one remembers a node that was lost above, and is `degraded` then.
+      const isBack = (window: Runtime) => Promise.resolve(window.state.is === 'lost' ? 'lost' : 'back');
+      for (const window of [by, runtime]) await until(() => isBack(window), 'back');
+      await send(3);
+      const { events, ended } = await stopAfter(by, id, 500);
+      expect(
+        events.map(({ what }) => (what.is === 'receive' && what.message.t === 'tuple' ? what.message.e[1] : null)),
+      ).toEqual([1, 2, 3].map((n) => integer(n)));
+      expect(ended).toEqual([{ node: one.node, why: 'stopped', dropped: 0 }]);
+      await until(() => leftOn(one), nothingLeft);
+    } finally {
+      await by.close();
+    }
   }, 30_000);
 });
 

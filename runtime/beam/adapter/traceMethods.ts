@@ -202,7 +202,7 @@ export class Traces {
     return ok({
       task: task.value,
       frames,
-      target,
+      reach: (within) => this.#session.reachDirectly(node, within),
       source: { node, clock, startUs: (numberOf(startNs) ?? 0) / 1000, pairs },
       traced: {
         node,

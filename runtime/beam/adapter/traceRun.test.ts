@@ -9,7 +9,6 @@ import type { Term } from '../../term/term.ts';
 import { atom, integer, list, tuple } from '../../term/term.ts';
 import type { AgentTask } from '../agent/nodeAgent.ts';
 import { backendNow, NodeClock } from './nodeClock.ts';
-import type { NodeTarget } from './nodeTarget.ts';
 import type { NodeTrace } from './traceRun.ts';
 import { mostKept, TraceRun } from './traceRun.ts';
 
@@ -71,26 +70,14 @@ class FakeTask implements AgentTask {
   }
 }
 
-/** Asked for its clock only, which then does not answer: the first estimate stands. */
-const target: NodeTarget = {
-  node: 'a@h',
-  creation: 1,
-  reach: { via: 'direct' },
-  connection: null,
-  scope: '',
-  call: () => Promise.resolve({ ok: false, error: { kind: 'timeout', timeoutMs: 1, message: '' } }),
-  release: () => Promise.resolve(null),
-  pidLimits: () => Promise.reject(new Error('Not asked.')),
-  run: () => Promise.reject(new Error('Not asked.')),
-};
-
 function traceOn(node: string, task: AgentTask): NodeTrace {
   const clock = new NodeClock(node, 1);
   const now = backendNow();
   clock.add({ sentAt: now - 0.1, receivedAt: now, nodeUs: 0 });
   return {
     traced: { node, slot: 'shared', observer: 'agent', fuses, processes: 1 },
-    target,
+    // Its clock is not read again: the first estimate stands.
+    reach: () => Promise.resolve(fail(arsenalError('unavailable', 'node.unavailable', '', ''))),
     task,
     frames: task.frames()[Symbol.asyncIterator](),
     source: { node, clock, startUs: 0, pairs: 'nothing' },

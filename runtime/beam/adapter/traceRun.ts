@@ -1,7 +1,7 @@
 /** One trace over its nodes: what they send is put in order as it comes and kept for readers, the newest of it. */
 import { callOptions, remainingNow } from '../../callOptions.ts';
 import { cancelled, timedOut } from '../../errors.ts';
-import type { HoldingOwner, NodeName, TraceEnd, TraceEvent, TraceInfo, TracedNode } from '../../model.ts';
+import type { HoldingOwner, NodeName, Result, TraceEnd, TraceEvent, TraceInfo, TracedNode } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { CallOptions, Frame, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
@@ -25,7 +25,8 @@ const stopWaitMs = 2_000;
 /** A trace on one node, begun there. */
 export type NodeTrace = {
   readonly traced: TracedNode;
-  readonly target: NodeTarget;
+  /** The way to the node now: connections come and go while a trace runs. */
+  readonly reach: (options: CallOptions) => Promise<Result<NodeTarget>>;
   readonly task: AgentTask;
   /** Its frames behind the first. */
   readonly frames: AsyncIterator<Term>;
@@ -176,7 +177,14 @@ export class TraceRun {
 
   async #readClocks(): Promise<void> {
     const running = this.#nodes.filter(({ traced }) => !this.#ended.has(traced.node));
-    await Promise.all(running.map(({ source, target }) => readClock(source.clock, target, 3, callOptions(1_000))));
+    await Promise.all(
+      running.map(async ({ source, reach }) => {
+        const options = callOptions(1_000);
+        const target = await reach(options);
+        if (!target.ok || target.value.creation !== source.clock.creation) return;
+        await readClock(source.clock, target.value, 3, options);
+      }),
+    );
   }
 
   #wake(): void {
