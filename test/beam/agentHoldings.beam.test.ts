@@ -292,6 +292,21 @@ describe.each<AgentChoice>(['load', 'interpret'])('with the agent “%s”', (ch
   });
 });
 
+describe('a link to a node that is closed', () => {
+  it('gives back what was held there', async () => {
+    const second = await startErlang({ name: 'second', cookie: 'crumbs' });
+    await node.eval(`true = net_kernel:connect_node('${second.node}').`);
+    const runtime = await connected('load');
+    const pid = await victim(second);
+    await suspend(runtime, pid, 'process', 60_000);
+    expect(valueOf(await runtime.port.cluster.disconnect({ node: second.node }, inTime()))).toEqual({
+      wasConnected: true,
+    });
+    expect(await statusOf(second, pid)).toBe('waiting');
+    await second.stop();
+  });
+});
+
 describe('what is ours on a node', () => {
   it('a task that takes more memory than it may is ended, and said so', async () => {
     const window = await openWindow(node, { lingerMs: 300 });

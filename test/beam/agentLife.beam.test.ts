@@ -86,6 +86,18 @@ describe.each<{ readonly how: string; readonly options: WindowOptions }>([
     expect(valueOf(await task.ended)).toEqual(integer(200));
   });
 
+  it('tells a window that comes back too late, or never, what it has lost', async () => {
+    const window = await openWindow(node, options);
+    const back = await window.task({ kind: 'pace', args: [integer(50)], lingerMs: 200 });
+    window.lose();
+    await pause(900);
+    await window.comeBack();
+    expect(await back.ended).toMatchObject({ ok: false, error: { code: 'agent.lost' } });
+    const away = await window.task({ kind: 'pace', args: [integer(50)], lingerMs: 200 });
+    window.lose();
+    expect(await away.ended).toMatchObject({ ok: false, error: { code: 'agent.lost' } });
+  });
+
   it('goes no further than it has credit', async () => {
     const window = await openWindow(node, options);
     const task = await window.task({ kind: 'count', args: [integer(1_000_000)], credit: 5 });
@@ -175,6 +187,32 @@ describe.each<{ readonly how: string; readonly options: WindowOptions }>([
 function numbersIn(text: string): readonly number[] {
   return (text.match(/\d+/g) ?? []).map(Number);
 }
+
+describe('two windows that allow different things', () => {
+  it('share the agent of the one that came first, and tell why', async () => {
+    const loads = await openWindow(node, { lingerMs: 200 });
+    await loads.agent();
+    const forbids = await openWindow(node, { choice: 'interpret', lingerMs: 200 });
+    expect(await forbids.agent()).toMatchObject({ tier: 'agent', why: 'Another window has it loaded.' });
+    await closeWindows();
+    expect(
+      await until(
+        () => leftovers(node),
+        (left) => left === nothingLeft,
+      ),
+    ).toBe(nothingLeft);
+    const first = await openWindow(node, { choice: 'interpret', lingerMs: 200 });
+    await first.agent();
+    const second = await openWindow(node, { lingerMs: 200 });
+    const { tier, why } = await second.agent();
+    expect({ tier, why }).toEqual({
+      tier: 'interpreted',
+      why: 'Another window runs the agent there without loading it.',
+    });
+    expect(await node.eval(`code:is_loaded(${module}).`)).toBe('false');
+    expect(await allFrames(await second.task({ kind: 'count', args: [integer(3)] }))).toHaveLength(3);
+  });
+});
 
 describe('two versions', () => {
   it('stand beside each other, and each sees what the other holds', async () => {

@@ -132,6 +132,32 @@ describe('the agent is', () => {
     await stateless(by);
   });
 
+  it('loaded on a node that loads no module by itself, and interpreted there when its object code is refused', async () => {
+    const embedded = await startErlang({ name: 'embedded', cookie: 'crumbs', args: ['-mode', 'embedded'] });
+    const by = await connected(embedded, 'load');
+    await until(
+      () => observed(by),
+      ({ observer }) => observer === 'agent',
+    );
+    expect(await observed(by)).toMatchObject({ observer: 'agent', observerWhy: '' });
+    await by.close();
+    expect(
+      await until(
+        () => leftovers(embedded),
+        (left) => left === nothingLeft,
+      ),
+    ).toBe(nothingLeft);
+    const again = await connected(embedded, 'load', broken());
+    const pid = await victim(embedded);
+    valueOf(await again.port.processes.suspend({ pid, how: 'process', owner, lingerMs: 5_000 }, inTime()));
+    const { observer, observerWhy } = await observed(again);
+    expect(observer).toBe('interpreted');
+    expect(observerWhy).toMatch(/badfile.*no_compiler/);
+    await again.close();
+    expect(await statusOf(embedded, pid)).toBe('waiting');
+    await embedded.stop();
+  });
+
   it('not there at all when the user wants nothing resident; what needs it says so', async () => {
     const by = await connected(node, 'none');
     await stateless(by);

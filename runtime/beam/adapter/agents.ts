@@ -10,7 +10,7 @@ import type { PidTerm, Term } from '../../term/term.ts';
 import { atom, isAtom } from '../../term/term.ts';
 import { AgentClient } from '../agent/agentClient.ts';
 import type { AgentImage, Bare } from '../agent/bringing.ts';
-import { bringAgent } from '../agent/bringing.ts';
+import { bringAgent, othersInterpret } from '../agent/bringing.ts';
 import type { AgentTier, NodeAgent } from '../agent/nodeAgent.ts';
 import type { Connection } from '../dist/connection.ts';
 import type { DistResult } from '../dist/errors.ts';
@@ -145,7 +145,12 @@ export class Agents {
       const agent = await startedAgent(target, image.module, tier, options);
       if (!agent.ok) return callFailure(agent.error, { node, what: 'The agent', effect: 'unknown' }).error;
       const joined = agent.value === null ? 'gone' : await client.join(connection, agent.value, options);
-      if (joined === 'joined') return null;
+      if (joined === 'joined') {
+        // Whoever came first decided how it runs.
+        if (client.tier !== tier)
+          client.why = client.tier === 'agent' ? 'Another window has it loaded.' : othersInterpret;
+        return null;
+      }
       setLoaded(connection, null);
       if (joined !== 'gone') return joined;
     }
@@ -158,15 +163,18 @@ export class Agents {
     );
   }
 
+  /** Gives back all that we hold on a node, before our link to it is closed. Never rejects. */
+  async leave(node: NodeName): Promise<void> {
+    const entry = this.#entries.get(node);
+    if (entry === undefined) return;
+    this.#entries.delete(node);
+    await entry.client.leave(callOptions(entry.client.taskCount > 0 ? undoMs : leaveMs));
+  }
+
   /** Gives back all that we hold on the nodes. Never rejects. */
   async close(): Promise<void> {
-    await Promise.all(
-      [...this.#entries.values()].map(({ client }) =>
-        client.leave(callOptions(client.taskCount > 0 ? undoMs : leaveMs)),
-      ),
-    );
+    await Promise.all([...this.#entries.keys()].map((node) => this.leave(node)));
     this.#closing.abort();
-    this.#entries.clear();
   }
 }
 

@@ -86,7 +86,7 @@ export function badNodeName(node: string) {
   );
 }
 
-function disconnect(session: Session, node: NodeName): Result<Answer<'cluster.disconnect'>> {
+async function disconnect(session: Session, node: NodeName): Promise<Result<Answer<'cluster.disconnect'>>> {
   if (node === session.entry) {
     return failure(
       'conflict',
@@ -96,6 +96,8 @@ function disconnect(session: Session, node: NodeName): Result<Answer<'cluster.di
       { node },
     );
   }
+  // What this connection holds there is given back, as when the whole of it ends.
+  await session.agents.leave(node);
   return ok({ wasConnected: session.links.close(node) });
 }
 
@@ -108,6 +110,6 @@ export function clusterMethods(session: Session): MethodTable {
     },
     'cluster.links': (_params, options) => links(session, options),
     'cluster.connect': (params, options) => connect(session, params, options),
-    'cluster.disconnect': ({ node }) => Promise.resolve(disconnect(session, node)),
+    'cluster.disconnect': ({ node }) => disconnect(session, node),
   };
 }

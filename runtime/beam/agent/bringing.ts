@@ -53,7 +53,7 @@ export async function bringAgent(node: Bare, image: AgentImage): Promise<DistRes
   if (!running.ok) return running;
   if (isAtom(isThere.value, 'true')) return success(loaded);
   if (running.value.t === 'pid') {
-    return success({ tier: 'interpreted', why: 'Another window runs the agent there without loading it.' });
+    return success({ tier: 'interpreted', why: othersInterpret });
   }
   const prebuilt = await node.interpret('loader_load', [module, binary(image.objectCode)]);
   if (!prebuilt.ok) return isLost(prebuilt) ? prebuilt : success(interpreted('Loading code failed there.'));
@@ -70,6 +70,9 @@ export async function bringAgent(node: Bare, image: AgentImage): Promise<DistRes
     interpreted(`Its object code was refused: ${reason(prebuilt.value)}; compiling it: ${reason(compiled.value)}.`),
   );
 }
+
+/** Why an agent is interpreted where it could be loaded. */
+export const othersInterpret = 'Another window runs the agent there without loading it.';
 
 const loaded: Brought = { tier: 'agent', why: '' };
 

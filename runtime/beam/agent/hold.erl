@@ -133,7 +133,9 @@ hold_forsaken(Key, Timer, State) ->
         {_, #{key := none, done := true, pid := Pid}, #{timer := Timer}} ->
             exit(Pid, kill),
             State;
-        {Id, #{key := none} = Held, #{timer := Timer}} -> hold_stop(Id, Held, State);
+        {Id, #{key := none} = Held, #{timer := Timer} = Reader} ->
+            Forsaken = Held#{readers := [Reader#{timer := none}]},
+            hold_stop(Id, Forsaken, hold_put(Id, Forsaken, State));
         {Id, Held, #{timer := Timer} = Reader} -> main_settled(hold_unread(Id, Held, Reader#{linger := 0}, State));
         _ -> State
     end.
@@ -165,7 +167,9 @@ hold_finished(Id, Pid, #{tasks := Tasks, clients := Clients} = State) ->
     case Tasks of
         #{Id := #{pid := Pid, waiting := Waiting, readers := Readers} = Held} ->
             [main_reply(From, {released, true}) || From <- Waiting],
-            case [Token || #{key := {Token, _}} <- Readers, is_map_key(Token, Clients)] of
+            % Nobody is there to have the last frames, or will be.
+            case [Key || #{key := {Token, _} = Key, pid := To, timer := Timer} <- Readers, is_map_key(Token, Clients),
+                    is_pid(To) orelse Timer =/= none] of
                 [] -> exit(Pid, kill);
                 _ -> ok
             end,
