@@ -4,7 +4,7 @@ import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, nodeNotFound, nodeUnavailable } from '../../errors.ts';
-import type { Failure, Incarnation, NodeName, Result } from '../../model.ts';
+import type { Incarnation, NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { LocalClusterInfo, LocalNodeInfo, LocalNodeState, LocalSpec } from '../localSpec.ts';
 import { defaultNodeCount, mostLocalNodes } from '../localSpec.ts';
@@ -16,24 +16,22 @@ import type { LogFrom, LogPart } from '../nodes/logFile.ts';
 import { LogFile, readLog } from '../nodes/logFile.ts';
 import { NodeProcess } from '../nodes/nodeProcess.ts';
 import type { Prepared } from '../nodes/preflight.ts';
+import { notInTime, notStarted } from '../nodes/startFailure.ts';
 import { removeStrays, straysOf } from '../nodes/strays.ts';
 import { FaultBook } from './faultBook.ts';
+import { badName, baseNameOf, fullName, isNodeName, shortName, tooManyNodes } from './nodeNames.ts';
 import { clusterFiles } from './ownerFiles.ts';
 
-const host = '127.0.0.1';
 /** A project may take long to start; what takes longer hangs. */
 const startMs = 120_000;
 /** For the nodes to find each other after they were told to. */
 const wholeMs = 5_000;
 const askMs = 1_000;
 const pauseMs = 25;
-/** Lines of a node's log that an error carries. */
-const toldLines = 30;
 /** OTP closes links until partitions do not overlap by default from this release (kernel, prevent_overlapping_partitions). */
 const preventingRelease = 25;
 /** kernel's default for `net_ticktime`. */
 const defaultTicktimeSeconds = 60;
-const nameRule = /^[a-z][A-Za-z0-9_-]{0,63}$/;
 
 type Member = {
   readonly node: NodeName;
@@ -95,7 +93,7 @@ export class LocalCluster {
     const count = spec.nodes ?? defaultNodeCount;
     if (!Number.isInteger(count) || count < 1 || count > mostLocalNodes) return tooManyNodes();
     const base = spec.baseName ?? baseNameOf(spec.project);
-    if (!nameRule.test(`${base}1`)) return badName(base);
+    if (!isNodeName(`${base}1`)) return badName(base);
     const cluster = new LocalCluster(options);
     await cluster.#open();
     options.signal.addEventListener('abort', () => void cluster.close(), { once: true });
@@ -138,7 +136,7 @@ export class LocalCluster {
   async addNode(node: NodeName | null): Promise<Result<{ readonly node: NodeName }>> {
     if (this.#members.size >= mostLocalNodes) return tooManyNodes();
     const name = node === null ? this.#freeName() : shortName(node);
-    if (name === null || !nameRule.test(name)) return badName(node ?? '');
+    if (name === null || !isNodeName(name)) return badName(node ?? '');
     if (this.#members.has(fullName(name))) {
       return failure('conflict', 'node.exists', `There is a node ${fullName(name)} already.`, 'Choose another name.', {
         node: fullName(name),
@@ -290,7 +288,7 @@ export class LocalCluster {
       return ok(null);
     }
     await process.kill();
-    return came === 'late' ? notInTime(member) : notStarted(member, came.how);
+    return came === 'late' ? notInTime(member, startMs) : notStarted(member, came.how);
   }
 
   /** Read anew each time: it changes while a node starts. */
@@ -416,64 +414,4 @@ export class LocalCluster {
 
 function nodeInfo({ node, state, process, creation, log }: Member): LocalNodeInfo {
   return { node, state, osPid: process?.osPid ?? null, creation, logFile: log.file };
-}
-
-function fullName(name: string): NodeName {
-  return `${name}@${host}`;
-}
-
-/** The part before `@` of a name that a node here can have; null for others. */
-function shortName(node: NodeName): string | null {
-  const [name = '', at] = node.split('@');
-  return at === undefined || at === host ? name : null;
-}
-
-function baseNameOf(project: string | null): string {
-  if (project === null) return 'node';
-  const name = path
-    .basename(project)
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9_]/g, '_')
-    .replace(/^[^a-z]+/, '');
-  return name === '' ? 'node' : name.slice(0, 32);
-}
-
-function badName(name: string): Failure {
-  return failure(
-    'validation',
-    'local.bad_name',
-    `${name} cannot be the name of a node here.`,
-    `Begin with a small letter, then letters, digits, _ and -; the host is ${host}.`,
-    { pointer: '/node' },
-  );
-}
-
-function tooManyNodes(): Failure {
-  return failure(
-    'validation',
-    'local.too_many_nodes',
-    `A local cluster has 1 to ${mostLocalNodes} nodes.`,
-    'Ask for fewer, or remove one first.',
-    { pointer: '/nodes' },
-  );
-}
-
-function notStarted({ node, log }: Member, how: string): Failure {
-  return failure(
-    'execution',
-    'local.node_failed',
-    `Node ${node} ended while it started: ${how}.`,
-    `See what it printed: ${log.file}`,
-    { node, details: { printed: readLog(log.file, { last: toldLines }).lines.join('\n') } },
-  );
-}
-
-function notInTime({ node, log }: Member): Failure {
-  return failure(
-    'timeout',
-    'local.node_timeout',
-    `Node ${node} did not start within ${startMs / 1_000} s.`,
-    `See what it waits for: ${log.file}`,
-    { node, details: { printed: readLog(log.file, { last: toldLines }).lines.join('\n') } },
-  );
 }
