@@ -83,6 +83,8 @@ trace_processes(Slot, Tracer, Targets, Events, Ours) ->
     case Targets of
         Pids when is_list(Pids) ->
             Traced = lists:sum([try trace_flags(Slot, Tracer, P, true, Flags) catch error:badarg -> 0 end || P <- Pids]),
+            % Somebody may have been faster than our look at who traces them.
+            Traced =:= 0 andalso Slot =:= shared andalso [trace_free(P) || P <- Pids],
             Traced =:= 0 andalso throw({refused, gone}),
             Traced;
         _ ->
