@@ -1,7 +1,7 @@
 /** Rows that the agent lists and watches under one form (agent/names.erl): keys of any size, bounded there, and what stands for each. */
 import { failure } from '../../errors.ts';
 import type { NameRegistry, NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
-import { ok } from '../../model.ts';
+import { ok, processId } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import { remainingNow } from '../../callOptions.ts';
 import type { Term } from '../../term/term.ts';
@@ -53,6 +53,25 @@ export async function askRows(
   const said = answered(await target.run(how, [what.value, waitMs], options), target.node, 'The list');
   if (!said.ok) return said;
   return said.value.t === 'atom' ? absentBecause(target.node, listed, said.value) : said;
+}
+
+/** The same on nodes that have the same rows; and which processes of the node among the holders have ended. */
+export type Digest = { readonly digest: string; readonly dead: ReadonlySet<string> };
+
+/** The digest of the rows on a node. Errors as {@link rowsOn}. */
+export async function digestOn(target: NodeTarget, listed: Listed, options: CallOptions): Promise<Result<Digest>> {
+  const said = await askRows(target, 'names_digest', listed, options);
+  if (!said.ok) return said;
+  const [digest, dead] = tupleOf(said.value, 2) ?? [];
+  if (digest === undefined) return strangeAnswer(target.node, 'The digest of the list');
+  return ok({
+    digest: termKey(digest),
+    dead: new Set(
+      listOf(dead)
+        .flatMap((term) => processOf(term) ?? [])
+        .map(processId),
+    ),
+  });
 }
 
 /** `[{Key, Row}]` */

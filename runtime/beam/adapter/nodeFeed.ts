@@ -9,7 +9,7 @@ import { integer } from '../../term/term.ts';
 import type { Term } from '../../term/term.ts';
 import type { AgentTask } from '../agent/nodeAgent.ts';
 import type { Listed, RawRow } from './nameRows.ts';
-import { listedTerm, rawRows, rowsOn } from './nameRows.ts';
+import { digestOn, listedTerm, rawRows, rowsOn } from './nameRows.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, listOf, tupleOf } from './read.ts';
 import type { Session } from './session.ts';
@@ -31,6 +31,9 @@ const askMs = 5_000;
 const stopMs = 1_000;
 /** Between two attempts to ask a node that cannot be asked, or does not have what is looked for. */
 const againMs = 1_000;
+/** Reading takes at most one part in so many of a node's time, and yet a change is seen within so long. */
+const restShare = 5;
+const longestRestMs = 5_000;
 
 /** Feeds `listener` until `signal` aborts. Never rejects. */
 export async function feedFrom(
@@ -89,6 +92,7 @@ async function follow(task: AgentTask, target: NodeTarget, listener: FeedListene
   }
 }
 
+/** Reads the rows when their digest says that they are others; what takes the node long is asked for less often. */
 async function poll(
   target: NodeTarget,
   listed: Listed,
@@ -96,10 +100,20 @@ async function poll(
   listener: FeedListener,
   signal: AbortSignal,
 ): Promise<void> {
+  const isOver = (): boolean => signal.aborted;
+  let seen: string | null = null;
   for (;;) {
-    const rows = await rowsOn(target, listed, callOptions(askMs, signal));
-    if (!rows.ok || signal.aborted) return;
-    listener.whole(target.node, target.creation, rows.value);
-    await pause(everyMs, signal);
+    const askedAt = performance.now();
+    const digest = await digestOn(target, listed, callOptions(askMs, signal));
+    if (!digest.ok || isOver()) return;
+    const now = JSON.stringify([digest.value.digest, [...digest.value.dead]]);
+    if (now !== seen) {
+      const rows = await rowsOn(target, listed, callOptions(askMs, signal));
+      if (!rows.ok || isOver()) return;
+      listener.whole(target.node, target.creation, rows.value);
+      seen = now;
+    }
+    const tookMs = performance.now() - askedAt;
+    await pause(Math.max(everyMs, Math.min(tookMs * restShare, longestRestMs)), signal);
   }
 }

@@ -9,9 +9,8 @@ import { strangeAnswer } from './callError.ts';
 import { askEach } from './coverage.ts';
 import type { EntryRow } from './hordeRows.ts';
 import { possibleOn } from './life.ts';
-import type { Listed, RawRow } from './nameRows.ts';
-import { askRows, rawRows } from './nameRows.ts';
-import type { NodeTarget } from './nodeTarget.ts';
+import type { Digest, Listed, RawRow } from './nameRows.ts';
+import { askRows, digestOn, rawRows } from './nameRows.ts';
 import { listOf, pidOf, processOf, tupleOf } from './read.ts';
 import type { Session } from './session.ts';
 
@@ -26,7 +25,6 @@ export type Reading<R> = {
   readonly vouched: (row: R, life: Life) => R;
 };
 
-type Digest = { readonly digest: string; readonly dead: ReadonlySet<string> };
 type Rows<R> = { readonly digest: string; readonly rows: ReadonlyMap<string, R> };
 
 /**
@@ -73,21 +71,6 @@ export async function readSpanned<R extends { readonly id: string }>(
   return ok({
     rows: inOrder(rows, known.keys()),
     nodes: digests.nodes.map((entry) => failed.get(entry.node) ?? entry),
-  });
-}
-
-async function digestOn(target: NodeTarget, listed: Listed, options: CallOptions): Promise<Result<Digest>> {
-  const said = await askRows(target, 'names_digest', listed, options);
-  if (!said.ok) return said;
-  const [digest, dead] = tupleOf(said.value, 2) ?? [];
-  if (digest === undefined) return strangeAnswer(target.node, 'The digest of the list');
-  return ok({
-    digest: termKey(digest),
-    dead: new Set(
-      listOf(dead)
-        .flatMap((term) => processOf(term) ?? [])
-        .map(processId),
-    ),
   });
 }
 

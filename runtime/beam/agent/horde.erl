@@ -85,6 +85,15 @@ horde_children(Name) ->
             end
     end.
 
+%% The processes of this node that hold keys or are children.
+horde_own({horde_entries, Name}) ->
+    ets:select(horde_table("keys_", Name), [{{'_', '_', {'$1', '_'}}, horde_is_own(), ['$1']}]);
+horde_own({horde_children, Name}) ->
+    ets:select(horde_children_table(whereis(Name)), [{{'_', {'_', '_', '$1'}}, horde_is_own(), ['$1']}]);
+horde_own(_) -> [].
+
+horde_is_own() -> [{is_pid, '$1'}, {'=:=', {node, '$1'}, {const, node()}}].
+
 %% What its specification says of a child: [{Id, {Member, Start, Type, Restart, Hash, Pid, Life}}]. It never changes, and can be
 %% large, so it is looked at when it is to be told.
 horde_child(Name, Id, Member, Pid) ->
@@ -109,7 +118,7 @@ horde_spec(Name, Id) ->
     end.
 
 %% Whether a process lives is for its own node to say.
-horde_life(Pid) when is_pid(Pid), node(Pid) =:= node() -> is_process_alive(Pid);
+horde_life(Pid) when node(Pid) =:= node() -> is_process_alive(Pid);
 horde_life(_) -> elsewhere.
 
 horde_table(Prefix, Name) -> list_to_existing_atom(Prefix ++ atom_to_list(Name)).

@@ -13,7 +13,7 @@ names_rows(What, Timeout) ->
 %% Nodes that agree need not all send their rows to be found to.
 names_digest(What, Timeout) ->
     case names_raw(What, Timeout) of
-        Raw when is_list(Raw) -> {names_hash(Raw), [Pid || {_, {_, Pid}} <- Raw, horde_life(Pid) =:= false]};
+        Raw when is_list(Raw) -> {names_hash(Raw), [Pid || Pid <- horde_own(What), not is_process_alive(Pid)]};
         Why -> Why
     end.
 
