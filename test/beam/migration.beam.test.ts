@@ -271,6 +271,25 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       expect(await childrenOf(runtime, await named(runtime, there, 'Elixir.Shop.Carts'))).toEqual(mine);
     });
 
+    it('of one that is at work for too long is given up, and it works on', async () => {
+      const pid = await start('Elixir.Shop.Carts', atom('plain'));
+      await shop.rpc(
+        here,
+        `spawn(fun() -> gen_server:call(list_to_pid("${pidText(pid)}"), {work, 1500}) end), timer:sleep(50).`,
+      );
+      const move = { pid, node: there, maxBytes: 1_000_000, forwardMs: 0, owner, lingerMs: 500 };
+      const busy = errorOf(await runtime.port.processes.migrate(move, inTime(2_000)));
+      expect(['none', 'unknown']).toContain(busy.effect);
+      // The suspension that it had no time for is taken back as well.
+      expect(await shop.rpc(here, `gen_server:call(list_to_pid("${pidText(pid)}"), received, 10000).`)).toBe('[]');
+      await eventually(
+        () => heldOn(pid),
+        (held) => held.length === 0,
+        10_000,
+      );
+      expect(await shop.rpc(here, `process_info(list_to_pid("${pidText(pid)}"), current_function).`)).toContain('loop');
+    });
+
     it('of more than our tasks may hold is cut off, and the guard lets it run on', async () => {
       const pid = await start('Elixir.Shop.Carts', tuple(atom('list'), integer(3_000_000)));
       const cut = errorOf(await migrate(pid, { maxBytes: 100_000_000 }));
