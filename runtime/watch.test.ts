@@ -139,6 +139,25 @@ describe('a watch source', () => {
     expect(source.state).toMatchObject({ epoch: 'f', fidelity: { is: 'sampled', everyMs: 5 } });
   });
 
+  it('tells all rows anew, in the same epoch, when it is known to be more or less true', () => {
+    const source = new WatchSource({ fidelity: exact, epoch: 'e' });
+    const events: string[] = [];
+    source.watch(({ is }) => events.push(is));
+    const sampled = { is: 'sampled', everyMs: 5, oldestMs: 40 } as const;
+    source.refine(sampled);
+    expect([events, source.state]).toEqual([[], null]);
+    source.set([['a', row(1)]]);
+    source.refine(sampled);
+    expect(events).toEqual(['replaced']);
+    expect(source.state).toMatchObject({ epoch: 'e', version: 1, fidelity: sampled });
+    source.refine({ is: 'sampled', everyMs: 5, oldestMs: null });
+    expect(events).toEqual(['replaced', 'replaced']);
+    expect(source.state).toMatchObject({ version: 2, rows: new Map([['a', row(1)]]), fidelity: { oldestMs: null } });
+    source.close();
+    source.refine(exact);
+    expect(source.state).toMatchObject({ version: 2, fidelity: { oldestMs: null } });
+  });
+
   it('is closed once, and then does not change', () => {
     const source = filled(['a', row(1)]);
     const ends: unknown[] = [];

@@ -19,8 +19,11 @@ export type Fidelity =
   | {
       readonly is: 'sampled';
       readonly everyMs: number;
-      /** How long ago what decides which rows there are was looked at, at most; absent when all of it is looked at each time. */
-      readonly oldestMs?: number;
+      /**
+       * How long ago what decides which rows there are was looked at, at most; absent when all of it is looked at each time, null while
+       * not all of it has been.
+       */
+      readonly oldestMs?: number | null;
     };
 
 export type WatchSnapshot = {

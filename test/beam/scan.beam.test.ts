@@ -12,20 +12,23 @@ import { valueOf } from '../port/results.ts';
 import { errorOf, freshLeaseDir, inTime } from './shop.ts';
 
 let target: LiveNode;
+const nodes = new Map<string, LiveNode>();
 const runtimes = new Map<string, Runtime>();
 
 beforeAll(async () => {
-  target = await startErlang({ name: 'scan_target', cookie: 'scan' });
-  // Named ones, some with letters beyond the first plane of Unicode, idle ones, some with messages, some that trap exits.
-  await target.eval(String.raw`
-    Idle = fun Loop() -> receive stop -> ok after infinity -> Loop() end end,
-    [register(list_to_atom("arsenal_named_" ++ integer_to_list(N)), spawn(Idle)) || N <- lists:seq(1, 30)],
-    [register(list_to_atom(Name), spawn(Idle)) || Name <- [[16#e000], [16#1f600], "Elixir.Shop", "a b"]],
-    [begin P = spawn(fun() -> process_flag(trap_exit, N rem 2 =:= 0), timer:sleep(infinity) end),
-      [P ! {job, M} || M <- lists:seq(1, N rem 17)] end || N <- lists:seq(1, 2500)],
-    ok.`);
+  // A node for each, since code that is loaded serves all who look at a node.
   for (const agent of ['load', 'interpret', 'none'] as const) {
-    const spec = { id: agent, node: target.node, cookie: 'scan', epmd: { port: target.epmdPort } };
+    const node = await startErlang({ name: `scan_${agent}`, cookie: 'scan' });
+    nodes.set(agent, node);
+    // Named ones, some with letters beyond the first plane of Unicode, idle ones, some with messages, some that trap exits.
+    await node.eval(String.raw`
+      Idle = fun Loop() -> receive stop -> ok after infinity -> Loop() end end,
+      [register(list_to_atom("arsenal_named_" ++ integer_to_list(N)), spawn(Idle)) || N <- lists:seq(1, 30)],
+      [register(list_to_atom(Name), spawn(Idle)) || Name <- [[16#e000], [16#1f600], "Elixir.Shop", "a b"]],
+      [begin P = spawn(fun() -> process_flag(trap_exit, N rem 2 =:= 0), timer:sleep(infinity) end),
+        [P ! {job, M} || M <- lists:seq(1, N rem 17)] end || N <- lists:seq(1, 2500)],
+      ok.`);
+    const spec = { id: agent, node: node.node, cookie: 'scan', epmd: { port: node.epmdPort } };
     runtimes.set(agent, valueOf(await connectBeam({ ...spec, agent, leaseDir: freshLeaseDir() })));
   }
 }, 60_000);
@@ -33,6 +36,11 @@ afterAll(async () => {
   for (const runtime of runtimes.values()) await runtime.close();
   stopAll();
 });
+
+function thereIs<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('There is none.');
+  return value;
+}
 
 type Row = { readonly page: RowPage; readonly at: number };
 
@@ -57,11 +65,10 @@ const read = ({ page, at }: Row, key: ProcessField) => valueAt(page.columns, key
 const still = ['registered_name', 'message_queue_len', 'trap_exit', 'priority'] as const;
 
 describe.each(['load', 'interpret', 'none'])('processes in bulk, %s', (agent) => {
-  const runtime = (): Runtime => {
-    const found = runtimes.get(agent);
-    if (found === undefined) throw new Error('There is no such runtime.');
-    return found;
-  };
+  beforeAll(() => {
+    target = thereIs(nodes.get(agent));
+  });
+  const runtime = (): Runtime => thereIs(runtimes.get(agent));
 
   it('come in pages of as many rows as asked for, all of them, with what process_info says', async () => {
     const keys = ['registered_name', 'message_queue_len', 'initial_call', 'status'] as const;

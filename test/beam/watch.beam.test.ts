@@ -14,16 +14,18 @@ import { valueOf } from '../port/results.ts';
 import { freshLeaseDir } from './shop.ts';
 
 let target: LiveNode;
+const nodes = new Map<string, LiveNode>();
 const runtimes = new Map<string, Runtime>();
 
 beforeAll(async () => {
-  target = await startErlang({ name: 'watch_target', cookie: 'watch' });
-  // Sleepers with messages; those of `worker` work or end when they are told to.
-  await target.eval(`
-    [begin P = spawn(fun() -> timer:sleep(infinity) end), [P ! N || _ <- lists:seq(1, N)],
-      register(list_to_atom("sleeper_" ++ integer_to_list(N)), P) end || N <- lists:seq(1, 30)], ok.`);
+  // A node for each, since an agent is shared by all who look at a node.
   for (const agent of ['load', 'interpret', 'none'] as const) {
-    const spec = { id: agent, node: target.node, cookie: 'watch', epmd: { port: target.epmdPort }, agentLingerMs: 500 };
+    const node = await startErlang({ name: `watch_${agent}`, cookie: 'watch' });
+    nodes.set(agent, node);
+    await node.eval(`
+      [begin P = spawn(fun() -> timer:sleep(infinity) end), [P ! N || _ <- lists:seq(1, N)],
+        register(list_to_atom("sleeper_" ++ integer_to_list(N)), P) end || N <- lists:seq(1, 30)], ok.`);
+    const spec = { id: agent, node: node.node, cookie: 'watch', epmd: { port: node.epmdPort }, agentLingerMs: 500 };
     runtimes.set(agent, valueOf(await connectBeam({ ...spec, agent, leaseDir: freshLeaseDir() })));
   }
 }, 60_000);
@@ -31,6 +33,11 @@ afterAll(async () => {
   for (const runtime of runtimes.values()) await runtime.close();
   stopAll();
 });
+
+function thereIs<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('There is none.');
+  return value;
+}
 
 class Watching {
   readonly view = new WatchView();
@@ -97,11 +104,10 @@ const shown = <T>(ask: () => T, check: (value: T) => boolean, withinMs = 5_000):
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe.each(['load', 'interpret', 'none'])('watched processes, %s', (agent) => {
-  const runtime = (): Runtime => {
-    const found = runtimes.get(agent);
-    if (found === undefined) throw new Error('There is no such runtime.');
-    return found;
-  };
+  beforeAll(() => {
+    target = thereIs(nodes.get(agent));
+  });
+  const runtime = (): Runtime => thereIs(runtimes.get(agent));
 
   it('are the best of all, and what changes is seen', async () => {
     const watching = new Watching(runtime(), largest(5));
@@ -213,7 +219,12 @@ describe.each(['load', 'interpret', 'none'])('watched processes, %s', (agent) =>
       );
       expect(await target.eval(`length(${ours} -- ${idle}).`)).toBe(agent === 'none' ? '0' : '1');
       const before = watching.frames.length;
+      // Neither are they woken to be asked what they were asked before.
+      const asked = 'process_info(whereis(sleeper_30), reductions).';
+      await pause(2_500);
+      const worked = await target.eval(asked);
       await pause(1_000);
+      if (agent !== 'none') expect(await target.eval(asked)).toBe(worked);
       const told = watching.frames
         .slice(before)
         .flatMap((frame) => (frame.is === 'delta' ? frame.put.map(([key]) => key) : ['snapshot']));
@@ -235,46 +246,54 @@ describe.each(['load', 'interpret', 'none'])('watched processes, %s', (agent) =>
     expect(await target.eval(counters)).toBe(counted);
   }, 20_000);
 
-  it('are not looked at while the next frame is not wanted', async () => {
-    const idle = pidsOf(await target.eval(`${ours}.`));
-    const stop = new AbortController();
-    const options = callOptions(longestMs, stop.signal);
-    const stream = runtime()
-      .port.watch.open({ minIntervalMs: 250, of: largest(3) }, options)
-      [Symbol.asyncIterator]();
-    try {
-      await stream.next();
-      const task = pidsOf(await target.eval(`${ours} -- ${idle}.`));
-      expect(task.split(',')).toHaveLength(1);
-      const work = `lists:sum([0 | [R || P <- ${task}, {_, R} <- [process_info(P, reductions)]]]).`;
-      // What was on its way comes, and nothing after it: every tenth look sends a frame, and this one is not taken. A look at these
-      // processes takes ten thousand reductions and more; waiting for credit takes some each second.
-      const spent = async (): Promise<number> => {
-        const before = Number(await target.eval(work));
-        // A node that is busy is looked at less often, eight times at most.
-        await pause(2_500);
-        return Number(await target.eval(work)) - before;
-      };
-      expect(await eventually(spent, (reductions) => reductions < 1_000, 40_000)).toBeLessThan(1_000);
-      if (agent !== 'none') expect(Number(await target.eval(work))).toBeGreaterThan(10_000);
-    } finally {
-      stop.abort();
-      await stream.return?.(undefined);
-    }
-    await eventually(
-      () => target.eval(`length(${ours} -- ${idle}).`),
-      (count) => count === '0',
-    );
-  }, 60_000);
+  // Interpreted, waiting for credit takes as much as a look at so few.
+  it.skipIf(agent === 'interpret')(
+    'are not looked at while the next frame is not wanted',
+    async () => {
+      const idle = pidsOf(await target.eval(`${ours}.`));
+      const stop = new AbortController();
+      const options = callOptions(longestMs, stop.signal);
+      const stream = runtime()
+        .port.watch.open({ minIntervalMs: 250, of: largest(3) }, options)
+        [Symbol.asyncIterator]();
+      try {
+        await stream.next();
+        const task = pidsOf(await target.eval(`${ours} -- ${idle}.`));
+        expect(task.split(',')).toHaveLength(1);
+        const work = `lists:sum([0 | [R || P <- ${task}, {_, R} <- [process_info(P, reductions)]]]).`;
+        // What was on its way comes, and nothing after it: after ten intervals an empty frame is sent, and this one is not taken. A look
+        // at these processes takes ten thousand reductions and more; waiting for credit takes some each second.
+        const spent = async (): Promise<number> => {
+          const before = Number(await target.eval(work));
+          // A node that is busy is looked at less often, eight times at most.
+          await pause(2_500);
+          return Number(await target.eval(work)) - before;
+        };
+        expect(await eventually(spent, (reductions) => reductions < 1_000, 40_000)).toBeLessThan(1_000);
+        if (agent !== 'none') expect(Number(await target.eval(work))).toBeGreaterThan(10_000);
+      } finally {
+        stop.abort();
+        await stream.return?.(undefined);
+      }
+      await eventually(
+        () => target.eval(`length(${ours} -- ${idle}).`),
+        (count) => count === '0',
+      );
+    },
+    60_000,
+  );
 });
 
 describe('a large node', () => {
+  beforeAll(() => {
+    target = thereIs(nodes.get('interpret'));
+  });
+
   it('is looked at in parts, and says how old the oldest look is; who rises is found within that time', async () => {
     await target.eval(
       `persistent_term:put(watch_many, [spawn(fun() -> timer:sleep(infinity) end) || _ <- lists:seq(1, 60000)]), ok.`,
     );
-    const runtime = runtimes.get('interpret');
-    if (runtime === undefined) throw new Error('There is no such runtime.');
+    const runtime = thereIs(runtimes.get('interpret'));
     const watching = new Watching(runtime, largest(5));
     try {
       await shown(
@@ -282,7 +301,11 @@ describe('a large node', () => {
         (count) => count === 5,
         30_000,
       );
-      expect(watching.view.state?.total).toBeGreaterThan(60_000);
+      await shown(
+        () => watching.view.state?.total ?? 0,
+        (total) => total > 60_000,
+        30_000,
+      );
       // Interpreted, 60,000 processes are more than 1/200 of the time is enough for; that is told with the next frame.
       for (const nth of [1, 20_000, 40_000, 60_000]) {
         await target.eval(

@@ -6,7 +6,8 @@ import type { PageRows } from './processRows.ts';
 import { ProcessRows } from './processRows.ts';
 
 export type RowFrame = {
-  readonly oldestMs: number;
+  /** null while not all processes have been looked at. */
+  readonly oldestMs: number | null;
   readonly total: number;
   /** Rows that are new or other than before. */
   readonly page: PageRows;
@@ -38,7 +39,12 @@ export class FrameReader {
           gone.push(`${String(id)}.${String(serial)}`);
         });
       });
-      return { oldestMs, total, gone, page: { of: of ?? { node: this.#node, creation: 0 }, ...rows } };
+      return {
+        oldestMs: oldestMs < 0 ? null : oldestMs,
+        total,
+        gone,
+        page: { of: of ?? { node: this.#node, creation: 0 }, ...rows },
+      };
     });
     return read.ok ? read.value : null;
   }

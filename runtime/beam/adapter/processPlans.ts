@@ -7,7 +7,7 @@ import { atom, integer, list, tuple } from '../../term/term.ts';
 import type { Term } from '../../term/term.ts';
 import { possibleOn } from './life.ts';
 import type { NodeTarget } from './nodeTarget.ts';
-import { isThere, itemOf, itemsOf, lessOf } from './processFields.ts';
+import { isCheap, isThere, itemOf, itemsOf, lessOf } from './processFields.ts';
 import { processInfo } from './processMethods.ts';
 import { mostAskedAnything, mostBestThere, scanProcesses } from './processScan.ts';
 import type { Look, NodeTask, ProcessPlan } from './processWatch.ts';
@@ -34,9 +34,10 @@ function planOfPids(session: Session, { pids, keys }: Extract<WatchTarget, { row
       const possible = await possibleOn(target, on(target.node), options);
       if (!possible.ok) return possible;
       const release = await target.release(options);
-      const items = itemsOf([...keys, 'status'], release);
-      const what = [integer(everyMs), list(possible.value.map(pidOf)), atoms(items), atoms(lessOf(keys, everything))];
-      return ok({ spec: { kind: 'proc_pids', args: [tuple(...what)] }, keys, items });
+      // Any item tells whether the process lives.
+      const read = readTerm([...keys, 'status'], [], release);
+      const what = tuple(integer(everyMs), list(possible.value.map(pidOf)), read.term);
+      return ok({ spec: { kind: 'proc_pids', args: [what] }, keys, items: read.items });
     },
     look: async (node, options): Promise<Result<Look>> => {
       const info = await processInfo(session, { pids: on(node), keys }, options);
@@ -82,18 +83,29 @@ async function topTask(
   const split = splitWhere(where, (key) => isThere(key, release));
   if (split.here !== null || !isThere(by, release)) return ok(null);
   const deciding = itemsOf(withKey(split.keys, by), release);
-  const items = itemsOf(keys, release).filter((item) => !deciding.includes(item));
+  const read = readTerm([...keys, ...split.keys, by], deciding, release);
   const what = tuple(
     integer(everyMs),
     tuple(integer(n), atom(itemOf(by)), atom(direction)),
     tuple(atoms(deciding), split.there),
-    tuple(atoms(items), atoms(lessOf(withKey([...split.keys, ...keys], by), everything))),
+    read.term,
     allowCostly === true ? atom('infinity') : integer(mostAskedAnything),
   );
-  return ok({ spec: { kind: 'proc_top', args: [what] }, keys: withKey(keys, by), items: [...deciding, ...items] });
+  return ok({ spec: { kind: 'proc_top', args: [what] }, keys: withKey(keys, by), items: [...deciding, ...read.items] });
 }
 
-const everything = { realCalls: true };
+/** {Cheap, Costly, Less} of proc_watch.erl, without the items that are read already, and the items in the order they come in. */
+function readTerm(keys: readonly ProcessField[], before: readonly string[], release: number | null) {
+  const isCostly = (key: ProcessField): boolean => !isCheap(key) || key === 'initial_call';
+  const others = (chosen: readonly ProcessField[]): readonly string[] =>
+    itemsOf(chosen, release).filter((item) => !before.includes(item));
+  const cheap = others(keys.filter((key) => !isCostly(key)));
+  const costly = others(keys.filter(isCostly));
+  return {
+    term: tuple(atoms(cheap), atoms(costly), atoms(lessOf(keys, { realCalls: true }))),
+    items: [...cheap, ...costly],
+  };
+}
 
 function withKey(keys: readonly ProcessField[], key: ProcessField): readonly ProcessField[] {
   return [...new Set([...keys, key])];

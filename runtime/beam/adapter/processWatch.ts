@@ -59,7 +59,12 @@ const firstWaitMs = 1_500;
 const surveyMs = 2_000;
 
 /** What one node has told. */
-type OfNode = { readonly control: AbortController; rows: Map<string, Place> | null; total: number; oldestMs: number };
+type OfNode = {
+  readonly control: AbortController;
+  rows: Map<string, Place> | null;
+  total: number;
+  oldestMs: number | null;
+};
 
 /** One thing that is watched, by however many; while none of them wants a frame, nothing of it is done on any node. */
 export class ProcessWatch {
@@ -73,6 +78,8 @@ export class ProcessWatch {
   #wanted: (() => void)[] = [];
   #looking: AbortController | null = null;
   #isLate = false;
+  /** As it was told last; 0 when all is looked at each time. */
+  #oldestMs = 0;
   #lookAgain: () => void = () => undefined;
 
   constructor(session: Session, epoch: string, intervalMs: number, plan: ProcessPlan) {
@@ -282,18 +289,22 @@ export class ProcessWatch {
     const places = told.flatMap(({ rows }) => [...(rows?.values() ?? [])]);
     const { top, keys } = this.#plan;
     const best = top === null ? places : selectProcesses(places, { top }, valueOfPlace);
-    this.source.refine(this.#fidelity(Math.max(0, ...told.map(({ oldestMs }) => oldestMs))));
+    this.source.refine(this.#fidelity(told.map(({ oldestMs }) => oldestMs)));
     this.source.set(
       best.map((place) => watchedRow(place, keys)),
       told.reduce((sum, { total }) => sum + total, 0),
     );
   }
 
-  /** In steps of twice as long, so that it seldom changes. */
-  #fidelity(oldestMs = 0): Fidelity {
+  /** In steps of twice as long, and shorter again only when it is much shorter: it is told with all rows, and so is to change seldom. */
+  #fidelity(ages: readonly (number | null)[] = []): Fidelity {
     const everyMs = this.#everyMs;
-    if (oldestMs <= everyMs) return { is: 'sampled', everyMs };
-    return { is: 'sampled', everyMs, oldestMs: everyMs * 2 ** Math.ceil(Math.log2(oldestMs / everyMs)) };
+    if (ages.includes(null)) return { is: 'sampled', everyMs, oldestMs: null };
+    const oldestMs = Math.max(0, ...ages.map(Number));
+    if (oldestMs > this.#oldestMs || oldestMs < this.#oldestMs / 8) {
+      this.#oldestMs = oldestMs <= everyMs ? 0 : everyMs * 2 ** Math.ceil(Math.log2(oldestMs / everyMs));
+    }
+    return this.#oldestMs === 0 ? { is: 'sampled', everyMs } : { is: 'sampled', everyMs, oldestMs: this.#oldestMs };
   }
 }
 

@@ -1,22 +1,29 @@
 %% Processes watched: the best of all by a number, and some that are named. What was sent is remembered, so that only what changed is
-%% sent. When nothing did, one empty frame is sent every tenth time, which waits for credit as all do: so nothing is looked at for a
-%% reader that has stopped reading.
+%% sent. When nothing did for ten intervals, an empty frame is sent, which waits for credit as all do: so nothing is looked at for a reader
+%% that has stopped reading.
 -export([]).
 
 %% Frames of both: {rows, OldestMs, Total, Put, Gone}. Put are rows as rows.erl makes them, Gone pids. OldestMs says how long ago the
-%% process was looked at that has not been for longest: one that came to belong to the best since may be missing.
+%% process was looked at that has not been for longest: one that came to belong to the best since may be missing; it is -1 while not all
+%% have been looked at yet.
+%%
+%% What costs a process something to be asked (it is woken to answer) is asked only when the process has worked or its mailbox has changed
+%% since: {Cheap, Costly, Less} are the items of either kind, and what is left out of them.
 
 %% The best of all. Looking at all of them at once, again and again, would cost a large node most of what watching costs: each time only
-%% as many are looked at as take 1/200 of one scheduler's time, and those that are the best so far. The first time it is all of them.
-%% Args: {EveryMs, {N, By, ascending | descending}, {Deciding, Where}, {Items, Less}, Most}; see rows_scan/5. By is one of Deciding.
+%% as many are looked at as take 1/200 of one scheduler's time, and those that are the best so far. The first time it is all of them, or
+%% as many as half a second is enough for.
+%% Args: {EveryMs, {N, By, ascending | descending}, {Deciding, Where}, {Cheap, Costly, Less}, Most}; see rows_scan/5. By is one of Deciding.
 proc_top(Task, {EveryMs, Top, Find, Read, Most}) ->
-    Watch = #{every => EveryMs, top => Top, find => Find, read => Read, most => Most},
-    proc_top(Task, Watch, #{chunks => [], found => [], matched => 0, best => [], sent => #{}, total => -1,
-        silent => 0, since => 0, whole => none, cost => none, less => []}).
+    Watch = #{every => EveryMs, top => Top, find => Find, read => Read, most => Most,
+        is_loaded => erlang:fun_info(fun() -> ok end, module) =/= {module, erl_eval}},
+    proc_top(Task, Watch, #{chunks => [], found => [], matched => 0, best => [], sent => #{}, marks => #{}, total => -1,
+        told => proc_now(), since => 0, whole => none, cost => none, less => []}).
 
 proc_top(Task, #{every := EveryMs} = Watch, Before) ->
     Swept = proc_sweep(Watch, Before),
-    case proc_tell(Task, Swept, proc_best(Watch, Swept)) of
+    {Rows, Marks} = proc_best(Watch, Swept),
+    case proc_tell(Task, Watch, Swept#{marks := Marks}, Rows) of
         stop -> ok;
         After ->
             case task_next(Task, task_pace(Task, EveryMs)) of
@@ -29,19 +36,34 @@ proc_top(Task, #{every := EveryMs} = Watch, Before) ->
 proc_sweep(Watch, #{chunks := []} = State) ->
     Pids = erlang:processes(),
     Count = length(Pids),
-    #{read := {_, Less}, most := Most} = Watch,
+    #{read := {_, _, Less}, most := Most} = Watch,
     Kept = case Count > Most of true -> Less -- [real_calls]; false -> Less end,
     Begun = State#{chunks := rows_chunks(Pids, 500, Count), found := [], matched := 0, since := proc_now(), less := Kept},
-    proc_chunks(Watch, Begun, proc_slice(Watch, State));
+    case proc_chunks(Watch, Begun, proc_slice(Watch, State)) of
+        #{chunks := []} = Swept -> Swept#{whole := all};
+        Swept -> Swept#{whole := proc_whole(State)}
+    end;
 proc_sweep(Watch, State) -> proc_chunks(Watch, State, proc_slice(Watch, State)).
 
+%% When the last round that is over began; where all were looked at in one go until now, that was the last time.
+proc_whole(#{whole := all, since := Since}) -> Since;
+proc_whole(#{whole := Whole}) -> Whole.
+
 %% How many chunks: by the least time that one took, because a node that is busy with others makes ours wait.
-proc_slice(_, #{cost := none}) -> infinity;
+proc_slice(_, #{cost := none}) -> {until, proc_now() + 500};
 proc_slice(#{every := EveryMs}, #{cost := Us}) -> max(1, EveryMs * 5 div max(1, Us)).
 
 proc_chunks(_, #{chunks := [], since := Since} = State, _) -> State#{whole := Since};
 proc_chunks(_, State, 0) -> State;
-proc_chunks(#{top := {N, _, _}} = Watch, #{chunks := [Chunk | Others], found := Found, matched := Matched, cost := Cost, less := Less} = State, Left) ->
+proc_chunks(Watch, State, {until, Until}) ->
+    case proc_now() > Until of
+        true -> State;
+        false -> proc_chunk(Watch, State, {until, Until})
+    end;
+proc_chunks(Watch, State, Left) -> proc_chunk(Watch, State, Left).
+
+proc_chunk(#{top := {N, _, _}} = Watch, #{chunks := [Chunk | Others]} = State, Left) ->
+    #{found := Found, matched := Matched, cost := Cost, less := Less} = State,
     Begin = erlang:monotonic_time(microsecond),
     {New, Passed} = proc_keys(Watch, Chunk, Found, Less),
     Best = case New of [] -> Found; _ -> lists:sublist(lists:sort(New ++ Found), N) end,
@@ -49,11 +71,11 @@ proc_chunks(#{top := {N, _, _}} = Watch, #{chunks := [Chunk | Others], found := 
     % The last one has fewer processes, and says nothing of the cost.
     Least = case Others of [] -> Cost; _ -> min(Cost, Took) end,
     Next = State#{chunks := Others, found := Best, matched := Matched + Passed, cost := Least},
-    proc_chunks(Watch, Next, case Left of infinity -> infinity; _ -> Left - 1 end).
+    proc_chunks(Watch, Next, case Left of {until, _} -> Left; _ -> Left - 1 end).
 
 %% {Key, Pid} of those that beat the last of the best so far, the best with the least key. The value of one item is read much faster
-%% than a list of one.
-proc_keys(#{top := {N, By, Direction}, find := {[By], true}}, Chunk, Found, _) when By =/= binary ->
+%% than a list of one, but not where this text is interpreted.
+proc_keys(#{top := {N, By, Direction}, find := {[By], true}, is_loaded := true}, Chunk, Found, _) when By =/= binary ->
     Least = case length(Found) >= N of true -> element(1, lists:last(Found)); false -> none end,
     New = case Direction of
         descending -> [{-V, P} || P <- Chunk, {_, V} <- [erlang:process_info(P, By)], -V < Least];
@@ -65,23 +87,43 @@ proc_keys(#{top := Top, find := {Deciding, Where}}, Chunk, Found, Less) ->
     {[{Key, P} || {Key, {P, _}} <- New], Passed}.
 
 %% The rows of the best of those found in this round and those that were the best before, all as they are now.
-proc_best(#{top := {N, _, _} = Top, find := {Deciding, Where}, read := {Items, Less}}, #{found := Found, best := Best, less := Kept}) ->
+proc_best(#{top := {N, _, _} = Top, find := {Deciding, Where}, read := Read}, State) ->
+    #{found := Found, best := Best, less := Kept, marks := Marks} = State,
     Pids = lists:usort([P || {_, P} <- Found] ++ Best),
     {Keyed, _} = rows_better(rows_read(Pids, Deciding, Kept), Deciding, Where, Top, []),
-    Rows = [Row || {_, Row} <- lists:sublist(lists:keysort(1, Keyed), N)],
-    rows_more(rows_less(Rows, Less), Items, Less).
+    proc_rows([Row || {_, Row} <- lists:sublist(lists:keysort(1, Keyed), N)], Read, Marks).
 
-proc_tell(Task, #{sent := Sent, whole := Whole, total := Before, silent := Silent} = State, Rows) ->
+%% The rest of the rows; and for the next time, of each process its work and mailbox, and what was costly to ask.
+proc_rows(Rows, {Cheap, Costly, Less}, Marks) ->
+    Asked = [{P, Infos, proc_costly(P, Costly, Less, Marks)} || {P, Infos} <- rows_more(Rows, Cheap, Less)],
+    {[{P, Infos ++ Others} || {P, Infos, {_, Others}} <- Asked], maps:from_list([{P, Mark} || {P, _, {_, _} = Mark} <- Asked])}.
+
+proc_costly(_, [], _, _) -> {none, []};
+proc_costly(P, Costly, Less, Marks) ->
+    Work = erlang:process_info(P, [reductions, message_queue_len]),
+    case Marks of
+        #{P := {Work, _} = Mark} -> Mark;
+        _ ->
+            case rows_read([P], Costly, Less) of
+                [{_, undefined}] -> gone;
+                % To answer is work, too.
+                [{_, Infos}] -> {erlang:process_info(P, [reductions, message_queue_len]), Infos}
+            end
+    end.
+
+proc_tell(Task, #{every := EveryMs}, #{sent := Sent, whole := Whole, total := Before, told := Told} = State, Rows) ->
     Total = proc_total(State),
-    Next = State#{best := [P || {P, _} <- Rows], sent := maps:from_list(Rows), total := Total, silent := 0},
+    Now = proc_now(),
+    Next = State#{best := [P || {P, _} <- Rows], sent := maps:from_list(Rows), total := Total},
     case proc_changes(Sent, Rows) of
-        {[], []} when Total =:= Before, Silent < 9 -> Next#{silent := Silent + 1};
+        {[], []} when Total =:= Before, Now - Told < 10 * EveryMs -> Next;
         {Put, Gone} ->
-            OldestMs = proc_now() - Whole,
-            case task_frame(Task, {rows, OldestMs, Total, Put, Gone}) of ok -> Next; stop -> stop end
+            OldestMs = case Whole of none -> -1; all -> 0; _ -> Now - Whole end,
+            case task_frame(Task, {rows, OldestMs, Total, Put, Gone}) of ok -> Next#{told := Now}; stop -> stop end
     end.
 
 %% Of a round that is not over, the number is that of the round before.
+proc_total(#{whole := none, matched := Matched}) -> Matched;
 proc_total(#{chunks := [], matched := Matched}) -> Matched;
 proc_total(#{total := Total}) -> Total.
 
@@ -90,21 +132,21 @@ proc_changes(Sent, Rows) ->
     {[Row || {P, Infos} = Row <- Rows, maps:get(P, Sent, none) =/= Infos], [P || P <- maps:keys(Sent), not is_map_key(P, Kept)]}.
 
 %% Some processes, by their pids, all of this node. Their values are looked at again and again; their end is told at once.
-proc_pids(Task, {EveryMs, Pids, Items, Less}) ->
+proc_pids(Task, {EveryMs, Pids, Read}) ->
     Living = maps:from_list([{erlang:monitor(process, P), P} || P <- Pids]),
-    proc_pids_look(Task, #{every => EveryMs, items => Items, less => Less, living => Living, sent => #{}, silent => 9}).
+    proc_pids_look(Task, #{every => EveryMs, read => Read, living => Living, marks => #{}, sent => #{}, told => none}).
 
-proc_pids_look(Task, #{items := Items, less := Less, living := Living, sent := Sent, silent := Silent} = State) ->
-    Chunks = rows_chunks(maps:values(Living), 500),
-    Rows = [Row || {_, [_ | _]} = Row <- lists:append([rows_read(Chunk, Items, Less) || Chunk <- Chunks])],
-    {Told, Since} = case proc_changes(Sent, Rows) of
-        {[], []} when Silent < 9 -> {ok, Silent + 1};
-        {Put, Gone} -> {task_frame(Task, {rows, 0, length(Rows), Put, Gone}), 0}
+proc_pids_look(Task, #{read := Read, living := Living, marks := Marks, sent := Sent, told := Told, every := EveryMs} = State) ->
+    Now = proc_now(),
+    {Rows, Next} = proc_rows([{P, []} || P <- maps:values(Living)], Read, Marks),
+    {Sending, Last} = case proc_changes(Sent, Rows) of
+        {[], []} when Told =/= none, Now - Told < 10 * EveryMs -> {ok, Told};
+        {Put, Gone} -> {task_frame(Task, {rows, 0, length(Rows), Put, Gone}), Now}
     end,
-    Next = State#{sent := maps:from_list(Rows), silent := Since},
-    case Told of
+    After = State#{sent := maps:from_list(Rows), told := Last, marks := Next},
+    case Sending of
         stop -> ok;
-        ok -> proc_pids_wait(Task, Next, proc_now() + task_pace(Task, maps:get(every, State)))
+        ok -> proc_pids_wait(Task, After, proc_now() + task_pace(Task, maps:get(every, State)))
     end.
 
 proc_pids_wait(Task, #{living := Living} = State, Until) ->

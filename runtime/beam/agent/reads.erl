@@ -1,7 +1,7 @@
 %% What a node works out by itself, so that one call brings one small answer. Each runs in the process of the call and leaves
 %% nothing behind.
 -export([facts/0, pid_bits/0, relay/5, stats/0, system_info/1]).
--export([processes/2, standing/1]).
+-export([standing/1]).
 -export([applications/1]).
 
 %% Asks another node through this one, without making it connect: a message with `noconnect` to the other's rpc server (kernel,
@@ -48,10 +48,6 @@ stats() ->
 
 system_info(Keys) ->
     [{K, try erlang:system_info(K) catch _:_ -> null end} || K <- Keys].
-
-%% The named items of some processes, and when; `undefined` for one that has ended.
-processes(Pids, Items) ->
-    {erlang:monotonic_time(microsecond), [erlang:process_info(P, Items) || P <- Pids]}.
 
 %% The applications loaded, whether each runs, and its topmost supervisor, which its application master names.
 applications(Timeout) ->
