@@ -9,6 +9,7 @@ import { startErlang, stopAll } from '../harness/erlang.ts';
 import {
   allFrames,
   closeWindows,
+  guard,
   leftovers,
   nothingLeft,
   openWindow,
@@ -96,11 +97,7 @@ describe('an agent and a guard that are killed at any moment', () => {
         while (performance.now() < end) {
           await pause(100 + Math.random() * 300);
           // Never both at once: then nobody knows what a sys suspension was (docs/agent.md).
-          const name =
-            Math.random() < 0.5
-              ? agentImage().module
-              : 'hd([ets:info(T, owner) || T <- ets:all(), ets:info(T, name) =:= arsenal_agent_undo])';
-          const whom = name === agentImage().module ? `whereis(${name})` : name;
+          const whom = Math.random() < 0.5 ? `whereis(${agentImage().module})` : guard;
           await node.eval(`catch exit(${whom}, kill).`);
           await pause(150);
         }

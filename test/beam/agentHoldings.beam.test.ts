@@ -13,6 +13,7 @@ import { valueOf } from '../port/results.ts';
 import type { Window } from './agentKit.ts';
 import {
   closeWindows,
+  guard,
   heldThrough,
   leftovers,
   nothingLeft,
@@ -87,8 +88,6 @@ async function holdIn(
 
 const kill = (name: string): string =>
   `begin P = ${name}, R = monitor(process, P), exit(P, kill), receive {'DOWN', R, _, _, W} -> W end end.`;
-/** The guard: the other process of ours that no task is. It owns the table of what is to be undone. */
-const guard = `hd([ets:info(T, owner) || T <- ets:all(), ets:info(T, name) =:= arsenal_agent_undo])`;
 
 describe.each<AgentChoice>(['load', 'interpret'])('with the agent “%s”', (choice) => {
   it('a process stays suspended after the call, is shown to every window, and is released by any', async () => {
@@ -289,6 +288,26 @@ describe.each<AgentChoice>(['load', 'interpret'])('with the agent “%s”', (ch
         3_000,
       ),
     ).toBe('running');
+  });
+});
+
+describe('agent and guard killed at the same moment', () => {
+  it('leave what only they knew of; the next window finds an agent, and everything goes with it', async () => {
+    const window = await openWindow(node, { lingerMs: 300 });
+    const process = await victim(node);
+    const server = await victim(node, someServer);
+    await holdIn(window, process, 'suspend', 60_000);
+    await holdIn(window, server, 'sys_suspend', 60_000);
+    await node.eval(`[exit(P, kill) || P <- [${guard}, whereis(${module})]].`);
+    expect(
+      await until(
+        () => statusOf(node, process),
+        (seen) => seen === 'waiting',
+      ),
+    ).toBe('waiting');
+    expect(await sysStatusOf(node, server)).toBe('suspended');
+    await holdIn(window, process, 'suspend', 1_000);
+    expect(await statusOf(node, process)).toBe('suspended');
   });
 });
 

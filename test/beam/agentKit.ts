@@ -137,6 +137,9 @@ export async function sysStatusOf(node: LiveNode, { id, serial }: ProcessRef): P
   return node.eval(`begin {status, _, _, [_, S | _]} = sys:get_status(c:pid(0, ${id}, ${serial})), S end.`);
 }
 
+/** On a node: the guard, which owns the table of what is to be undone. */
+export const guard = `hd([ets:info(T, owner) || T <- ets:all(), ets:info(T, name) =:= arsenal_agent_undo])`;
+
 /** What is left of ours on the node. */
 export async function leftovers(node: LiveNode): Promise<string> {
   return node.eval(`{

@@ -10,6 +10,7 @@ import type { WindowOptions } from './agentKit.ts';
 import {
   allFrames,
   closeWindows,
+  guard,
   heldThrough,
   leftovers,
   nothingLeft,
@@ -128,6 +129,7 @@ describe.each<{ readonly how: string; readonly options: WindowOptions }>([
     const window = await openWindow(node, options);
     await window.agent();
     const before = await agentPid();
+    const guardBefore = await node.eval(`${guard}.`);
     await node.eval(`begin
       A = whereis(${module}),
       rand:seed(exsss, {1, 2, 3}),
@@ -139,7 +141,11 @@ describe.each<{ readonly how: string; readonly options: WindowOptions }>([
           _ -> list_to_tuple([Any(D - 1) || _ <- lists:seq(1, rand:uniform(9))]) end end,
       [A ! Any(3) || _ <- lists:seq(1, 20000)],
       [A ! {'$gen_call', {self(), make_ref()}, Any(3)} || _ <- lists:seq(1, 5000)],
-      [A ! {list_to_atom("timeout"), make_ref(), Any(2)} || _ <- lists:seq(1, 2000)],
+      [A ! {timeout, make_ref(), Any(2)} || _ <- lists:seq(1, 2000)],
+      G = ${guard},
+      [G ! Any(3) || _ <- lists:seq(1, 5000)],
+      [G ! {'DOWN', make_ref(), process, P, killed} || P <- [A, G, self()]],
+      [A ! {Tag, P, killed} || Tag <- ['EXIT', 'DOWN'], P <- [A, G, self()]],
       exit(A, normal), exit(A, shutdown), exit(A, {some, reason})
     end.`);
     await node.eval(
@@ -150,6 +156,7 @@ describe.each<{ readonly how: string; readonly options: WindowOptions }>([
       (seen) => seen === '{message_queue_len,0}',
     );
     expect(await agentPid()).toBe(before);
+    expect(await node.eval(`${guard}.`)).toBe(guardBefore);
     expect(await allFrames(await window.task({ kind: 'count', args: [integer(3)] }))).toHaveLength(3);
   });
 
