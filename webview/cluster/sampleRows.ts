@@ -97,6 +97,15 @@ export const samples: { readonly [name: string]: readonly NodeRow[] } = {
     return {};
   }),
   partition: [...mesh(sampleNames(6, ['eu'])), ...mesh(['app7@us', 'app8@us', 'app9@us'])],
+  silence: mesh(sampleNames(4, ['eu']), (node) => ({
+    links: sampleNames(4, ['eu'])
+      .filter((other) => other !== node)
+      .map((other) => ({
+        node: other,
+        state: node === 'app4@eu' || other === 'app4@eu' ? ('silent' as const) : ('connected' as const),
+        rttMs: 0.3,
+      })),
+  })),
   hostile: mesh([
     '<img src=x onerror=alert(1)>@h',
     `${'very-long-node-name-'.repeat(12)}@host.example`,
