@@ -28,7 +28,7 @@ export const fuseParams = {
   }),
   tracerQueue: Type.Integer({
     minimum: 100,
-    maximum: 1_000_000,
+    maximum: 100_000,
     default: 20_000,
     description: 'Ends when more wait on the node to be sent.',
   }),
@@ -62,7 +62,9 @@ export const costlyParam = Type.Boolean({
 
 const elixirCall = /^(?<module>:?[\w.@]+?)\.(?<name>[a-z_]\w*[?!]?)(?:\/(?<arity>\d{1,3}))?$/;
 const erlangCall = /^(?<module>'[^']+'|[a-z][\w@]*):(?<name>'[^']+'|[a-z_][\w@]*)(?:\/(?<arity>\d{1,3}))?$/;
-const moduleOnly = /^(?<module>'[^']+'|:?[A-Za-z][\w.@]*)$/;
+const moduleOnly = /^(?<module>'[^']+'|:?[A-Za-z][\w@]*(?:\.[\w@]+)*)$/;
+/** Of a function on the BEAM. */
+const mostArity = 255;
 
 /** Functions from text. Error: `trace.bad_function`, with the pointer of the one. */
 export function tracedFunctions(written: readonly string[], returns: boolean): Result<readonly TracedFunction[]> {
@@ -70,7 +72,7 @@ export function tracedFunctions(written: readonly string[], returns: boolean): R
   for (const [at, text] of written.entries()) {
     const found = elixirCall.exec(text) ?? erlangCall.exec(text) ?? moduleOnly.exec(text);
     const { module, name, arity } = found?.groups ?? {};
-    if (module === undefined) {
+    if (module === undefined || Number(arity ?? 0) > mostArity) {
       return failure(
         'validation',
         'trace.bad_function',
@@ -80,7 +82,8 @@ export function tracedFunctions(written: readonly string[], returns: boolean): R
       );
     }
     functions.push({
-      module: atomName(module.replaceAll("'", '')),
+      // Quoted, it is the atom as it stands: 'Foo' is not the Foo of Elixir.
+      module: module.startsWith("'") ? module.slice(1, -1) : atomName(module),
       function: name === undefined ? { every: 'function' } : name.replaceAll("'", ''),
       arity: arity === undefined ? 'any' : Number(arity),
       ...(returns && { shows: ['return'] }),
