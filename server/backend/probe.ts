@@ -5,7 +5,7 @@ import { restrictPort, safeNeeds } from '../../runtime/portFacade.ts';
 import { withinBudget } from '../core/budget.ts';
 import { makeContext } from '../core/context.ts';
 import type { ProbedEffect } from '../core/operation.ts';
-import { isWrite } from '../core/operation.ts';
+import { isWrite, methodsOf } from '../core/operation.ts';
 import type { Registry } from '../core/registry.ts';
 import type { JournalEntry } from '../services/audit/journal.ts';
 import type { Connections } from './connections.ts';
@@ -30,7 +30,7 @@ export async function probeInterrupted(
   const budget = callOptions(probeTimeoutMs);
   const context = makeContext({
     connection: connection.facts,
-    port: restrictPort(connection.runtime.port, safeNeeds(operation.needs)),
+    port: restrictPort(connection.runtime.port, safeNeeds(methodsOf(operation))),
     caller: { principal, via: 'operation', role: 'viewer' },
     owner: { principal, client: 'operation', operation: operation.name, requestId },
     requestId,

@@ -127,7 +127,11 @@ export async function connectedNode(context: Context<'cluster.nodes'>): Promise<
   const nodes = await context.port.cluster.nodes({}, context.options());
   if (!nodes.ok) return nodes;
   const direct = nodes.value.nodes.find(({ reach }) => reach.via === 'direct');
-  if (direct !== undefined) return ok(direct.node);
+  return direct === undefined ? noNode() : ok(direct.node);
+}
+
+/** There is no node that could be asked. */
+export function noNode(): Result<never> {
   return failure(
     'unavailable',
     'node.none',

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
-import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 
 export const delayLink = defineOperation({
   name: 'delay_link',
@@ -12,7 +12,7 @@ export const delayLink = defineOperation({
   category: 'faults',
   severity: 'change',
   idempotent: false,
-  needs: ['faults.delayLink', 'holdings.release'],
+  needs: ['faults.delayLink', 'holdings.list', 'holdings.release'],
   params: Type.Object({
     from: Type.String({ ...nodeParam, description: 'The node that sends.' }),
     to: Type.String({ ...nodeParam, description: 'The node it sends to.' }),
@@ -43,9 +43,6 @@ export const delayLink = defineOperation({
     const { from, to, delayMs } = steps;
     return held.ok ? ok({ from, to, delayMs, ...heldRow(held.value) }) : held;
   },
-  async compensate(context, _plan, done) {
-    if (!done.ok) return ok(null);
-    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
-    return released.ok ? ok(null) : released;
-  },
+  compensate: (context, _plan, done) => releaseFault(context, done),
+  probe: (context, { steps }) => probeFault(context, steps.owner),
 });

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam, nullable } from '../parameters.ts';
-import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 
 export const dropLink = defineOperation({
   name: 'drop_link',
@@ -12,16 +12,17 @@ export const dropLink = defineOperation({
   category: 'faults',
   severity: 'destroy',
   idempotent: false,
-  needs: ['faults.dropLink', 'holdings.release'],
+  needs: ['faults.dropLink', 'holdings.list', 'holdings.release'],
   params: Type.Object({
     from: Type.String({ ...nodeParam, description: 'The node that sends.' }),
     to: Type.String({ ...nodeParam, description: 'The node it sends to.' }),
-    lossRatio: Type.Number({
-      minimum: 0,
-      maximum: 1,
-      default: 1,
-      description: '0 to 1: the share that is lost; 1 is all.',
-    }),
+    lossRatio: Type.Optional(
+      Type.Number({
+        minimum: 0,
+        maximum: 1,
+        description: '0 to 1: the share that is lost. When absent all of it, or with bytesPerSecond nothing.',
+      }),
+    ),
     bytesPerSecond: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 1_000_000_000, description: 'No more than these.' }),
     ),
@@ -36,10 +37,10 @@ export const dropLink = defineOperation({
   }),
   route: { method: 'POST', path: '/cluster/links/losses' },
   examples: [{ title: 'A tenth', params: { from: 'demo1@sim', to: 'demo2@sim', lossRatio: 0.1 } }],
-  plan: (context, { from, to, lossRatio, bytesPerSecond, lingerMs }) =>
+  plan: (context, { from, to, bytesPerSecond, lossRatio = bytesPerSecond === undefined ? 1 : 0, lingerMs }) =>
     Promise.resolve(
       ok({
-        summary: `Lose ${String(Math.round(lossRatio * 100))} % of what ${from} sends to ${to}`,
+        summary: `Lose ${percent(lossRatio)} of what ${from} sends to ${to}${bytesPerSecond === undefined ? '' : `, let ${String(bytesPerSecond)} bytes a second through`}`,
         touches: [{ node: from, what: `the link to ${to}` }],
         severity: 'destroy' as const,
         undo: 'yes' as const,
@@ -51,9 +52,10 @@ export const dropLink = defineOperation({
     const { from, to, lossRatio, bytesPerSecond } = steps;
     return held.ok ? ok({ from, to, lossRatio, bytesPerSecond, ...heldRow(held.value) }) : held;
   },
-  async compensate(context, _plan, done) {
-    if (!done.ok) return ok(null);
-    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
-    return released.ok ? ok(null) : released;
-  },
+  compensate: (context, _plan, done) => releaseFault(context, done),
+  probe: (context, { steps }) => probeFault(context, steps.owner),
 });
+
+function percent(ratio: number): string {
+  return `${String(Math.round(ratio * 1_000) / 10)} %`;
+}

@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
-import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 import { nodeAt, plannedNode } from './nodeAt.ts';
 
 export const hangNode = defineOperation({
@@ -13,7 +13,7 @@ export const hangNode = defineOperation({
   category: 'faults',
   severity: 'destroy',
   idempotent: false,
-  needs: ['cluster.nodes', 'faults.hangNode', 'holdings.release'],
+  needs: ['cluster.nodes', 'faults.hangNode', 'holdings.list', 'holdings.release'],
   params: Type.Object({ node: nodeParam, lingerMs: lingerParam }),
   result: Type.Object({ node: Type.String(), ...heldResult }),
   route: { method: 'POST', path: '/cluster/nodes/:node/hang' },
@@ -36,9 +36,6 @@ export const hangNode = defineOperation({
     const held = await context.port.faults.hangNode({ node, lingerMs, owner }, context.options());
     return held.ok ? ok({ node, ...heldRow(held.value) }) : held;
   },
-  async compensate(context, _plan, done) {
-    if (!done.ok) return ok(null);
-    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
-    return released.ok ? ok(null) : released;
-  },
+  compensate: (context, _plan, done) => releaseFault(context, done),
+  probe: (context, { steps }) => probeFault(context, steps.owner),
 });

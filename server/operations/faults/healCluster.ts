@@ -47,4 +47,9 @@ export const healCluster = defineOperation({
     }
     return ok({ released });
   },
+  async probe(context, { steps }) {
+    const listed = await context.port.holdings.list({}, context.options());
+    if (!listed.ok) return 'unknown';
+    return listed.value.holdings.some(({ id }) => steps.ids.includes(id)) ? 'none' : 'applied';
+  },
 });

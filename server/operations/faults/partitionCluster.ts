@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
-import { heldResult, heldRow, lingerParam } from './heldFault.ts';
+import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 
 const mostNodes = 100;
 
@@ -14,7 +14,7 @@ export const partitionCluster = defineOperation({
   category: 'faults',
   severity: 'destroy',
   idempotent: false,
-  needs: ['faults.partition', 'holdings.release'],
+  needs: ['faults.partition', 'holdings.list', 'holdings.release'],
   params: Type.Object({
     islands: Type.Array(Type.Array(nodeParam, { minItems: 1, maxItems: mostNodes }), {
       minItems: 2,
@@ -60,9 +60,6 @@ export const partitionCluster = defineOperation({
     const { islands, mode } = steps;
     return ok({ islands, mode, preventsOverlap: held.value.preventsOverlap, ...heldRow(held.value) });
   },
-  async compensate(context, _plan, done) {
-    if (!done.ok) return ok(null);
-    const released = await context.port.holdings.release({ id: done.value.holding }, context.options());
-    return released.ok ? ok(null) : released;
-  },
+  compensate: (context, _plan, done) => releaseFault(context, done),
+  probe: (context, { steps }) => probeFault(context, steps.owner),
 });

@@ -24,7 +24,10 @@ export function hordeRegistryInspect(scans: Scans) {
     needs: ['horde.clusters', 'horde.entries', 'horde.findings'],
     params: Type.Object({
       registry: Type.Optional(atomText('The name of the registry.', 'registeredName')),
-      findings: Type.Boolean({ default: true, description: 'Look for what is wrong too, which takes half a second.' }),
+      findings: Type.Boolean({
+        default: true,
+        description: 'On the first page, look for what is wrong too, which takes half a second.',
+      }),
       ...listParams(entryFields),
     }),
     result: Type.Object({
@@ -48,11 +51,11 @@ export function hordeRegistryInspect(scans: Scans) {
         return ok({
           rows: entries.value.rows.map(entryRow),
           nodes: entries.value.end.nodes,
-          total: entries.value.end.total,
+          ...(entries.value.end.total > entries.value.rows.length && { total: entries.value.end.total }),
         });
       });
       if (!page.ok) return page;
-      const wrong = params.findings ? await findingsOf() : ok([]);
+      const wrong = params.findings && params.after === undefined ? await findingsOf() : ok([]);
       return wrong.ok ? ok({ ...page.value, members: members.map(memberRow), findings: [...wrong.value] }) : wrong;
 
       async function findingsOf(): Promise<Result<readonly ReturnType<typeof findingRow>[]>> {

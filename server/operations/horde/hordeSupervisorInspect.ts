@@ -32,7 +32,10 @@ export function hordeSupervisorInspect(scans: Scans) {
     needs: ['horde.clusters', 'horde.children', 'horde.findings'],
     params: Type.Object({
       supervisor: Type.Optional(atomText('The name of the supervisor.', 'registeredName')),
-      findings: Type.Boolean({ default: true, description: 'Look for what is wrong too, which takes half a second.' }),
+      findings: Type.Boolean({
+        default: true,
+        description: 'On the first page, look for what is wrong too, which takes half a second.',
+      }),
       ...listParams(childFields),
     }),
     result: Type.Object({
@@ -59,11 +62,11 @@ export function hordeSupervisorInspect(scans: Scans) {
         return ok({
           rows: children.value.rows.map(hordeChildRow),
           nodes: children.value.end.nodes,
-          total: children.value.end.total,
+          ...(children.value.end.total > children.value.rows.length && { total: children.value.end.total }),
         });
       });
       if (!page.ok) return page;
-      const wrong = params.findings ? await findingsOf() : ok([]);
+      const wrong = params.findings && params.after === undefined ? await findingsOf() : ok([]);
       return wrong.ok ? ok({ ...page.value, members: members.map(memberRow), findings: [...wrong.value] }) : wrong;
 
       async function findingsOf(): Promise<Result<readonly ReturnType<typeof findingRow>[]>> {

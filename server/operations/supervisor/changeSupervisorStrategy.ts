@@ -84,8 +84,9 @@ export const changeSupervisorStrategy = defineOperation({
   },
 });
 
-function flagsText({ strategy, intensity, periodSeconds }: SupervisorFlags): string {
-  return `${strategy} (${String(intensity)} in ${String(periodSeconds)} s)`;
+function flagsText({ strategy, intensity, periodSeconds, autoShutdown }: SupervisorFlags): string {
+  const shutdown = autoShutdown === 'never' ? '' : `, auto shutdown ${autoShutdown}`;
+  return `${strategy} (${String(intensity)} in ${String(periodSeconds)} s${shutdown})`;
 }
 
 function sameFlags(a: SupervisorFlags, b: SupervisorFlags): boolean {

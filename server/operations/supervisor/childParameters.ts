@@ -126,6 +126,35 @@ export function isDynamic(childId: Term): boolean {
   return childId.t === 'atom' && childId.v === 'undefined';
 }
 
+/** Why a child of a dynamic supervisor cannot be acted on by its id. */
+export function dynamicChild(supervisor: ProcessRef, why: string, remedy: string): Result<never> {
+  return failure('conflict', 'child.dynamic', `${pidText(supervisor)} is a dynamic supervisor: ${why}.`, remedy, {
+    node: supervisor.node,
+    pointer: '/child',
+  });
+}
+
+/**
+ * Whether the supervisor still has the child once it has ended it. A temporary one it forgets, so it could not start that again. What
+ * cannot be told (no specification to be had here) is let pass: the start then says so itself. Error: `child.temporary`.
+ */
+export async function keepsChild(
+  context: Context<'supervisors.childSpec'>,
+  supervisor: ProcessRef,
+  childId: Term,
+  pointer: string,
+): Promise<Result<null>> {
+  const spec = await context.port.supervisors.childSpec({ supervisor, childId }, context.options());
+  if (!spec.ok || spec.value.restart !== 'temporary') return ok(null);
+  return failure(
+    'conflict',
+    'child.temporary',
+    `${displayOf(childId)} is temporary: ${pidText(supervisor)} forgets it when it ends, and could not start it again.`,
+    'Start it anew with add_child once it has ended.',
+    { node: supervisor.node, pointer },
+  );
+}
+
 /** How a child is told in a summary. */
 export function childText({ childId, state }: ChildRow): string {
   const id = displayOf(childId);

@@ -4,7 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
-import { childParam, childResultOf, childText, findChild } from './childParameters.ts';
+import { childParam, childResultOf, childText, dynamicChild, findChild, isDynamic } from './childParameters.ts';
 
 export const deleteChild = defineOperation({
   name: 'delete_child',
@@ -29,6 +29,7 @@ export const deleteChild = defineOperation({
     },
   ],
   errors: [
+    { code: 'child.dynamic', remedy: 'Use terminate_child: a dynamic supervisor forgets the child that it ended.' },
     { code: 'child.not_found', remedy: 'See which_children for those it has.' },
     { code: 'child.running', remedy: 'Set `terminate`, or end it first with terminate_child.' },
   ],
@@ -38,6 +39,10 @@ export const deleteChild = defineOperation({
     const child = await findChild(context, supervisor.value, written, '/child');
     if (!child.ok) return child;
     const { childId, state } = child.value;
+    if (isDynamic(childId)) {
+      const remedy = 'Use terminate_child: a dynamic supervisor forgets the child that it ended.';
+      return dynamicChild(supervisor.value, 'it keeps no specification that could be deleted', remedy);
+    }
     const ends = terminate && state.is === 'running';
     return ok({
       summary: `${ends ? 'End and delete' : 'Delete'} ${childText(child.value)} of ${pidText(supervisor.value)} on ${supervisor.value.node}`,
@@ -61,7 +66,11 @@ export const deleteChild = defineOperation({
       if (!ended.ok) return ended;
     }
     const deleted = await context.port.supervisors.deleteChild({ supervisor, childId }, context.options());
-    if (!deleted.ok) return ends ? { ok: false, error: { ...deleted.error, effect: 'partial' } } : deleted;
+    // A temporary child is gone from its supervisor as soon as that has ended it (OTP supervisor manual, terminate_child/2).
+    const isForgotten = !deleted.ok && ends && deleted.error.class === 'not_found';
+    if (!deleted.ok && !isForgotten) {
+      return ends ? { ok: false, error: { ...deleted.error, effect: 'partial' } } : deleted;
+    }
     return ok({
       supervisor: processId(supervisor),
       node: supervisor.node,

@@ -1,12 +1,18 @@
 import { Type } from 'typebox';
-import { failure } from '../../../runtime/errors.ts';
-import type { Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
-import { childParam, childResultOf, childText, findChild, isDynamic } from './childParameters.ts';
+import {
+  childParam,
+  childResultOf,
+  childText,
+  dynamicChild,
+  findChild,
+  isDynamic,
+  keepsChild,
+} from './childParameters.ts';
 
 export const restartChild = defineOperation({
   name: 'restart_child',
@@ -17,6 +23,7 @@ export const restartChild = defineOperation({
   severity: 'destroy',
   idempotent: false,
   needs: [...resolveNeeds, 'supervisors.children', 'supervisors.terminateChild', 'supervisors.restartChild'],
+  mayUse: ['supervisors.childSpec'],
   params: Type.Object({ supervisor: supervisorParam, node: onNodeParam, child: childParam }),
   result: Type.Object({
     ...childResultOf,
@@ -34,6 +41,7 @@ export const restartChild = defineOperation({
   ],
   errors: [
     { code: 'child.dynamic', remedy: 'Use restart_process, which has the supervisor start it by ending it.' },
+    { code: 'child.temporary', remedy: 'Start it anew with add_child once it has ended.' },
     { code: 'child.not_found', remedy: 'See which_children for those it has.' },
     { code: 'supervisor.not_one', remedy: 'Choose a process from list_supervisors.' },
   ],
@@ -43,8 +51,13 @@ export const restartChild = defineOperation({
     const child = await findChild(context, supervisor.value, childTextGiven, '/child');
     if (!child.ok) return child;
     const { childId, state } = child.value;
-    if (isDynamic(childId)) return dynamicChild(pidText(supervisor.value), supervisor.value.node);
+    if (isDynamic(childId)) {
+      const remedy = 'Use restart_process, which ends the process so that its supervisor restarts it.';
+      return dynamicChild(supervisor.value, 'it cannot start again a child that it has ended', remedy);
+    }
     const before = state.is === 'running' ? state.pid : null;
+    const kept = before === null ? ok(null) : await keepsChild(context, supervisor.value, childId, '/child');
+    if (!kept.ok) return kept;
     return ok({
       summary: `Restart ${childText(child.value)} under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
       touches: [
@@ -79,13 +92,3 @@ export const restartChild = defineOperation({
     });
   },
 });
-
-function dynamicChild(supervisor: string, node: string): Result<never> {
-  return failure(
-    'conflict',
-    'child.dynamic',
-    `${supervisor} is a dynamic supervisor: it cannot start again a child that it has ended.`,
-    'Use restart_process, which ends the process so that its supervisor restarts it.',
-    { node, pointer: '/child' },
-  );
-}

@@ -3,7 +3,7 @@ import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
-import { findChild, isDynamic } from './childParameters.ts';
+import { findChild, isDynamic, keepsChild } from './childParameters.ts';
 import { isRoot, supervisorInfo } from './ownParent.ts';
 
 export const restartSupervisor = defineOperation({
@@ -21,7 +21,7 @@ export const restartSupervisor = defineOperation({
     'supervisors.terminateChild',
     'supervisors.restartChild',
   ],
-  mayUse: ['processes.restart'],
+  mayUse: ['processes.restart', 'supervisors.childSpec'],
   params: Type.Object({ supervisor: supervisorParam, node: onNodeParam }),
   result: Type.Object({
     node: Type.String(),
@@ -45,6 +45,9 @@ export const restartSupervisor = defineOperation({
     if (parent === null) return isRoot(info.value);
     const child = await findChild(context, parent, processId(supervisor.value), '/supervisor');
     if (!child.ok) return child;
+    const { childId } = child.value;
+    const kept = isDynamic(childId) ? ok(null) : await keepsChild(context, parent, childId, '/supervisor');
+    if (!kept.ok) return kept;
     return ok({
       summary: `Restart ${pidText(supervisor.value)} and all below it on ${supervisor.value.node}`,
       touches: [
@@ -52,7 +55,7 @@ export const restartSupervisor = defineOperation({
       ],
       severity: 'destroy',
       undo: 'no',
-      steps: { supervisor: supervisor.value, parent, childId: child.value.childId },
+      steps: { supervisor: supervisor.value, parent, childId },
     });
   },
   async apply(context, { steps }) {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { failure } from '../../../runtime/errors.ts';
 import type { ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
@@ -70,7 +71,8 @@ export const stopSupervisor = defineOperation({
         { pid: supervisor, reason, confirmMs: shutdownMs },
         context.options(),
       );
-      return ended.ok ? ok(answer) : ended;
+      if (!ended.ok) return ended;
+      return ended.value.outcome === 'exited' ? ok(answer) : survived(supervisor);
     }
     const child = childId === null || isDynamic(childId) ? { pid: supervisor } : { childId };
     const ended = await context.port.supervisors.terminateChild({ supervisor: parent, child }, context.options());
@@ -79,6 +81,17 @@ export const stopSupervisor = defineOperation({
 });
 
 const shutdownMs = 20_000;
+
+/** A supervisor takes the exit signal of nobody but its parent: from others it is a message to it (supervisor.erl). */
+function survived(supervisor: ProcessRef): Result<never> {
+  return failure(
+    'execution',
+    'supervisor.survived',
+    `${pidText(supervisor)} on ${supervisor.node} got the exit signal and lives on: it ends only with the process that started it.`,
+    'End the process that started it. kill_process ends it too, but its children are then not ended in order.',
+    { effect: 'applied', node: supervisor.node },
+  );
+}
 
 async function childOf(
   context: Parameters<typeof findChild>[0],

@@ -5,6 +5,7 @@ import { ok, processId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { eachNode } from '../eachNode.ts';
+import { mapLimited } from '../limited.ts';
 import { coverageResult, nodeFilterParam, nullable, placementOfProcess } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import type { Waiting } from './waitCircles.ts';
@@ -14,6 +15,7 @@ const needs = ['cluster.nodes', 'system.waits', 'names.resolve'] as const;
 type DeadlockContext = Context<(typeof needs)[number]>;
 
 const mostWaits = 10_000;
+const resolvedAtOnce = 32;
 
 export const analyzeDeadlocks = defineOperation({
   name: 'analyze_deadlocks',
@@ -62,7 +64,7 @@ export const analyzeDeadlocks = defineOperation({
       const was = before.get(processId(wait.process));
       return was !== undefined && was.call !== null && was.call === wait.call;
     });
-    const waiting = await Promise.all(stayed.map((wait) => resolved(context, wait)));
+    const waiting = await mapLimited(stayed, resolvedAtOnce, (wait) => resolved(context, wait));
     const waits = new Map(stayed.map((wait) => [processId(wait.process), wait]));
     const circles = circlesIn(waiting).map(({ members, evidence }) => ({
       evidence,
@@ -79,7 +81,7 @@ export const analyzeDeadlocks = defineOperation({
     return ok({
       circles,
       waiting: stayed.length,
-      truncated: second.value.truncated,
+      truncated: first.value.truncated || second.value.truncated,
       nodes: second.value.nodes,
     });
   },

@@ -10,7 +10,7 @@ export type Growth = {
 };
 
 /** Below this many readings nothing is said. */
-const fewestReadings = 4;
+export const fewestReadings = 4;
 /** Garbage collection lets memory rise and fall: what grows steadily is explained by a line to this degree. */
 const leastSteadiness = 0.75;
 /** What grows by less, of where it began, is within the noise of a living system. */

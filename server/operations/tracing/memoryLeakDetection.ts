@@ -8,9 +8,9 @@ import { eachNode } from '../eachNode.ts';
 import { coverageResult, nodeFilterParam, nullable } from '../parameters.ts';
 import { cell, processAt } from '../processRows.ts';
 import { drain } from '../streams.ts';
-import { shownName } from '../terms.ts';
+import { displayOf, shownName } from '../terms.ts';
 import type { Reading } from './growth.ts';
-import { growthOf } from './growth.ts';
+import { fewestReadings, growthOf } from './growth.ts';
 
 const needs = ['cluster.nodes', 'system.memory', 'processes.scan', 'processes.info'] as const;
 const mayUse = ['system.stats', 'system.ets'] as const;
@@ -63,6 +63,15 @@ export const memoryLeakDetection = defineOperation({
   route: { method: 'GET', path: '/system/leaks' },
   examples: [{ title: 'For two seconds', params: { forMs: 2000, everyMs: 200 } }],
   timeoutMs: longestMs + slackMs,
+  validate: ({ everyMs, forMs }) =>
+    forMs >= everyMs * (fewestReadings - 1)
+      ? []
+      : [
+          {
+            pointer: '/everyMs',
+            message: `leaves fewer than ${String(fewestReadings)} readings: nothing can be told.`,
+          },
+        ],
   async execute(context, { node, everyMs, forMs }) {
     const asked = await eachNode(context, node, (name) => watchNode(context, name, everyMs, forMs));
     if (!asked.ok) return asked;
@@ -101,7 +110,7 @@ async function watchNode(
       readTables(context, node, series, atMs),
       readAtoms(context, node, series, atMs),
     ]);
-    for (const look of looks) if (!look.ok) unseen.set(look.error.code, briefly(node, look.error));
+    for (const [at, look] of looks.entries()) if (!look.ok) unseen.set(String(at), briefly(node, look.error));
     readings += 1;
     await context.emit({
       is: 'rows',
@@ -175,7 +184,7 @@ async function readTables(
 ): Promise<Result<unknown>> {
   return drain(context.port.system.ets({ node }, context.options()), (rows) => {
     for (const { id, name, owner, bytes } of rows) {
-      const subject = id.t === 'atom' ? name : `${name} ${JSON.stringify(id)}`;
+      const subject = id.t === 'atom' ? name : `${name} ${displayOf(id)}`;
       series.add({ kind: 'ets_table', subject, pid: processId(owner) }, { atMs, value: bytes });
     }
   });

@@ -49,7 +49,9 @@ export const profileProcess = defineOperation({
       Type.Object({
         function: Type.String(),
         share: Type.Number({ description: '0 to 1: of the samples it was running in, or of the time measured.' }),
-        samples: nullable(Type.Integer({ description: 'In which it was the running function.' })),
+        samples: nullable(
+          Type.Integer({ description: 'In which it was the running function; a process that waits runs none.' }),
+        ),
         onStack: nullable(Type.Integer({ description: 'In which it was anywhere on the stack.' })),
         calls: nullable(Type.Integer()),
         ownTimeMs: nullable(Type.Number()),
@@ -88,8 +90,8 @@ async function sampled(context: ProfileContext, pid: ProcessRef, { everyMs, forM
   if (!end.ok) return end;
   const own = new Map<string, number>();
   const anywhere = new Map<string, number>();
-  for (const { functions, samples } of stacks.values()) {
-    const running = functions.at(-1);
+  for (const { functions, state, samples } of stacks.values()) {
+    const running = state === 'running' ? functions.at(-1) : undefined;
     if (running !== undefined) own.set(running, (own.get(running) ?? 0) + samples);
     for (const one of new Set(functions)) anywhere.set(one, (anywhere.get(one) ?? 0) + samples);
   }

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
+import { noNode } from '../resolve.ts';
 import {
   costlyParam,
   fuseParams,
@@ -83,7 +84,8 @@ export const traceMessages = defineOperation({
     async function reachable() {
       const known = await context.port.cluster.nodes({}, context.options());
       if (!known.ok) return known;
-      return ok(known.value.nodes.filter(({ reach }) => reach.via === 'direct').map(({ node }) => node));
+      const direct = known.value.nodes.filter(({ reach }) => reach.via === 'direct').map(({ node }) => node);
+      return direct.length > 0 ? ok(direct) : noNode();
     }
   },
 });
