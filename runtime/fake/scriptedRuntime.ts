@@ -81,7 +81,7 @@ export function streaming<F, R>(frames: readonly F[], end: R): () => AsyncIterab
 }
 
 /** A stream method that brings these frames, and then fails. */
-export function streamFailing<F>(
+export function streamFailing<F = never>(
   error: ArsenalError,
   frames: readonly F[] = [],
 ): () => AsyncIterable<StreamItem<F, never>> {

@@ -34,7 +34,7 @@ export function nodeInfo(node: NodeName, change: Partial<NodeInfo> = {}): NodeIn
 }
 
 /** `a@h` and `b@h` are up, `c@h` is down. */
-export const nodes: readonly NodeInfo[] = [
+const nodes: readonly NodeInfo[] = [
   nodeInfo('a@h'),
   nodeInfo('b@h'),
   nodeInfo('c@h', { reach: { via: 'none', since: 0, why: 'down' } }),
@@ -44,7 +44,7 @@ export const nodes: readonly NodeInfo[] = [
 const names: { readonly [name: string]: number } = { 'Elixir.Shop.Cart': 10, 'Elixir.Shop.Supervisor': 20 };
 
 /** What nearly every operation asks first. */
-export const basics: MethodTable = {
+const basics: MethodTable = {
   'cluster.nodes': answering({ nodes }),
   'names.resolve': ({ target, seenFrom }) => {
     const name = 'name' in target && target.name.in === 'local' ? target.name : null;
@@ -95,7 +95,7 @@ export type Bench = House & {
   /** What a write would do with these parameters, and what it says of it afterwards. */
   readonly planned: (operation: string, params: { readonly [key: string]: Json }) => Promise<Planned>;
 };
-export type Planned = {
+type Planned = {
   readonly plan: Plan<Json>;
   readonly apply: () => Promise<Result<unknown>>;
   readonly compensate: (done: Result<unknown>) => Promise<Result<null>>;
