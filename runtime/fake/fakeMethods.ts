@@ -58,7 +58,10 @@ export function fakeMethods(reads: FakeReads, holdings: Holdings): MethodTable {
     'cluster.nodes': () => answer({ nodes: [...cluster.nodes.values()].map((node) => reads.nodeInfo(node)) }),
     'cluster.links': () => {
       const { up, coverage } = reads.nodes('all');
-      return answer({ links: up.map((node) => ({ node: node.name, sees: reads.sees(node), silent: [] })), nodes: coverage });
+      return answer({
+        links: up.map((node) => ({ node: node.name, sees: reads.sees(node), silent: [] })),
+        nodes: coverage,
+      });
     },
     'cluster.connect': ({ node: name }) => {
       const node = cluster.nodes.get(name);
