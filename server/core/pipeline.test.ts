@@ -21,6 +21,23 @@ describe('a call that succeeds', () => {
     expect(finished[0]).toMatchObject({ error: null, mode: 'run', connection: 'a' });
   });
 
+  it('gives it what it may use too: where there is none it runs all the same, and is answered why not', async () => {
+    const operation = looking({
+      mayUse: ['system.stats'],
+      async execute(context) {
+        const stats = await context.port.system.stats({ node: 'a@h' }, context.options());
+        return ok({ seen: stats.ok ? 1 : 0, ...(!stats.ok && { why: stats.error.class }) });
+      },
+      result: Type.Object({ seen: Type.Integer(), why: Type.Optional(Type.String()) }),
+    });
+    const nodes = [{ name: 'a@h', processes: [] }];
+    const without = createFakeRuntime({ id: 'a', nodes, methods: ['cluster.nodes'] });
+    expect(valueOf(await bench({ operations: [operation] }).run())).toMatchObject({ result: { seen: 1 } });
+    expect(valueOf(await bench({ operations: [operation], runtime: without }).run())).toMatchObject({
+      result: { seen: 0, why: 'unsupported' },
+    });
+  });
+
   it('gives the operation its parameters with defaults, the methods it named, and no others', async () => {
     const seen: unknown[] = [];
     const operation = looking({
