@@ -67,8 +67,8 @@ function capabilitiesOf(methods: MethodTable, choice: AgentChoice): Capabilities
       remedy: 'Use it on the simulated cluster, or on a local one.',
     },
     methods: Object.fromEntries([
-      ...sandboxMethods.map((name) => [name, { why: whyNoSandboxes, remedy: remedyNoSandboxes }]),
-      ...resident.map((name) => [name, noAgentRefusal]),
+      ...sandboxMethods.map((name) => [name, { why: whyNoSandboxes, remedy: remedyNoSandboxes }] as const),
+      ...resident.map((name) => [name, noAgentRefusal] as const),
     ]),
   };
   const supported = { ...methods, ...Object.fromEntries(resident.map((name) => [name, undefined])) };

@@ -258,16 +258,10 @@ describe('a shared task', () => {
     const first = await one.task({ ...spec, credit: 1_000 });
     const second = await other.task({ ...spec, credit: 1 });
     const tasks = async (): Promise<string> => {
-      const about = valueOf(
-        await one
-          .target()
-          .call(
-            'erlang',
-            'apply',
-            [atom(module), atom('main_figures'), list([atom(module), integer(1_000)])],
-            inTime(),
-          ),
-      );
+      const question = [atom(module), atom('main_figures'), list([atom(module), integer(1_000)])];
+      const said = await one.target().call('erlang', 'apply', question, inTime());
+      if (!said.ok) throw new Error(said.error.message);
+      const about = said.value;
       return JSON.stringify(about.t === 'map' ? about.e.find(([key]) => isAtom(key, 'tasks'))?.[1] : about);
     };
     expect(await tasks()).toBe(JSON.stringify(integer(1)));
