@@ -61,15 +61,16 @@ const sandboxMethods = [
 /** What a connection can do whose user allows `choice` on the nodes. */
 function capabilitiesOf(methods: MethodTable, choice: AgentChoice): Capabilities {
   const resident = choice === 'none' ? residentMethods : [];
+  const refused: readonly (readonly [string, Refusals['otherwise']])[] = [
+    ...sandboxMethods.map((name) => [name, { why: whyNoSandboxes, remedy: remedyNoSandboxes }] as const),
+    ...resident.map((name) => [name, noAgentRefusal] as const),
+  ];
   const refusals: Refusals = {
     otherwise: {
       why: 'there is nothing yet that does it on a BEAM cluster.',
       remedy: 'Use it on the simulated cluster, or on a local one.',
     },
-    methods: Object.fromEntries([
-      ...sandboxMethods.map((name) => [name, { why: whyNoSandboxes, remedy: remedyNoSandboxes }] as const),
-      ...resident.map((name) => [name, noAgentRefusal] as const),
-    ]),
+    methods: Object.fromEntries(refused),
   };
   const supported = { ...methods, ...Object.fromEntries(resident.map((name) => [name, undefined])) };
   return buildCapabilities(1, supported, refusals);
