@@ -111,6 +111,7 @@ describe('memory_leak_detection', () => {
     expect.soft(has(/^mailbox .*leak_mailbox/), suspects.join('\n')).toBe(true);
     expect.soft(has(/^ets_table .*leak_table/), suspects.join('\n')).toBe(true);
     expect.soft(has(/^memory binary/), suspects.join('\n')).toBe(true);
+    expect.soft(has(/^process_binaries .*leak_binary/), suspects.join('\n')).toBe(true);
     expect.soft(has(/^atoms/), suspects.join('\n')).toBe(true);
   });
 

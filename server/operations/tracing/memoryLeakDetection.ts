@@ -25,7 +25,7 @@ const leastBytes = 256 * 1024;
 const leastMessages = 100;
 const leastAtoms = 500;
 
-const kinds = ['memory', 'process_memory', 'mailbox', 'ets_table', 'atoms'] as const;
+const kinds = ['memory', 'process_memory', 'process_binaries', 'mailbox', 'ets_table', 'atoms'] as const;
 
 export const memoryLeakDetection = defineOperation({
   name: 'memory_leak_detection',
@@ -132,7 +132,7 @@ function briefly(node: NodeName, { code, message, remedy }: ArsenalError): Json 
   return { node, code, message, remedy };
 }
 
-/** Memory and mailboxes of those that are among the largest now or were before. */
+/** Memory, binaries held outside the heap, and mailboxes of those that are among the largest now or were before. */
 async function readProcesses(
   context: LeakContext,
   node: NodeName,
@@ -140,7 +140,7 @@ async function readProcesses(
   series: SeriesBook,
   atMs: number,
 ): Promise<Result<null>> {
-  for (const by of ['memory', 'message_queue_len'] as const) {
+  for (const by of ['memory', 'message_queue_len', 'binary_bytes'] as const) {
     const top = { n: largestPerReading, by, direction: 'descending' } as const;
     const found = await drain(
       context.port.processes.scan(
@@ -157,7 +157,10 @@ async function readProcesses(
     if (!found.ok) return found;
   }
   const info = await context.port.processes.info(
-    { pids: [...tracked.values()], keys: ['memory', 'message_queue_len', 'registered_name', 'initial_call'] },
+    {
+      pids: [...tracked.values()],
+      keys: ['memory', 'message_queue_len', 'binary_bytes', 'registered_name', 'initial_call'],
+    },
     context.options(),
   );
   if (!info.ok) return info;
@@ -169,6 +172,8 @@ async function readProcesses(
       const subject = `${pidText(process)}${typeof name === 'string' ? ` (${shownName(name)})` : ''}`;
       const of = { subject, pid: processId(process) };
       const [memory, messages] = [cell(page, 'memory', at), cell(page, 'message_queue_len', at)];
+      const binaries = cell(page, 'binary_bytes', at);
+      if (typeof binaries === 'number') series.add({ kind: 'process_binaries', ...of }, { atMs, value: binaries });
       if (typeof memory === 'number') series.add({ kind: 'process_memory', ...of }, { atMs, value: memory });
       if (typeof messages === 'number') series.add({ kind: 'mailbox', ...of }, { atMs, value: messages });
     }
@@ -210,7 +215,9 @@ class SeriesBook {
   readonly #series = new Map<string, { readonly of: Subject; readonly readings: Reading[] }>();
 
   add(of: Subject, reading: Reading): void {
-    const key = `${of.kind} ${of.pid ?? ''} ${of.kind === 'process_memory' || of.kind === 'mailbox' ? '' : of.subject}`;
+    // A process may get a name meanwhile; a table is named by itself, and so is a kind of memory.
+    const isOfProcess = of.kind !== 'ets_table' && of.pid !== null;
+    const key = `${of.kind} ${of.pid ?? ''} ${isOfProcess ? '' : of.subject}`;
     const held = this.#series.get(key) ?? { of, readings: [] };
     held.readings.push(reading);
     this.#series.set(key, held);
@@ -236,6 +243,8 @@ const remedies = {
   memory:
     'See the processes and tables below it; `binary` that grows while their owners do not collect: garbage_collect_process.',
   process_memory: 'Look at its state; garbage_collect_process tells whether what it holds is garbage.',
+  process_binaries:
+    'It holds on to large binaries outside its heap: a slice of one keeps the whole (binary:copy/1), and one that seldom collects keeps all.',
   mailbox: 'It gets more than it handles: see with analyze_message_queue what waits.',
   ets_table: 'Its owner puts in more than it takes out.',
   atoms: 'Atoms are never freed: find what makes them from outside text (binary_to_atom, String.to_atom).',
