@@ -1,15 +1,10 @@
 import { Type } from 'typebox';
-import type { Result } from '../../../runtime/model.ts';
-import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import type { Scans } from '../lists.ts';
-import { listPage, listParams, listResult, mostRows } from '../lists.ts';
 import { atomText } from '../parameters.ts';
-import { collect } from '../streams.ts';
 import { atomName } from '../terms.ts';
-import { entryFields, entryResult, entryRow, findingResult, findingRow, memberResult, memberRow } from './hordeRows.ts';
-
-const settleMs = 400;
+import { entryFields, entryResult, entryRow } from './hordeRows.ts';
+import { inspectHorde, inspectParams, inspectResult } from './inspectHorde.ts';
 
 /** A Horde.Registry as all its members have it. */
 export function hordeRegistryInspect(scans: Scans) {
@@ -24,45 +19,19 @@ export function hordeRegistryInspect(scans: Scans) {
     needs: ['horde.clusters', 'horde.entries', 'horde.findings'],
     params: Type.Object({
       registry: Type.Optional(atomText('The name of the registry.', 'registeredName')),
-      findings: Type.Boolean({
-        default: true,
-        description: 'On the first page, look for what is wrong too, which takes half a second.',
-      }),
-      ...listParams(entryFields),
+      ...inspectParams(entryFields),
     }),
-    result: Type.Object({
-      ...listResult(entryResult).properties,
-      members: Type.Array(memberResult),
-      findings: Type.Array(findingResult),
-    }),
+    result: inspectResult(entryResult),
     route: { method: 'GET', path: '/horde/registries' },
     examples: [{ title: 'All there are', params: {} }],
-    async execute(context, params) {
-      const name = params.registry === undefined ? null : atomName(params.registry);
-      const clusters = await collect(context.port.horde.clusters({ nodes: 'all' }, context.options()), mostRows);
-      if (!clusters.ok) return clusters;
-      const members = clusters.value.rows.filter(
-        (view) => view.kind === 'registry' && (name === null || view.name === name),
-      );
-      const page = await listPage(context, 'horde_registry_inspect', params, scans, ['key'], async () => {
-        if (name === null) return ok({ rows: [], nodes: clusters.value.end.nodes });
-        const entries = await collect(context.port.horde.entries({ nodes: 'all', name }, context.options()), mostRows);
-        if (!entries.ok) return entries;
-        return ok({
-          rows: entries.value.rows.map(entryRow),
-          nodes: entries.value.end.nodes,
-          ...(entries.value.end.total > entries.value.rows.length && { total: entries.value.end.total }),
-        });
-      });
-      if (!page.ok) return page;
-      const wrong = params.findings && params.after === undefined ? await findingsOf() : ok([]);
-      return wrong.ok ? ok({ ...page.value, members: members.map(memberRow), findings: [...wrong.value] }) : wrong;
-
-      async function findingsOf(): Promise<Result<readonly ReturnType<typeof findingRow>[]>> {
-        const found = await context.port.horde.findings({ nodes: 'all', name, settleMs }, context.options());
-        if (!found.ok) return found;
-        return ok(found.value.findings.filter(({ horde }) => horde.kind === 'registry').map(findingRow));
-      }
-    },
+    execute: (context, params) =>
+      inspectHorde(context, params, scans, {
+        operation: 'horde_registry_inspect',
+        kind: 'registry',
+        name: params.registry === undefined ? null : atomName(params.registry),
+        key: 'key',
+        read: (name) => context.port.horde.entries({ nodes: 'all', name }, context.options()),
+        rowOf: entryRow,
+      }),
   });
 }

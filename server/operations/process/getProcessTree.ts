@@ -8,7 +8,6 @@ import { cell, namedProcess, processAt } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 
 const keys = ['registered_name', 'initial_call', 'status', 'links', 'ancestors'] as const;
-const mostLinks = 1_000;
 
 type Relative = {
   readonly pid: string;
@@ -108,9 +107,7 @@ function factsAt(page: RowPage, at: number): Facts {
     return typeof value === 'string' ? value : null;
   };
   return {
-    links: textsIn(cell(page, 'links', at))
-      .slice(0, mostLinks)
-      .flatMap((id) => parseProcessId(id) ?? []),
+    links: textsIn(cell(page, 'links', at)).flatMap((id) => parseProcessId(id) ?? []),
     ancestors: textsIn(cell(page, 'ancestors', at)),
     registeredName: text('registered_name'),
     initialCall: text('initial_call'),
