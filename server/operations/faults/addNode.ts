@@ -24,7 +24,7 @@ export const addNode = defineOperation({
         summary: `Start ${node}`,
         touches: [{ node, what: 'a new node' }],
         severity: 'change' as const,
-        undo: 'yes' as const,
+        undo: 'partly' as const,
         steps: { node },
       }),
     ),

@@ -51,7 +51,7 @@ export const addChild = defineOperation({
       summary: `Start ${displayOf(childId)} (${called}) under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
       touches: [{ node: supervisor.value.node, pid: processId(supervisor.value), what: 'a new child' }],
       severity: 'change',
-      undo: 'yes',
+      undo: 'partly',
       steps: { supervisor: supervisor.value, spec: { ...spec.value, start: { ...start, args: [...start.args] } } },
     });
   },

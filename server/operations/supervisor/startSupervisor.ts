@@ -61,7 +61,7 @@ export const startSupervisor = defineOperation({
       summary: `Start ${what}${name === null ? '' : ` as ${shownName(name)}`} on ${node.value}`,
       touches: [{ node: node.value, what }],
       severity: 'change',
-      undo: 'yes',
+      undo: 'partly',
       steps: {
         node: node.value,
         parent: parent.value,
