@@ -21,9 +21,6 @@ const soakMs = isLong ? 600_000 : 12_000;
 const names = isLong ? 1_000_000 : 20_000;
 /** What a node has after it was looked at, and never more: the atoms of the agent and of its text, and of what OTP loads for it. */
 const mostAtoms = 2_500;
-/** In a long use the way through another node is taken sooner or later, on each node once: its text has atoms too. A leak has no such end. */
-const mostLateAtoms = isLong ? 450 : 10;
-
 let shop: Shop;
 let [one, two, three] = ['', '', ''];
 /** As of one user on one machine: their windows share a small pool of names. */
@@ -134,7 +131,7 @@ describe('a long use', () => {
     expect(rounds).toBeGreaterThan(2);
     for (const node of ['one', 'two'] as const) {
       // Each life of the third node is a creation, no atom; each window had a name from a pool.
-      expect(after[node].atoms - before[node].atoms, report).toBeLessThan(mostLateAtoms);
+      expect(after[node].atoms - before[node].atoms, report).toBeLessThan(10);
       expect(after[node].atoms - untouched[node].atoms, report).toBeLessThan(mostAtoms);
       expect(after[node].processes - before[node].processes, report).toBeLessThan(5);
       expect(after[node].tables, report).toBe(before[node].tables);
