@@ -10,8 +10,8 @@ import { selectProcesses } from '../../processQuery.ts';
 import type { Fidelity } from '../../watch.ts';
 import { WatchSource } from '../../watch.ts';
 import type { WatchStreamItem } from '../../watchStream.ts';
-import { watchStream } from '../../watchStream.ts';
 import type { AgentTask, TaskSpec } from '../agent/nodeAgent.ts';
+import { Demand } from './demand.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import type { PageRows } from './processRows.ts';
 import type { RowFrame } from './processFrames.ts';
@@ -73,8 +73,9 @@ export class ProcessWatch {
   readonly #everyMs: number;
   readonly #plan: ProcessPlan;
   readonly #nodes = new Map<NodeName, OfNode>();
-  #users = 0;
-  #wanting = 0;
+  readonly #demand = new Demand(() => {
+    this.#demanded();
+  });
   #wanted: (() => void)[] = [];
   #looking: AbortController | null = null;
   #isLate = false;
@@ -90,27 +91,11 @@ export class ProcessWatch {
   }
 
   /** The stream of one who watches. */
-  async *stream(query: WatchQuery, signal: AbortSignal, left: () => void): AsyncGenerator<WatchStreamItem> {
-    this.#users += 1;
-    this.#want(1);
-    let wants = true;
-    if (this.#looking === null) void this.#look();
-    try {
-      for await (const item of watchStream(this.source, { minIntervalMs: query.minIntervalMs, signal })) {
-        this.#want(-1);
-        wants = false;
-        yield item;
-        this.#want(1);
-        wants = true;
-      }
-    } finally {
-      if (wants) this.#want(-1);
-      this.#users -= 1;
-      if (this.#users === 0) {
-        this.#stop();
-        left();
-      }
-    }
+  stream(query: WatchQuery, signal: AbortSignal, left: () => void): AsyncGenerator<WatchStreamItem> {
+    return this.#demand.stream(this.source, query, signal, () => {
+      this.#stop();
+      left();
+    });
   }
 
   /** A link came or went: there may be other nodes now. */
@@ -125,9 +110,9 @@ export class ProcessWatch {
     this.nudge();
   }
 
-  #want(change: 1 | -1): void {
-    this.#wanting += change;
-    if (this.#wanting === 0) return;
+  #demanded(): void {
+    if (!this.#demand.isWanted()) return;
+    if (this.#looking === null) void this.#look();
     const waiting = this.#wanted;
     this.#wanted = [];
     for (const wake of waiting) wake();
@@ -135,7 +120,7 @@ export class ProcessWatch {
 
   /** Until somebody wants the next frame, or nobody is left. */
   async #whenWanted(signal: AbortSignal): Promise<void> {
-    if (this.#wanting > 0 || signal.aborted) return;
+    if (this.#demand.isWanted() || signal.aborted) return;
     await new Promise<void>((resolve) => {
       this.#wanted.push(resolve);
       signal.addEventListener(
@@ -285,7 +270,7 @@ export class ProcessWatch {
   /** What all nodes told: of the best of each, the best. */
   #tell(): void {
     const told = [...this.#nodes.values()];
-    if (this.#users === 0 || (!this.#isLate && told.some(({ rows }) => rows === null))) return;
+    if (!this.#demand.isUsed() || (!this.#isLate && told.some(({ rows }) => rows === null))) return;
     const places = told.flatMap(({ rows }) => [...(rows?.values() ?? [])]);
     const { top, keys } = this.#plan;
     const best = top === null ? places : selectProcesses(places, { top }, valueOfPlace);

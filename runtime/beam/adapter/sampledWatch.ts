@@ -9,7 +9,7 @@ import type { CallOptions } from '../../port.ts';
 import type { KeyedRow } from '../../watch.ts';
 import { WatchSource } from '../../watch.ts';
 import type { WatchStreamItem } from '../../watchStream.ts';
-import { watchStream } from '../../watchStream.ts';
+import { Demand } from './demand.ts';
 
 export type Sample = { readonly rows: readonly KeyedRow[]; readonly total?: number };
 /** Takes one sample. `gone`: what is watched will not come back, so the watch ends with the error. */
@@ -28,8 +28,10 @@ export class SampledWatch {
   readonly intervalMs: number;
   readonly #sample: Sampler;
   readonly #isFinal: (code: string) => boolean;
-  #wanting = 0;
-  #users = 0;
+  readonly #demand = new Demand(() => {
+    if (this.#demand.isWanted() && !this.#running) void this.#run();
+    else this.#wake();
+  });
   #running = false;
   #missed = 0;
   #wake: () => void = () => undefined;
@@ -63,40 +65,19 @@ export class SampledWatch {
   }
 
   /** The stream of one who watches; while its consumer does not pull, nothing is sampled for it. */
-  async *stream(query: WatchQuery, signal: AbortSignal, left: () => void): AsyncGenerator<WatchStreamItem> {
-    this.#users += 1;
-    this.#want(1);
-    let wants = true;
-    try {
-      for await (const item of watchStream(this.source, { minIntervalMs: query.minIntervalMs, signal })) {
-        this.#want(-1);
-        wants = false;
-        yield item;
-        this.#want(1);
-        wants = true;
-      }
-    } finally {
-      if (wants) this.#want(-1);
-      this.#users -= 1;
-      if (this.#users === 0) {
-        this.#control.abort();
-        left();
-      }
-    }
-  }
-
-  #want(change: 1 | -1): void {
-    this.#wanting += change;
-    if (this.#wanting > 0 && !this.#running) void this.#run();
-    else this.#wake();
+  stream(query: WatchQuery, signal: AbortSignal, left: () => void): AsyncGenerator<WatchStreamItem> {
+    return this.#demand.stream(this.source, query, signal, () => {
+      this.#control.abort();
+      left();
+    });
   }
 
   /** Never rejects: a sampler answers its failures. */
   async #run(): Promise<void> {
     this.#running = true;
-    while (this.#wanting > 0 && this.source.ended === null) {
+    while (this.#demand.isWanted() && this.source.ended === null) {
       await this.#pause(this.#lastAt + this.intervalMs * Math.min(2 ** this.#missed, mostPatience) - performance.now());
-      if (this.#wanting === 0) break;
+      if (!this.#demand.isWanted()) break;
       this.#nudged = false;
       this.#lastAt = performance.now();
       this.#take(await this.#sample(callOptions(longestSampleMs, this.#control.signal)));
@@ -120,7 +101,7 @@ export class SampledWatch {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, forMs);
       this.#wake = () => {
-        if (this.#wanting > 0 && !this.#nudged) return;
+        if (this.#demand.isWanted() && !this.#nudged) return;
         clearTimeout(timer);
         resolve();
       };
