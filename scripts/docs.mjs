@@ -5,7 +5,7 @@ import { run } from './lib/processes.mjs';
 
 const check = process.argv.includes('--check') ? ['--check'] : [];
 let code = 0;
-for (const script of ['mission.mjs', 'diagrams.mjs', 'catalogueDocs.mjs', 'paletteCommands.mjs']) {
+for (const script of ['mission.mjs', 'conformance.mjs', 'diagrams.mjs', 'catalogueDocs.mjs', 'paletteCommands.mjs']) {
   const result = await run(process.execPath, [inProject('scripts', script), ...check], { cwd: projectRoot });
   if (result.code !== 0) code = 1;
 }

@@ -5,9 +5,9 @@
 //
 //   node scripts/mission.mjs [--check]
 import fs from 'node:fs';
-import path from 'node:path';
 import process from 'node:process';
 import { inProject } from './lib/paths.mjs';
+import { cell, testsByMarker, writePage } from './lib/testMarkers.mjs';
 
 /** @typedef {{ id: string, section: string, capability: string, seeds: string[] }} Row */
 
@@ -17,60 +17,21 @@ const rows = JSON.parse(fs.readFileSync(inProject('docs', 'data', 'missionRows.j
 /** @type {{ ids: string[], elixir: string, here: string }[]} */
 const equivalents = JSON.parse(fs.readFileSync(inProject('docs', 'data', 'missionEquivalents.json'), 'utf8'));
 
-const rooms = ['runtime', 'server', 'client', 'webview', 'test', 'scripts', 'bench'];
-const isTest = /\.(test|e2e|bench)\.(ts|tsx|mjs)$/;
 const marker = /@row\s+((?:[A-Z][A-Za-z0-9.-]*\d\w*)(?:\s*,\s*[A-Z][A-Za-z0-9.-]*\d\w*)*)/g;
-const title = /\b(?:it|test|describe|suite)(?:\.\w+)*(?:\([^'"`]*\))?\(\s*(['"`])((?:\\.|(?!\1).)*)\1/s;
 
 const known = new Set(rows.map((row) => row.id));
-/** @type {Map<string, { title: string, file: string }[]>} */
-const shownBy = new Map();
-const unknown = [];
-for (const file of rooms.flatMap((room) => testFiles(inProject(room)))) {
-  const source = fs.readFileSync(file, 'utf8');
-  const shown = path.relative(inProject(), file).split(path.sep).join('/');
-  for (const found of source.matchAll(marker)) {
-    // In a title the id belongs to that test; in a comment to the next one.
-    const lineStart = source.lastIndexOf('\n', found.index) + 1;
-    const line = source.slice(lineStart, source.indexOf('\n', found.index));
-    const name = (title.exec(line) ?? title.exec(source.slice(found.index)))?.[2] ?? 'the whole file';
-    for (const id of (found[1] ?? '').split(/\s*,\s*/)) {
-      if (!known.has(id)) unknown.push(`${shown}: @row ${id}`);
-      const tests = shownBy.get(id) ?? [];
-      if (!tests.some((test) => test.title === name && test.file === shown)) tests.push({ title: name, file: shown });
-      shownBy.set(id, tests);
-    }
-  }
-}
+const shownBy = testsByMarker(marker, /\s*,\s*/);
+const unknown = [...shownBy.keys()].filter((id) => !known.has(id));
 const strayEquivalents = equivalents.flatMap(({ ids }) => ids).filter((id) => !known.has(id));
 if (unknown.length > 0 || strayEquivalents.length > 0) {
-  for (const line of unknown) console.error(`Unknown row: ${line}`);
+  for (const id of unknown) console.error(`Unknown row ${id}: ${shownBy.get(id)?.[0]?.file}`);
   for (const id of strayEquivalents) console.error(`Unknown row in docs/data/missionEquivalents.json: ${id}`);
   console.error('The ids stand in docs/data/missionRows.json.');
   process.exit(1);
 }
 
-const text = render();
-if (process.argv.includes('--check')) {
-  const written = fs.existsSync(page) ? fs.readFileSync(page, 'utf8').replaceAll('\r\n', '\n') : '';
-  if (written !== text) {
-    console.error('docs/mission.md does not say what the tests say. Run: npm run docs');
-    process.exit(1);
-  }
-} else {
-  fs.writeFileSync(page, text);
-  console.log(`docs/mission.md: ${shownBy.size} of ${rows.length} rows are shown by a test.`);
-}
-
-/** @param {string} folder @returns {string[]} */
-function testFiles(folder) {
-  if (!fs.existsSync(folder)) return [];
-  return fs
-    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => isTest.test(name) && !name.split(path.sep).includes('node_modules'))
-    .map((name) => path.join(folder, name))
-    .sort();
-}
+if (!writePage(page, render(), process.argv)) process.exit(1);
+console.log(`docs/mission.md: ${shownBy.size} of ${rows.length} rows are shown by a test.`);
 
 function render() {
   const bySection = group(rows);
@@ -114,13 +75,4 @@ function group(all) {
   const groups = new Map();
   for (const row of all) groups.set(row.section, [...(groups.get(row.section) ?? []), row]);
   return groups;
-}
-
-/** @param {string} value */
-function cell(value) {
-  return value
-    .replaceAll(/\\(['"`])/g, '$1')
-    .replaceAll('|', '\\|')
-    .replaceAll('<', '&lt;')
-    .replaceAll('\n', ' ');
 }
