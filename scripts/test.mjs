@@ -24,16 +24,23 @@ const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-test-'));
 process.on('exit', () => fs.rmSync(scratch, { recursive: true, force: true }));
 
 const minute = 60_000;
+/** The long forms (`npm run prove`) take an hour more. */
+const moreMs = process.env['ARSENAL_PROVE'] === '1' ? 60 * minute : 0;
 /** @type {Suite[]} */
 const required = [
   { name: 'check', needs: [], timeoutMs: 12 * minute, run: (timeoutMs) => script('check.mjs', [], timeoutMs) },
-  { name: 'unit', needs: [], timeoutMs: 10 * minute, run: (timeoutMs) => vitest('unit', ['--coverage'], timeoutMs) },
+  {
+    name: 'unit',
+    needs: [],
+    timeoutMs: 10 * minute + moreMs,
+    run: (timeoutMs) => vitest('unit', ['--coverage'], timeoutMs),
+  },
   {
     name: 'beam',
     needs: ['erlang', 'elixir'],
     // Without it some of its tests are skipped.
     likes: ['rebar3'],
-    timeoutMs: 12 * minute,
+    timeoutMs: 12 * minute + moreMs,
     run: (timeoutMs) => vitest('beam', [], timeoutMs),
   },
   { name: 'editor', needs: ['chromium', 'fonts', 'erlang', 'elixir'], timeoutMs: 12 * minute, run: editor },

@@ -46,6 +46,42 @@ async function figures(node: string): Promise<Figures> {
   return { atoms, processes, tables: tables + handlers * 1_000 + modules * 1_000_000, bytes };
 }
 
+type Marks = { readonly atoms: number; readonly modules: readonly string[] };
+
+/** How many atoms a node has, and which modules: had without a word to any process. */
+async function marksOf(node: string): Promise<Marks> {
+  const said = await shop.rpc(node, '[erlang:system_info(atom_count) | [M || {M, _} <- code:all_loaded()]].');
+  const [atoms, ...modules] = said.slice(1, -1).split(',');
+  return { atoms: Number(atoms), modules };
+}
+
+/**
+ * What has come to a node since, so that whatever breaks a bound has a name. An atom is found by its number, in the tag that emulators
+ * keep for themselves (ATOM_INTERNAL_REF3 of erts, external.h).
+ */
+async function news(node: string, before: Marks, now: Marks): Promise<string> {
+  const modules = now.modules.filter((name) => !before.modules.includes(name));
+  const last = Math.min(now.atoms, before.atoms + 60) - 1;
+  const atoms = await shop.rpc(
+    node,
+    `[binary_to_term(<<131, 75, I:24>>) || I <- lists:seq(${String(before.atoms)}, ${String(last)})].`,
+  );
+  return `${node}: ${String(now.atoms - before.atoms)} atoms: ${atoms}; modules: ${modules.join(' ')}`;
+}
+
+/**
+ * Has a node's logger write a warning, as OTP's global does when a node is back before all have told that it was lost. Elixir's logger
+ * loads what it formats with (nine modules, 330 atoms) when it writes for the first time, whoever has something to say.
+ */
+async function logOnce(node: string): Promise<void> {
+  const terms = '[node(), "text", <<"text">>, {self(), make_ref()}, #{a => 1.5}, fun() -> ok end]';
+  await shop.rpc(node, `logger:warning("first of this node: ~p~n~p~n~p~n~p~n~p~n~p", ${terms}).`);
+  for (let tries = 0; !(await shop.logOf(node)).includes('first of this node'); tries += 1) {
+    if (tries > 100) throw new Error(`${node} logs nothing.`);
+    await delay(50);
+  }
+}
+
 /** Everything a window asks for in its life, once. */
 async function look(runtime: Runtime, node: string, round: number): Promise<void> {
   const { port } = runtime;
@@ -93,9 +129,12 @@ async function askForNobody(runtime: Runtime, node: string, from: number, count:
 
 describe('a long use', () => {
   it('leaves nodes as they were, however often windows come and nodes die', { timeout: soakMs + 120_000 }, async () => {
+    for (const node of [one, two]) await logOnce(node);
     const untouched = { one: await figures(one), two: await figures(two) };
     let rounds = 0;
     let killed = 0;
+    const seen = new Map<string, Marks>();
+    const came: string[] = [];
     const useFor = async (ms: number) => {
       const started = performance.now();
       while (performance.now() - started < ms || rounds % 4 !== 0) {
@@ -109,6 +148,11 @@ describe('a long use', () => {
           killed += 1;
         }
         for (const window of windows) await window.close();
+        for (const [node, marks] of seen) {
+          const now = await marksOf(node);
+          if (now.atoms > marks.atoms) came.push(`in round ${String(rounds)}, ${await news(node, marks, now)}`);
+          seen.set(node, now);
+        }
       }
       await delay(2_000);
     };
@@ -122,11 +166,12 @@ describe('a long use', () => {
       if (agent === 'interpret') await delay(12_000);
     }
     await useFor(soakMs / 2);
+    for (const node of [one, two]) seen.set(node, await marksOf(node));
     const before = { one: await figures(one), two: await figures(two) };
     const heapBefore = heapNow();
     await useFor(soakMs / 2);
     const after = { one: await figures(one), two: await figures(two) };
-    const report = JSON.stringify({ rounds, killed, untouched, before, after, heapBefore, heapAfter: heapNow() });
+    const report = JSON.stringify({ rounds, killed, untouched, before, after, heapBefore, heapAfter: heapNow(), came });
     console.log(`soak: ${report}`);
     expect(rounds).toBeGreaterThan(2);
     for (const node of ['one', 'two'] as const) {
