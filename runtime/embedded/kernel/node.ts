@@ -6,7 +6,7 @@
  */
 import type { Value } from '../../term/values.ts';
 import { Pid, Ref, tup } from '../../term/values.ts';
-import { ErrorException, reasonOf } from './exceptions.ts';
+import { ErrorException, reasonOf, undef } from './exceptions.ts';
 import type { KernelEvent } from './events.ts';
 import type { Received, Wait } from './flow.ts';
 import { flowOf, settle, timedOut } from './flow.ts';
@@ -140,7 +140,7 @@ export class KernelNode {
     return {
       is: 'flow',
       run: function* (self) {
-        if (code === null) throw new ErrorException(atoms.undef);
+        if (code === null) throw undef(mfa.module, mfa.function, args);
         return yield* settle(code(self, ...args));
       },
     };

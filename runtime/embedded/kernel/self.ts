@@ -4,7 +4,7 @@
  */
 import type { Atom, Value } from '../../term/values.ts';
 import { Pid, Ref, Tuple, a, tup } from '../../term/values.ts';
-import { ErrorException, ExitException } from './exceptions.ts';
+import { ErrorException, ExitException, undef } from './exceptions.ts';
 import type { Flow } from './flow.ts';
 import { receive, settle, timedOut } from './flow.ts';
 import type { KernelEvent } from './events.ts';
@@ -169,7 +169,7 @@ export class Self {
   *apply(module: string, name: string, args: readonly Value[]): Flow<Value> {
     this.#bump();
     const code = this.#node.world.code.find(module, name, args.length);
-    if (code === null) throw new ErrorException(tup(atoms.undef, tup(a(module), a(name), args)));
+    if (code === null) throw undef(module, name, args);
     return yield* settle(code(this, ...args));
   }
 

@@ -164,7 +164,7 @@ describe('starting and stopping', () => {
   it.each<[string, string, string]>([
     ['none', 'none', 'nonsense'],
     ['crash', 'crash', '{EXIT,{broken,[]}}'],
-    ['missing', 'missing', '{EXIT,{{undef,{worker,missing,[]}},[]}}'],
+    ['missing', 'missing', '{EXIT,{undef,[{worker,missing,[],[]}]}}'],
   ])('a start function that is %s is an error of its kind', (_what, name, reason) => {
     const init = under({}, [childSpec(a('odd'), ['worker', name, []])]);
     expect(startOf(init)).toBe(`{error,{shutdown,{failed_to_start_child,odd,${reason}}}}`);
