@@ -17,7 +17,7 @@ import { atoms } from './values.ts';
 /** A process wherever it is: by pid, by a name here, by a name elsewhere (`{Name, Node}`), or by an alias. */
 export type Destination = Pid | Atom | Ref | Tuple<readonly [Atom, Atom]>;
 
-export type TimerRef = { readonly ref: Ref; readonly timer: Timer };
+export type TimerRef = { readonly ref: Ref; readonly timer: Timer; readonly to: Pid | Atom };
 
 export class Self {
   static readonly systemLimit: Value = a('system_limit');
@@ -107,6 +107,16 @@ export class Self {
 
   /** `erlang:send_after/3`: nothing happens when `to` or this node has ended by then. */
   sendAfter(ms: number, to: Pid | Atom, message: Value): TimerRef {
+    return this.#setTimer(ms, to, this.#node.makeRef(), message);
+  }
+
+  /** `erlang:start_timer/3`: as {@link Self.sendAfter}, but what comes is `{timeout, TimerRef, Message}`. */
+  startTimer(ms: number, to: Pid | Atom, message: Value): TimerRef {
+    const ref = this.#node.makeRef();
+    return this.#setTimer(ms, to, ref, tup(atoms.timeout, ref, message));
+  }
+
+  #setTimer(ms: number, to: Pid | Atom, ref: Ref, message: Value): TimerRef {
     this.#bump();
     const node = this.#node;
     const timer = node.world.timers.set(node.world.nowMs + Math.max(0, ms), () => {
@@ -114,13 +124,24 @@ export class Self {
       if (to instanceof Pid) node.send(to, message);
       else node.receive({ is: 'message', to: to.name, message });
     });
-    return { ref: node.makeRef(), timer };
+    return { ref, timer, to };
   }
 
-  /** The milliseconds that were left, or null when the timer had fired or was cancelled. */
-  cancelTimer({ timer }: TimerRef): number | null {
+  /**
+   * `erlang:cancel_timer/1`: the milliseconds that were left; null when the timer had fired, was cancelled, or was for a process
+   * that has ended since.
+   */
+  cancelTimer(set: TimerRef): number | null {
+    const left = this.readTimer(set);
+    this.#node.world.timers.cancel(set.timer);
+    return left;
+  }
+
+  /** `erlang:read_timer/1`: the milliseconds that are left; null as {@link Self.cancelTimer} has it. */
+  readTimer({ timer, to }: TimerRef): number | null {
     this.#bump();
-    return this.#node.world.timers.cancel(timer) ? Math.max(0, timer.atMs - this.#node.world.nowMs) : null;
+    if (timer.index < 0 || (to instanceof Pid && this.#node.find(to) === undefined)) return null;
+    return Math.max(0, timer.atMs - this.#node.world.nowMs);
   }
 
   // --------------------------------------------------------------------------------------------- other processes
