@@ -6,7 +6,7 @@ import type { Atom, Value } from '../../term/values.ts';
 import { a, Tuple, tup } from '../../term/values.ts';
 import { ExitException, reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
-import { settle } from '../kernel/flow.ts';
+import { isFlow, settle } from '../kernel/flow.ts';
 import type { Handler } from '../kernel/process.ts';
 import type { Self, TimerRef } from '../kernel/self.ts';
 import { atoms, errorTuple, okTuple, tagged } from '../kernel/values.ts';
@@ -129,7 +129,8 @@ class Server<S> implements Handler {
     }
   }
 
-  *handle(self: Self, message: Value): Flow<void> {
+  /** Without a generator unless a callback, or what follows it, has to wait: this is the path of nearly every message. */
+  handle(self: Self, message: Value): void | Flow<void> {
     if (this.#state === null) return;
     if (this.#timer !== null) {
       const wasDue = message instanceof Tuple && message.elements[0] === timeoutMark;
@@ -139,40 +140,52 @@ class Server<S> implements Handler {
     const system = tagged(message, genAtoms.system, 3);
     if (system !== null) {
       const from = fromOf(system[1]);
-      if (from !== null) yield* serveSystem(self, from, valueAt(system, 2), this.#systemView(self));
-      return;
+      return from === null ? undefined : serveSystem(self, from, valueAt(system, 2), this.#systemView(self));
     }
     const state = this.#state.is;
     const parentExit = this.#parentExit(message);
-    if (parentExit !== null) return yield* this.#terminate(self, parentExit.reason, state);
-    let step: CallStep<S>;
-    let from: From | null = null;
+    if (parentExit !== null) return this.#terminate(self, parentExit.reason, state);
+    const asked = tagged(message, genAtoms.call, 3);
+    const from = asked === null ? null : fromOf(asked[1]);
+    let step: MayWait<CallStep<S>>;
     try {
-      const asked = tagged(message, genAtoms.call, 3);
-      from = asked === null ? null : fromOf(asked[1]);
-      step = yield* this.#dispatch(self, message, asked, from, state);
+      step = this.#dispatch(self, message, asked, from, state);
+    } catch (thrown) {
+      return this.#crash(self, thrown, message, state);
+    }
+    if (isFlow(step)) return this.#awaited(self, step, message, from, state);
+    if (step.is === 'stop' || step.is === 'stop_reply' || step.then !== undefined) return this.#after(self, step, from);
+    this.#state = { is: step.state };
+    if (step.is === 'reply' && from !== null) sendReply(self, from, step.reply);
+  }
+
+  /** A callback that waits, and what follows it. */
+  *#awaited(self: Self, waits: Flow<CallStep<S>>, message: Value, from: From | null, state: S): Flow<void> {
+    let step: CallStep<S>;
+    try {
+      step = yield* waits;
     } catch (thrown) {
       return yield* this.#crash(self, thrown, message, state);
     }
     yield* this.#after(self, step, from);
   }
 
-  *#dispatch(
+  #dispatch(
     self: Self,
     message: Value,
     asked: readonly unknown[] | null,
     from: From | null,
     state: S,
-  ): Flow<CallStep<S>> {
+  ): MayWait<CallStep<S>> {
     const module = this.#module;
     if (asked !== null && from !== null) {
       if (module.handleCall === undefined) return self.error(tup(a('undef'), a('handle_call')));
-      return yield* settle(module.handleCall(self, valueAt(asked, 2), from, state));
+      return module.handleCall(self, valueAt(asked, 2), from, state);
     }
     const told = tagged(message, genAtoms.cast, 2);
     if (told !== null) {
       if (module.handleCast === undefined) return self.error(tup(a('undef'), a('handle_cast')));
-      return yield* settle(module.handleCast(self, valueAt(told, 1), state));
+      return module.handleCast(self, valueAt(told, 1), state);
     }
     // Without handle_info OTP logs the message and goes on.
     if (module.handleInfo === undefined) {
@@ -180,7 +193,7 @@ class Server<S> implements Handler {
       return noreply(state);
     }
     const due = tagged(message, timeoutMark, 1) !== null;
-    return yield* settle(module.handleInfo(self, due ? atoms.timeout : message, state));
+    return module.handleInfo(self, due ? atoms.timeout : message, state);
   }
 
   *#after(self: Self, step: CallStep<S>, from: From | null): Flow<void> {
