@@ -58,6 +58,18 @@ export class Self {
   random(): number {
     return this.#node.world.prng.next();
   }
+  /** The kernel's record of a living process of this node, to be read and never changed; null when there is none. */
+  inspect(pid: Pid): Process | null {
+    return this.#node.find(pid) ?? null;
+  }
+  /** Identifies this life of the node: what OTP keeps in tables of a node is kept by it. */
+  get home(): object {
+    return this.#node;
+  }
+  /** `erase/0` */
+  erase(): void {
+    this.#process.dictionary = null;
+  }
   put(key: Value, value: Value): void {
     (this.#process.dictionary ??= new Map()).set(key, value);
   }
@@ -119,8 +131,7 @@ export class Self {
   #setTimer(ms: number, to: Pid | Atom, ref: Ref, message: Value): TimerRef {
     this.#bump();
     const node = this.#node;
-    const timer = node.world.timers.set(node.world.nowMs + Math.max(0, ms), () => {
-      if (!node.alive) return;
+    const timer = node.setTimer(node.world.nowMs + Math.max(0, ms), () => {
       if (to instanceof Pid) node.send(to, message);
       else node.receive({ is: 'message', to: to.name, message });
     });
