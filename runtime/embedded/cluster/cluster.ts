@@ -5,7 +5,8 @@
  * Time is given: `advance` by a live host, `runUntil` for a virtual clock. Everything else is the same in both.
  */
 import type { Pid, Value } from '../../term/values.ts';
-import { a, tup } from '../../term/values.ts';
+import { encodeTerm } from '../../term/encode.ts';
+import { a, toTerm, tup } from '../../term/values.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import { CodeServer } from '../kernel/module.ts';
@@ -17,6 +18,7 @@ import type { Signal } from '../kernel/signal.ts';
 import { TimerHeap } from '../kernel/timerHeap.ts';
 import type { Application } from '../otp/application.ts';
 import { Applications } from '../otp/application.ts';
+import { Network } from './network.ts';
 import { bootNode, kernelApplication, systemModules } from './systemTree.ts';
 
 export type ClusterOptions = {
@@ -29,6 +31,10 @@ export type ClusterOptions = {
   readonly boot: readonly string[];
   /** One-way delay between nodes, drawn evenly. */
   readonly latencyMs: { readonly min: number; readonly max: number };
+  /** net_ticktime; OTP's default, 60 s, unless said. */
+  readonly netTicktimeMs?: number;
+  /** Whether a node connects to all others when it starts; else they connect when they speak, or something makes them. */
+  readonly mesh?: 'full' | 'none';
   /** `random`: which runnable process runs next is drawn, to explore schedules. */
   readonly schedule?: 'fifo' | 'random';
   /** Called when there is something to run, or a timer was set, outside a run. */
@@ -41,23 +47,14 @@ type Slot = {
   applications: Applications;
   creations: number;
 };
-/** A connection of two incarnations; signals keep their order in each direction. */
-type Connection = {
-  readonly one: KernelNode;
-  readonly other: KernelNode;
-  lastAtMs: Map<KernelNode, number>;
-  lost: boolean;
-};
-
 export class Cluster implements World {
   readonly timers = new TimerHeap();
   readonly code: CodeServer;
   readonly prng: Prng;
-  readonly #latency: Prng;
+  readonly network: Network;
   readonly #schedule: Prng | null;
   readonly #options: ClusterOptions;
   readonly #slots = new Map<string, Slot>();
-  readonly #connections = new Map<string, Connection>();
   readonly #listeners = new Set<(event: KernelEvent) => void>();
   #nowMs = 0;
   #running = false;
@@ -66,7 +63,27 @@ export class Cluster implements World {
     this.#options = options;
     this.code = new CodeServer([...systemModules, ...options.modules]);
     this.prng = options.prng.split('user');
-    this.#latency = options.prng.split('latency');
+    this.network = new Network({
+      timers: this.timers,
+      nowMs: () => this.#nowMs,
+      latency: options.prng.split('latency'),
+      chance: options.prng.split('faults'),
+      latencyMs: options.latencyMs,
+      netTicktimeMs: options.netTicktimeMs ?? 60_000,
+      netSetuptimeMs: 7000,
+      node: (name) => this.node(name),
+      bytesOf,
+      onUp: (one, other) => {
+        this.emit({ is: 'connected', one: one.name, other: other.name });
+        tellNetKernel(one, 'nodeup', other.name);
+        tellNetKernel(other, 'nodeup', one.name);
+      },
+      onLost: (node, gone) => {
+        this.emit({ is: 'disconnected', one: node.name, other: gone });
+        node.connectionLost(gone);
+        tellNetKernel(node, 'nodedown', gone);
+      },
+    });
     this.#schedule = options.schedule === 'random' ? options.prng.split('schedule') : null;
     for (const name of options.nodes) this.addNode(name);
   }
@@ -115,9 +132,7 @@ export class Cluster implements World {
     const slot = this.#slots.get(name);
     if (slot === undefined || slot.node !== null) return null;
     // Whoever has not noticed the end of the earlier life notices it now.
-    for (const connection of [...this.#connections.values()]) {
-      if (connection.one.name === name || connection.other.name === name) this.#lose(connection);
-    }
+    this.network.forget(name);
     slot.creations += 1;
     slot.applications = new Applications([kernelApplication, ...this.#options.applications]);
     const node = new KernelNode(name, slot.creations, this);
@@ -125,7 +140,7 @@ export class Cluster implements World {
     this.emit({ is: 'node_up', node: name, creation: node.creation });
     bootNode(node, { applications: slot.applications, boot: this.#options.boot, halt: () => this.crashNode(name) });
     for (const other of this.#slots.values()) {
-      if (other.node !== null && other.node !== node) this.#connect(node, other.node);
+      if (other.node !== null && this.#options.mesh !== 'none') this.network.connect(node, other.name);
     }
     return node;
   }
@@ -138,77 +153,47 @@ export class Cluster implements World {
     slot.node = null;
     node.crash();
     this.emit({ is: 'node_down', node: name, creation: node.creation });
-    for (const connection of this.#connections.values()) {
-      if (connection.one !== node && connection.other !== node) continue;
-      const survivor = connection.one === node ? connection.other : connection.one;
-      this.timers.set(this.#arrival(connection, survivor), () => this.#lose(connection));
-    }
+    this.network.crashed(node);
+    this.#work();
+    return true;
+  }
+
+  /**
+   * Stops a node where it stands, as SIGSTOP does: it runs nothing, and what is sent to it waits. False when it is not up, or hangs
+   * already.
+   */
+  hangNode(name: string): boolean {
+    const node = this.node(name);
+    if (node === null || node.hung) return false;
+    node.standStill();
+    this.network.standsStill(node);
+    return true;
+  }
+
+  /** Lets a node that hangs go on. */
+  resumeNode(name: string): boolean {
+    const node = this.node(name);
+    if (node === null || !node.hung) return false;
+    node.goOn();
+    this.network.standsStill(node);
     this.#work();
     return true;
   }
 
   connectedTo(node: KernelNode): readonly string[] {
-    const others: string[] = [];
-    for (const { one, other, lost } of this.#connections.values()) {
-      if (lost) continue;
-      if (one === node) others.push(other.name);
-      else if (other === node) others.push(one.name);
-    }
-    return others.sort();
+    return this.network.connectedTo(node);
   }
 
   // -------------------------------------------------------------------------------------------------------- network
 
   transmit(from: KernelNode, to: string, signal: Signal): boolean {
-    if (!from.alive) return false;
-    const known = this.#connections.get(pairOf(from.name, to));
-    const target = this.node(to);
-    const connection = known ?? (target === null ? null : this.#connect(from, target));
-    if (connection === null) return false;
-    const receiver = connection.one === from ? connection.other : connection.one;
-    this.timers.set(this.#arrival(connection, receiver), () => {
-      if (!connection.lost && receiver.alive) receiver.receive(signal);
-    });
+    const sent = this.network.transmit(from, to, signal);
     this.#work();
-    return true;
+    return sent;
   }
 
   canonical(pid: Pid): Pid {
     return this.find(pid)?.pid ?? pid;
-  }
-
-  #connect(one: KernelNode, other: KernelNode): Connection {
-    const connection: Connection = { one, other, lastAtMs: new Map(), lost: false };
-    this.#connections.set(pairOf(one.name, other.name), connection);
-    this.emit({ is: 'connected', one: one.name, other: other.name });
-    tellNetKernel(one, 'nodeup', other.name);
-    tellNetKernel(other, 'nodeup', one.name);
-    return connection;
-  }
-
-  #lose(connection: Connection): void {
-    if (connection.lost) return;
-    connection.lost = true;
-    const { one, other } = connection;
-    this.#connections.delete(pairOf(one.name, other.name));
-    this.emit({ is: 'disconnected', one: one.name, other: other.name });
-    for (const [node, gone] of [
-      [one, other],
-      [other, one],
-    ] as const) {
-      if (!node.alive) continue;
-      node.connectionLost(gone.name);
-      tellNetKernel(node, 'nodedown', gone.name);
-    }
-  }
-
-  /** When a signal sent now arrives: never before one sent earlier in the same direction. */
-  #arrival(connection: Connection, receiver: KernelNode): number {
-    const { min, max } = this.#options.latencyMs;
-    const drawn = this.#nowMs + min + this.#latency.next() * (max - min);
-    const at = Math.max(drawn, connection.lastAtMs.get(receiver) ?? 0);
-    connection.lastAtMs.set(receiver, at);
-    return at;
   }
 
   // ------------------------------------------------------------------------------------------------------- running
@@ -257,13 +242,13 @@ export class Cluster implements World {
   /** The oldest runnable process of each node; false when there is none. */
   #runRound(): boolean {
     let ran = false;
-    for (const { node } of this.#slots.values()) ran = node?.runNext() === true || ran;
+    for (const { node } of this.#slots.values()) ran = (node?.hung === false && node.runNext()) || ran;
     return ran;
   }
 
   /** One of the runnable processes of all nodes, drawn; false when there is none. */
   #runDrawn(schedule: Prng): boolean {
-    const nodes = [...this.#slots.values()].flatMap(({ node }) => (node === null ? [] : [node]));
+    const nodes = [...this.#slots.values()].flatMap(({ node }) => (node === null || node.hung ? [] : [node]));
     let drawn = schedule.below(
       Math.max(
         1,
@@ -282,8 +267,15 @@ export class Cluster implements World {
   }
 }
 
-function pairOf(one: string, other: string): string {
-  return one < other ? `${one} ${other}` : `${other} ${one}`;
+/** The control message and the framing of a signal (erts, "Distribution protocol"), about. */
+const controlBytes = 40;
+
+/** What a signal takes on the wire, for links with a limit of bytes. */
+function bytesOf(signal: Signal): number {
+  if (signal.is !== 'message') return controlBytes;
+  const term = toTerm(signal.message);
+  const encoded = term.ok ? encodeTerm(term.value, { scope: '' }) : null;
+  return controlBytes + (encoded?.ok === true ? encoded.bytes.byteLength : 0);
 }
 
 function tellNetKernel(node: KernelNode, what: string, other: string): void {

@@ -17,7 +17,7 @@ import { Process } from './process.ts';
 import { Ring } from './ring.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
-import type { TimerHeap } from './timerHeap.ts';
+import type { Timer, TimerHeap } from './timerHeap.ts';
 import { atoms } from './values.ts';
 
 /** What a node is given: clock, timers, chance, code, the network, and somebody who hears what happens. */
@@ -74,6 +74,8 @@ export class KernelNode {
   #lastRef = 0;
   #running: Process | null = null;
   #alive = true;
+  /** What fell due while the node stands still, in order; null while it runs. */
+  #overdue: (() => void)[] | null = null;
   #dying: { readonly process: Process; readonly reason: Value }[] = [];
   #draining = false;
 
@@ -86,6 +88,10 @@ export class KernelNode {
 
   get alive(): boolean {
     return this.#alive;
+  }
+  /** It stands still: nothing runs, and its timers wait. */
+  get hung(): boolean {
+    return this.#overdue !== null;
   }
   /** Used since the node started. */
   get reductions(): number {
@@ -304,6 +310,27 @@ export class KernelNode {
     while (this.runQueue.shift() !== undefined);
   }
 
+  /** The node stands still, as by SIGSTOP, until {@link KernelNode.goOn}. Whoever runs the nodes passes it by. */
+  standStill(): void {
+    this.#overdue ??= [];
+  }
+
+  /** The node runs again; its timers that fell due meanwhile fire now, in order. */
+  goOn(): void {
+    const overdue = this.#overdue ?? [];
+    this.#overdue = null;
+    for (const fire of overdue) fire();
+  }
+
+  /** Sets a timer of this node: it fires when it is due and the node runs; never when the node has ended. */
+  setTimer(atMs: number, fire: () => void): Timer {
+    return this.world.timers.set(atMs, () => {
+      if (!this.#alive) return;
+      if (this.#overdue === null) fire();
+      else this.#overdue.push(fire);
+    });
+  }
+
   // --------------------------------------------------------------------------------------------------- suspension
 
   /** The process runs no more until every owner has resumed it; its messages wait. */
@@ -427,7 +454,7 @@ export class KernelNode {
       this.#endWait(process);
       return timedOut;
     }
-    process.waitTimer ??= this.world.timers.set(this.world.nowMs + wait.afterMs, () => {
+    process.waitTimer ??= this.setTimer(this.world.nowMs + wait.afterMs, () => {
       process.waitTimer = null;
       process.waitIsOver = true;
       this.wake(process);
