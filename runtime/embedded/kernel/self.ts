@@ -251,7 +251,7 @@ export class Self {
     else this.#node.world.transmit(this.#node, pid.node, { is: 'unlink', from: this.pid, to: pid });
   }
 
-  /** `monitor(process, Target, Options)`. */
+  /** `monitor(process, Target, Options)`. Of itself, by pid, a process gets a reference and no monitor. */
   monitor(
     target: Pid | Atom | Tuple<readonly [Atom, Atom]>,
     options: { readonly alias?: AliasMode; readonly tag?: Value } = {},
@@ -264,6 +264,10 @@ export class Self {
         : target instanceof Tuple
           ? target
           : tup(target, a(this.#node.name));
+    if (object === this.pid) {
+      if (alias !== null) this.#node.makeAlias(this.#process, ref, alias);
+      return ref;
+    }
     (this.#process.monitors ??= new Map()).set(ref, { target: object, alias, tag: options.tag ?? atoms.down });
     if (alias !== null) this.#node.makeAlias(this.#process, ref, alias);
     const to = object instanceof Pid ? object : object.elements[0].name;
