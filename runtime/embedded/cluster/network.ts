@@ -12,8 +12,10 @@ import type { Prng } from '../kernel/prng.ts';
 import { Ring } from '../kernel/ring.ts';
 import type { Signal } from '../kernel/signal.ts';
 import type { Timer, TimerHeap } from '../kernel/timerHeap.ts';
-import type { NetworkFault, Way } from './faults.ts';
-import { wayOf } from './faults.ts';
+import type { LinkCondition } from '../../network/condition.ts';
+import { isSilent, occupiedMs, transitMs } from '../../network/condition.ts';
+import type { NetworkFault } from '../../network/networkFault.ts';
+import { conditionUnder } from '../../network/networkFault.ts';
 
 export type NetworkOptions = {
   readonly timers: TimerHeap;
@@ -59,9 +61,8 @@ type Connection = {
   waiting: { readonly to: End; readonly signal: Signal }[];
 };
 
-/** TCP's first and longest wait before it sends again (RFC 6298; Linux). */
-const firstResendMs = 200;
-const longestResendMs = 120_000;
+/** How often an attempt to connect looks whether it gets through (TCP's first wait; RFC 6298). */
+const retryMs = 200;
 /** Ticks in a net_ticktime (net_kernel's `net_tickintensity`). */
 const tickIntensity = 4;
 
@@ -69,7 +70,7 @@ export class Network {
   readonly #options: NetworkOptions;
   readonly #connections = new Map<string, Connection>();
   readonly #faults = new Set<NetworkFault>();
-  readonly #ways = new Map<string, Way>();
+  readonly #ways = new Map<string, LinkCondition>();
   /** The attempts under way that will fail, by who makes them. */
   readonly #failing = new WeakMap<KernelNode, Set<string>>();
 
@@ -82,11 +83,11 @@ export class Network {
   }
 
   /** How what `from` sends reaches `to` now. */
-  way(from: string, to: string): Way {
+  way(from: string, to: string): LinkCondition {
     const key = `${from} ${to}`;
     let way = this.#ways.get(key);
     if (way === undefined) {
-      way = wayOf(this.#faults, from, to);
+      way = conditionUnder(this.#faults, from, to);
       this.#ways.set(key, way);
     }
     return way;
@@ -184,11 +185,11 @@ export class Network {
     if (known !== undefined) {
       if (!endOf(known, from).lost) return known;
       // The other side has not noticed yet: it does so when the new attempt reaches it.
-      if (this.way(from.name, to).state !== 'open') return this.#attemptFails(from, to, null);
+      if (isSilent(this.way(from.name, to))) return this.#attemptFails(from, to, null);
       this.#loseBoth(known);
     }
     const target = this.#options.node(to);
-    if (target === null || this.way(from.name, to).state === 'cut' || this.way(to, from.name).state === 'cut') {
+    if (target === null || this.#isCut(from.name, to)) {
       return this.#attemptFails(from, to, this.#roundTripMs(from.name, to));
     }
     const connection: Connection = { ends: [newEnd(from), newEnd(target)], upAtMs: null, waiting: [] };
@@ -215,15 +216,15 @@ export class Network {
   #tryUp(connection: Connection, startedAtMs: number): void {
     const [{ node: one }, { node: other }] = connection.ends;
     if (this.#connections.get(pairOf(one.name, other.name)) !== connection || connection.upAtMs !== null) return;
-    const states = [this.way(one.name, other.name).state, this.way(other.name, one.name).state];
-    if (!one.alive || !other.alive || states.includes('cut')) {
+    if (!one.alive || !other.alive || this.#isCut(one.name, other.name)) {
       this.#loseBoth(connection);
       return;
     }
-    if (states.includes('silent') || one.hung || other.hung) {
+    const silent = isSilent(this.way(one.name, other.name)) || isSilent(this.way(other.name, one.name));
+    if (silent || one.hung || other.hung) {
       const leftMs = startedAtMs + this.#options.netSetuptimeMs - this.#options.nowMs();
       if (leftMs <= 0) this.#loseBoth(connection);
-      else this.#after(Math.min(leftMs, firstResendMs), () => this.#tryUp(connection, startedAtMs));
+      else this.#after(Math.min(leftMs, retryMs), () => this.#tryUp(connection, startedAtMs));
       return;
     }
     connection.upAtMs = this.#options.nowMs();
@@ -245,34 +246,24 @@ export class Network {
     if (to.lost) return;
     const way = this.way(from.node.name, to.node.name);
     const nowMs = this.#options.nowMs();
-    let sentAtMs = nowMs;
-    if (way.bytesPerSecond !== null) {
-      to.freeAtMs = Math.max(nowMs, to.freeAtMs) + (this.#options.bytesOf(signal) * 1000) / way.bytesPerSecond;
-      sentAtMs = to.freeAtMs;
-    }
-    const travelsMs = this.#oneWayMs(from.node.name, to.node.name) + this.#resendMs(way.lossRatio);
-    const atMs = Math.max(sentAtMs + travelsMs, to.lastAtMs);
+    // The size matters only where bytes are limited or lost.
+    const bytes = way.bytesPerSecond === null && way.lossRatio === 0 ? 0 : this.#options.bytesOf(signal);
+    to.freeAtMs = Math.max(nowMs, to.freeAtMs) + occupiedMs(way, bytes);
+    const travelsMs = this.#oneWayMs(from.node.name, to.node.name, bytes);
+    const atMs = Math.max(to.freeAtMs + travelsMs, to.lastAtMs);
     to.lastAtMs = atMs;
     to.incoming.push({ signal, atMs });
     if (to.delivery === null) this.#schedule(connection, to);
   }
 
-  #oneWayMs(from: string, to: string): number {
+  #oneWayMs(from: string, to: string, bytes: number = 0): number {
     const { latency, chance, latencyMs } = this.#options;
-    const { delayMs, jitterMs } = this.way(from, to);
-    const jitter = jitterMs === 0 ? 0 : chance.next() * jitterMs;
-    return latencyMs.min + latency.next() * (latencyMs.max - latencyMs.min) + delayMs + jitter;
+    const onTheWay = latencyMs.min + latency.next() * (latencyMs.max - latencyMs.min);
+    return onTheWay + transitMs(this.way(from, to), bytes, () => chance.next());
   }
 
-  /** How long TCP takes to bring something through that is lost with this chance each time. */
-  #resendMs(lossRatio: number): number {
-    let lateMs = 0;
-    let waitMs = firstResendMs;
-    while (lossRatio > 0 && lossRatio < 1 && this.#options.chance.next() < lossRatio) {
-      lateMs += waitMs;
-      waitMs = Math.min(waitMs * 2, longestResendMs);
-    }
-    return lateMs;
+  #isCut(one: string, other: string): boolean {
+    return this.way(one, other).passage === 'cut' || this.way(other, one).passage === 'cut';
   }
 
   /** Sets the delivery of the oldest that travels to `to`, unless it cannot arrive now. */
@@ -302,7 +293,7 @@ export class Network {
   /** Nothing that is sent to this end arrives now: the way is silent. */
   #isSilent(connection: Connection, to: End): boolean {
     const from = connection.ends[0] === to ? connection.ends[1] : connection.ends[0];
-    return this.way(from.node.name, to.node.name).state !== 'open';
+    return isSilent(this.way(from.node.name, to.node.name));
   }
 
   // --------------------------------------------------------------------------------------------------------- silence
@@ -316,8 +307,7 @@ export class Network {
   #look(connection: Connection): void {
     const [one, other] = connection.ends;
     if (connection.upAtMs === null) return;
-    const ways = [this.way(one.node.name, other.node.name), this.way(other.node.name, one.node.name)];
-    if (ways.some(({ state }) => state === 'cut')) {
+    if (this.#isCut(one.node.name, other.node.name)) {
       this.#loseBoth(connection);
       return;
     }

@@ -3,8 +3,8 @@
  * still stands in order, an end (a closed connection) among it: on a silent link not even that arrives.
  */
 import type { Socket } from 'node:net';
-import type { LinkCondition } from './condition.ts';
-import { isSilent, isUntouched, occupiedMs, transitMs } from './condition.ts';
+import type { LinkCondition } from '../../network/condition.ts';
+import { isSilent, isUntouched, occupiedMs, transitMs } from '../../network/condition.ts';
 
 /** What is on its way at most; more is left with the sender, whose own buffers fill then, as on a real network. */
 const mostOnTheWayBytes = 8 * 1024 * 1024;

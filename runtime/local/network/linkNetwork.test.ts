@@ -2,8 +2,8 @@ import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { epmdPort } from '../../beam/dist/epmd.ts';
-import type { LinkCondition } from './condition.ts';
-import { openLink } from './condition.ts';
+import type { LinkCondition } from '../../network/condition.ts';
+import { openLink } from '../../network/condition.ts';
 import { LinkNetwork } from './linkNetwork.ts';
 import { listenOnLoopback } from './listen.ts';
 

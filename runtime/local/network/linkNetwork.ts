@@ -5,8 +5,8 @@
  */
 import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
-import type { LinkCondition } from './condition.ts';
-import { isSilent } from './condition.ts';
+import type { LinkCondition } from '../../network/condition.ts';
+import { isSilent } from '../../network/condition.ts';
 import { Direction } from './direction.ts';
 import type { EpmdView, Registration } from './epmdServer.ts';
 import { EpmdNames, openEpmdView } from './epmdServer.ts';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Result } from '../../model.ts';
 import { ok } from '../../model.ts';
-import { openLink } from '../network/condition.ts';
+import { openLink } from '../../network/condition.ts';
 import { FaultBook } from './faultBook.ts';
 import type { FaultLife, FaultRequest } from './protocol.ts';
 

@@ -1,16 +1,12 @@
 /** The faults that are held on a local cluster, what they make of each link, and when each is undone. */
 import { randomUUID } from 'node:crypto';
-import { failure, nodeNotFound } from '../../errors.ts';
+import { nodeNotFound } from '../../errors.ts';
 import type { Holding, Incarnation, NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { LocalFaultInfo } from '../localSpec.ts';
-import type { LinkCondition } from '../network/condition.ts';
-import { combined, openLink } from '../network/condition.ts';
+import type { LinkCondition } from '../../network/condition.ts';
+import { checkedFault, conditionUnder, faultInWords } from '../../network/networkFault.ts';
 import type { FaultLife, FaultRequest } from './protocol.ts';
-
-/** Longer waits are no network's. */
-const mostDelayMs = 60_000;
-const leastBytesPerSecond = 1;
 
 /** What a fault needs of the cluster. */
 export type FaultTarget = {
@@ -40,9 +36,8 @@ export class FaultBook {
 
   /** What `from` and `to` have between them now, in this direction. */
   conditionOf(from: NodeName, to: NodeName): LinkCondition {
-    let condition = openLink;
-    for (const { fault } of this.#held.values()) condition = combined(condition, effectOn(fault, from, to));
-    return condition;
+    const faults = [...this.#held.values()].flatMap(({ fault }) => (fault.is === 'hang' ? [] : [fault]));
+    return conditionUnder(faults, from, to);
   }
 
   /**
@@ -50,7 +45,8 @@ export class FaultBook {
    * those of hanging a node.
    */
   hold(fault: FaultRequest, life: FaultLife, session: number): Result<Holding> {
-    const problem = this.#problemOf(fault);
+    const isKnown = (node: NodeName): boolean => this.#target.lifeOf(node) !== null;
+    const problem = fault.is === 'hang' ? ok(fault.node) : checkedFault(fault, isKnown);
     if (!problem.ok) return problem;
     const at = this.#target.lifeOf(problem.value);
     if (at === null) return nodeNotFound(problem.value);
@@ -123,93 +119,8 @@ export class FaultBook {
     for (const { undo } of this.#held.values()) undo();
     this.#held.clear();
   }
-
-  /** The node that stands for the fault, if the fault makes sense. */
-  #problemOf(fault: FaultRequest): Result<NodeName> {
-    switch (fault.is) {
-      case 'hang':
-        return ok(fault.node);
-      case 'partition': {
-        const all = fault.islands.flat();
-        const unknown = all.find((node) => this.#target.lifeOf(node) === null);
-        if (unknown !== undefined) return nodeNotFound(unknown);
-        if (fault.islands.length < 2 || fault.islands.some((island) => island.length === 0) || hasDouble(all)) {
-          return failure(
-            'validation',
-            'fault.bad_islands',
-            'A partition has two islands or more, each with a node, and no node is on two of them.',
-            'Name the islands again. A node that is on none keeps its links.',
-            { pointer: '/islands' },
-          );
-        }
-        return ok(all[0] ?? '');
-      }
-      case 'delay':
-      case 'drop':
-        return this.#problemOfLink(fault);
-    }
-  }
-
-  #problemOfLink(fault: Extract<FaultRequest, { is: 'delay' | 'drop' }>): Result<NodeName> {
-    const { from, to } = fault;
-    const unknown = [from, to].find((node) => this.#target.lifeOf(node) === null);
-    if (unknown !== undefined) return nodeNotFound(unknown);
-    if (from === to) {
-      return failure('validation', 'fault.bad_link', 'A link is between two nodes.', 'Name two.', { pointer: '/to' });
-    }
-    if (fault.is === 'delay') {
-      return isWithin(fault.delayMs, 0, mostDelayMs) && isWithin(fault.jitterMs, 0, mostDelayMs)
-        ? ok(from)
-        : outOfRange(`A delay and its jitter are from 0 to ${mostDelayMs} ms.`, '/delayMs');
-    }
-    if (!isWithin(fault.lossRatio, 0, 1)) return outOfRange('A share of loss is from 0 to 1.', '/lossRatio');
-    return fault.bytesPerSecond === null || isWithin(fault.bytesPerSecond, leastBytesPerSecond, Number.MAX_SAFE_INTEGER)
-      ? ok(from)
-      : outOfRange('A limit is at least one byte per second.', '/bytesPerSecond');
-  }
-}
-
-function outOfRange(message: string, pointer: string): Result<never> {
-  return failure('validation', 'fault.out_of_range', message, 'Choose a number in this range.', { pointer });
-}
-
-function isWithin(value: number, least: number, most: number): boolean {
-  return Number.isFinite(value) && value >= least && value <= most;
-}
-
-function hasDouble(names: readonly string[]): boolean {
-  return new Set(names).size < names.length;
-}
-
-function effectOn(fault: FaultRequest, from: NodeName, to: NodeName): LinkCondition {
-  switch (fault.is) {
-    case 'hang':
-      return openLink;
-    case 'partition': {
-      const islandOf = (node: NodeName): number => fault.islands.findIndex((island) => island.includes(node));
-      const [one, other] = [islandOf(from), islandOf(to)];
-      return one < 0 || other < 0 || one === other ? openLink : { ...openLink, passage: fault.mode };
-    }
-    case 'delay':
-      if (fault.from !== from || fault.to !== to) return openLink;
-      return { ...openLink, delayMs: fault.delayMs, jitterMs: fault.jitterMs };
-    case 'drop':
-      if (fault.from !== from || fault.to !== to) return openLink;
-      return { ...openLink, lossRatio: fault.lossRatio, bytesPerSecond: fault.bytesPerSecond };
-  }
 }
 
 function inWords(fault: FaultRequest): string {
-  switch (fault.is) {
-    case 'hang':
-      return `${fault.node} hangs`;
-    case 'partition':
-      return `${fault.mode === 'cut' ? 'cut' : 'black hole'} between ${fault.islands.map((island) => island.join(', ')).join(' and ')}`;
-    case 'delay':
-      return `${fault.from} to ${fault.to}: ${fault.delayMs} ms late, up to ${fault.jitterMs} ms more`;
-    case 'drop':
-      return `${fault.from} to ${fault.to}: ${Math.round(fault.lossRatio * 100)} % lost${
-        fault.bytesPerSecond === null ? '' : `, at most ${fault.bytesPerSecond} bytes per second`
-      }`;
-  }
+  return fault.is === 'hang' ? `${fault.node} hangs` : faultInWords(fault);
 }

@@ -2,6 +2,7 @@
  * What windows and tools say to the owner of a local cluster, and hear: one JSON value a line, over a connection of loopback that opens
  * with the owner's secret. Both ends are of one version: the owner's file says which, and another version is not spoken to.
  */
+import type { NetworkFault } from '../../network/networkFault.ts';
 import type { Holding, HoldingOwner, NodeName, Result } from '../../model.ts';
 import type { LocalClusterInfo, LocalSpec } from '../localSpec.ts';
 import type { LogFrom, LogPart } from '../nodes/logFile.ts';
@@ -16,27 +17,7 @@ export type ClientRole = 'window' | 'tool';
  */
 export type FaultLife = { readonly owner: HoldingOwner; readonly linger: { readonly ms: number } | 'until_healed' };
 
-export type FaultRequest =
-  | { readonly is: 'hang'; readonly node: NodeName }
-  | {
-      readonly is: 'partition';
-      readonly islands: readonly (readonly NodeName[])[];
-      readonly mode: 'cut' | 'blackhole';
-    }
-  | {
-      readonly is: 'delay';
-      readonly from: NodeName;
-      readonly to: NodeName;
-      readonly delayMs: number;
-      readonly jitterMs: number;
-    }
-  | {
-      readonly is: 'drop';
-      readonly from: NodeName;
-      readonly to: NodeName;
-      readonly lossRatio: number;
-      readonly bytesPerSecond: number | null;
-    };
+export type FaultRequest = { readonly is: 'hang'; readonly node: NodeName } | NetworkFault;
 
 /** Every request, with what it takes and answers. */
 export type OwnerRequests = {
