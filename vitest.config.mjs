@@ -18,7 +18,7 @@ export default defineConfig({
         },
       },
       {
-        // Against live Erlang and Elixir nodes. One file at a time: each starts nodes of its own, and two share a core.
+        // Against live Erlang and Elixir nodes. Two files at a time: each starts nodes of its own, and they mostly wait.
         extends: true,
         test: {
           name: 'beam',
@@ -26,7 +26,9 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          maxWorkers: 2,
+          // Projects of different numbers of workers take turns when they are run at once.
+          sequence: { groupOrder: 1 },
         },
       },
       {

@@ -118,7 +118,7 @@ describe('joining a node', () => {
   it('leaves nothing on the node when it is closed', async () => {
     const processes = async () => Number(await shop.rpc(shop.node, 'length(processes()).'));
     const before = await processes();
-    const runtime = await connectShop(shop);
+    const runtime = await connectShop(shop, { agentLingerMs: 500 });
     await runtime.port.cluster.nodes({}, inTime());
     for await (const item of runtime.port.watch.open({ minIntervalMs: 10, of: { rows: 'nodes' } }, inTime())) {
       expect(item.is).toBe('frame');
