@@ -18,7 +18,7 @@ export function statusOf(process: Process): string {
 
 /** Where a process is now: in its `receive`, or between two messages. */
 export function currentFunction(process: Process): string {
-  return (process.wait?.is === 'receive' ? process.wait.at : null) ?? process.idleAt;
+  return process.currentFunction;
 }
 
 /** The value of one column of one process. `memory` is what its terms would take on a BEAM (see processBytes). */

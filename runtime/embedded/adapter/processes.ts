@@ -9,6 +9,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { timedOut as noMessage, receive } from '../kernel/flow.ts';
 import { mfaText } from '../kernel/module.ts';
 import type { Process } from '../kernel/process.ts';
+import { SmallSet } from '../kernel/small.ts';
 import { atoms, tagged } from '../kernel/values.ts';
 import { call, cast, valueAt } from '../otp/gen.ts';
 import { command, spawnOn } from './commands.ts';
@@ -93,13 +94,12 @@ async function start(context: Context, params: Params<'processes.start'>): Promi
   const { pid } = process.value;
   if (params.name !== undefined) node.value.register(params.name, process.value);
   if (related.link !== null) {
-    (related.link.links ??= new Set()).add(pid);
-    (process.value.links ??= new Set()).add(related.link.pid);
+    (related.link.links ??= new SmallSet()).add(pid);
+    (process.value.links ??= new SmallSet()).add(related.link.pid);
   }
   if (related.watcher !== null) {
     const ref = node.value.makeRef();
-    (related.watcher.monitors ??= new Map()).set(ref, { target: pid, alias: null, tag: atoms.down });
-    (process.value.monitoredBy ??= new Map()).set(ref, related.watcher.pid);
+    node.value.monitor(related.watcher, ref, pid, null, atoms.down);
   }
   return Promise.resolve(ok(refOf(pid)));
 }

@@ -231,6 +231,10 @@ export class Cluster implements World {
     this.advance(untilMs);
   }
 
+  get listening(): boolean {
+    return this.#listeners.size > 0;
+  }
+
   becameRunnable(): void {
     this.#work();
   }

@@ -8,7 +8,7 @@ export type Received = Value | typeof timedOut;
 /**
  * `receive … after`: the oldest message that `match` accepts (null: any), in order of arrival; those that it refuses stay.
  * `marker` is a reference made after which only messages can match that hold it, so that a call does not look through a long
- * mailbox. `turn` gives the rest of the process' turn to others (`erlang:yield/0`).
+ * mailbox. `reply` waits for what answers one reference, which costs the least. `turn` gives the rest of the process' turn to others (`erlang:yield/0`).
  */
 export type Wait =
   | {
@@ -19,6 +19,8 @@ export type Wait =
       /** Where the process is meanwhile, as its current function. */
       readonly at: string | null;
     }
+  /** The `DOWN` of a monitor, or a tuple that begins with `ref` or with `[alias | ref]`: nothing else wakes the process. */
+  | { readonly is: 'reply'; readonly ref: Ref; readonly afterMs: number | null; readonly at: string | null }
   | { readonly is: 'turn' };
 
 /** Process code that may wait, and answers a `T`. */
@@ -55,7 +57,7 @@ export function* yieldTurn(): Flow<void> {
 
 /** True for what a generator function answers, as against a plain value. */
 export function isFlow<T>(answer: T | Flow<T>): answer is Flow<T> {
-  return flowOf(answer) !== null;
+  return isGenerator(answer);
 }
 
 /** What a generator function answered; null for anything else. */
@@ -64,13 +66,7 @@ export function flowOf(answer: unknown): Flow<unknown> | null {
 }
 
 function isGenerator(answer: unknown): answer is Flow<unknown> {
-  return (
-    typeof answer === 'object' &&
-    answer !== null &&
-    Symbol.iterator in answer &&
-    'next' in answer &&
-    typeof answer.next === 'function'
-  );
+  return typeof answer === 'object' && answer !== null && 'next' in answer && typeof answer.next === 'function';
 }
 
 /** The answer of code that may or may not be a generator. */

@@ -5,19 +5,23 @@
  * and the network are the {@link World}'s.
  */
 import type { Value } from '../../term/values.ts';
-import { Pid, Ref, tup } from '../../term/values.ts';
+import { ImproperList, Pid, Ref, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, reasonOf, undef } from './exceptions.ts';
 import type { KernelEvent } from './events.ts';
 import type { Received, Wait } from './flow.ts';
 import { flowOf, settle, timedOut } from './flow.ts';
+import { KernelPid, KernelRef } from './identity.ts';
 import type { CodeServer, Mfa } from './module.ts';
 import type { Prng } from './prng.ts';
 import type { AliasMode, Body, Monitor, MonitorTarget } from './process.ts';
-import { Process } from './process.ts';
+import { noMessages, Process } from './process.ts';
 import { Ring } from './ring.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
+import { SmallMap, SmallSet } from './small.ts';
 import type { Timer, TimerHeap } from './timerHeap.ts';
+import type { TraceRing } from './trace.ts';
+import { traceFlag } from './trace.ts';
 import { atoms } from './values.ts';
 
 /** What a node is given: clock, timers, chance, code, the network, and somebody who hears what happens. */
@@ -34,6 +38,8 @@ export interface World {
   connectedTo(node: KernelNode): readonly string[];
   /** The pid object that the kernel of the pid's own node made, where the process lives; else the one given. */
   canonical(pid: Pid): Pid;
+  /** Whether anybody hears what is emitted; the frequent events are not even made when nobody does. */
+  readonly listening: boolean;
   emit(event: KernelEvent): void;
   /** Called when a node that had nothing to run has something. */
   becameRunnable(): void;
@@ -55,9 +61,12 @@ export const processLimit = 262_144;
 export const reductionsPerTurn = 2000;
 
 const stillWaiting = Symbol('still waiting');
-type TurnEnd = { readonly is: 'waiting' } | { readonly is: 'more' } | { readonly is: 'ended'; readonly reason: Value };
-const waiting: TurnEnd = { is: 'waiting' };
-const more: TurnEnd = { is: 'more' };
+/** How a turn ended; with `ended`, its reason stands in {@link Process.doom}. */
+type TurnEnd = 'waiting' | 'more' | 'ended';
+/** So many empty mailboxes are kept for the next processes that get a message. */
+const mostSpareMailboxes = 256;
+/** Larger ones are left to the garbage collector. */
+const largestSpareMailbox = 64;
 
 export class KernelNode {
   readonly name: string;
@@ -67,8 +76,11 @@ export class KernelNode {
   readonly processes = new Map<number, Process>();
   readonly names = new Map<string, Process>();
   readonly runQueue = new Ring<Process>();
-  readonly #aliases = new Map<Ref, Process>();
-  readonly #selves = new Map<Process, Self>();
+  /** Who hears what processes do in detail; null: nobody, and it costs nothing. */
+  tracer: TraceRing | null = null;
+  /** Watched processes of this node, by monitors that processes of other nodes have set. */
+  readonly #watchedFromAfar = new Map<Ref, Process>();
+  readonly #spareMailboxes: Ring<Value>[] = [];
   #reductions = 0;
   #lastPid = -1;
   #lastRef = 0;
@@ -105,39 +117,53 @@ export class KernelNode {
 
   /** The living process with this pid; undefined when it is another node's, of an earlier life, or has ended. */
   find(pid: Pid): Process | undefined {
+    if (pid instanceof KernelPid) return pid.process?.node === this ? pid.process : undefined;
     if (pid.node !== this.name || pid.creation !== this.creation) return undefined;
     const process = this.processes.get(pid.id);
     return process?.pid.serial === pid.serial ? process : undefined;
   }
 
-  makeRef(): Ref {
+  makeRef(): KernelRef {
     this.#lastRef += 1;
     const n = this.#lastRef;
     // A reference's first word has 18 bits (erts external term format).
-    return new Ref(this.name, this.creation, [n % 0x40000, Math.floor(n / 0x40000) >>> 0, 0]);
+    return new KernelRef(this.name, this.creation, [n % 0x40000, Math.floor(n / 0x40000) >>> 0, 0]);
   }
 
   /** Makes a process and puts it into the run queue. Throws `system_limit` as an error exception at {@link processLimit}. */
   spawn(options: SpawnOptions): Process {
     if (this.processes.size >= processLimit) throw new ErrorException(Self.systemLimit);
     this.#lastPid += 1;
-    const pid = new Pid(this.name, this.creation, this.#lastPid % 0x10000000, Math.floor(this.#lastPid / 0x10000000));
+    const pid = new KernelPid(
+      this.name,
+      this.creation,
+      this.#lastPid % 0x10000000,
+      Math.floor(this.#lastPid / 0x10000000),
+    );
     const { parent, initialCall } = options;
-    const text = options.idleAt ?? `${initialCall.module}:${initialCall.function}/${initialCall.arity}`;
     const leader = options.groupLeader ?? parent?.groupLeader ?? null;
-    const process = new Process(pid, initialCall, parent?.pid ?? null, leader, options.body, text);
+    const idleAt = options.idleAt ?? null;
+    const process = new Process(this, pid, initialCall, parent?.pid ?? null, leader, options.body, idleAt);
+    pid.standFor(process);
     this.processes.set(pid.id, process);
     if (options.link === true && parent !== null) {
-      (process.links ??= new Set()).add(parent.pid);
-      (parent.links ??= new Set()).add(pid);
+      (process.links ??= new SmallSet()).add(parent.pid);
+      (parent.links ??= new SmallSet()).add(pid);
     }
-    this.world.emit({
-      is: 'spawned',
-      pid,
-      initialCall: `${initialCall.module}:${initialCall.function}/${initialCall.arity}`,
-    });
+    if (this.tracer !== null) this.#traceSpawn(this.tracer, process, parent);
+    if (this.world.listening) {
+      const { module, function: name, arity } = initialCall;
+      this.world.emit({ is: 'spawned', pid, initialCall: `${module}:${name}/${arity}` });
+    }
     this.#enqueue(process);
     return process;
+  }
+
+  #traceSpawn(tracer: TraceRing, process: Process, parent: Process | null): void {
+    if (parent === null) return;
+    if ((parent.traceFlags & traceFlag.setOnSpawn) !== 0) process.traceFlags = parent.traceFlags;
+    tracer.note(traceFlag.procs, 'spawn', parent, process.pid, null, process.initialCall);
+    tracer.note(traceFlag.procs, 'spawned', process, parent.pid, null, process.initialCall);
   }
 
   /** A body that calls a function of a loaded module; `undef` when there is none, as an exit of the process. */
@@ -157,6 +183,7 @@ export class KernelNode {
     if (!process.alive || process.name !== null || this.names.has(name) || name === 'undefined') return false;
     process.name = name;
     this.names.set(name, process);
+    this.tracer?.note(traceFlag.procs, 'register', process, name, null);
     this.world.emit({ is: 'registered', pid: process.pid, name });
     return true;
   }
@@ -167,6 +194,7 @@ export class KernelNode {
     if (process === undefined) return false;
     this.names.delete(name);
     process.name = null;
+    this.tracer?.note(traceFlag.procs, 'unregister', process, name, null);
     this.world.emit({ is: 'unregistered', pid: process.pid, name });
     return true;
   }
@@ -187,7 +215,10 @@ export class KernelNode {
       case 'link': {
         const process = this.find(signal.to);
         if (process === undefined) this.#exitBack(signal.to, signal.from, atoms.noproc);
-        else (process.links ??= new Set()).add(signal.from);
+        else {
+          (process.links ??= new SmallSet()).add(signal.from);
+          this.tracer?.note(traceFlag.procs, 'getting_linked', process, signal.from, null);
+        }
         return;
       }
       case 'unlink':
@@ -197,7 +228,7 @@ export class KernelNode {
         this.watch(signal.ref, signal.from, signal.to);
         return;
       case 'demonitor':
-        this.unwatch(signal.ref, signal.to);
+        this.unwatch(signal.ref);
         return;
       case 'down': {
         const process = this.find(signal.to);
@@ -217,9 +248,18 @@ export class KernelNode {
   }
 
   deliver(process: Process, message: Value): void {
-    if (!process.alive) return;
+    if (process.runState === 'exiting') return;
+    if (process.mailbox === noMessages) process.mailbox = this.#spareMailboxes.pop() ?? new Ring<Value>();
     process.mailbox.push(message);
-    this.wake(process);
+    if (this.tracer !== null) this.tracer.note(traceFlag.receive, 'receive', process, null, message);
+    if (process.runState !== 'waiting') return;
+    if (process.wait !== null && process.wait.is === 'reply') {
+      // Only what answers the reference can end this wait: it is found where it came in, and all else wakes nobody.
+      if (!answers(message, process.wait.ref)) return;
+      process.scanFrom = process.mailbox.end - 1;
+    }
+    process.runState = 'runnable';
+    this.#enqueue(process);
   }
 
   /** Lets a waiting process look at its mailbox again. */
@@ -251,24 +291,30 @@ export class KernelNode {
   watch(ref: Ref, from: Pid, target: Pid | string): void {
     const process = typeof target === 'string' ? this.names.get(target) : this.find(target);
     if (process === undefined) this.#tellDown(ref, from, atoms.noproc);
-    else (process.monitoredBy ??= new Map()).set(ref, from);
+    else {
+      (process.monitoredBy ??= new SmallMap()).set(ref, from);
+      if (from.node !== this.name) this.#watchedFromAfar.set(ref, process);
+    }
   }
 
-  unwatch(ref: Ref, target: Pid | string): void {
-    const process = typeof target === 'string' ? this.names.get(target) : this.find(target);
-    // By name, the name may have moved to another process since.
-    if (process?.monitoredBy?.delete(ref) === true || typeof target !== 'string') return;
-    for (const other of this.processes.values()) if (other.monitoredBy?.delete(ref) === true) return;
+  /** Ends a monitor that a process of another node has set here. */
+  unwatch(ref: Ref): void {
+    this.#watchedFromAfar.get(ref)?.monitoredBy?.delete(ref);
+    this.#watchedFromAfar.delete(ref);
   }
 
-  makeAlias(process: Process, ref: Ref, mode: AliasMode): void {
-    (process.aliases ??= new Map()).set(ref, mode);
-    this.#aliases.set(ref, process);
-  }
-
-  dropAlias(process: Process, ref: Ref): boolean {
-    this.#aliases.delete(ref);
-    return process.aliases?.delete(ref) ?? false;
+  /** `process` watches another from now on, by `ref`; the watched one is told where it is. */
+  monitor(process: Process, ref: KernelRef, target: MonitorTarget, alias: AliasMode | null, tag: Value): void {
+    const to = target instanceof Pid ? target : target.elements[0].name;
+    const node = target instanceof Pid ? target.node : target.elements[1].name;
+    const local = node !== this.name ? null : ((typeof to === 'string' ? this.names.get(to) : this.find(to)) ?? null);
+    (process.monitors ??= new SmallMap()).set(ref, { target, alias, tag, watched: local });
+    if (alias !== null) ref.standFor(process, alias);
+    if (local !== null) (local.monitoredBy ??= new SmallMap()).set(ref, process.pid);
+    else if (node === this.name) this.#down(process, ref, atoms.noproc);
+    else if (!this.world.transmit(this, node, { is: 'monitor', ref, from: process.pid, to })) {
+      this.#down(process, ref, atoms.noconnection);
+    }
   }
 
   /** Ends a monitor that `process` set; false when it is not there (any more). */
@@ -276,8 +322,8 @@ export class KernelNode {
     const monitor = process.monitors?.get(ref);
     if (monitor === undefined) return false;
     process.monitors?.delete(ref);
-    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') this.dropAlias(process, ref);
-    this.#stopWatching(ref, process.pid, monitor.target);
+    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') endAlias(process, ref);
+    this.#stopWatching(ref, process.pid, monitor);
     return true;
   }
 
@@ -291,7 +337,9 @@ export class KernelNode {
         if (nodeOf(monitor.target) === node) this.#down(process, ref, atoms.noconnection);
       }
       for (const [ref, watcher] of [...(process.monitoredBy ?? [])]) {
-        if (watcher.node === node) process.monitoredBy?.delete(ref);
+        if (watcher.node !== node) continue;
+        process.monitoredBy?.delete(ref);
+        this.#watchedFromAfar.delete(ref);
       }
     }
   }
@@ -301,12 +349,12 @@ export class KernelNode {
     this.#alive = false;
     for (const process of this.processes.values()) {
       process.runState = 'exiting';
+      process.pid.standFor(null);
       if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
     }
     this.processes.clear();
     this.names.clear();
-    this.#aliases.clear();
-    this.#selves.clear();
+    this.#watchedFromAfar.clear();
     while (this.runQueue.shift() !== undefined);
   }
 
@@ -367,58 +415,70 @@ export class KernelNode {
     const before = process.reductions;
     process.runState = 'running';
     this.#running = process;
+    if (this.tracer !== null) this.tracer.note(traceFlag.running, 'in', process, null, null);
     let end: TurnEnd;
     try {
       end = this.#turn(process);
     } catch (thrown) {
-      end = { is: 'ended', reason: process.doom?.reason ?? reasonOf(thrown) };
-    } finally {
-      this.#running = null;
+      process.doom ??= { reason: reasonOf(thrown) };
+      end = 'ended';
     }
+    this.#running = null;
+    if (this.tracer !== null) this.tracer.note(traceFlag.running, 'out', process, null, null);
     this.#reductions += process.reductions - before;
     if (!this.#alive) return true;
-    switch (end.is) {
-      case 'ended':
-        this.#terminate(process, end.reason);
-        break;
-      case 'more':
-        process.runState = 'runnable';
-        this.#enqueue(process);
-        break;
-      case 'waiting':
-        process.runState = 'waiting';
-        break;
+    if (process.doom !== null) this.#terminate(process, process.doom.reason);
+    else if (end === 'ended') this.#terminate(process, atoms.normal);
+    else if (end === 'more') {
+      process.runState = 'runnable';
+      this.#enqueue(process);
+    } else {
+      process.runState = 'waiting';
+      if (process.fiber === null) this.#becomeIdle(process);
     }
     return true;
   }
 
+  /** Between two messages a handler's process needs no mailbox. */
+  #becomeIdle(process: Process): void {
+    const { mailbox } = process;
+    process.marker = null;
+    if (mailbox === noMessages) return;
+    process.mailbox = noMessages;
+    if (this.#spareMailboxes.length < mostSpareMailboxes && mailbox.capacity <= largestSpareMailbox) {
+      this.#spareMailboxes.push(mailbox);
+    }
+  }
+
   #turn(process: Process): TurnEnd {
-    const self = this.#selfOf(process);
+    const self = (process.self ??= new Self(process));
     const until = process.reductions + reductionsPerTurn;
     if (process.starting !== null) this.#start(process, process.starting, self);
     for (;;) {
-      const doomed = doomOf(process);
-      if (doomed !== null) return doomed;
-      if (process.reductions >= until) return more;
+      if (process.doom !== null) return 'ended';
+      if (process.reductions >= until) return 'more';
       process.reductions += 1;
       if (process.fiber === null) {
-        if (process.handler === null) return { is: 'ended', reason: atoms.normal };
-        if (process.mailbox.length === 0) return waiting;
-        process.fiber = flowOf(process.handler.handle(self, process.mailbox.shift()));
+        const { handler, mailbox } = process;
+        if (handler === null) return 'ended';
+        if (mailbox.length === 0) return 'waiting';
+        const answer = handler.handle(self, mailbox.shift());
+        if (answer !== undefined) process.fiber = flowOf(answer);
         continue;
       }
       const received = process.wait === null ? timedOut : this.#received(process, process.wait);
-      if (received === stillWaiting) return waiting;
+      if (received === stillWaiting) return 'waiting';
       process.wait = null;
       const step = process.fiber.next(received);
       if (step.done === true) {
         process.fiber = null;
-        if (process.handler === null) return doomOf(process) ?? { is: 'ended', reason: atoms.normal };
+        if (process.handler === null) return 'ended';
       } else {
-        process.wait = step.value;
+        const wait = step.value;
+        process.wait = wait;
         process.scanFrom = 0;
         process.waitIsOver = false;
-        if (step.value.is === 'turn') return doomOf(process) ?? more;
+        if (wait.is === 'turn') return 'more';
       }
     }
   }
@@ -437,11 +497,12 @@ export class KernelNode {
   #received(process: Process, wait: Wait): Received | typeof stillWaiting {
     if (wait.is === 'turn') return timedOut;
     const { mailbox } = process;
+    const marker = wait.is === 'reply' ? wait.ref : wait.marker;
     let from = Math.max(process.scanFrom, mailbox.start);
-    if (wait.marker !== null && wait.marker === process.marker) from = Math.max(from, process.markedAt);
+    if (marker !== null && marker === process.marker) from = Math.max(from, process.markedAt);
     for (let at = from; at < mailbox.end; at += 1) {
       const message = mailbox.at(at);
-      if (wait.match !== null && !wait.match(message)) continue;
+      if (wait.is === 'reply' ? !answers(message, wait.ref) : wait.match !== null && !wait.match(message)) continue;
       const moved = mailbox.removeAt(at);
       if (moved === 'back' && at < process.markedAt) process.markedAt -= 1;
       if (moved === 'front' && at >= process.markedAt) process.markedAt += 1;
@@ -475,15 +536,6 @@ export class KernelNode {
     if (wasIdle) this.world.becameRunnable();
   }
 
-  #selfOf(process: Process): Self {
-    let self = this.#selves.get(process);
-    if (self === undefined) {
-      self = new Self(this, process);
-      this.#selves.set(process, self);
-    }
-    return self;
-  }
-
   // ------------------------------------------------------------------------------------------------------ ending
 
   #terminate(process: Process, reason: Value): void {
@@ -491,11 +543,16 @@ export class KernelNode {
     process.runState = 'exiting';
     this.#endWait(process);
     this.processes.delete(process.pid.id);
-    this.#selves.delete(process);
+    process.pid.standFor(null);
     if (process.name !== null) this.unregister(process.name);
-    for (const alias of process.aliases?.keys() ?? []) this.#aliases.delete(alias);
     process.fiber = null;
     process.handler = null;
+    process.mailbox = noMessages;
+    if (this.tracer !== null) this.tracer.note(traceFlag.procs, 'exit', process, null, reason);
+    if (process.links === null && process.monitoredBy === null && process.monitors === null && !this.#draining) {
+      if (this.world.listening) this.world.emit({ is: 'exited', pid: process.pid, reason });
+      return;
+    }
     this.#dying.push({ process, reason });
     // One after the other, so that a long chain of links needs no deep stack.
     if (this.#draining) return;
@@ -509,14 +566,17 @@ export class KernelNode {
   /** Links first, then monitors: EXIT precedes DOWN for the same pair. */
   #announce(process: Process, reason: Value): void {
     const { pid } = process;
-    this.world.emit({ is: 'exited', pid, reason });
+    if (this.world.listening) this.world.emit({ is: 'exited', pid, reason });
     for (const linked of process.links ?? []) {
       const local = this.find(linked);
       if (local !== undefined) this.exitSignal(local, pid, reason, 'link');
       else this.#exitBack(pid, linked, reason);
     }
-    for (const [ref, watcher] of process.monitoredBy ?? []) this.#tellDown(ref, watcher, reason);
-    for (const [ref, { target }] of process.monitors ?? []) this.#stopWatching(ref, pid, target);
+    for (const [ref, watcher] of process.monitoredBy ?? []) {
+      if (watcher.node !== this.name) this.#watchedFromAfar.delete(ref);
+      this.#tellDown(ref, watcher, reason);
+    }
+    for (const [ref, monitor] of process.monitors ?? []) this.#stopWatching(ref, pid, monitor);
   }
 
   #exitBack(from: Pid, to: Pid, reason: Value): void {
@@ -537,24 +597,28 @@ export class KernelNode {
     const monitor: Monitor | undefined = process.monitors?.get(ref);
     if (monitor === undefined) return;
     process.monitors?.delete(ref);
-    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') this.dropAlias(process, ref);
+    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') endAlias(process, ref);
     this.deliver(process, tup(monitor.tag, ref, atoms.process, monitor.target, reason));
   }
 
-  #stopWatching(ref: Ref, from: Pid, target: MonitorTarget): void {
+  #stopWatching(ref: Ref, from: Pid, { target, watched }: Monitor): void {
+    if (watched !== null) {
+      watched.monitoredBy?.delete(ref);
+      return;
+    }
     const node = nodeOf(target);
+    if (node === this.name) return;
     const to = target instanceof Pid ? target : target.elements[0].name;
-    if (node === this.name) this.unwatch(ref, to);
-    else this.world.transmit(this, node, { is: 'demonitor', ref, from, to });
+    this.world.transmit(this, node, { is: 'demonitor', ref, from, to });
   }
 
   #deliverTo(to: Pid | string | Ref, message: Value): void {
     if (to instanceof Ref) {
-      const process = this.#aliases.get(to);
-      if (process === undefined) return;
-      if (process.aliases?.get(to) === 'reply_demonitor') {
+      const process = to instanceof KernelRef ? to.owner : null;
+      if (process === null || process.node !== this || !(to instanceof KernelRef)) return;
+      if (to.mode === 'reply_demonitor') {
         this.demonitor(process, to);
-        this.dropAlias(process, to);
+        to.release(process);
       }
       this.deliver(process, message);
       return;
@@ -571,14 +635,22 @@ export class KernelNode {
       parent: null,
       groupLeader: signal.groupLeader,
     });
-    if (signal.link) (process.links ??= new Set()).add(from);
+    if (signal.link) (process.links ??= new SmallSet()).add(from);
     this.send(from, tup(Self.spawnReply, ref, atoms.ok, process.pid));
   }
 }
 
-/** The end of a process that was told to end while its own code ran. */
-function doomOf(process: Process): TurnEnd | null {
-  return process.doom === null ? null : { is: 'ended', reason: process.doom.reason };
+/** Whether a message answers a reference: `{Ref, …}`, `{[alias | Ref], …}` or the `DOWN` of a monitor. */
+function answers(message: Value, ref: Ref): boolean {
+  if (!(message instanceof Tuple)) return false;
+  const first = message.elements[0];
+  if (first === ref) return true;
+  if (first instanceof ImproperList) return first.tail === ref;
+  return message.elements[1] === ref && message.elements.length === 5;
+}
+
+function endAlias(process: Process, ref: Ref): void {
+  if (ref instanceof KernelRef) ref.release(process);
 }
 
 /** The node that a monitor's target is on. */

@@ -1,9 +1,12 @@
 /** One process: what the kernel keeps of it. Only the kernel changes it. */
 import type { Atom, Pid, Ref, Tuple, Value } from '../../term/values.ts';
 import type { Flow, Wait } from './flow.ts';
+import type { KernelPid } from './identity.ts';
 import type { Mfa } from './module.ts';
+import type { KernelNode } from './node.ts';
 import { Ring } from './ring.ts';
 import type { Self } from './self.ts';
+import type { SmallMap, SmallSet } from './small.ts';
 import type { Timer } from './timerHeap.ts';
 
 /** Code that takes one message at a time; it answers a generator when it has to wait in between. The cheap, usual form. */
@@ -22,24 +25,37 @@ export type Body =
 export type MonitorTarget = Pid | Tuple<readonly [Atom, Atom]>;
 /** When an alias made with a monitor ends: with `demonitor`, at the first reply, or only when told. */
 export type AliasMode = 'explicit_unalias' | 'demonitor' | 'reply_demonitor';
-export type Monitor = { readonly target: MonitorTarget; readonly alias: AliasMode | null; readonly tag: Value };
+export type Monitor = {
+  readonly target: MonitorTarget;
+  readonly alias: AliasMode | null;
+  readonly tag: Value;
+  /** The process that it watches, when that is on the same node. */
+  watched: Process | null;
+};
 
 export type RunState = 'runnable' | 'running' | 'waiting' | 'exiting';
 
-/** Fields are those of erlang:process_info/2 unless said otherwise. */
+/** The mailbox of every process that has no messages and waits for none in particular. Nothing is ever put into it. */
+export const noMessages = new Ring<Value>();
+
+/** Fields are those of erlang:process_info/2 unless said otherwise. Only the kernel changes them. */
 export class Process {
-  readonly pid: Pid;
+  readonly node: KernelNode;
+  readonly pid: KernelPid;
   readonly initialCall: Mfa;
   /** Who spawned it; null for the first process of a node. */
   readonly parent: Pid | null;
-  readonly mailbox = new Ring<Value>();
+  /** Made with its first message, and given back while it is idle: there are many processes, and most of them wait. */
+  mailbox: Ring<Value> = noMessages;
+  /** What it calls the kernel by; made when it first runs. */
+  self: Self | null = null;
   handler: Handler | null = null;
   /** The generator that runs now, if one does. */
   fiber: Flow<unknown> | null = null;
   /** What a handler's process does first. */
   starting: Body | null;
-  /** Where it is while it waits between two messages. */
-  idleAt: string;
+  /** Where it is while it waits between two messages; null: its initial call. */
+  idleAt: string | null;
 
   name: string | null = null;
   groupLeader: Pid;
@@ -47,6 +63,8 @@ export class Process {
   reductions = 0;
   runState: RunState = 'runnable';
   queued = false;
+  /** What is traced of it: bits of {@link traceFlag}. */
+  traceFlags = 0;
   /** How often it is suspended, by whom. */
   suspendedBy: Map<object, number> | null = null;
   /** A signal has ended it while its own code was running: it ends as soon as that code gives way. */
@@ -61,15 +79,23 @@ export class Process {
   marker: Ref | null = null;
   markedAt = 0;
 
-  links: Set<Pid> | null = null;
+  links: SmallSet<Pid> | null = null;
   /** The monitors it has set. */
-  monitors: Map<Ref, Monitor> | null = null;
+  monitors: SmallMap<Ref, Monitor> | null = null;
   /** The monitors others have set on it, by themselves or by its name. */
-  monitoredBy: Map<Ref, Pid> | null = null;
-  aliases: Map<Ref, AliasMode> | null = null;
+  monitoredBy: SmallMap<Ref, Pid> | null = null;
   dictionary: Map<Value, Value> | null = null;
 
-  constructor(pid: Pid, initialCall: Mfa, parent: Pid | null, groupLeader: Pid | null, body: Body, idleAt: string) {
+  constructor(
+    node: KernelNode,
+    pid: KernelPid,
+    initialCall: Mfa,
+    parent: Pid | null,
+    groupLeader: Pid | null,
+    body: Body,
+    idleAt: string | null,
+  ) {
+    this.node = node;
     this.pid = pid;
     this.initialCall = initialCall;
     this.parent = parent;
@@ -81,5 +107,12 @@ export class Process {
   /** False from the moment an exit signal was accepted. */
   get alive(): boolean {
     return this.runState !== 'exiting';
+  }
+
+  /** Where it is now, as `module:function/arity`: in a `receive` that says where, or where it waits between messages. */
+  get currentFunction(): string {
+    const { wait, idleAt, initialCall } = this;
+    const waitsAt = wait === null || wait.is === 'turn' ? null : wait.at;
+    return waitsAt ?? idleAt ?? `${initialCall.module}:${initialCall.function}/${initialCall.arity}`;
   }
 }

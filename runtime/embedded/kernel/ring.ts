@@ -12,6 +12,10 @@ export class Ring<T> {
   get length(): number {
     return this.#tail - this.#head;
   }
+  /** How many elements fit before it grows. */
+  get capacity(): number {
+    return this.#slots.length;
+  }
   /** Position of the oldest element; equal to {@link Ring.end} when there is none. */
   get start(): number {
     return this.#head;

@@ -8,10 +8,13 @@ import { ErrorException, ExitException, undef } from './exceptions.ts';
 import type { Flow } from './flow.ts';
 import { receive, settle, timedOut } from './flow.ts';
 import type { KernelEvent } from './events.ts';
+import { KernelPid, KernelRef } from './identity.ts';
 import type { KernelNode } from './node.ts';
 import type { AliasMode, Body, Process } from './process.ts';
 import type { Mfa } from './module.ts';
+import { SmallSet } from './small.ts';
 import type { Timer } from './timerHeap.ts';
+import { traceFlag } from './trace.ts';
 import { atoms } from './values.ts';
 
 /** A process wherever it is: by pid, by a name here, by a name elsewhere (`{Name, Node}`), or by an alias. */
@@ -22,18 +25,22 @@ export type TimerRef = { readonly ref: Ref; readonly timer: Timer; readonly to: 
 export class Self {
   static readonly systemLimit: Value = a('system_limit');
   static readonly spawnReply: Atom = a('spawn_reply');
-  readonly pid: Pid;
-  readonly #node: KernelNode;
   readonly #process: Process;
 
-  constructor(node: KernelNode, process: Process) {
-    this.#node = node;
+  constructor(process: Process) {
     this.#process = process;
-    this.pid = process.pid;
+  }
+
+  get #node(): KernelNode {
+    return this.#process.node;
   }
 
   // ------------------------------------------------------------------------------------------------ about itself
 
+  /** `self()` */
+  get pid(): Pid {
+    return this.#process.pid;
+  }
   /** `node()` */
   get node(): string {
     return this.#node.name;
@@ -98,7 +105,11 @@ export class Self {
   /** `To ! Message`. To an unknown name of this node it is `badarg`; to anything else that is not there, silent. */
   send(to: Destination, message: Value): void {
     this.#bump();
-    if (to instanceof Pid || to instanceof Ref) this.#node.send(to, message);
+    this.#node.tracer?.note(traceFlag.send, 'send', this.#process, to, message);
+    // To a process of this node, the commonest case, this is all.
+    const receiver = to instanceof KernelPid ? to.process : null;
+    if (receiver !== null && receiver.node === this.#node) this.#node.deliver(receiver, message);
+    else if (to instanceof Pid || to instanceof Ref) this.#node.send(to, message);
     else if (to instanceof Tuple) this.#sendToName(to.elements[0].name, to.elements[1].name, message);
     else if (this.#node.names.has(to.name)) this.#sendToName(to.name, this.#node.name, message);
     else throw new ErrorException(atoms.badarg);
@@ -109,7 +120,7 @@ export class Self {
     else this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message });
   }
 
-  makeRef(): Ref {
+  makeRef(): KernelRef {
     this.#bump();
     const ref = this.#node.makeRef();
     this.#process.marker = ref;
@@ -193,7 +204,7 @@ export class Self {
     if (answer === timedOut || !(answer instanceof Tuple)) return { error: atoms.noconnection };
     const pid: unknown = answer.elements[3];
     if (answer.elements[0] !== Self.spawnReply || !(pid instanceof Pid)) return { error: atoms.noconnection };
-    if (link) (this.#process.links ??= new Set()).add(pid);
+    if (link) (this.#process.links ??= new SmallSet()).add(pid);
     return pid;
   }
 
@@ -224,11 +235,14 @@ export class Self {
     this.#bump();
     const pid = this.#node.world.canonical(other);
     if (pid === this.pid || this.#process.links?.has(pid) === true) return;
-    const links = (this.#process.links ??= new Set());
+    const links = (this.#process.links ??= new SmallSet());
+    this.#node.tracer?.note(traceFlag.procs, 'link', this.#process, pid, null);
     if (pid.node === this.#node.name) {
       const process = this.#node.find(pid);
-      if (process !== undefined) (process.links ??= new Set()).add(this.pid);
-      else if (!this.#process.trapExit) throw new ErrorException(atoms.noproc);
+      if (process !== undefined) {
+        (process.links ??= new SmallSet()).add(this.pid);
+        this.#node.tracer?.note(traceFlag.procs, 'getting_linked', process, this.pid, null);
+      } else if (!this.#process.trapExit) throw new ErrorException(atoms.noproc);
       else {
         links.add(pid);
         this.#node.exitSignal(this.#process, pid, atoms.noproc, 'link');
@@ -247,6 +261,7 @@ export class Self {
     this.#bump();
     const pid = this.#node.world.canonical(other);
     if (this.#process.links?.delete(pid) !== true) return;
+    this.#node.tracer?.note(traceFlag.procs, 'unlink', this.#process, pid, null);
     if (pid.node === this.#node.name) this.#node.find(pid)?.links?.delete(this.pid);
     else this.#node.world.transmit(this.#node, pid.node, { is: 'unlink', from: this.pid, to: pid });
   }
@@ -265,17 +280,10 @@ export class Self {
           ? target
           : tup(target, a(this.#node.name));
     if (object === this.pid) {
-      if (alias !== null) this.#node.makeAlias(this.#process, ref, alias);
+      if (alias !== null) ref.standFor(this.#process, alias);
       return ref;
     }
-    (this.#process.monitors ??= new Map()).set(ref, { target: object, alias, tag: options.tag ?? atoms.down });
-    if (alias !== null) this.#node.makeAlias(this.#process, ref, alias);
-    const to = object instanceof Pid ? object : object.elements[0].name;
-    const node = object instanceof Pid ? object.node : object.elements[1].name;
-    if (node === this.#node.name) this.#node.watch(ref, this.pid, to);
-    else if (!this.#node.world.transmit(this.#node, node, { is: 'monitor', ref, from: this.pid, to })) {
-      this.#node.receive({ is: 'down', ref, to: this.pid, reason: atoms.noconnection });
-    }
+    this.#node.monitor(this.#process, ref, object, alias, options.tag ?? atoms.down);
     return ref;
   }
 
@@ -302,13 +310,13 @@ export class Self {
   /** `alias/1` */
   alias(mode: AliasMode = 'explicit_unalias'): Ref {
     const ref = this.makeRef();
-    this.#node.makeAlias(this.#process, ref, mode);
+    ref.standFor(this.#process, mode);
     return ref;
   }
   /** `unalias/1` */
   unalias(ref: Ref): boolean {
     this.#bump();
-    return this.#node.dropAlias(this.#process, ref);
+    return ref instanceof KernelRef && ref.release(this.#process);
   }
 
   /** `exit/1` */
