@@ -2,7 +2,7 @@
 import type { Pid } from '../../term/values.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { KernelNode } from '../kernel/node.ts';
-import { supervisorAt } from '../otp/supervisor.ts';
+import { supervisorAt } from '../otp/supervisorState.ts';
 
 export class SupervisorIndex {
   readonly #known = new Set<Pid>();

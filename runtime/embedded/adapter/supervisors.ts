@@ -12,18 +12,19 @@ import type { Flow } from '../kernel/flow.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, sameValue, tagged } from '../kernel/values.ts';
+import { atoms, tagged } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
 import { childSpec, specValue } from '../otp/childSpec.ts';
 import { valueAt } from '../otp/gen.ts';
-import type { Child, SupervisorState } from '../otp/supervisor.ts';
-import { countOf, deleteChild, restartChild, startChild, supervisorAt, terminateChild } from '../otp/supervisor.ts';
+import { deleteChild, restartChild, startChild, terminateChild } from '../otp/supervisor.ts';
+import type { Child, SupervisorView } from '../otp/supervisorState.ts';
+import { countOf, supervisorAt } from '../otp/supervisorState.ts';
 import { command } from './commands.ts';
 import type { Context, Found } from './context.ts';
 import { isProtected, protectedProcess, refOf, termJson, termOf } from './context.ts';
 import type { RestartHistory } from './restartHistory.ts';
 
-type FoundSupervisor = Found & { readonly supervisor: SupervisorState };
+type FoundSupervisor = Found & { readonly supervisor: SupervisorView };
 
 /** The methods of group `supervisors`. */
 export function supervisorMethods(context: Context, history: RestartHistory): MethodTable {
@@ -99,7 +100,7 @@ export function supervisorsOn(context: Context, node: KernelNode): readonly Supe
     found.push({
       supervisor: refOf(process.pid),
       name: process.name === null ? null : { in: 'local', node: node.name, name: process.name },
-      kind: 'supervisor',
+      kind: supervisor.kind,
       module: supervisor.module,
       application: roots.get(process.pid) ?? null,
       parent: parent === null ? null : refOf(parent),
@@ -133,7 +134,7 @@ async function* find(
 /** The children of a supervisor from `offset`, at most `limit`, in start order. */
 export function childRows(
   context: Context,
-  supervisor: SupervisorState,
+  supervisor: SupervisorView,
   { offset, limit }: { readonly offset: number; readonly limit: number },
 ): readonly ChildRow[] {
   return supervisor.children
@@ -141,7 +142,7 @@ export function childRows(
     .map((child, at) => childRow(context, supervisor, child, offset + at));
 }
 
-function childRow(context: Context, supervisor: SupervisorState, child: Child, index: number): ChildRow {
+function childRow(context: Context, supervisor: SupervisorView, child: Child, index: number): ChildRow {
   const { spec, pid } = child;
   const process: Process | undefined = pid instanceof Pid ? context.cluster.find(pid) : undefined;
   return {
@@ -150,7 +151,7 @@ function childRow(context: Context, supervisor: SupervisorState, child: Child, i
     modules: spec.modules,
     state: pid instanceof Pid ? { is: 'running', pid: refOf(pid) } : { is: pid },
     index,
-    supervisor: pid instanceof Pid && supervisorAt(pid) !== null ? 'supervisor' : null,
+    supervisor: pid instanceof Pid ? (supervisorAt(pid)?.kind ?? null) : null,
     registeredName: process?.name ?? null,
   };
 }
@@ -180,16 +181,15 @@ async function* children(
 }
 const rowsPerFrame = 1000;
 
-function specOf(supervisor: SupervisorState, childId: Term): Spec | null {
+function specOf(supervisor: SupervisorView, childId: Term): Spec | null {
   if (supervisor.simple) return supervisor.template;
-  const id = toValue(childId);
-  return supervisor.children.find(({ spec }) => sameValue(spec.id, id))?.spec ?? null;
+  return supervisor.byId(toValue(childId))?.spec ?? null;
 }
 
 function specModel(spec: Spec): ChildSpec {
   return {
     childId: termOf(spec.id),
-    start: { module: spec.start.module, function: spec.start.function, args: spec.start.args.map(termOf) },
+    start: { module: spec.start.module, function: spec.start.function, args: (spec.start.args ?? []).map(termOf) },
     restart: spec.restart,
     shutdown: spec.shutdown,
     type: spec.type,
@@ -272,7 +272,7 @@ function terminate(
 
 /** How the supervisor names this child: by pid when it is simple_one_for_one, else by id. */
 function whichChild(
-  supervisor: SupervisorState,
+  supervisor: SupervisorView,
   child: { readonly childId: Term } | { readonly pid: ProcessRef },
 ): { readonly is: Value } | null {
   if (!('pid' in child)) return { is: toValue(child.childId) };

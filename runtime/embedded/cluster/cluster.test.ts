@@ -7,7 +7,7 @@ import { receive, sleep, timedOut } from '../kernel/flow.ts';
 import { seededPrng } from '../kernel/prng.ts';
 import { startApplication, stopApplication } from '../otp/application.ts';
 import { call } from '../otp/gen.ts';
-import { supervisorAt } from '../otp/supervisor.ts';
+import { supervisorAt } from '../otp/supervisorState.ts';
 import { inProcess, mailboxOf, nodeOf, shown, spawn, testCluster } from '../testKit.ts';
 import { Cluster } from './cluster.ts';
 

@@ -1,107 +1,104 @@
-/** How a supervisor stops its children (stdlib `supervisor`, "Shutdown"): monitor, unlink, ask, wait, kill. */
-import type { Pid, Ref, Value } from '../../term/values.ts';
-import { Tuple } from '../../term/values.ts';
+/**
+ * How a supervisor stops its children (stdlib `supervisor` of OTP 25, `shutdown/1` and `terminate_dynamic_children/1`): monitor,
+ * ask, wait, kill; then unlink, and believe the child's exit before the monitor.
+ */
+import type { Ref, Value } from '../../term/values.ts';
+import { Pid, Tuple } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, tagged } from '../kernel/values.ts';
+import { atoms, samePid, tagged } from '../kernel/values.ts';
+import { childKey } from './childKey.ts';
 import type { Spec } from './childSpec.ts';
 import { valueAt } from './gen.ts';
 
+/** What of a specification says how its child is stopped. */
+export type Stopping = Pick<Spec, 'shutdown' | 'restart'>;
+
 /** Stops one child; null when it went as it should, else the reason that is to be reported. */
-export function* stopChild(self: Self, pid: Pid, spec: Spec): Flow<{ readonly error: Value } | null> {
-  const watch = yield* watchToEnd(self, pid);
-  if ('ended' in watch) return watch.ended === atoms.shutdown ? null : { error: watch.ended };
-  if (spec.shutdown === 'brutal_kill') {
+export function* stopChild(self: Self, pid: Pid, how: Stopping): Flow<{ readonly error: Value } | null> {
+  const ref = self.monitor(pid);
+  self.sendExit(pid, how.shutdown === 'brutal_kill' ? atoms.kill : atoms.shutdown);
+  let down = yield* awaitDown(ref, typeof how.shutdown === 'number' ? how.shutdown : null);
+  if (down === null) {
     self.sendExit(pid, atoms.kill);
-    const reason = yield* awaitDown(watch.ref, null);
-    return reason === null || reason.is === atoms.killed ? null : { error: reason.is };
+    down = yield* awaitDown(ref, null);
   }
-  self.sendExit(pid, atoms.shutdown);
-  const asked = yield* awaitDown(watch.ref, spec.shutdown === 'infinity' ? null : spec.shutdown);
-  if (asked !== null) return isGood(asked.is, spec) ? null : { error: asked.is };
-  self.sendExit(pid, atoms.kill);
-  const killed = yield* awaitDown(watch.ref, null);
-  return { error: killed?.is ?? atoms.killed };
+  const reason = yield* unlinkFlush(self, pid, down?.reason);
+  return isExpected(reason, how) ? null : { error: reason };
 }
 
-/** Stops the children of a simple_one_for_one supervisor: all are asked at once, and share one time limit. */
+/**
+ * Stops the children of a simple_one_for_one supervisor: all are asked at once, and share one time limit. Answers those that did
+ * not go as they should, by reason.
+ */
 export function* stopTogether(
   self: Self,
-  pids: readonly Pid[],
-  spec: Spec,
-): Flow<readonly { readonly pid: Pid; readonly reason: Value }[]> {
-  const failed: { pid: Pid; reason: Value }[] = [];
-  const waiting = new Map<Ref, Pid>();
+  pids: Iterable<Pid>,
+  how: Stopping,
+): Flow<readonly { readonly reason: Value; readonly pids: readonly Pid[] }[]> {
+  const waiting = new Map<unknown, Pid>();
+  const ask = how.shutdown === 'brutal_kill' ? atoms.kill : atoms.shutdown;
   for (const pid of pids) {
-    const watch = yield* watchToEnd(self, pid);
-    if ('ref' in watch) waiting.set(watch.ref, pid);
-    else if (watch.ended !== atoms.shutdown) failed.push({ pid, reason: watch.ended });
+    waiting.set(self.monitor(pid), pid);
+    self.sendExit(pid, ask);
   }
-  const ask = spec.shutdown === 'brutal_kill' ? atoms.kill : atoms.shutdown;
-  for (const pid of waiting.values()) self.sendExit(pid, ask);
-  let until = typeof spec.shutdown === 'number' ? self.nowMs + spec.shutdown : null;
-  let wasKilled = spec.shutdown === 'brutal_kill';
+  const failed = new Map<unknown, { readonly reason: Value; readonly pids: Pid[] }>();
+  let until = typeof how.shutdown === 'number' ? self.nowMs + how.shutdown : null;
   while (waiting.size > 0) {
     const message = yield* receive({
-      match: (candidate) => downOf(candidate, waiting) !== null,
+      match: (candidate) => isDown(candidate) && waiting.has(candidate.elements[1]),
       afterMs: until === null ? null : Math.max(0, until - self.nowMs),
       at: 'supervisor:wait_dynamic_children/5',
     });
     if (message === timedOut) {
       for (const pid of waiting.values()) self.sendExit(pid, atoms.kill);
       until = null;
-      wasKilled = true;
       continue;
     }
-    const down = downOf(message, waiting);
-    if (down === null) continue;
-    waiting.delete(down.ref);
-    const fine =
-      isGood(down.reason, spec) || (wasKilled && spec.shutdown === 'brutal_kill' && down.reason === atoms.killed);
-    if (!fine) failed.push({ pid: down.pid, reason: down.reason });
+    if (!isDown(message)) continue;
+    const pid = waiting.get(message.elements[1]);
+    waiting.delete(message.elements[1]);
+    if (pid === undefined) continue;
+    const reason = yield* unlinkFlush(self, pid, valueAt(message.elements, 4));
+    if (isExpected(reason, how)) continue;
+    const key = childKey(reason);
+    const alike = failed.get(key);
+    if (alike === undefined) failed.set(key, { reason, pids: [pid] });
+    else alike.pids.unshift(pid);
   }
-  return failed;
+  return [...failed.values()];
 }
 
-function isGood(reason: Value, spec: Spec): boolean {
-  if (reason === atoms.shutdown || tagged(reason, atoms.shutdown, 2) !== null) return true;
-  return reason === atoms.normal && spec.restart !== 'permanent';
+/** Whether a child that was stopped may have ended with this reason without a report. */
+function isExpected(reason: Value, { shutdown, restart }: Stopping): boolean {
+  if (reason === (shutdown === 'brutal_kill' ? atoms.killed : atoms.shutdown)) return true;
+  if (restart === 'permanent') return false;
+  return reason === atoms.shutdown || reason === atoms.normal || tagged(reason, atoms.shutdown, 2) !== null;
 }
 
-/** Monitors the child and unlinks from it; when it had ended before, its reason. */
-function* watchToEnd(self: Self, pid: Pid): Flow<{ readonly ref: Ref } | { readonly ended: Value }> {
-  const ref = self.monitor(pid);
+/** Unlinks; the reason of the child's own exit where that has come, else the one given. */
+export function* unlinkFlush(self: Self, pid: Pid, otherwise: Value): Flow<Value> {
   self.unlink(pid);
-  const exit = yield* receive({
-    match: (message) => {
-      const elements = tagged(message, atoms.exit, 3);
-      return elements !== null && elements[1] === pid;
-    },
-    afterMs: 0,
-  });
-  if (exit === timedOut || !(exit instanceof Tuple)) return { ref };
-  self.demonitor(ref, { flush: true });
-  return { ended: valueAt(exit.elements, 2) };
+  const exit = yield* receive({ match: (message) => isExitOf(message, pid), afterMs: 0 });
+  return exit instanceof Tuple ? valueAt(exit.elements, 2) : otherwise;
 }
 
-function* awaitDown(ref: Ref, afterMs: number | null): Flow<{ readonly is: Value } | null> {
+export function isExitOf(message: Value, pid: Pid): boolean {
+  const from = tagged(message, atoms.exit, 3)?.[1];
+  return from instanceof Pid && samePid(from, pid);
+}
+
+export function* awaitDown(ref: Ref, afterMs: number | null): Flow<{ readonly reason: Value } | null> {
   const message = yield* receive({
-    match: (candidate) =>
-      candidate instanceof Tuple && candidate.elements[0] === atoms.down && candidate.elements[1] === ref,
+    match: (candidate) => isDown(candidate) && candidate.elements[1] === ref,
     afterMs,
+    marker: ref,
     at: 'supervisor:shutdown/1',
   });
-  return message instanceof Tuple ? { is: valueAt(message.elements, 4) } : null;
+  return isDown(message) ? { reason: valueAt(message.elements, 4) } : null;
 }
 
-function downOf(
-  message: Value,
-  waiting: ReadonlyMap<Ref, Pid>,
-): { readonly ref: Ref; readonly pid: Pid; readonly reason: Value } | null {
-  if (!(message instanceof Tuple) || message.elements[0] !== atoms.down) return null;
-  for (const [ref, pid] of waiting) {
-    if (message.elements[1] === ref) return { ref, pid, reason: valueAt(message.elements, 4) };
-  }
-  return null;
+export function isDown(message: unknown): message is Tuple<readonly unknown[]> {
+  return message instanceof Tuple && message.elements.length === 5 && message.elements[0] === atoms.down;
 }

@@ -1,77 +1,33 @@
-/**
- * Supervisors: stdlib's `supervisor` of OTP 25 (restart strategies, intensity in whole monotonic seconds, shutdown, significant
- * children), as the callback module of a gen_server.
- */
-import type { Atom, Value } from '../../term/values.ts';
-import { a, Pid, tup } from '../../term/values.ts';
+/** Supervisors: stdlib's `supervisor` of OTP 25 as the callback module of a gen_server, and the functions to call one. */
+import type { Value } from '../../term/values.ts';
+import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
+import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { reasonOf } from '../kernel/exceptions.ts';
-import { atoms, errorTuple, isList, okTuple, sameValue, tagged } from '../kernel/values.ts';
+import { atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
+import type { Read } from './checkSpec.ts';
+import { readFlags, readSpec, readSpecs } from './checkSpec.ts';
 import type { Flags, Spec } from './childSpec.ts';
-import { flagsFault, modulesValue, readSpec, specFault, specValue } from './childSpec.ts';
+import { flagsValue, modulesValue, specValue } from './childSpec.ts';
 import type { Server } from './gen.ts';
-import { asValue, call, cast, valueAt } from './gen.ts';
-import type { CallStep, Init, ServerModule, Step } from './genServer.ts';
-import { isOrderly, noreply, reply, startServer } from './genServer.ts';
-import { stopChild, stopTogether } from './shutdown.ts';
+import { asValue, call, valueAt } from './gen.ts';
+import type { CallStep, Init, ServerModule, ServerStart, Step } from './genServer.ts';
+import { noreply, reply, startServer, stop } from './genServer.ts';
+import type { Verdict } from './supervisorRestart.ts';
+import { childEnded, restart, tryAgainRestart, waitingForRestart } from './supervisorRestart.ts';
+import { changed, startAll, startFrom, stopAll, stopDynamic, stopOne } from './supervisorStart.ts';
+import type { Child } from './supervisorState.ts';
+import { childValue, countOf, forgetSupervisor, knowSupervisor, SupervisorState } from './supervisorState.ts';
 
 /** A supervisor's callback module. */
 export type SupervisorModule = {
   readonly module: string;
   init(self: Self, argument: Value): SupervisorInit | Flow<SupervisorInit>;
 };
-export type SupervisorInit = { readonly flags: Flags; readonly children: readonly Spec[] } | 'ignore';
-
-/** Where a child is: `restarting` after a failed restart that will be tried again; `undefined` not running. */
-export type ChildPid = Pid | 'restarting' | 'undefined';
-export type Child = {
-  readonly spec: Spec;
-  pid: ChildPid;
-};
-
-/** A supervisor as it stands. Only its own process changes it; observers of the kernel may read it. */
-export class SupervisorState {
-  readonly pid: Pid;
-  readonly module: string;
-  readonly name: string | null;
-  readonly flags: Flags;
-  /** In start order. Of a simple_one_for_one supervisor: its running children, each with the arguments it was started with. */
-  children: Child[] = [];
-  /** What simple_one_for_one starts its children from. */
-  template: Spec | null = null;
-  /** Whole seconds at which children were restarted, newest first, within the period. */
-  restarts: number[] = [];
-
-  constructor(pid: Pid, module: string, name: string | null, supervisorFlags: Flags) {
-    this.pid = pid;
-    this.module = module;
-    this.name = name;
-    this.flags = supervisorFlags;
-  }
-
-  get simple(): boolean {
-    return this.flags.strategy === 'simple_one_for_one';
-  }
-  byPid(pid: Value): Child | undefined {
-    return this.children.find((child) => child.pid === pid);
-  }
-  byId(id: Value): Child | undefined {
-    return this.children.find((child) => sameValue(child.spec.id, id));
-  }
-  remove(child: Child): void {
-    const at = this.children.indexOf(child);
-    if (at >= 0) this.children.splice(at, 1);
-  }
-}
-
-const supervisors = new WeakMap<Pid, SupervisorState>();
-
-/** The state of the supervisor with this pid (the kernel's own pid object); null when it is none. Nothing is asked of it. */
-export function supervisorAt(pid: Pid): SupervisorState | null {
-  return supervisors.get(pid) ?? null;
-}
+/** What `init/1` answers: typed, or as the terms `{ok, {Flags, Children}}` and `ignore`; any other term is an error. */
+export type SupervisorInit =
+  { readonly flags: Flags; readonly children: readonly Spec[] } | 'ignore' | Tuple<readonly unknown[]> | Atom;
 
 const words = {
   startChild: a('start_child'),
@@ -81,7 +37,6 @@ const words = {
   getChildSpec: a('get_childspec'),
   whichChildren: a('which_children'),
   countChildren: a('count_children'),
-  tryAgain: a('try_again_restart'),
   notFound: a('not_found'),
   simple: a('simple_one_for_one'),
   restarting: a('restarting'),
@@ -93,19 +48,19 @@ export function startSupervisor(
   self: Self,
   module: SupervisorModule,
   argument: Value,
-  options: { readonly name?: Atom } = {},
+  options: Pick<ServerStart, 'name'> = {},
 ): Flow<Value> {
-  return startServer(self, new SupervisorServer(module, options.name?.name ?? null), argument, {
+  return startServer(self, new SupervisorServer(module, options.name), argument, {
     ...options,
     initialModule: { module: 'supervisor', function: module.module },
   });
 }
 
-/** `supervisor:start_child/2`: a specification's map, or for simple_one_for_one the list of further arguments. */
+/** `supervisor:start_child/2`: a specification, or for simple_one_for_one the list of further arguments. */
 export function startChild(self: Self, supervisor: Server, what: Value): Flow<Value> {
   return call(self, supervisor, tup(words.startChild, what), null);
 }
-/** `supervisor:terminate_child/2` */
+/** `supervisor:terminate_child/2`: by id, or for simple_one_for_one by pid. */
 export function terminateChild(self: Self, supervisor: Server, what: Value): Flow<Value> {
   return call(self, supervisor, tup(words.terminateChild, what), null);
 }
@@ -117,414 +72,313 @@ export function restartChild(self: Self, supervisor: Server, id: Value): Flow<Va
 export function deleteChild(self: Self, supervisor: Server, id: Value): Flow<Value> {
   return call(self, supervisor, tup(words.deleteChild, id), null);
 }
-/** `supervisor:which_children/1` */
+/** `supervisor:get_childspec/2`: `{ok, Map}` or `{error, not_found}`. */
+export function getChildSpec(self: Self, supervisor: Server, what: Value): Flow<Value> {
+  return call(self, supervisor, tup(words.getChildSpec, what), null);
+}
+/** `supervisor:which_children/1`: `[{Id, Pid, Type, Modules}]`, last started first; of simple_one_for_one by pid. */
 export function whichChildren(self: Self, supervisor: Server): Flow<Value> {
   return call(self, supervisor, words.whichChildren, null);
 }
-/** `supervisor:count_children/1` */
+/** `supervisor:count_children/1`: `[{specs, N}, {active, N}, {supervisors, N}, {workers, N}]`. */
 export function countChildren(self: Self, supervisor: Server): Flow<Value> {
   return call(self, supervisor, words.countChildren, null);
 }
 
-type Started = { readonly pid: Pid | 'undefined'; readonly outcome: Value } | { readonly failed: Value };
-
 class SupervisorServer implements ServerModule<SupervisorState> {
-  /** The callback module's own name: what messages and reports speak of. */
-  readonly module: string;
+  readonly module = 'supervisor';
   readonly #callback: SupervisorModule;
-  readonly #name: string | null;
+  readonly #name: Value;
 
-  constructor(callback: SupervisorModule, name: string | null) {
-    this.module = 'supervisor';
+  constructor(callback: SupervisorModule, name: Value) {
     this.#callback = callback;
     this.#name = name;
   }
 
   *init(self: Self, argument: Value): Flow<Init<SupervisorState>> {
     self.trapExit(true);
-    const init = yield* settle(this.#callback.init(self, argument));
-    if (init === 'ignore') return { is: 'ignore' };
-    const fault = flagsFault(init.flags) ?? firstFault(init);
-    if (fault !== null) return { is: 'stop', reason: tup(a('supervisor_data'), fault) };
-    const state = new SupervisorState(self.pid, this.#callback.module, this.#name, init.flags);
-    supervisors.set(self.pid, state);
-    this.#changed(self);
-    if (state.simple) {
-      state.template = init.children[0] ?? null;
-      return { is: 'ok', state };
+    const answer = yield* settle(this.#callback.init(self, argument));
+    if (answer === 'ignore' || answer === atoms.ignore) return { is: 'ignore' };
+    const terms = termsOf(answer);
+    if (terms === null) {
+      return { is: 'stop', reason: tup(a('bad_return'), tup(a(this.#callback.module), a('init'), badReturn(answer))) };
     }
-    state.children = init.children.map((spec) => ({ spec, pid: 'undefined' }));
-    const failed = yield* this.#startAll(self, state, [...state.children]);
+    const flags = readFlags(terms.flags);
+    if (!flags.ok) return { is: 'stop', reason: tup(a('supervisor_data'), flags.bad) };
+    const simple = flags.is.strategy === 'simple_one_for_one';
+    if (simple && (!isList(terms.children) || terms.children.length !== 1)) {
+      return { is: 'stop', reason: tup(a('bad_start_spec'), terms.children) };
+    }
+    const specs = readAll(terms.children, flags.is);
+    if (!specs.ok) return { is: 'stop', reason: tup(a('start_spec'), specs.bad) };
+    const state = new SupervisorState(self.pid, this.#callback.module, this.#name, argument, flags.is);
+    if (simple) state.template = specs.is[0] ?? null;
+    else for (const spec of specs.is) state.add(spec, 'undefined');
+    knowSupervisor(state);
+    changed(self);
+    const failed = yield* startAll(self, state, state.simple ? [] : state.children);
     if (failed === null) return { is: 'ok', state };
-    yield* this.#stopAll(self, state, state.children);
-    supervisors.delete(self.pid);
-    return { is: 'stop', reason: tup(atoms.shutdown, failedToStart(failed.child, failed.reason)) };
+    yield* stopAll(self, state, state.children);
+    forgetSupervisor(self.pid);
+    const why = tup(a('failed_to_start_child'), failed.child.spec.id, failed.reason);
+    return { is: 'stop', reason: tup(atoms.shutdown, why) };
   }
 
   *handleCall(self: Self, request: Value, _from: unknown, state: SupervisorState): Flow<CallStep<SupervisorState>> {
-    if (request === words.whichChildren) return reply(this.#which(state), state);
-    if (request === words.countChildren) return reply(count(self, state), state);
-    const [operation, argument] = operationOf(request);
+    return reply(yield* this.#answer(self, request, state), state);
+  }
+
+  #answer(self: Self, request: Value, state: SupervisorState): Flow<Value> {
+    if (request === words.whichChildren) return settle(which(state));
+    if (request === words.countChildren) return settle(count(self, state));
+    const [operation, what, ...more] = elementsOf(request) ?? [];
+    const argument = asValue(what);
+    if (more.length > 0) return self.error(a('function_clause'));
     switch (operation) {
-      case words.startChild: {
-        const outcome = yield* state.simple
-          ? this.#startSimple(self, state, argument)
-          : this.#add(self, state, argument);
-        return reply(outcome, state);
-      }
+      case words.startChild:
+        return state.simple ? startSimple(self, state, argument) : add(self, state, argument);
       case words.terminateChild:
-        return reply(yield* this.#terminateChild(self, state, argument), state);
+        return terminate(self, state, argument);
       case words.restartChild:
-        return reply(yield* this.#restartChild(self, state, argument), state);
+        return startIdle(self, state, argument);
       case words.deleteChild:
-        return reply(this.#deleteChild(self, state, argument), state);
-      case words.getChildSpec: {
-        const child = argument instanceof Pid ? state.byPid(argument) : state.byId(argument);
-        const spec = state.simple && argument instanceof Pid && child !== undefined ? state.template : child?.spec;
-        return reply(
-          spec === undefined || spec === null ? errorTuple(words.notFound) : okTuple(specValue(spec)),
-          state,
-        );
-      }
+        return settle(deleteIdle(self, state, argument));
+      case words.getChildSpec:
+        return settle(specOf(self, state, argument));
       default:
-        return reply(errorTuple(a('unknown_request')), state);
+        return self.error(a('function_clause'));
     }
   }
 
   *handleCast(self: Self, message: Value, state: SupervisorState): Flow<Step<SupervisorState>> {
-    const again = tagged(message, words.tryAgain, 2);
-    const id = again === null ? null : valueAt(again, 1);
-    const child = state.children.find((one) => one.pid === 'restarting' && sameValue(one.spec.id, id));
-    if (child === undefined) return noreply(state);
-    return yield* this.#restart(self, state, child, words.restarting);
+    const again = tagged(message, tryAgainRestart, 2);
+    if (again === null) return self.error(a('function_clause'));
+    const child = waitingForRestart(state, valueAt(again, 1));
+    return child === undefined ? noreply(state) : after(yield* restart(self, state, child, words.restarting), state);
   }
 
   *handleInfo(self: Self, message: Value, state: SupervisorState): Flow<Step<SupervisorState>> {
     const exit = tagged(message, atoms.exit, 3);
-    const child = exit === null ? undefined : state.byPid(valueAt(exit, 1));
-    if (exit === null || child === undefined) return noreply(state);
-    return yield* this.#childEnded(self, state, child, valueAt(exit, 2));
+    if (exit === null) {
+      self.emit({ is: 'report', kind: 'unexpected_message', pid: self.pid, report: message });
+      return noreply(state);
+    }
+    const child = state.byPid(valueAt(exit, 1));
+    return child === undefined ? noreply(state) : after(yield* childEnded(self, state, child, valueAt(exit, 2)), state);
   }
 
   *terminate(self: Self, _reason: Value, state: SupervisorState): Flow<void> {
-    yield* this.#stopAll(self, state, state.children);
-    supervisors.delete(self.pid);
+    yield* state.simple ? stopDynamic(self, state) : stopAll(self, state, state.children);
+    forgetSupervisor(self.pid);
   }
 
-  /** The record of OTP 25: `{state, Name, Strategy, {Ids, Children}, …}`. */
-  show(state: SupervisorState): Value {
-    const name = state.name === null ? tup(state.pid, a(state.module)) : tup(a('local'), a(state.name));
-    const { strategy, intensity, periodSeconds, autoShutdown } = state.flags;
-    const children = new Map<Value, Value>(
-      state.children.map(({ spec, pid }) => [state.simple ? pidValue(pid) : spec.id, childValue(spec, pid)]),
-    );
-    const ids = state.children.map(({ spec, pid }) => (state.simple ? pidValue(pid) : spec.id)).reverse();
-    return tup(
-      a('state'),
-      name,
-      a(strategy),
-      tup(ids, children),
-      a('undefined'),
-      intensity,
-      periodSeconds,
-      state.restarts,
-      state.restarts.length,
-      a(autoShutdown),
-      a(state.module),
-      [],
-    );
-  }
-
-  // ------------------------------------------------------------------------------------------------------ starting
-
-  *#start(self: Self, spec: Spec): Flow<Started> {
-    let outcome: Value;
-    try {
-      outcome = yield* self.apply(spec.start.module, spec.start.function, spec.start.args);
-    } catch (thrown) {
-      return { failed: tup(atoms.exit, reasonOf(thrown)) };
-    }
-    if (outcome === atoms.ignore) return { pid: 'undefined', outcome: okTuple(a('undefined')) };
-    const two = tagged(outcome, atoms.ok, 2) ?? tagged(outcome, atoms.ok, 3);
-    if (two !== null && two[1] instanceof Pid) return { pid: two[1], outcome };
-    const error = tagged(outcome, atoms.error, 2);
-    return { failed: error === null ? outcome : valueAt(error, 1) };
-  }
-
-  /** Starts children in order; stops at the first that fails. Temporary ones that answer `ignore` are forgotten. */
-  *#startAll(
+  /** Asks the callback module anew: its flags are taken over, children keep their processes, none is started or stopped. */
+  *codeChange(
     self: Self,
+    _oldVersion: Value,
     state: SupervisorState,
-    children: readonly Child[],
-  ): Flow<{ readonly child: Child; readonly reason: Value } | null> {
-    for (const child of children) {
-      const started = yield* this.#start(self, child.spec);
-      if ('failed' in started) {
-        this.#report(self, 'start_error', child, started.failed);
-        return { child, reason: started.failed };
-      }
-      child.pid = started.pid;
-      if (started.pid === 'undefined' && child.spec.restart === 'temporary') state.remove(child);
-      this.#changed(self);
-    }
-    return null;
+  ): Flow<{ readonly is: 'ok'; readonly state: SupervisorState } | { readonly is: 'error'; readonly reason: Value }> {
+    const answer = yield* settle(this.#callback.init(self, state.argument));
+    if (answer === 'ignore' || answer === atoms.ignore) return { is: 'ok', state };
+    const terms = termsOf(answer);
+    if (terms === null) return { is: 'error', reason: badReturn(answer) };
+    const fault = change(state, terms);
+    if (fault !== null) return { is: 'error', reason: errorTuple(fault.bad) };
+    changed(self);
+    return { is: 'ok', state };
   }
 
-  *#add(self: Self, state: SupervisorState, argument: Value): Flow<Value> {
-    const read = readSpec(argument);
-    if ('bad' in read) return errorTuple(read.bad);
-    const { spec } = read;
-    const fault = specFault(spec, state.flags);
-    if (fault !== null) return errorTuple(fault);
-    const known = state.byId(spec.id);
-    if (known !== undefined) {
-      return errorTuple(known.pid instanceof Pid ? tup(a('already_started'), known.pid) : a('already_present'));
-    }
-    const started = yield* this.#start(self, spec);
-    if ('failed' in started) {
-      const already = tagged(started.failed, a('already_started'), 2);
-      return errorTuple(already === null ? tup(started.failed, childValue(spec, 'undefined')) : started.failed);
-    }
-    if (started.pid !== 'undefined' || spec.restart !== 'temporary') {
-      state.children.push({ spec, pid: started.pid });
-      this.#changed(self);
-    }
-    return started.outcome;
-  }
-
-  *#startSimple(self: Self, state: SupervisorState, further: Value): Flow<Value> {
-    const { template } = state;
-    if (template === null || !isList(further)) return errorTuple(atoms.badarg);
-    const args: readonly Value[] = [...template.start.args, ...further.map(asValue)];
-    const spec: Spec = { ...template, start: { ...template.start, args } };
-    const started = yield* this.#start(self, spec);
-    if ('failed' in started) return errorTuple(started.failed);
-    if (started.pid !== 'undefined') {
-      state.children.push({ spec, pid: started.pid });
-      this.#changed(self);
-    }
-    return started.outcome;
-  }
-
-  // ---------------------------------------------------------------------------------------------- asked by callers
-
-  *#terminateChild(self: Self, state: SupervisorState, which: Value): Flow<Value> {
-    if (state.simple && !(which instanceof Pid)) return errorTuple(words.simple);
-    const child = which instanceof Pid && state.simple ? state.byPid(which) : state.byId(which);
-    if (child === undefined) return errorTuple(words.notFound);
-    yield* this.#stopAll(self, state, [child]);
-    if (state.simple || child.spec.restart === 'temporary') state.remove(child);
-    this.#changed(self);
-    return atoms.ok;
-  }
-
-  *#restartChild(self: Self, state: SupervisorState, id: Value): Flow<Value> {
-    const refusal = this.#idle(state, id);
-    if (!('child' in refusal)) return errorTuple(refusal.error);
-    const started = yield* this.#start(self, refusal.child.spec);
-    if ('failed' in started) return errorTuple(started.failed);
-    refusal.child.pid = started.pid;
-    this.#changed(self);
-    return started.outcome;
-  }
-
-  #deleteChild(self: Self, state: SupervisorState, id: Value): Value {
-    const refusal = this.#idle(state, id);
-    if (!('child' in refusal)) return errorTuple(refusal.error);
-    state.remove(refusal.child);
-    this.#changed(self);
-    return atoms.ok;
-  }
-
-  /** The child with this id when it is not running. */
-  #idle(state: SupervisorState, id: Value): { readonly child: Child } | { readonly error: Value } {
-    if (state.simple) return { error: words.simple };
-    const child = state.byId(id);
-    if (child === undefined) return { error: words.notFound };
-    if (child.pid === 'undefined') return { child };
-    return { error: child.pid === 'restarting' ? words.restarting : words.running };
-  }
-
-  #which(state: SupervisorState): Value {
-    return state.children
-      .map(({ spec, pid }) => {
-        const id = state.simple ? a('undefined') : spec.id;
-        return tup(id, pidValue(pid), a(spec.type), modulesValue(spec));
-      })
-      .reverse();
-  }
-
-  // ----------------------------------------------------------------------------------------------------- restarts
-
-  *#childEnded(self: Self, state: SupervisorState, child: Child, reason: Value): Flow<Step<SupervisorState>> {
-    const { restart } = child.spec;
-    const orderly = isOrderly(reason);
-    if (restart === 'permanent' || !orderly) this.#report(self, 'child_terminated', child, reason);
-    if (restart === 'permanent' || (restart === 'transient' && !orderly)) {
-      return yield* this.#restart(self, state, child, reason);
-    }
-    this.#forget(self, state, child);
-    return this.#autoShutdown(state, child) ? { is: 'stop', reason: atoms.shutdown, state } : noreply(state);
-  }
-
-  #forget(self: Self, state: SupervisorState, child: Child): void {
-    child.pid = 'undefined';
-    if (state.simple || child.spec.restart === 'temporary') state.remove(child);
-    this.#changed(self);
-  }
-
-  #autoShutdown(state: SupervisorState, ended: Child): boolean {
-    if (!ended.spec.significant) return false;
-    if (state.flags.autoShutdown === 'any_significant') return true;
-    if (state.flags.autoShutdown === 'never') return false;
-    return !state.children.some(({ spec, pid }) => spec.significant && pid instanceof Pid);
-  }
-
-  *#restart(self: Self, state: SupervisorState, child: Child, reason: Value): Flow<Step<SupervisorState>> {
-    if (!this.#mayRestart(self, state)) {
-      this.#report(self, 'shutdown', child, a('reached_max_restart_intensity'));
-      this.#forget(self, state, child);
-      return { is: 'stop', reason: atoms.shutdown, state };
-    }
-    const restarts = state.restarts.length;
-    const childId = state.simple ? a('undefined') : child.spec.id;
-    self.emit({ is: 'restart', supervisor: self.pid, childId, reason, count: restarts });
-    const failed = yield* this.#startAgain(self, state, child);
-    if (failed === null) {
-      this.#changed(self);
-      return noreply(state);
-    }
-    failed.pid = 'restarting';
-    this.#changed(self);
-    // Tried again by a message to itself, so that calls are answered in between; each try counts.
-    cast(self, self.pid, tup(words.tryAgain, failed.spec.id));
-    return noreply(state);
-  }
-
-  /** Restarts what the strategy says; the child whose start failed, or null. */
-  *#startAgain(self: Self, state: SupervisorState, child: Child): Flow<Child | null> {
-    child.pid = 'undefined';
-    const { strategy } = state.flags;
-    if (strategy === 'one_for_one' || strategy === 'simple_one_for_one') {
-      return (yield* this.#startAll(self, state, [child]))?.child ?? null;
-    }
-    const from = strategy === 'one_for_all' ? 0 : state.children.indexOf(child);
-    const group = state.children.slice(from);
-    yield* this.#stopAll(self, state, group);
-    // Temporary ones are not started again because a sibling failed.
-    for (const other of group) if (other.spec.restart === 'temporary') state.remove(other);
-    this.#changed(self);
-    const again = group.filter((other) => other.spec.restart !== 'temporary');
-    return (yield* this.#startAll(self, state, again))?.child ?? null;
-  }
-
-  #mayRestart(self: Self, state: SupervisorState): boolean {
-    const now = Math.floor(self.nowMs / 1000);
-    const since = now - state.flags.periodSeconds;
-    state.restarts = [now, ...state.restarts.filter((at) => at >= since)];
-    return state.restarts.length <= state.flags.intensity;
-  }
-
-  // ------------------------------------------------------------------------------------------------------ stopping
-
-  /** Stops children in reverse start order, or together where they are alike; their pids are gone afterwards. */
-  *#stopAll(self: Self, state: SupervisorState, children: readonly Child[]): Flow<void> {
-    const running = children.flatMap((child) => (child.pid instanceof Pid ? [{ child, pid: child.pid }] : []));
-    if (state.simple && running.length > 1 && state.template !== null) {
-      const pids = running.map(({ pid }) => pid);
-      const failed = yield* stopTogether(self, pids, state.template);
-      for (const { pid, reason } of failed) {
-        const child = state.byPid(pid);
-        if (child !== undefined) this.#report(self, 'shutdown_error', child, reason);
-      }
-    } else {
-      for (const { child, pid } of running.reverse()) {
-        const outcome = yield* stopChild(self, pid, child.spec);
-        if (outcome !== null) this.#report(self, 'shutdown_error', child, outcome.error);
-        child.pid = 'undefined';
-        this.#changed(self);
-      }
-    }
-    for (const child of children) child.pid = 'undefined';
-    this.#changed(self);
-  }
-
-  #changed(self: Self): void {
-    self.emit({ is: 'children', supervisor: self.pid });
-  }
-
-  #report(self: Self, what: string, child: Child, reason: Value): void {
-    const offender = childValue(child.spec, child.pid);
-    self.emit({ is: 'report', kind: 'supervisor_report', pid: self.pid, report: { error: a(what), reason, offender } });
+  show(state: SupervisorState): Value {
+    return state.show();
   }
 }
 
-function firstFault(init: Exclude<SupervisorInit, 'ignore'>): Value {
-  if (init.flags.strategy === 'simple_one_for_one' && init.children.length !== 1) {
-    return tup(a('bad_start_spec'), init.children.length);
+function after(verdict: Verdict, state: SupervisorState): Step<SupervisorState> {
+  return verdict === 'shutdown' ? stop(atoms.shutdown, state) : noreply(state);
+}
+
+// ------------------------------------------------------------------------------------------------- what init/1 answers
+
+type Terms = { readonly flags: Value; readonly children: Value };
+
+/** `{ok, {Flags, Children}}`, whichever way it was said; null for anything else. */
+function termsOf(answer: SupervisorInit): Terms | null {
+  if (typeof answer === 'object' && 'flags' in answer) {
+    return { flags: flagsValue(answer.flags), children: answer.children.map(specValue) };
   }
-  for (const [at, spec] of init.children.entries()) {
-    const fault = specFault(spec, init.flags);
-    if (fault !== null) return fault;
-    if (init.children.slice(0, at).some((before) => sameValue(before.id, spec.id))) {
-      return tup(a('duplicate_child_name'), spec.id);
-    }
+  const definition = elementsOf(tagged(answer, atoms.ok, 2)?.[1]);
+  return definition?.length === 2 ? { flags: valueAt(definition, 0), children: valueAt(definition, 1) } : null;
+}
+
+function badReturn(answer: SupervisorInit): Value {
+  return answer instanceof Tuple || answer instanceof Atom ? answer : undefined;
+}
+
+function readAll(children: Value, under: Flags): Read<readonly Spec[]> {
+  if (!isList(children)) throw new ErrorException(a('function_clause'));
+  return readSpecs(children.map(asValue), under.autoShutdown);
+}
+
+/** Takes over flags and specifications; what is wrong with them, where something is. Flags stay taken when a child is at fault. */
+function change(state: SupervisorState, terms: Terms): { readonly bad: Value } | null {
+  const flags = readFlags(terms.flags);
+  if (!flags.ok) {
+    const type = tagged(flags.bad, a('invalid_type'), 2);
+    return { bad: type === null ? flags.bad : tup(a('bad_flags'), valueAt(type, 1)) };
   }
+  state.flags = flags.is;
+  const specs = readAll(terms.children, flags.is);
+  if (!specs.ok) return specs;
+  if (!state.simple) {
+    changeSpecs(state, specs.is);
+    return null;
+  }
+  const [template, ...more] = specs.is;
+  if (template === undefined || more.length > 0) {
+    const known = new Map<Value, Value>(specs.is.map((spec) => [spec.id, childValue(spec, undefined)]));
+    return {
+      bad: okTuple(
+        tup(
+          specs.is.map(({ id }) => id),
+          known,
+        ),
+      ),
+    };
+  }
+  state.changeTemplate(template);
   return null;
 }
 
-function failedToStart(child: Child, reason: Value): Value {
-  return tup(a('failed_to_start_child'), child.spec.id, reason);
+/** The new specifications in their order, each with the process it has; what is in them no more stays, after the first. */
+function changeSpecs(state: SupervisorState, specs: readonly Spec[]): void {
+  const before = new Set(state.children);
+  const changedChildren = specs.map((spec): Child => {
+    const old = state.byId(spec.id);
+    if (old === undefined) return { spec, pid: 'undefined', restartingFrom: null };
+    before.delete(old);
+    old.spec = spec;
+    return old;
+  });
+  state.replaceAll([...changedChildren, ...before]);
 }
 
-function operationOf(request: Value): readonly [Atom | null, Value] {
-  for (const word of Object.values(words)) {
-    const elements = tagged(request, word, 2);
-    if (elements !== null) return [word, valueAt(elements, 1)];
+// ---------------------------------------------------------------------------------------------------- asked by callers
+
+function* add(self: Self, state: SupervisorState, argument: Value): Flow<Value> {
+  const read = readSpec(argument, state.flags.autoShutdown);
+  if (!read.ok) return errorTuple(read.bad);
+  const spec = read.is;
+  const known = state.byId(spec.id);
+  if (known !== undefined) {
+    return errorTuple(known.pid instanceof Pid ? tup(a('already_started'), known.pid) : a('already_present'));
   }
-  return [null, undefined];
+  const started = yield* startFrom(self, spec.start);
+  if (started.is === 'failed') return errorTuple(tup(started.reason, childValue(spec, undefined)));
+  const temporary = spec.restart === 'temporary';
+  if (started.pid === 'undefined' && temporary) return started.reply;
+  // A temporary child is never started again, so what it was started with is not kept.
+  state.add(temporary ? { ...spec, start: { ...spec.start, args: undefined } } : spec, started.pid);
+  changed(self);
+  return started.reply;
 }
 
-function pidValue(pid: ChildPid): Value {
-  return pid instanceof Pid ? pid : a(pid);
+function* startSimple(self: Self, state: SupervisorState, further: Value): Flow<Value> {
+  const { template } = state;
+  if (template === null) return self.error(a('function_clause'));
+  const args = isList(further) ? [...(template.start.args ?? []), ...further.map(asValue)] : undefined;
+  const started = yield* startFrom(self, { ...template.start, args });
+  if (started.is === 'failed') return errorTuple(started.reason);
+  if (started.pid === 'undefined') return started.reply;
+  state.add(state.dynamicSpec(template, args), started.pid);
+  changed(self);
+  return started.reply;
 }
 
-function childValue(spec: Spec, pid: ChildPid): Value {
-  return tup(
-    a('child'),
-    pidValue(pid),
-    spec.id,
-    tup(a(spec.start.module), a(spec.start.function), spec.start.args),
-    a(spec.restart),
-    spec.significant,
-    typeof spec.shutdown === 'number' ? spec.shutdown : a(spec.shutdown),
-    a(spec.type),
-    modulesValue(spec),
-  );
+/** The child a caller names: by id, of simple_one_for_one by pid; `dead` for a process that has ended, whoever it was. */
+function named(self: Self, state: SupervisorState, name: Value): Child | 'dead' | undefined {
+  if (!state.simple || !(name instanceof Pid)) return state.byId(name);
+  const child = state.byPid(name) ?? state.restartingFrom(name);
+  if (child !== undefined) return child;
+  return isAliveHere(self, name) ? undefined : 'dead';
 }
 
-/** `[{specs, N}, {active, N}, {supervisors, N}, {workers, N}]` */
+function* terminate(self: Self, state: SupervisorState, name: Value): Flow<Value> {
+  if (state.simple && !(name instanceof Pid)) return errorTuple(words.simple);
+  const child = named(self, state, name);
+  if (child === undefined) return errorTuple(words.notFound);
+  if (child === 'dead') return atoms.ok;
+  yield* stopOne(self, state, child);
+  if (state.simple || child.spec.restart === 'temporary') state.remove(child);
+  else state.place(child, 'undefined');
+  changed(self);
+  return atoms.ok;
+}
+
+function* startIdle(self: Self, state: SupervisorState, id: Value): Flow<Value> {
+  const found = idle(state, id);
+  if ('error' in found) return errorTuple(found.error);
+  const started = yield* startFrom(self, found.child.spec.start);
+  if (started.is === 'failed') return errorTuple(started.reason);
+  state.place(found.child, started.pid);
+  changed(self);
+  return started.reply;
+}
+
+function deleteIdle(self: Self, state: SupervisorState, id: Value): Value {
+  const found = idle(state, id);
+  if ('error' in found) return errorTuple(found.error);
+  state.remove(found.child);
+  changed(self);
+  return atoms.ok;
+}
+
+/** The child with this id when it is not running. */
+function idle(state: SupervisorState, id: Value): { readonly child: Child } | { readonly error: Value } {
+  if (state.simple) return { error: words.simple };
+  const child = state.byId(id);
+  if (child === undefined) return { error: words.notFound };
+  if (child.pid === 'undefined') return { child };
+  return { error: child.pid === 'restarting' ? words.restarting : words.running };
+}
+
+function specOf(self: Self, state: SupervisorState, name: Value): Value {
+  const child = named(self, state, name);
+  if (child === undefined) return errorTuple(words.notFound);
+  const spec = child === 'dead' || state.simple ? state.template : child.spec;
+  return spec === null ? errorTuple(words.notFound) : okTuple(specValue(spec));
+}
+
+function which(state: SupervisorState): Value {
+  if (state.simple) return whichDynamic(state);
+  return state.children.map(({ spec, pid }) => row(spec.id, pid, spec)).reverse();
+}
+
+/** In the order of the keys of OTP's map: running ones by pid, then those that are to be restarted. */
+function whichDynamic(state: SupervisorState): Value {
+  const rank = ({ pid }: Child): number => (pid === 'undefined' ? 0 : pid instanceof Pid ? 1 : 2);
+  const order = (child: Child): number => (child.pid instanceof Pid ? child.pid : child.restartingFrom)?.id ?? 0;
+  const sorted = state.children.toSorted((one, other) => rank(one) - rank(other) || order(one) - order(other));
+  return sorted.map(({ pid }) => row(undefined, pid, state.template ?? { type: 'worker', modules: [] }));
+}
+
+function row(id: Value, pid: Child['pid'], { type, modules }: Pick<Spec, 'type' | 'modules'>): Value {
+  const where = pid instanceof Pid ? pid : pid === 'restarting' ? words.restarting : undefined;
+  return tup(id, where, a(type), modulesValue({ modules }));
+}
+
 function count(self: Self, state: SupervisorState): Value {
-  const all = countOf(state, (pid) => self.isAlive(pid) || pid.node !== self.node);
+  const counted = countOf(state, (pid) => state.simple || isAliveHere(self, pid));
+  // OTP counts what runs as what there is without what waits for its restart, and does not see such a child being terminated.
+  const active = state.simple ? state.size - state.dynamicRestarts : counted.active;
   return [
-    tup(a('specs'), all.specs),
-    tup(a('active'), all.active),
-    tup(a('supervisors'), all.supervisors),
-    tup(a('workers'), all.workers),
+    tup(a('specs'), counted.specs),
+    tup(a('active'), active),
+    tup(a('supervisors'), counted.supervisors),
+    tup(a('workers'), counted.workers),
   ];
 }
 
-/** The figures of `supervisor:count_children/1`. */
-export function countOf(
-  state: SupervisorState,
-  isAlive: (pid: Pid) => boolean,
-): { readonly specs: number; readonly active: number; readonly supervisors: number; readonly workers: number } {
-  const active = state.children.filter(({ pid }) => pid instanceof Pid && isAlive(pid)).length;
-  const supervisorCount = state.children.filter(({ spec }) => spec.type === 'supervisor').length;
-  return {
-    specs: state.simple ? 1 : state.children.length,
-    active,
-    supervisors: supervisorCount,
-    workers: state.children.length - supervisorCount,
-  };
+/** `erlang:is_process_alive/1`, which takes no process of another node. */
+function isAliveHere(self: Self, pid: Pid): boolean {
+  return pid.node === self.node ? self.isAlive(pid) : self.error(atoms.badarg);
 }
