@@ -227,7 +227,7 @@ describe.each(['load', 'interpret'] as const)('a trace, with the choice %s', (ag
   it('shows what reaches a process whose mailbox is not to be read', async () => {
     const pid = await planted(runtime, one);
     const arriving = runtime.port.trace.arrivals({ pid, limit: 3, withinMs: 5_000, termBytes: 200 }, inTime());
-    await one.eval('begin timer:sleep(700), [planted ! {word, N} || N <- lists:seq(1, 5)], ok end.');
+    await one.eval(`begin ${kit.onceTraced}, [planted ! {word, N} || N <- lists:seq(1, 5)], ok end.`);
     const { messages, why } = valueOf(await arriving);
     expect(why).toBe('events');
     expect(messages.map(({ message }) => (message.t === 'tuple' ? message.e[1] : null))).toEqual(

@@ -103,6 +103,11 @@ export function query(targets: TraceQuery['targets'], change: Partial<TraceQuery
   return { nodes, targets, events: ['receive'], fuses, require: 'all', owner, lingerMs: 500, ...change };
 }
 
+/** Waits on the node until the planted process is traced there; part of a larger expression. */
+export const onceTraced = `(fun Wait() ->
+  case erlang:trace_info(whereis(planted), flags) of {flags, []} -> timer:sleep(5), Wait(); _ -> ok end
+end)()`;
+
 export async function begin(runtime: Runtime, asked: TraceQuery): Promise<string> {
   return valueOf(await runtime.port.trace.start(asked, inTime())).id;
 }

@@ -332,7 +332,7 @@ describe('where nothing of ours may stay on a node', () => {
         { node: one.node, counted: 'all' },
       ]);
       const arriving = bare.port.trace.arrivals({ pid, limit: 1, withinMs: 5_000, termBytes: 100 }, inTime());
-      await one.eval('begin timer:sleep(700), planted ! hello, ok end.');
+      await one.eval(`begin ${kit.onceTraced}, planted ! hello, ok end.`);
       expect(valueOf(await arriving).messages).toHaveLength(1);
       await until(() => leftOn(one), nothingLeft);
     } finally {

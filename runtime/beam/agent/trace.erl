@@ -90,7 +90,7 @@ trace_processes(Slot, Tracer, Targets, Events, Ours) ->
         _ ->
             Number = trace_flags(Slot, Tracer, trace_which(Slot, Targets), true, lists:usort([procs | Flags])),
             [try trace_flags(Slot, Tracer, P, false, [all]) catch error:badarg -> 0 end
-                || Targets =/= new, P <- [Tracer | Ours ++ trace_carriers()]],
+                || Targets =/= new, P <- [Tracer | trace_near(Tracer, [links]) ++ Ours ++ trace_carriers()]],
             Number
     end.
 
@@ -106,12 +106,13 @@ trace_flags({session, Session}, _, Which, How, Flags) -> trace_new(process, [Ses
 trace_flags(shared, Tracer, Which, How, Flags) -> erlang:trace(Which, How, [{tracer, Tracer} | Flags]).
 
 %% Our own processes on this node: what is registered under a name of ours, what these are linked to and watch over, and the tracers
-%% of the tasks among them.
+%% of the tasks among them, with their pacers.
 trace_ours() ->
     Named = [P || N <- registered(), lists:prefix("arsenal_", atom_to_list(N)), P <- [whereis(N)], is_pid(P)],
     Near = lists:usort(lists:append([trace_near(P, [links, monitors]) || P <- Named])),
     Tracers = [T || P <- Near, T <- trace_near(P, [links]), tracer_is(T)],
-    lists:usort([self() | Named ++ Near ++ Tracers]).
+    Pacers = lists:append([trace_near(T, [links]) || T <- Tracers]),
+    lists:usort([self() | Named ++ Near ++ Tracers ++ Pacers]).
 
 trace_near(Pid, Items) ->
     case erlang:process_info(Pid, Items) of
