@@ -95,3 +95,12 @@ export function samePid(one: Pid, other: Pid): boolean {
     (one.id === other.id && one.serial === other.serial && one.creation === other.creation && one.node === other.node)
   );
 }
+
+/** What is inside a message is a value: `send` takes nothing else, and tuples have lost the type of their elements. */
+export function asValue(candidate: unknown): Value {
+  return isValue(candidate) ? candidate : undefined;
+}
+
+function isValue(_candidate: unknown): _candidate is Value {
+  return true;
+}

@@ -6,10 +6,18 @@ import type { Value } from '../../term/values.ts';
 import { Atom, ImproperList, Pid, Ref, Tuple, a, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
+import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Mfa } from '../kernel/module.ts';
 import type { Handler } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, elementsOf, errorTuple, isList, samePid, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, samePid, tagged } from '../kernel/values.ts';
+import { ancestorsOfChild } from './crashReport.ts';
+import type { Server, ServerName } from './names.ts';
+import { modulePlace, registerName, unregisterName, whereis } from './names.ts';
+import { awaitStart, remember } from './procLib.ts';
+
+export { asValue };
+export type { Server };
 
 export const genAtoms = {
   ack: a('ack'),
@@ -23,13 +31,13 @@ export const genAtoms = {
 
 /** Who waits for a reply: a process and the tag of its call. */
 export type From = Tuple<readonly [Pid, Value]>;
-/** A server by pid, by a name here, or by a name on a node. */
-export type Server = Pid | Atom | Tuple<readonly [Atom, Atom]>;
 
 export type StartOptions = {
   readonly initialCall: Mfa;
-  readonly name: Atom | null;
+  readonly name: ServerName | null;
   readonly link: boolean;
+  /** `start_monitor`: the outcome is `{ok, {Pid, MonitorRef}}`. */
+  readonly monitor?: boolean;
   /** Left out: as long as it takes. */
   readonly timeoutMs?: number;
   readonly idleAt: string;
@@ -38,57 +46,33 @@ export type StartOptions = {
 };
 export type Starter = { readonly pid: Pid; readonly ancestors: readonly Value[]; readonly options: StartOptions };
 
-/** `start` and `start_link`: `{ok, Pid}`, `{error, Reason}` or `ignore`, as the new process says. */
+/** `start`, `start_link` and `start_monitor`: `{ok, Pid}`, `{error, Reason}` or `ignore`, as the new process says. */
 export function* start(self: Self, options: StartOptions): Flow<Value> {
+  const holder = options.name === null ? null : yield* whereis(self, options.name);
+  if (holder !== null) return errorTuple(tup(a('already_started'), holder));
   const starter: Starter = { pid: self.pid, ancestors: ancestorsOfChild(self), options };
   const handler = options.handler(starter);
   // Everything about the new process comes after this mark.
   const marker = self.makeRef();
-  const { link, idleAt } = options;
+  const { link, idleAt, timeoutMs = null } = options;
   const pid = self.spawnBody({ is: 'handler', handler }, options.initialCall, { link, idleAt });
-  const watch = link ? null : self.monitor(pid);
-  const message = yield* receive({
-    marker: link ? marker : (watch ?? marker),
-    match: (candidate) => isAbout(candidate, pid, watch),
-    at: 'proc_lib:sync_start_link/2',
-    ...(options.timeoutMs !== undefined && { afterMs: options.timeoutMs }),
-  });
-  if (watch !== null) self.demonitor(watch, { flush: true });
-  if (message === timedOut) {
-    self.unlink(pid);
-    self.sendExit(pid, atoms.kill);
-    return errorTuple(atoms.timeout);
+  if (options.monitor !== true) {
+    return yield* awaitStart(self, pid, link ? { marker } : { watch: self.monitor(pid), keep: false }, timeoutMs);
   }
-  const acknowledged = tagged(message, genAtoms.ack, 3);
-  if (acknowledged !== null) return valueAt(acknowledged, 2);
-  return errorTuple(message instanceof Tuple ? valueAt(message.elements, message.elements.length - 1) : atoms.noproc);
-}
-
-function isAbout(message: Value, pid: Pid, watch: Ref | null): boolean {
-  if (!(message instanceof Tuple)) return false;
-  const [tag, second] = message.elements;
-  return ((tag === genAtoms.ack || tag === atoms.exit) && second === pid) || (tag === atoms.down && second === watch);
-}
-
-/** The processes above a child of this one, nearest first: names where they have one. */
-function ancestorsOfChild(self: Self): readonly Value[] {
-  const above = self.get(genAtoms.ancestors);
-  const own: Value = self.registeredName === null ? self.pid : a(self.registeredName);
-  return [own, ...(isList(above) ? above.map(asValue) : [])];
+  const watch = self.monitor(pid);
+  const outcome = yield* awaitStart(self, pid, { watch, keep: true }, timeoutMs);
+  const started = tagged(outcome, atoms.ok, 2);
+  if (started !== null) return okTuple(tup(valueAt(started, 1), watch));
+  yield* receive({ marker: watch, match: (message) => tagged(message, atoms.down, 5)?.[1] === watch });
+  return outcome;
 }
 
 /** The first thing a started process does: it notes where it comes from and takes its name; false when the name is taken. */
-export function enter(self: Self, { pid, ancestors, options }: Starter): boolean {
-  const { module, function: name, arity } = options.initialCall;
-  self.put(genAtoms.ancestors, ancestors);
-  self.put(genAtoms.initialCall, tup(a(module), a(name), arity));
-  if (options.name === null) return true;
-  const holder = self.whereis(options.name);
-  if (holder === null) {
-    self.register(options.name, self.pid);
-    return true;
-  }
-  self.send(pid, tup(genAtoms.ack, self.pid, errorTuple(tup(a('already_started'), holder))));
+export function* enter(self: Self, { pid, ancestors, options }: Starter): Flow<boolean> {
+  remember(self, ancestors, options.initialCall);
+  const taken = options.name === null ? null : yield* registerName(self, options.name);
+  if (taken === null) return true;
+  self.send(pid, tup(genAtoms.ack, self.pid, errorTuple(tup(a('already_started'), taken.takenBy))));
   return false;
 }
 
@@ -98,28 +82,43 @@ export function ack(self: Self, { pid }: Starter, outcome: Value): void {
 }
 
 /** Gives the name back before a failed start is told, so that the starter can try again at once. */
-export function leaveName(self: Self, { options }: Starter): void {
-  if (options.name !== null && self.whereis(options.name) === self.pid) self.unregister(options.name);
+export function* leaveName(self: Self, { options }: Starter): Flow<void> {
+  if (options.name !== null) yield* unregisterName(self, options.name);
 }
 
 export const defaultCallTimeoutMs = 5000;
 
 /**
- * `gen_server:call/3` (and `sys`, with another label). Exits with `{Reason, {gen_server, call, [Server, Request, Timeout]}}` when the
- * server is not there, ends meanwhile or does not answer in time; a late answer is dropped by its alias.
+ * `gen_server:call/3`. Exits with `{Reason, {gen_server, call, [Server, Request, Timeout]}}` when the server is not there, ends
+ * meanwhile or does not answer in time; a late answer is dropped by its alias.
  */
 export function* call(
   self: Self,
   server: Server,
   request: Value,
   timeoutMs: number | null = defaultCallTimeoutMs,
-  label: Atom = genAtoms.call,
 ): Flow<Value> {
-  const gone = (reason: Value): never =>
-    self.exit(tup(reason, tup(a('gen_server'), a('call'), [server, request, timeoutMs ?? atoms.infinity])));
-  const target = server instanceof Atom ? self.whereis(server) : server;
-  if (target === null) return gone(atoms.noproc);
-  if (target instanceof Pid && samePid(target, self.pid)) return gone(a('calling_self'));
+  try {
+    return yield* genCall(self, server, genAtoms.call, request, timeoutMs);
+  } catch (thrown) {
+    if (!(thrown instanceof ExitException)) throw thrown;
+    const args = [server, request, timeoutMs ?? atoms.infinity];
+    return self.exit(tup(thrown.reason, tup(a('gen_server'), a('call'), args)));
+  }
+}
+
+/** `gen:call/4`: the answer to `{Label, From, Request}`; exits with the bare reason. */
+export function* genCall(
+  self: Self,
+  server: Server,
+  label: Value,
+  request: Value,
+  timeoutMs: number | null,
+): Flow<Value> {
+  const found = reachable(self, server);
+  const target = found === 'by_module' ? yield* lookedUp(self, server) : found;
+  if (target === null) return self.exit(atoms.noproc);
+  if (target instanceof Pid && samePid(target, self.pid)) return self.exit(a('calling_self'));
   const ref = self.monitor(target, { alias: 'reply_demonitor' });
   const tag = new ImproperList([genAtoms.alias], ref);
   self.send(target, tup(label, tup(self.pid, tag), request));
@@ -133,27 +132,71 @@ export function* call(
   });
   if (message === timedOut) {
     self.demonitor(ref, { flush: true });
-    return gone(atoms.timeout);
+    return self.exit(atoms.timeout);
   }
-  if (!(message instanceof Tuple)) return gone(atoms.noproc);
+  if (!(message instanceof Tuple)) return self.exit(atoms.noproc);
   if (message.elements[0] === tag) return valueAt(message.elements, 1);
   const reason = valueAt(message.elements, 4);
-  const node = target instanceof Pid ? target.node : target.elements[1].name;
-  return gone(reason === atoms.noconnection ? tup(a('nodedown'), a(node)) : reason);
+  if (reason !== atoms.noconnection) return self.exit(reason);
+  // A server by a global or via name is one that is nowhere, as gen:call has it.
+  if (found === 'by_module') return self.exit(atoms.noproc);
+  return self.exit(tup(a('nodedown'), a(target instanceof Pid ? target.node : target.elements[1].name)));
 }
 
-/** `gen_server:reply/2` */
+/** Where a server is reached: null when a name here has nobody; `by_module` when a module has to be asked. */
+export function reachable(self: Self, server: Server): Pid | Tuple<readonly [Atom, Atom]> | 'by_module' | null {
+  if (server instanceof Pid) return server;
+  if (server instanceof Atom) return self.whereis(server);
+  if (modulePlace(server) !== null) return 'by_module';
+  const [name, node] = server.elements;
+  if (!(node instanceof Atom)) throw new ErrorException(atoms.badarg);
+  return node.name === self.node ? self.whereis(name) : tup(name, node);
+}
+
+function lookedUp(self: Self, server: Server): Flow<Pid | null> {
+  if (server instanceof Pid) throw new ErrorException(atoms.badarg);
+  return whereis(self, server);
+}
+
+/** The process or remote name of a server, whatever it is called by; null when there is none (`gen:do_for_proc/2`). */
+export function* locate(self: Self, server: Server): Flow<Pid | Tuple<readonly [Atom, Atom]> | null> {
+  const found = reachable(self, server);
+  return found === 'by_module' ? yield* lookedUp(self, server) : found;
+}
+
+/** `gen_server:reply/2`: by the call's alias where it has one, so that an answer that is too late is dropped. */
 export function reply(self: Self, from: From, value: Value): void {
   const [pid, tag] = from.elements;
-  const to = tag instanceof ImproperList && tag.tail instanceof Ref ? tag.tail : pid;
-  self.send(to, tup(tag, value));
+  self.send(aliasOf(tag) ?? pid, tup(tag, value));
 }
 
-/** `gen_server:cast/2`: never fails, whatever the server is. */
+/** The alias of a tag `[alias | Alias]` or `[[alias | Alias] | _]`. */
+function aliasOf(tag: Value): Ref | null {
+  if (tag instanceof ImproperList) {
+    if (tag.tail instanceof Ref && tag.items[0] === genAtoms.alias) return tag.tail;
+    return aliasIn(tag.items[0]);
+  }
+  return isList(tag) ? aliasIn(tag[0]) : null;
+}
+function aliasIn(tag: unknown): Ref | null {
+  return tag instanceof ImproperList && tag.tail instanceof Ref && tag.items[0] === genAtoms.alias ? tag.tail : null;
+}
+
+/** `gen_server:cast/2`: never fails, whatever the server is. A global or via name is asked for by {@link castByName}. */
 export function cast(self: Self, server: Server, message: Value): void {
-  const request = tup(genAtoms.cast, message);
-  if (!(server instanceof Atom)) self.send(server, request);
-  else if (self.whereis(server) !== null) self.send(server, request);
+  const target = reachable(self, server);
+  if (target !== null && target !== 'by_module') self.send(target, tup(genAtoms.cast, message));
+}
+
+/** `gen_server:cast/2` to whatever it is called by. */
+export function* castByName(self: Self, server: Server, message: Value): Flow<void> {
+  try {
+    const target = yield* locate(self, server);
+    if (target !== null) self.send(target, tup(genAtoms.cast, message));
+  } catch (thrown) {
+    // As OTP: `catch global:send(…)`.
+    if (!(thrown instanceof ErrorException) && !(thrown instanceof ExitException)) throw thrown;
+  }
 }
 
 /** A `From` as it stands in a call. */
@@ -165,12 +208,4 @@ export function fromOf(value: unknown): From | null {
 /** The element at an index of a tuple that a process sent; processes only ever send values. */
 export function valueAt(elements: readonly unknown[], at: number): Value {
   return asValue(elements[at]);
-}
-
-function isValue(_candidate: unknown): _candidate is Value {
-  return true;
-}
-/** What is inside a message is a value: `send` takes nothing else, and tuples have lost the type of their elements. */
-export function asValue(candidate: unknown): Value {
-  return isValue(candidate) ? candidate : undefined;
 }
