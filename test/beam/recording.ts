@@ -111,7 +111,8 @@ export type Recorder = { readonly port: number; readonly stop: () => RecordedLin
 
 /** A proxy before a node's port, for one connection. */
 export async function startRecorder(targetPort: number, us: string): Promise<Recorder> {
-  const said = { creation: 0, flags: '', challenge: Buffer.alloc(0), reply: Buffer.alloc(0), ack: Buffer.alloc(0) };
+  const nothing: Buffer = Buffer.alloc(0);
+  const said = { creation: 0, flags: '', challenge: nothing, reply: nothing, ack: nothing };
   const steps: { asked: string; ref: string; answer: Buffer }[] = [];
   const sockets: Socket[] = [];
   const server = createServer((near) => {
