@@ -315,7 +315,7 @@ describe('a large node', () => {
         (total) => total > 60_000,
         30_000,
       );
-      // Interpreted, 60,000 processes are more than 1/200 of the time is enough for; that is told with the next frame.
+      // Interpreted, 60,000 processes are more than 1/250 of the time is enough for; that is told with the next frame.
       for (const nth of [1, 20_000, 40_000, 60_000]) {
         await target.eval(
           `[lists:nth(${String(nth)}, persistent_term:get(watch_many)) ! N || N <- lists:seq(1, ${String(100 + nth)})], ok.`,

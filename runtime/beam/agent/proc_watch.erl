@@ -11,14 +11,14 @@
 %% since: {Cheap, Costly, Less} are the items of either kind, and what is left out of them.
 
 %% The best of all. Looking at all of them at once, again and again, would cost a large node most of what watching costs: each time only
-%% as many are looked at as take 1/200 of one scheduler's time, and those that are the best so far. The first time it is all of them, or
-%% as many as half a second is enough for.
+%% as many are looked at as take 1/250 of one scheduler's time, and those that are the best so far; listing them is paid out of the same
+%% share. The first time it is all of them, or as many as half a second is enough for.
 %% Args: {EveryMs, {N, By, ascending | descending}, {Deciding, Where}, {Cheap, Costly, Less}, Most}; see rows_scan/5. By is one of Deciding.
 proc_top(Task, {EveryMs, Top, Find, Read, Most}) ->
     Watch = #{every => EveryMs, top => Top, find => Find, read => Read, most => Most,
         is_loaded => erlang:fun_info(fun() -> ok end, module) =/= {module, erl_eval}},
-    proc_top(Task, Watch, #{chunks => [], found => [], matched => 0, best => [], sent => #{}, marks => #{}, total => -1,
-        told => proc_now(), since => 0, whole => none, cost => none, less => []}).
+    proc_top(Task, Watch, #{rest => [], left => 0, found => [], matched => 0, best => [], sent => #{}, marks => #{}, total => -1,
+        told => proc_now(), since => 0, whole => none, cost => none, owed => 0, less => []}).
 
 proc_top(Task, #{every := EveryMs} = Watch, Before) ->
     Swept = proc_sweep(Watch, Before),
@@ -33,45 +33,57 @@ proc_top(Task, #{every := EveryMs} = Watch, Before) ->
     end.
 
 %% Looks at the next of the processes; at all of them the first time.
-proc_sweep(Watch, #{chunks := []} = State) ->
+proc_sweep(Watch, #{left := 0, cost := Cost} = State) ->
+    Begin = erlang:monotonic_time(microsecond),
     Pids = erlang:processes(),
     Count = length(Pids),
+    Took = erlang:monotonic_time(microsecond) - Begin,
+    % Listing them takes a fourth of what looking at them does, or less: what is more is time that others had.
+    Owed = case Cost of none -> 0; _ -> min(Took, Count * Cost div 2000) end,
     #{read := {_, _, Less}, most := Most} = Watch,
     Kept = case Count > Most of true -> Less -- [real_calls]; false -> Less end,
-    Begun = State#{chunks := rows_chunks(Pids, 500, Count), found := [], matched := 0, since := proc_now(), less := Kept},
-    case proc_chunks(Watch, Begun, proc_slice(Watch, State)) of
-        #{chunks := []} = Swept -> Swept#{whole := all};
+    case proc_slice(Watch, State#{rest := Pids, left := Count, found := [], matched := 0, since := proc_now(), owed := Owed, less := Kept}) of
+        #{left := 0} = Swept -> Swept#{whole := all};
         Swept -> Swept#{whole := proc_whole(State)}
     end;
-proc_sweep(Watch, State) -> proc_chunks(Watch, State, proc_slice(Watch, State)).
+proc_sweep(Watch, State) -> proc_slice(Watch, State).
 
 %% When the last round that is over began; where all were looked at in one go until now, that was the last time.
 proc_whole(#{whole := all, since := Since}) -> Since;
 proc_whole(#{whole := Whole}) -> Whole.
 
-%% How many chunks: by the least time that one took, because a node that is busy with others makes ours wait.
-proc_slice(_, #{cost := none}) -> {until, proc_now() + 500};
-proc_slice(#{every := EveryMs}, #{cost := Us}) -> max(1, EveryMs * 5 div max(1, Us)).
+%% As many chunks as there is time for: half of the time goes to what is owed.
+proc_slice(Watch, #{cost := none} = State) -> proc_chunks(Watch, State, {until, proc_now() + 500});
+proc_slice(#{every := EveryMs} = Watch, #{cost := Cost, owed := Owed} = State) ->
+    Us = EveryMs * 4,
+    Paid = min(Owed, Us div 2),
+    proc_chunks(Watch, State#{owed := Owed - Paid}, max(1, (Us - Paid) div max(1, Cost))).
 
-proc_chunks(_, #{chunks := [], since := Since} = State, _) -> State#{whole := Since};
+proc_chunks(_, #{left := 0, since := Since} = State, _) -> State#{whole := Since};
 proc_chunks(_, State, 0) -> State;
 proc_chunks(Watch, State, {until, Until}) ->
     case proc_now() > Until of
         true -> State;
-        false -> proc_chunk(Watch, State, {until, Until})
+        false -> proc_chunks(Watch, proc_chunk(Watch, State), {until, Until})
     end;
-proc_chunks(Watch, State, Left) -> proc_chunk(Watch, State, Left).
+proc_chunks(Watch, State, Chunks) -> proc_chunks(Watch, proc_chunk(Watch, State), Chunks - 1).
 
-proc_chunk(#{top := {N, _, _}} = Watch, #{chunks := [Chunk | Others]} = State, Left) ->
+proc_chunk(#{top := {N, _, _}} = Watch, #{rest := Rest, left := Left} = State) ->
     #{found := Found, matched := Matched, cost := Cost, less := Less} = State,
     Begin = erlang:monotonic_time(microsecond),
+    {Chunk, Others} = lists:split(min(Left, 500), Rest),
     {New, Passed} = proc_keys(Watch, Chunk, Found, Less),
     Best = case New of [] -> Found; _ -> lists:sublist(lists:sort(New ++ Found), N) end,
     Took = erlang:monotonic_time(microsecond) - Begin,
     % The last one has fewer processes, and says nothing of the cost.
-    Least = case Others of [] -> Cost; _ -> min(Cost, Took) end,
-    Next = State#{chunks := Others, found := Best, matched := Matched + Passed, cost := Least},
-    proc_chunks(Watch, Next, case Left of {until, _} -> Left; _ -> Left - 1 end).
+    Costs = case Left > 500 of true -> proc_cost(Cost, Took); false -> Cost end,
+    State#{rest := Others, left := max(0, Left - 500), found := Best, matched := Matched + Passed, cost := Costs}.
+
+%% What a chunk takes, as a fourth of them take less than that: on a node that is busy with others, they have their time of most chunks.
+%% It follows each chunk by a little, downwards by three times as much as upwards.
+proc_cost(none, Took) -> Took;
+proc_cost(Cost, Took) when Took > Cost -> Cost + max(1, Cost div 48);
+proc_cost(Cost, _) -> Cost - Cost div 16.
 
 %% {Key, Pid} of those that beat the last of the best so far, the best with the least key. The value of one item is read much faster
 %% than a list of one, but not where this text is interpreted.
@@ -124,7 +136,7 @@ proc_tell(Task, #{every := EveryMs}, #{sent := Sent, whole := Whole, total := Be
 
 %% Of a round that is not over, the number is that of the round before.
 proc_total(#{whole := none, matched := Matched}) -> Matched;
-proc_total(#{chunks := [], matched := Matched}) -> Matched;
+proc_total(#{left := 0, matched := Matched}) -> Matched;
 proc_total(#{total := Total}) -> Total.
 
 proc_changes(Sent, Rows) ->
