@@ -26,7 +26,12 @@ const modules = [
    init(dictionary) -> put(shop, porter), {ok, {plain, []}};
    init({large, Bytes}) -> {ok, {binary:copy(<<"x">>, Bytes), []}};
    init({list, N}) -> {ok, {lists:seq(1, N), []}};
-   init({slow, Ms}) -> case whereis(shop_slow) of undefined -> ok; _ -> timer:sleep(Ms) end, {ok, {plain, []}}.
+   init({gated, Ms}) ->
+     case whereis(shop_gate_keeper) of
+       undefined -> ok;
+       Keeper -> Keeper ! {begun, self()}, Ref = monitor(process, Keeper), receive {'DOWN', Ref, _, _, _} -> ok after Ms -> ok end
+     end,
+     {ok, {plain, []}}.
    handle_call(received, _From, {_, Received} = State) -> {reply, lists:reverse(Received), State};
    handle_call(hibernate, _From, State) -> {reply, ok, State, hibernate};
    handle_call(where, _From, State) -> {reply, node(), State};
@@ -61,7 +66,7 @@ export async function loadPorters(shop: Shop, node: string): Promise<void> {
     expect(loaded).toMatch(/^shop_/);
   }
   // The names the tests write are to be known there.
-  await shop.rpc(node, '[shop_here, shop_there, local_pid, dictionary, porter_a, porter_b, porter_c, shop_slow].');
+  await shop.rpc(node, '[shop_here, shop_there, local_pid, dictionary, porter_a, porter_b, porter_c, gated].');
 }
 
 /** A porter as a child; `how` is what it is started with. */
