@@ -70,9 +70,9 @@ export class ArsenalContext implements vscode.Disposable {
       needConnection: () => this.connectFlow.run(),
     });
     this.status = store.add(new StatusBar(this.server, this.sessions));
-    const { sessions, server, runner, watches } = this;
+    const { sessions, server, watches } = this;
     this.trees = {
-      nodes: store.add(new NodesView(watches, { sessions, server, runner })),
+      nodes: store.add(new NodesView(watches, { sessions, server })),
       supervisors: store.add(new SupervisorsView(watches, { sessions, server })),
       sandboxes: store.add(new SandboxesView(watches, { sessions, server })),
       operations: store.add(new OperationsView(watches, this.catalogue, sessions, server)),

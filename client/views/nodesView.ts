@@ -4,8 +4,7 @@ import type { ConnectionId, NodeRow, NodeStats, ProcessRow } from '../../runtime
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
 import type { LanguageServer } from '../languageServer.ts';
-import type { OperationRunner } from '../operations/runner.ts';
-import { isNodeRow, isProcessRow, listingOf } from '../rows.ts';
+import { isNodeRow, isProcessRow } from '../rows.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { refreshIntervalMs } from '../settings.ts';
 import { nameText } from '../terms.ts';
@@ -32,14 +31,19 @@ export type NodesData =
 
 /** A node that comes or goes is to be seen within a second, whatever figures are refreshed. */
 const nodesAtMostMs = 500;
-/** Processes in a page. The table is for more. */
+/** Processes in a page. */
 const pageRows = 50;
+/** The table is for more. */
+const mostRows = 1_000;
+/** Where nothing of ours may live on a node, all its processes are asked for each look at them. */
+const processesAtLeastMs = 2_000;
+/** What their items and tooltips show. */
+const processKeys = ['registered_name', 'initial_call', 'status', 'memory', 'message_queue_len'] as const;
 
 export class NodesView extends LiveTree<NodesData> {
   private readonly parts: {
     readonly sessions: Sessions;
     readonly server: LanguageServer;
-    readonly runner: OperationRunner;
   };
   /** By the element of a node's processes: how many are shown. */
   private readonly shown = new Map<string, number>();
@@ -53,11 +57,18 @@ export class NodesView extends LiveTree<NodesData> {
 
   /** Shows another page of the processes of that element. */
   showMore(id: string): void {
-    this.shown.set(id, (this.shown.get(id) ?? pageRows) + pageRows);
-    this.refresh(this.find(id));
+    this.shown.set(id, Math.min(this.limitOf(id) + pageRows, mostRows));
+    const element = this.find(id);
+    if (element !== undefined) this.rewatch(element);
   }
 
-  protected override watchOf({ data }: TreeElement<NodesData>): WatchTopic | null {
+  protected override watchOf({ id, data }: TreeElement<NodesData>): WatchTopic | null {
+    if (data.is === 'processes') {
+      const top = { n: this.limitOf(id), by: 'message_queue_len', direction: 'descending' } as const;
+      const query = { nodes: [data.node], keys: processKeys, top, pageRows: mostRows };
+      const minIntervalMs = Math.max(refreshIntervalMs(), processesAtLeastMs);
+      return { of: 'runtime', connection: data.connection, query: { minIntervalMs, of: { rows: 'top', query } } };
+    }
     if (data.is !== 'session' || data.entry.is !== 'open') return null;
     const connection = data.entry.info.id;
     return {
@@ -76,7 +87,7 @@ export class NodesView extends LiveTree<NodesData> {
       case 'node':
         return figures(data.connection, data.row);
       case 'processes':
-        return this.processes(element.id, data.connection, data.node);
+        return this.processes(element, data);
       default:
         return [];
     }
@@ -132,23 +143,33 @@ export class NodesView extends LiveTree<NodesData> {
     ];
   }
 
-  private async processes(id: string, connection: ConnectionId, node: string): Promise<readonly Child<NodesData>[]> {
-    const limit = this.shown.get(id) ?? pageRows;
-    const answer = await this.parts.runner.run({
-      operation: 'list_processes',
-      connection,
-      params: { node, limit, sort: '-messageQueueLen' },
-    });
-    if (!answer.ok) return [errorNotice(answer.error)];
-    const listing = answer.value.mode === 'run' ? listingOf(answer.value.result) : null;
-    if (listing === null) return [];
-    const rows = listing.items.filter(isProcessRow);
-    const left = listing.total === null ? null : listing.total - rows.length;
+  private async processes(
+    element: TreeElement<NodesData>,
+    { connection, count }: Extract<NodesData, { is: 'processes' }>,
+  ): Promise<readonly Child<NodesData>[]> {
+    const live = await this.rowsOf(element);
+    if (live === null) return [];
+    if (live.error !== null) return [errorNotice(live.error)];
+    const rows = [...live.rows().values()].filter(isProcessRow).sort(byQueueThenPid);
+    const limit = this.limitOf(element.id);
+    // Not every runtime counts what it does not show.
+    const left = Math.max(live.total, count ?? 0) - rows.length;
     return [
       ...rows.map((row) => ({ key: row.pid, data: { is: 'process', connection, row } as const })),
-      ...(listing.next === null ? [] : [{ key: 'more', data: { is: 'more', of: id, left } as const }]),
+      ...(rows.length < limit || left <= 0 || limit >= mostRows
+        ? []
+        : [{ key: 'more', data: { is: 'more', of: element.id, left } as const }]),
     ];
   }
+
+  private limitOf(id: string): number {
+    return this.shown.get(id) ?? pageRows;
+  }
+}
+
+function byQueueThenPid(a: ProcessRow, b: ProcessRow): number {
+  const byQueue = (b.messageQueueLen ?? 0) - (a.messageQueueLen ?? 0);
+  return byQueue === 0 ? a.display.localeCompare(b.display, 'en', { numeric: true }) : byQueue;
 }
 
 /** `N more…`, which shows another page when it is chosen. */

@@ -1,29 +1,30 @@
-/** What we keep on the simulated cluster beyond a call: suspended processes. Everything ends with the cluster itself. */
+/** What is kept on the simulated cluster beyond a call: suspended processes, faults. Everything ends with the cluster itself. */
 import { nodeUnavailable, unsupported } from '../../errors.ts';
-import type { Holding, ProcessRef, Result } from '../../model.ts';
+import type { Holding, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
-import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
-import { a } from '../../term/values.ts';
-import type { Process } from '../kernel/process.ts';
-import { call, genAtoms } from '../otp/gen.ts';
+import type { CallOptions, MethodTable, Params } from '../../port.ts';
+import type { KernelEvent } from '../kernel/events.ts';
+import { resume as resumeBySys, suspend as suspendBySys } from '../otp/sys.ts';
 import { command } from './commands.ts';
-import type { Context } from './context.ts';
+import type { Context, Found } from './context.ts';
 import { isProtected, protectedProcess, refOf } from './context.ts';
 
-type Held = { readonly holding: Holding; readonly process: Process; readonly token: object };
+/** What is held, how it is undone, and what ends it without that. */
+type Held = {
+  readonly holding: Holding;
+  readonly undo: (options: CallOptions) => Promise<Result<null>>;
+  readonly endsWith: (event: KernelEvent) => boolean;
+};
 
-/** The suspensions there are. `onChange` is called after one came or went. */
+/** All that is held. */
 export class Holdings {
-  readonly #context: Context;
   readonly #held = new Map<string, Held>();
   readonly #listeners = new Set<() => void>();
   #last = 0;
 
   constructor(context: Context) {
-    this.#context = context;
     context.cluster.listen((event) => {
-      if (event.is === 'exited') this.#forget(({ process }) => process.pid === event.pid);
-      if (event.is === 'node_down') this.#forget(({ holding }) => holding.at.node === event.node);
+      for (const { holding, endsWith } of [...this.#held.values()]) if (endsWith(event)) this.#remove(holding.id);
     });
   }
 
@@ -35,32 +36,26 @@ export class Holdings {
     return { dispose: () => void this.#listeners.delete(listener) };
   }
 
-  add(
-    target: ProcessRef,
-    process: Process,
-    kind: 'suspension' | 'sys_suspension',
-    params: Params<'processes.suspend'>,
-  ): Holding {
+  add(what: Omit<Holding, 'id'>, held: Omit<Held, 'holding'>): Holding {
     this.#last += 1;
-    const { owner, lingerMs } = params;
-    const at = { node: target.node, creation: target.creation };
-    const holding: Holding = { id: `held-${this.#last}`, kind, at, target, owner, lingerMs };
-    this.#held.set(holding.id, { holding, process, token: holding });
+    const holding: Holding = { id: `held-${this.#last}`, ...what };
+    this.#held.set(holding.id, { holding, ...held });
     this.#tell();
     return holding;
   }
-  get(id: string): Held | undefined {
-    return this.#held.get(id);
-  }
-  remove(id: string): void {
-    if (this.#held.delete(id)) this.#tell();
-  }
-  get context(): Context {
-    return this.#context;
+
+  /** Undoes one; it stays held when that fails. */
+  async release(id: string, options: CallOptions): Promise<Result<{ readonly wasHeld: boolean }>> {
+    const held = this.#held.get(id);
+    if (held === undefined) return ok({ wasHeld: false });
+    const undone = await held.undo(options);
+    if (!undone.ok) return undone;
+    this.#remove(id);
+    return ok({ wasHeld: true });
   }
 
-  #forget(which: (held: Held) => boolean): void {
-    for (const held of [...this.#held.values()]) if (which(held)) this.remove(held.holding.id);
+  #remove(id: string): void {
+    if (this.#held.delete(id)) this.#tell();
   }
   #tell(): void {
     for (const listener of this.#listeners) listener();
@@ -74,11 +69,9 @@ export function holdingMethods(context: Context, holdings: Holdings): MethodTabl
       const shown = holdings.all.filter(({ owner }) => client === undefined || owner.client === client);
       return Promise.resolve(ok({ nodes: context.nodes('all').coverage, holdings: shown }));
     },
-    'holdings.release': ({ id }, options) => release(context, holdings, id, options),
+    'holdings.release': ({ id }, options) => holdings.release(id, options),
   };
 }
-
-const stop = { suspend: a('suspend'), resume: a('resume') } as const;
 
 async function suspend(
   context: Context,
@@ -91,10 +84,19 @@ async function suspend(
   const { node, process } = found.value;
   if (isProtected(process)) return protectedProcess(params.pid, process);
   const target = refOf(process.pid);
-  if (params.how === 'process') {
-    const holding = holdings.add(target, process, 'suspension', params);
-    node.suspend(process, holding);
-    return ok(holding);
+  const { owner, lingerMs, how } = params;
+  const kind = how === 'process' ? 'suspension' : 'sys_suspension';
+  const what = { kind, at: { node: target.node, creation: target.creation }, target, owner, lingerMs } as const;
+  const endsWith = (event: KernelEvent): boolean =>
+    (event.is === 'exited' && event.pid === process.pid) || (event.is === 'node_down' && event.node === node.name);
+  if (how === 'process') {
+    const token = {};
+    node.suspend(process, token);
+    const undo = async (): Promise<Result<null>> => {
+      node.resume(process, token);
+      return Promise.resolve(ok(null));
+    };
+    return ok(holdings.add(what, { undo, endsWith }));
   }
   if (process.handler === null) {
     return unsupported(
@@ -103,33 +105,21 @@ async function suspend(
       'Suspend the process itself.',
     );
   }
-  const asked = await command(context, node, options.signal, function* (self) {
-    yield* call(self, process.pid, stop.suspend, null, genAtoms.system);
-    return ok(null);
-  });
-  return asked.ok ? ok(holdings.add(target, process, 'sys_suspension', params)) : asked;
+  const asked = await tellSystem(context, found.value, 'suspend', options);
+  if (!asked.ok) return asked;
+  const undo = (releasing: CallOptions): Promise<Result<null>> => tellSystem(context, found.value, 'resume', releasing);
+  return ok(holdings.add(what, { undo, endsWith }));
 }
 
-async function release(
+async function tellSystem(
   context: Context,
-  holdings: Holdings,
-  id: string,
-  options: CallOptions,
-): Promise<Result<Answer<'holdings.release'>>> {
-  const held = holdings.get(id);
-  if (held === undefined) return ok({ wasHeld: false });
-  const { holding, process } = held;
-  const node = context.cluster.node(holding.at.node);
-  if (node === null) return nodeUnavailable(holding.at.node);
-  if (holding.kind === 'suspension') {
-    node.resume(process, holding);
-  } else {
-    const asked = await command(context, node, options.signal, function* (self) {
-      yield* call(self, process.pid, stop.resume, null, genAtoms.system);
-      return ok(null);
-    });
-    if (!asked.ok) return asked;
-  }
-  holdings.remove(id);
-  return ok({ wasHeld: true });
+  { node, process }: Found,
+  what: 'suspend' | 'resume',
+  { signal }: CallOptions,
+): Promise<Result<null>> {
+  if (!node.alive) return nodeUnavailable(node.name);
+  return command(context, node, signal, function* (self) {
+    yield* what === 'suspend' ? suspendBySys(self, process.pid, null) : resumeBySys(self, process.pid, null);
+    return ok(null);
+  });
 }

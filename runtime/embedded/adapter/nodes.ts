@@ -1,4 +1,4 @@
-/** The port's `cluster.*`, `system.*`, `names.*` and `faults.*` on the simulated cluster. */
+/** The port's `cluster.*`, `system.*` and `names.*` on the simulated cluster. */
 import { cancelled, failure, nodeNotFound, nodeUnavailable, processNotFound, unsupported } from '../../errors.ts';
 import type {
   NameRow,
@@ -6,6 +6,7 @@ import type {
   NodeName,
   NodeRow,
   NodeStats,
+  PeerLink,
   ProcessRef,
   ProcessTarget,
   Reach,
@@ -19,8 +20,6 @@ import { processBytes } from '../kernel/termSize.ts';
 import type { Context } from './context.ts';
 import { refOf } from './context.ts';
 
-/** More nodes than this are refused: each is a whole system of processes. */
-export const mostNodes = 50;
 /** Above this many processes the memory of a node is not summed up. */
 const mostMeasured = 5000;
 
@@ -29,7 +28,11 @@ export function nodeMethods(context: Context): MethodTable {
     'cluster.nodes': () => answer({ nodes: context.cluster.names.map((name) => nodeInfo(context, name)) }),
     'cluster.links': () => {
       const { up, coverage } = context.nodes('all');
-      const links = up.map((node) => ({ node: node.name, sees: context.cluster.connectedTo(node), silent: [] }));
+      const links = up.map((node) => ({
+        node: node.name,
+        sees: context.cluster.connectedTo(node),
+        silent: context.cluster.network.silentFrom(node),
+      }));
       return answer({ nodes: coverage, links });
     },
     'cluster.connect': async ({ node }) => {
@@ -51,12 +54,6 @@ export function nodeMethods(context: Context): MethodTable {
     'system.applications': ({ node }) => withNode(context, node, (found) => applicationsOf(context, found)),
     'names.resolve': async ({ target }) => Promise.resolve(resolve(context, target)),
     'names.list': (params, options) => listNames(context, params, options),
-    'faults.addNode': async ({ node }) => Promise.resolve(addNode(context, node)),
-    'faults.crashNode': async ({ node }) => {
-      if (context.cluster.creationOf(node) === null) return Promise.resolve(nodeNotFound(node));
-      return ok({ wasUp: context.cluster.crashNode(node) });
-    },
-    'faults.startNode': async ({ node }) => Promise.resolve(startNode(context, node)),
   };
 }
 
@@ -113,8 +110,26 @@ export function nodeRow(context: Context, name: NodeName): NodeRow {
     reach,
     stats: reachable ? statsOf(context, up) : null,
     sees: reachable ? context.cluster.connectedTo(up) : null,
-    links: null,
+    links: reachable ? peerLinks(context, up) : null,
   };
+}
+
+/** How long a lost connection is told of. */
+const rememberLostMs = 600_000;
+
+function peerLinks({ cluster }: Context, node: KernelNode): readonly PeerLink[] {
+  const silent = new Set(cluster.network.silentFrom(node));
+  const connected = cluster.connectedTo(node);
+  const lost = [...cluster.network.lostBy(node)].filter(
+    ([name, atMs]) => cluster.nowMs - atMs < rememberLostMs && cluster.creationOf(name) !== null,
+  );
+  // Nothing is measured: the round trip is what the options of the cluster say.
+  return [
+    ...connected.map(
+      (name) => ({ node: name, state: silent.has(name) ? 'silent' : 'connected', rttMs: null }) as const,
+    ),
+    ...lost.map(([name]) => ({ node: name, state: 'disconnected', rttMs: null }) as const),
+  ];
 }
 
 /** What the terms of all processes would take on a BEAM; there is no other memory that is a node's own. */
@@ -239,35 +254,4 @@ async function* listNames(
 
 export function nameRows(node: KernelNode): readonly NameRow[] {
   return [...node.names].map(([name, { pid }]) => ({ name: { in: 'local', node: node.name, name }, pid: refOf(pid) }));
-}
-
-// -------------------------------------------------------------------------------------------------------------- faults
-
-const nodeNamePattern = /^[A-Za-z0-9_-]{1,64}@[A-Za-z0-9_.-]{1,180}$/;
-
-function addNode(context: Context, name: NodeName): Result<NodeInfo> {
-  if (!nodeNamePattern.test(name)) {
-    return failure('validation', 'node.bad_name', 'This is no node name.', 'Write name@host, for example demo4@sim.', {
-      pointer: '/node',
-    });
-  }
-  if (context.cluster.names.length >= mostNodes) {
-    return failure('conflict', 'node.too_many', `The cluster has ${mostNodes} nodes already.`, 'Remove one first.');
-  }
-  if (context.cluster.addNode(name) === null) {
-    return failure('conflict', 'node.exists', `There is a node ${name} already.`, 'Choose another name, or start it.', {
-      node: name,
-    });
-  }
-  return ok(nodeInfo(context, name));
-}
-
-function startNode(context: Context, name: NodeName): Result<NodeInfo> {
-  if (context.cluster.creationOf(name) === null) return nodeNotFound(name);
-  if (context.cluster.startNode(name) === null) {
-    return failure('conflict', 'node.up', `Node ${name} is up.`, 'Crash it first, if it is to start anew.', {
-      node: name,
-    });
-  }
-  return ok(nodeInfo(context, name));
 }

@@ -5,6 +5,7 @@ import type { Refusals } from '../../portFacade.ts';
 import { buildCapabilities, buildPort } from '../../portFacade.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { Context } from './context.ts';
+import { faultMethods } from './faults.ts';
 import { Holdings, holdingMethods } from './holdings.ts';
 import { nodeMethods } from './nodes.ts';
 import { processMethods } from './processes.ts';
@@ -63,6 +64,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
   const life = new Lifetime();
   const methods: MethodTable = {
     ...nodeMethods(context),
+    ...faultMethods(context, holdings),
     ...processMethods(context),
     ...supervisorMethods(context, history),
     ...holdingMethods(context, holdings),

@@ -92,6 +92,14 @@ function keep(context: Context, plan: Plan, source: WatchSource): { dispose(): v
   };
 }
 
+const nodeEvents: ReadonlySet<KernelEvent['is']> = new Set([
+  'node_up',
+  'node_down',
+  'node_removed',
+  'connected',
+  'disconnected',
+]);
+
 function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }: WatchQuery): Result<Plan> {
   const everyMs = Math.max(leastSampleMs, minIntervalMs);
   switch (of.rows) {
@@ -99,7 +107,7 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
       return ok({
         fidelity: { is: 'sampled', everyMs: Math.max(nodeSampleMs, minIntervalMs) },
         rows: () => ({ rows: context.cluster.names.map((name): KeyedRow => [name, nodeRow(context, name)]) }),
-        concerns: ({ is }) => is === 'node_up' || is === 'node_down' || is === 'connected' || is === 'disconnected',
+        concerns: ({ is }) => nodeEvents.has(is),
         subscribe: (changed) => context.onLinks(changed),
       });
     case 'supervisors':

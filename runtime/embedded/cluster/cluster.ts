@@ -88,6 +88,10 @@ export class Cluster implements World {
     for (const name of options.nodes) this.addNode(name);
   }
 
+  /** Whether `global` cuts more links than the network did until no partitions overlap (kernel(6)). */
+  get preventsOverlap(): boolean {
+    return false;
+  }
   get nowMs(): number {
     return this.#nowMs;
   }
@@ -156,6 +160,13 @@ export class Cluster implements World {
     this.network.crashed(node);
     this.#work();
     return true;
+  }
+
+  /** Takes a node out of the cluster for good; answers whether it was up. */
+  removeNode(name: string): boolean {
+    const wasUp = this.crashNode(name);
+    if (this.#slots.delete(name)) this.emit({ is: 'node_removed', node: name });
+    return wasUp;
   }
 
   /**

@@ -73,6 +73,7 @@ export class Network {
   readonly #ways = new Map<string, LinkCondition>();
   /** The attempts under way that will fail, by who makes them. */
   readonly #failing = new WeakMap<KernelNode, Set<string>>();
+  readonly #lost = new WeakMap<KernelNode, Map<string, number>>();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -118,12 +119,17 @@ export class Network {
     return names.sort();
   }
 
-  /** Of the nodes that `node` holds a connection to, those it has heard nothing of for longer than a tick takes. */
+  /** Of the nodes that `node` holds a connection to, those that would not answer it now, and nobody knows yet. */
   silentFrom(node: KernelNode): readonly string[] {
     return this.connectedTo(node).filter((name) => {
-      const connection = this.#connections.get(pairOf(node.name, name));
-      return connection !== undefined && endOf(connection, node).silence !== null;
+      const mute = isSilent(this.way(node.name, name)) || isSilent(this.way(name, node.name));
+      return mute || this.#options.node(name)?.hung !== false;
     });
+  }
+
+  /** The nodes that `node` has lost, and not met since, with the time. */
+  lostBy(node: KernelNode): ReadonlyMap<string, number> {
+    return this.#lost.get(node) ?? new Map<string, number>();
   }
 
   /** Begins to connect, unless there is a connection or an attempt. Whether it came to be is told by the events. */
@@ -229,6 +235,8 @@ export class Network {
     }
     connection.upAtMs = this.#options.nowMs();
     for (const end of connection.ends) end.heardAtMs = connection.upAtMs;
+    this.#lost.get(one)?.delete(other.name);
+    this.#lost.get(other)?.delete(one.name);
     this.#options.onUp(one, other);
     for (const { to, signal } of connection.waiting.splice(0)) this.#post(connection, to, signal);
     this.#look(connection);
@@ -392,8 +400,13 @@ export class Network {
     while (end.incoming.shift() !== undefined);
     const far = connection.ends[0] === end ? connection.ends[1] : connection.ends[0];
     if (!end.node.alive) return;
-    if (connection.upAtMs === null) end.node.connectionLost(far.node.name);
-    else this.#options.onLost(end.node, far.node.name);
+    if (connection.upAtMs === null) {
+      end.node.connectionLost(far.node.name);
+      return;
+    }
+    const lost = this.#lost.get(end.node) ?? new Map<string, number>();
+    this.#lost.set(end.node, lost.set(far.node.name, this.#options.nowMs()));
+    this.#options.onLost(end.node, far.node.name);
   }
 
   #drop(connection: Connection): void {

@@ -18,5 +18,7 @@ export type KernelEvent =
   /** What OTP would hand to logger: supervisor, crash and error reports. */
   | { readonly is: 'report'; readonly kind: string; readonly pid: Pid; readonly report: Value }
   | { readonly is: 'node_up' | 'node_down'; readonly node: string; readonly creation: number }
+  /** It was taken out of the cluster for good. */
+  | { readonly is: 'node_removed'; readonly node: string }
   | { readonly is: 'connected' | 'disconnected'; readonly one: string; readonly other: string }
   | { readonly is: 'application'; readonly node: string; readonly name: string; readonly state: 'started' | 'stopped' };

@@ -8,7 +8,7 @@ export const delayLink = defineOperation({
   name: 'delay_link',
   title: 'Delay Link',
   description:
-    'Lets what one node sends another come later, in its order, until heal_cluster. The other direction is another call. Only on local clusters.',
+    'Lets what one node sends another come later, in its order, until heal_cluster. The other direction is another call. Only on simulated and local clusters.',
   category: 'faults',
   severity: 'change',
   idempotent: false,

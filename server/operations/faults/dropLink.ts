@@ -8,7 +8,7 @@ export const dropLink = defineOperation({
   name: 'drop_link',
   title: 'Drop on Link',
   description:
-    'Lets a share of what one node sends another be lost on the way, or only so many bytes a second through, until heal_cluster. Nodes talk over TCP, which sends again what is lost: it comes late. Only on local clusters.',
+    'Lets a share of what one node sends another be lost on the way, or only so many bytes a second through, until heal_cluster. Nodes talk over TCP, which sends again what is lost: it comes late. Only on simulated and local clusters.',
   category: 'faults',
   severity: 'destroy',
   idempotent: false,

@@ -9,7 +9,7 @@ export const hangNode = defineOperation({
   name: 'hang_node',
   title: 'Hang Node',
   description:
-    'Stops a node where it stands: connected, and silent, until heal_cluster lets it go on. Only on local clusters.',
+    'Stops a node where it stands: connected, and silent, until heal_cluster lets it go on. Only on simulated and local clusters.',
   category: 'faults',
   severity: 'destroy',
   idempotent: false,

@@ -10,7 +10,7 @@ export const partitionCluster = defineOperation({
   name: 'partition_cluster',
   title: 'Partition Cluster',
   description:
-    'Takes the links between groups of nodes away: closed at once (cut), or silent (blackhole), until heal_cluster. A node that no group names keeps its links. Only on local clusters.',
+    'Takes the links between groups of nodes away: closed at once (cut), or silent (blackhole), until heal_cluster. A node that no group names keeps its links. Only on simulated and local clusters.',
   category: 'faults',
   severity: 'destroy',
   idempotent: false,

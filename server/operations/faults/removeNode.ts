@@ -7,7 +7,7 @@ import { nodeAt, plannedNode } from './nodeAt.ts';
 export const removeNode = defineOperation({
   name: 'remove_node',
   title: 'Remove Node',
-  description: 'Ends a node for good: it is no part of the cluster afterwards. Only on local clusters.',
+  description: 'Ends a node for good: it is no part of the cluster afterwards. Only on simulated and local clusters.',
   category: 'faults',
   severity: 'destroy',
   idempotent: true,
