@@ -16,6 +16,7 @@ import { startApplication, startController } from '../otp/application.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import type { ServerModule } from '../otp/genServer.ts';
 import { noreply, reply, startedPid, startServer } from '../otp/genServer.ts';
+import { otpModules } from '../otp/otpModules.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 
 export const kernelApplication: Application = {
@@ -162,6 +163,7 @@ const erlangModule: CodeModule = {
 };
 
 export const systemModules: readonly CodeModule[] = [
+  ...otpModules,
   kernelModule,
   timerModule,
   erlangModule,

@@ -158,8 +158,10 @@ function lookedUp(self: Self, server: Server): Flow<Pid | null> {
   return whereis(self, server);
 }
 
-/** The process or remote name of a server, whatever it is called by; null when there is none (`gen:do_for_proc/2`). */
-export function* locate(self: Self, server: Server): Flow<Pid | Tuple<readonly [Atom, Atom]> | null> {
+/** A process, a name on another node, or nobody. */
+export type Located = Pid | Tuple<readonly [Atom, Atom]> | null;
+/** The process or remote name of a server, whatever it is called by (`gen:do_for_proc/2`). */
+export function* locate(self: Self, server: Server): Flow<Located> {
   const found = reachable(self, server);
   return found === 'by_module' ? yield* lookedUp(self, server) : found;
 }

@@ -3,22 +3,22 @@
  * time-outs, hibernation, stop, exits of the parent, system messages, reports.
  */
 import type { Value } from '../../term/values.ts';
-import { Tuple, tup } from '../../term/values.ts';
+import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
-import { settle } from '../kernel/flow.ts';
+import { receive, settle, timedOut } from '../kernel/flow.ts';
 import type { Handler } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, errorTuple, okTuple } from '../kernel/values.ts';
 import type { Caught } from './crashReport.ts';
-import { caught, crashReport, isOrderly } from './crashReport.ts';
+import { caught, crashReport, isOrderly, parentOf } from './crashReport.ts';
 import type { Starter } from './gen.ts';
 import { ack, enter, leaveName, start } from './gen.ts';
 import type { LoopOptions } from './genServerLoop.ts';
 import { badReturn, loopAt, ServerLoop } from './genServerLoop.ts';
 import type { ServerName } from './names.ts';
-import { plainName } from './names.ts';
-import type { Init, ServerModule } from './serverModule.ts';
+import { ownName, plainName, whereis } from './names.ts';
+import type { Init, ServerModule, Then } from './serverModule.ts';
 
 export { isOrderly };
 
@@ -131,4 +131,33 @@ class StartedServer<S> implements Handler {
 export function startedPid(outcome: Value): Value {
   if (!(outcome instanceof Tuple) || outcome.elements[0] !== atoms.ok) return null;
   return asValue(outcome.elements[1]);
+}
+
+/**
+ * `gen_server:enter_loop/3,4,5`: this process, started by proc_lib, becomes a gen_server, and never returns. Exits with
+ * `process_was_not_started_by_proc_lib`, or with why the name is not its own.
+ */
+export function* enterLoop<S>(
+  self: Self,
+  module: ServerModule<S>,
+  state: S,
+  { name, then, ...options }: LoopOptions & { readonly name?: ServerName; readonly then?: Then } = {},
+): Flow<never> {
+  const own = yield* ownName(self, name ?? self.pid);
+  const parent = yield* parentPid(self);
+  const loop = new ServerLoop(self, module, state, { name: own, parent, ...options });
+  yield* loop.run(self, then ?? null);
+  for (;;) {
+    const message = yield* receive({ at: loopAt });
+    if (message !== timedOut) yield* settle(loop.handle(self, message));
+  }
+}
+
+/** `gen:get_parent/0` */
+function* parentPid(self: Self): Flow<Pid> {
+  const parent = parentOf(self);
+  if (parent instanceof Pid) return parent;
+  if (!(parent instanceof Atom)) return self.exit(a('process_was_not_started_by_proc_lib'));
+  const found = self.whereis(parent) ?? (yield* whereis(self, tup(a('global'), parent)));
+  return found ?? self.exit(a('could_not_find_registered_name'));
 }

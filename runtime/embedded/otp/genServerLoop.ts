@@ -303,7 +303,7 @@ export class ServerLoop<S> implements SystemView {
   }
 
   *#report(self: Self, { stacktrace, message, from }: End, reason: Value): Flow<void> {
-    yield* reportEnd(self, this.#shownToReports(), { reason, stacktrace, lastMessage: message, from });
+    yield* reportEnd(self, this.#shownToReports(self), { reason, stacktrace, lastMessage: message, from });
   }
 
   #leave(self: Self, thrown: ErrorException | ExitException): never {
@@ -326,25 +326,25 @@ export class ServerLoop<S> implements SystemView {
   }
 
   *codeChange(self: Self, _module: Value, oldVersion: Value, extra: Value): Flow<Value> {
-    const { codeChange } = this.#module;
-    if (codeChange === undefined) throw this.#missing('code_change', [oldVersion, this.shown, extra]);
-    const changed = yield* settle(codeChange.call(this.#module, self, oldVersion, this.#state, extra));
+    const module = this.#module;
+    if (module.codeChange === undefined) throw this.#missing('code_change', [oldVersion, this.shown, extra]);
+    const changed = yield* settle(module.codeChange(self, oldVersion, this.#state, extra));
     if (changed.is === 'error') return changed.reason;
     this.#state = changed.state;
     return tup(atoms.ok, this.shown);
   }
 
   formatStatus(self: Self, mode: Mode): Flow<Value> {
-    return serverStatus(self, this.#shownToReports(), mode, this.parent);
+    return serverStatus(self, this.#shownToReports(self), mode, this.parent);
   }
 
   terminate(self: Self, reason: Value, message: Value): Flow<void> {
     return this.#stop(self, reason, { message, from: null });
   }
 
-  #shownToReports(): Shown {
+  #shownToReports(self: Self): Shown {
     const module = this.#module;
-    const format: StatusFormat = {
+    const format: StatusFormat = module.statusFormat?.(self) ?? {
       module: module.module,
       ...(module.formatStatus !== undefined && { one: module.formatStatus.bind(module) }),
       ...(module.formatStatus2 !== undefined && { two: module.formatStatus2.bind(module) }),

@@ -2,8 +2,8 @@
  * The names of servers: `{local, Name}`, `{global, Name}` and `{via, Module, Name}`. A global name is one of module `global`; every
  * such module is a loaded one with register_name/2, unregister_name/1, whereis_name/1 and send/2, as OTP asks of it.
  */
-import type { Value } from '../../term/values.ts';
-import { a, Atom, Pid, tup, Tuple } from '../../term/values.ts';
+import type { Tuple, Value } from '../../term/values.ts';
+import { a, Atom, Pid, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';

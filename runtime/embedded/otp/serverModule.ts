@@ -2,7 +2,7 @@
 import type { Atom, Value } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import type { StatusMap } from './formatStatus.ts';
+import type { StatusFormat, StatusMap } from './formatStatus.ts';
 import type { From } from './gen.ts';
 
 /** What a callback wants next besides waiting for a message. */
@@ -43,6 +43,8 @@ export type ServerModule<S> = {
   show(state: S): Value;
   /** The state of such a value, for `sys:replace_state`; without it the state cannot be replaced. */
   restore?(value: Value): S;
+  /** Both of the next, where they are only known when asked for (a module that can be loaded anew). */
+  statusFormat?(self: Self): StatusFormat;
   /** What is shown of `state`, `message`, `reason` and `log` (`format_status/1`). */
   formatStatus?(self: Self, status: StatusMap): MayWait<Value | StatusMap>;
   /** `format_status/2` of before OTP 25: `normal` or `terminate`, `[Dictionary, State]`. */

@@ -3,20 +3,20 @@
  * special processes are modules with system_continue/3 and the like, by {@link handleSystemMessage}.
  */
 import type { Value } from '../../term/values.ts';
-import { a, Pid, tup } from '../../term/values.ts';
-import { ErrorException } from '../kernel/exceptions.ts';
+import { a, Atom, Pid, tup } from '../../term/values.ts';
+import { ErrorException, reasonOf } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { CodeModule } from '../kernel/module.ts';
-import { reasonOf } from '../kernel/exceptions.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, tagged } from '../kernel/values.ts';
 import { caught } from './crashReport.ts';
+import { dictionaryOf } from './formatStatus.ts';
 import type { From } from './gen.ts';
 import { fromOf, genAtoms, reply, valueAt } from './gen.ts';
-import type { DebugOptions, PrintEvent } from './sysDebug.ts';
-import { debugCommand, handleDebug } from './sysDebug.ts';
+import type { DebugOptions } from './sysDebug.ts';
+import { debugCommand, debugOptions, handleDebug } from './sysDebug.ts';
 
 export type Mode = 'running' | 'suspended';
 
@@ -81,23 +81,19 @@ export function isParentExit(message: Value, parent: Pid): boolean {
 }
 
 function* serveOne(self: Self, from: From, request: Value, view: SystemView, mode: Mode): Flow<Mode> {
-  switch (request) {
-    case words.getState:
-      reply(self, from, yield* attempt(view, 'system_get_state', () => flowOf(view.getState(self))));
-      return mode;
-    case words.getStatus: {
-      const dictionary = [...(self.inspect(self.pid)?.dictionary ?? [])].map(([key, value]) => tup(key, value));
-      const misc = yield* flowOf(view.formatStatus(self, mode));
-      const items = [dictionary, a(mode), view.parent, view.debug, misc];
-      reply(self, from, tup(a('status'), self.pid, tup(a('module'), a(view.module)), items));
-      return mode;
-    }
-    case words.suspend:
-      reply(self, from, atoms.ok);
-      return 'suspended';
-    case words.resume:
-      reply(self, from, atoms.ok);
-      return 'running';
+  if (request === words.getState) {
+    reply(self, from, yield* attempt(view, 'system_get_state', () => flowOf(view.getState(self))));
+    return mode;
+  }
+  if (request === words.getStatus) {
+    const misc = yield* flowOf(view.formatStatus(self, mode));
+    const items = [dictionaryOf(self), a(mode), view.parent, view.debug, misc];
+    reply(self, from, tup(a('status'), self.pid, tup(a('module'), a(view.module)), items));
+    return mode;
+  }
+  if (request === words.suspend || request === words.resume) {
+    reply(self, from, atoms.ok);
+    return request === words.suspend ? 'suspended' : 'running';
   }
   const [command, ...args] = elementsOf(request) ?? [];
   const [first, ...more] = args.map(asValue);
@@ -208,7 +204,7 @@ class SpecialProcess implements SystemView {
   }
   *formatStatus(self: Self, mode: Mode): Flow<Value> {
     if (!self.exports(this.module, 'format_status', 2)) return this.misc;
-    const status = [[], a(mode), this.parent, this.debug, this.misc];
+    const status = [dictionaryOf(self), a(mode), this.parent, this.debug, this.misc];
     return yield* self.apply(this.module, 'format_status', [atoms.normal, status]);
   }
   *terminate(self: Self, reason: Value): Flow<void> {
@@ -229,20 +225,19 @@ export const sysModule: CodeModule = {
   functions: {
     *'handle_system_msg/6'(self, request, from, parent, module, debug, misc): Flow<Value> {
       const asker = fromOf(from);
-      if (asker === null || !(parent instanceof Pid)) throw new ErrorException(a('function_clause'));
-      const options = isList(debug) ? debug.map(asValue) : [];
-      return yield* handleSystemMessage(self, request, asker, { parent, module: String(module), debug: options, misc });
+      if (asker === null || !(parent instanceof Pid) || !(module instanceof Atom) || !isList(debug)) {
+        throw new ErrorException(a('function_clause'));
+      }
+      const special = { parent, module: module.name, debug: debug.map(asValue), misc };
+      return yield* handleSystemMessage(self, request, asker, special);
     },
-    /** The format function is called with the device, the event and what else it was given; what it answers is printed. */
+    /** The format function is called with the device, the event and what it was given besides; the text that it answers is printed. */
     *'handle_debug/4'(self, debug, format, extra, event): Flow<Value> {
-      const lines: Value = yield* printLines(self, format, extra, event);
-      const print: PrintEvent = () => String(lines);
-      return yield* handleDebug(self, isList(debug) ? debug.map(asValue) : [], print, extra, event);
+      if (!isList(debug)) throw new ErrorException(a('function_clause'));
+      if (debug.length === 0) return [];
+      const text = yield* applyFun(self, format, [a('standard_io'), event, extra]);
+      return yield* handleDebug(self, debug.map(asValue), () => (typeof text === 'string' ? text : ''), extra, event);
     },
+    'debug_options/1': (self, options) => debugOptions(self, isList(options) ? options.map(asValue) : []),
   },
 };
-
-function* printLines(self: Self, format: Value, extra: Value, event: Value): Flow<Value> {
-  const answer = yield* applyFun(self, format, [a('standard_io'), event, extra]);
-  return typeof answer === 'string' ? answer : okTuple(event);
-}

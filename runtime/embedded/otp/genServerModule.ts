@@ -1,0 +1,219 @@
+/** Module `gen_server` as loaded code: its functions by name and arity, for what is called by M:F/A (`rpc`, child specifications). */
+import type { Value } from '../../term/values.ts';
+import { a, Atom, Pid, Ref, Tuple, tup } from '../../term/values.ts';
+import { ErrorException, ExitException } from '../kernel/exceptions.ts';
+import type { Flow } from '../kernel/flow.ts';
+import type { Code, CodeModule } from '../kernel/module.ts';
+import type { Self } from '../kernel/self.ts';
+import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { callbackModule } from './callbackModule.ts';
+import { castByName, defaultCallTimeoutMs, fromOf, genAtoms, genCall, reply } from './gen.ts';
+import type { ServerStart } from './genServer.ts';
+import { enterLoop, startServer } from './genServer.ts';
+import type { LoopOptions } from './genServerLoop.ts';
+import { abcast, multiCall } from './multiCall.ts';
+import type { Server, ServerName } from './names.ts';
+import type { RequestIds, ResponseLimit } from './requests.ts';
+import {
+  addRequest,
+  checkResponse,
+  checkResponses,
+  receiveResponse,
+  receiveResponses,
+  sendRequest,
+  waitResponse,
+  waitResponses,
+} from './requests.ts';
+import type { Then } from './serverModule.ts';
+import { stop } from './stop.ts';
+
+/** What does not fit any clause of a function. */
+export function functionClause(): never {
+  throw new ErrorException(a('function_clause'));
+}
+
+/** A server as it stands in an argument. */
+export function serverOf(value: Value): Server {
+  if (value instanceof Pid || value instanceof Atom) return value;
+  const [first, second, third] = (elementsOf(value) ?? []).map(asValue);
+  const size = value instanceof Tuple ? value.elements.length : 0;
+  if (first instanceof Atom && size === 2) return tup(first, second);
+  if (first instanceof Atom && second instanceof Atom && size === 3) return tup(first, second, third);
+  return functionClause();
+}
+
+/** A name to start under, as it stands in an argument: a tuple with its scope. */
+export function nameOf(value: Value): ServerName {
+  const server = serverOf(value);
+  return server instanceof Tuple ? server : functionClause();
+}
+
+/** Milliseconds or `infinity`. */
+export function timeoutOf(value: Value): number | null {
+  if (value === atoms.infinity) return null;
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : functionClause();
+}
+
+/** An option `{Key, Value}` of a proplist. */
+function option(options: Value, key: string): Value {
+  if (!isList(options)) return functionClause();
+  for (const one of options) {
+    const elements = tagged(one, a(key), 2);
+    if (elements !== null) return asValue(elements[1]);
+  }
+  return undefined;
+}
+
+/** `{debug, _}` and `{hibernate_after, _}` */
+export function loopOptions(options: Value): LoopOptions {
+  const debug = option(options, 'debug');
+  const hibernateAfter = option(options, 'hibernate_after');
+  return {
+    ...(isList(debug) && { debug: debug.map(asValue) }),
+    ...(typeof hibernateAfter === 'number' && { hibernateAfterMs: hibernateAfter }),
+  };
+}
+
+/** Also `{timeout, _}`. */
+export function startOptions(options: Value): ServerStart {
+  const timeout = option(options, 'timeout');
+  return { ...loopOptions(options), ...(typeof timeout === 'number' && { timeoutMs: timeout }) };
+}
+
+function moduleOf(value: Value): string {
+  return value instanceof Atom ? value.name : functionClause();
+}
+function atomsOf(value: Value): readonly Atom[] {
+  return isList(value) ? value.filter((one) => one instanceof Atom) : functionClause();
+}
+function atomOf(value: Value): Atom {
+  return value instanceof Atom ? value : functionClause();
+}
+
+type How = Pick<ServerStart, 'link' | 'monitor'>;
+function starts(how: How): { readonly three: Code; readonly four: Code } {
+  return {
+    three: (self, module, argument, options) =>
+      startServer(self, callbackModule(moduleOf(module)), argument, { ...startOptions(options), ...how }),
+    four: (self, name, module, argument, options) =>
+      startServer(self, callbackModule(moduleOf(module)), argument, {
+        ...startOptions(options),
+        ...how,
+        name: nameOf(name),
+      }),
+  };
+}
+
+/** As `gen_server:call/2,3`: the time-out stands among the arguments of an exit only when it was given. */
+function* callAs(self: Self, args: readonly Value[], timeoutMs: number | null): Flow<Value> {
+  try {
+    return yield* genCall(self, serverOf(args[0]), genAtoms.call, args[1], timeoutMs);
+  } catch (thrown) {
+    if (!(thrown instanceof ExitException)) throw thrown;
+    return self.exit(tup(thrown.reason, tup(a('gen_server'), a('call'), args)));
+  }
+}
+
+/** Milliseconds, `infinity` or `{abs, Milliseconds}`. */
+export function responseLimit(value: Value): ResponseLimit {
+  const abs = tagged(value, a('abs'), 2)?.[1];
+  if (typeof abs === 'number') return { abs };
+  if (value === atoms.infinity) return null;
+  if (typeof value === 'number' && value >= 0) return value;
+  throw new ErrorException(atoms.badarg);
+}
+export function refOf(value: Value): Ref {
+  if (value instanceof Ref) return value;
+  throw new ErrorException(atoms.badarg);
+}
+export function requestIds(value: Value): RequestIds {
+  if (!(value instanceof Map)) throw new ErrorException(atoms.badarg);
+  const ids = new Map<Ref, Value>();
+  for (const [id, label] of value) ids.set(refOf(asValue(id)), asValue(label));
+  return ids;
+}
+
+function* enter(
+  self: Self,
+  module: Value,
+  options: Value,
+  state: Value,
+  more: { readonly name?: ServerName; readonly then?: Then },
+): Flow<Value> {
+  return yield* enterLoop(self, callbackModule(moduleOf(module)), state, { ...loopOptions(options), ...more });
+}
+
+/** A time-out, `hibernate` or `{continue, _}`; null for what is a name. */
+function thenOf(value: Value): { readonly then?: Then } | null {
+  if (value === atoms.infinity) return {};
+  if (value === a('hibernate')) return { then: { is: 'hibernate' } };
+  if (typeof value === 'number') return { then: { is: 'timeout', ms: value } };
+  const continued = tagged(value, a('continue'), 2);
+  return continued === null ? null : { then: { is: 'continue', with: asValue(continued[1]) } };
+}
+function entryName(value: Value): { readonly name?: ServerName } {
+  return value instanceof Pid ? {} : { name: nameOf(value) };
+}
+
+/** The functions of asynchronous requests, which gen_server, gen_statem and gen_event share; `label` is what a request is sent as. */
+export const requestFunctions: CodeModule['functions'] = {
+  'wait_response/2': (self, id, limit) => waitResponse(self, refOf(id), responseLimit(limit)),
+  'wait_response/3': (self, ids, limit, remove) =>
+    waitResponses(self, requestIds(ids), responseLimit(limit), remove === true),
+  'receive_response/2': (self, id, limit) => receiveResponse(self, refOf(id), responseLimit(limit)),
+  'receive_response/3': (self, ids, limit, remove) =>
+    receiveResponses(self, requestIds(ids), responseLimit(limit), remove === true),
+  'check_response/2': (self, message, id) => checkResponse(self, message, refOf(id)),
+  'check_response/3': (self, message, ids, remove) => checkResponses(self, message, requestIds(ids), remove === true),
+  'reqids_new/0': () => new Map(),
+  'reqids_size/1': (_self, ids) => requestIds(ids).size,
+  'reqids_add/3': (_self, id, label, ids) => addRequest(requestIds(ids), refOf(id), label),
+  'reqids_to_list/1': (_self, ids) => [...requestIds(ids)].map(([id, label]) => tup(id, label)),
+};
+
+const started = starts({ link: false });
+const linked = starts({ link: true });
+const monitored = starts({ link: false, monitor: true });
+
+export const genServerModule: CodeModule = {
+  name: 'gen_server',
+  functions: {
+    'start/3': started.three,
+    'start/4': started.four,
+    'start_link/3': linked.three,
+    'start_link/4': linked.four,
+    'start_monitor/3': monitored.three,
+    'start_monitor/4': monitored.four,
+    'stop/1': (self, server) => stop(self, serverOf(server)),
+    'stop/3': (self, server, reason, timeout) => stop(self, serverOf(server), reason, timeoutOf(timeout)),
+    'call/2': (self, ...args) => callAs(self, args, defaultCallTimeoutMs),
+    'call/3': (self, ...args) => callAs(self, args, timeoutOf(args[2])),
+    *'cast/2'(self, server, message): Flow<Value> {
+      yield* castByName(self, serverOf(server), message);
+      return atoms.ok;
+    },
+    'reply/2'(self, client, answer) {
+      const from = fromOf(client);
+      if (from === null) return functionClause();
+      reply(self, from, answer);
+      return atoms.ok;
+    },
+    'abcast/2': (self, name, message) => abcast(self, [a(self.node), ...self.nodes().map(a)], atomOf(name), message),
+    'abcast/3': (self, nodes, name, message) => abcast(self, atomsOf(nodes), atomOf(name), message),
+    'multi_call/2': (self, name, request) =>
+      multiCall(self, [a(self.node), ...self.nodes().map(a)], atomOf(name), request),
+    'multi_call/3': (self, nodes, name, request) => multiCall(self, atomsOf(nodes), atomOf(name), request),
+    'multi_call/4': (self, nodes, name, request, timeout) =>
+      multiCall(self, atomsOf(nodes), atomOf(name), request, timeoutOf(timeout)),
+    'send_request/2': (self, server, request) => sendRequest(self, serverOf(server), request),
+    *'send_request/4'(self, server, request, label, ids): Flow<Value> {
+      return new Map([...requestIds(ids), [yield* sendRequest(self, serverOf(server), request), label]]);
+    },
+    'enter_loop/3': (self, module, options, state) => enter(self, module, options, state, {}),
+    'enter_loop/4': (self, module, options, state, last) =>
+      enter(self, module, options, state, thenOf(last) ?? entryName(last)),
+    'enter_loop/5': (self, module, options, state, name, then) =>
+      enter(self, module, options, state, { ...entryName(name), ...thenOf(then) }),
+    ...requestFunctions,
+  },
+};

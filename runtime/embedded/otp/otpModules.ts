@@ -1,0 +1,7 @@
+/** The modules of stdlib that every node has loaded: what can be called by module, function and arguments. */
+import type { CodeModule } from '../kernel/module.ts';
+import { genServerModule } from './genServerModule.ts';
+import { procLibModule } from './procLibModule.ts';
+import { sysModule } from './systemMessages.ts';
+
+export const otpModules: readonly CodeModule[] = [genServerModule, procLibModule, sysModule];
