@@ -8,7 +8,7 @@ import { elementsOf, isList } from '../kernel/values.ts';
 import type { AutoShutdown, Flags, Restart, RestartStrategy, Shutdown, Spec, StartFunction } from './childSpec.ts';
 import { defaultShutdown, flags } from './childSpec.ts';
 import { asValue } from './gen.ts';
-import { childKey } from './childKey.ts';
+import { valueKey } from '../kernel/valueKey.ts';
 
 /** What was read, or what is wrong with it as OTP says it. */
 export type Read<T> = { readonly ok: true; readonly is: T } | { readonly ok: false; readonly bad: Value };
@@ -118,7 +118,7 @@ export function readSpecs(values: readonly Value[], under: AutoShutdown | null):
   for (const value of values) {
     const spec = readSpec(value, under);
     if (!spec.ok) return spec;
-    const key = childKey(spec.is.id);
+    const key = valueKey(spec.is.id);
     if (ids.has(key)) return bad(tup(a('duplicate_child_name'), spec.is.id));
     ids.add(key);
     specs.push(spec.is);

@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
 import { atoms, samePid, tagged } from '../kernel/values.ts';
-import { childKey } from './childKey.ts';
+import { valueKey } from '../kernel/valueKey.ts';
 import type { Spec } from './childSpec.ts';
 import { valueAt } from './gen.ts';
 
@@ -62,7 +62,7 @@ export function* stopTogether(
     if (pid === undefined) continue;
     const reason = yield* unlinkFlush(self, pid, valueAt(message.elements, 4));
     if (isExpected(reason, how)) continue;
-    const key = childKey(reason);
+    const key = valueKey(reason);
     const alike = failed.get(key);
     if (alike === undefined) failed.set(key, { reason, pids: [pid] });
     else alike.pids.unshift(pid);
@@ -100,5 +100,5 @@ export function* awaitDown(ref: Ref, afterMs: number | null): Flow<{ readonly re
 }
 
 export function isDown(message: unknown): message is Tuple<readonly unknown[]> {
-  return message instanceof Tuple && message.elements.length === 5 && message.elements[0] === atoms.down;
+  return tagged(message, atoms.down, 5) !== null;
 }

@@ -6,7 +6,7 @@ import type { SupervisorKind } from '../../model.ts';
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, tup } from '../../term/values.ts';
 import { samePid } from '../kernel/values.ts';
-import { childKey } from './childKey.ts';
+import { valueKey } from '../kernel/valueKey.ts';
 import type { Flags, Spec } from './childSpec.ts';
 import { modulesValue, shutdownValue, startValue } from './childSpec.ts';
 
@@ -35,6 +35,8 @@ export type SupervisorView = {
   readonly restarts: readonly number[];
   byPid(pid: Value): Child | undefined;
   byId(id: Value): Child | undefined;
+  /** Its state as the term it would be on the BEAM. */
+  show(): Value;
 };
 
 const supervisors = new WeakMap<Pid, SupervisorView>();
@@ -124,7 +126,7 @@ export class SupervisorState implements SupervisorView {
     return this.#byPid.get(pid);
   }
   byId(id: Value): Child | undefined {
-    return this.#children.get(childKey(id));
+    return this.#children.get(valueKey(id));
   }
   /** The simple_one_for_one child that is to be restarted in place of this process. */
   restartingFrom(pid: unknown): Child | undefined {
@@ -178,7 +180,7 @@ export class SupervisorState implements SupervisorView {
 
   /** What a child is held under: its id; of simple_one_for_one, its process or the one it is restarted from. */
   #keyOf(child: Child): unknown {
-    if (!this.simple) return childKey(child.spec.id);
+    if (!this.simple) return valueKey(child.spec.id);
     if (child.pid instanceof Pid) return child.pid;
     return child.restartingFrom === null ? child.pid : restartingKey(child.restartingFrom);
   }
