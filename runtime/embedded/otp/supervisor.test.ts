@@ -24,6 +24,7 @@ import {
   terminateChild,
   whichChildren,
 } from './supervisor.ts';
+import { getState } from './sys.ts';
 import { supervisorAt } from './supervisorState.ts';
 
 /** What happened, in order: `+name` a child started, `-name reason` it terminated. */
@@ -460,8 +461,8 @@ describe('children asked for at run time', () => {
 describe('what it shows', () => {
   it('is the record of OTP 25', () => {
     inSupervisor(under({}, [child('one')]), function* (self, pid) {
-      const state = yield* call(self, pid, a('get_state'), 100, a('system'));
-      expect(shown(state)).toMatch(/^\{ok,\{state,\{local,sup\},one_for_one,\{\[one\],/);
+      const state = yield* getState(self, pid);
+      expect(shown(state)).toMatch(/^\{state,\{local,sup\},one_for_one,\{\[one\],/);
       expect(reply(1, 2)).toEqual({ is: 'reply', reply: 1, state: 2 });
     });
   });

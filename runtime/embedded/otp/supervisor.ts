@@ -1,6 +1,6 @@
 /** Supervisors: stdlib's `supervisor` of OTP 25 as the callback module of a gen_server, and the functions to call one. */
 import type { Value } from '../../term/values.ts';
-import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
+import { a, Pid, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
@@ -25,9 +25,9 @@ export type SupervisorModule = {
   readonly module: string;
   init(self: Self, argument: Value): SupervisorInit | Flow<SupervisorInit>;
 };
-/** What `init/1` answers: typed, or as the terms `{ok, {Flags, Children}}` and `ignore`; any other term is an error. */
+/** What `init/1` answers: typed, or the term `{ok, {Flags, Children}}` or `ignore`; any other term is an error. */
 export type SupervisorInit =
-  { readonly flags: Flags; readonly children: readonly Spec[] } | 'ignore' | Tuple<readonly unknown[]> | Atom;
+  { readonly flags: Flags; readonly children: readonly Spec[] } | 'ignore' | { readonly term: Value };
 
 const words = {
   startChild: a('start_child'),
@@ -98,7 +98,7 @@ class SupervisorServer implements ServerModule<SupervisorState> {
   *init(self: Self, argument: Value): Flow<Init<SupervisorState>> {
     self.trapExit(true);
     const answer = yield* settle(this.#callback.init(self, argument));
-    if (answer === 'ignore' || answer === atoms.ignore) return { is: 'ignore' };
+    if (isIgnore(answer)) return { is: 'ignore' };
     const terms = termsOf(answer);
     if (terms === null) {
       return { is: 'stop', reason: tup(a('bad_return'), tup(a(this.#callback.module), a('init'), badReturn(answer))) };
@@ -179,7 +179,7 @@ class SupervisorServer implements ServerModule<SupervisorState> {
     state: SupervisorState,
   ): Flow<{ readonly is: 'ok'; readonly state: SupervisorState } | { readonly is: 'error'; readonly reason: Value }> {
     const answer = yield* settle(this.#callback.init(self, state.argument));
-    if (answer === 'ignore' || answer === atoms.ignore) return { is: 'ok', state };
+    if (isIgnore(answer)) return { is: 'ok', state };
     const terms = termsOf(answer);
     if (terms === null) return { is: 'error', reason: badReturn(answer) };
     const fault = change(state, terms);
@@ -203,15 +203,19 @@ type Terms = { readonly flags: Value; readonly children: Value };
 
 /** `{ok, {Flags, Children}}`, whichever way it was said; null for anything else. */
 function termsOf(answer: SupervisorInit): Terms | null {
-  if (typeof answer === 'object' && 'flags' in answer) {
-    return { flags: flagsValue(answer.flags), children: answer.children.map(specValue) };
-  }
-  const definition = elementsOf(tagged(answer, atoms.ok, 2)?.[1]);
+  if (answer === 'ignore') return null;
+  if ('flags' in answer) return { flags: flagsValue(answer.flags), children: answer.children.map(specValue) };
+  const definition = elementsOf(tagged(answer.term, atoms.ok, 2)?.[1]);
   return definition?.length === 2 ? { flags: valueAt(definition, 0), children: valueAt(definition, 1) } : null;
 }
 
+function isIgnore(answer: SupervisorInit): boolean {
+  return answer === 'ignore' || ('term' in answer && answer.term === atoms.ignore);
+}
+
+/** The term that is none of those allowed. */
 function badReturn(answer: SupervisorInit): Value {
-  return answer instanceof Tuple || answer instanceof Atom ? answer : undefined;
+  return answer !== 'ignore' && 'term' in answer ? answer.term : undefined;
 }
 
 function readAll(children: Value, under: Flags): Read<readonly Spec[]> {

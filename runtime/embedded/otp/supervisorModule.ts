@@ -1,0 +1,71 @@
+/** Module `supervisor`, as code that child specifications, spawns and calls by name reach. */
+import type { Value } from '../../term/values.ts';
+import { a, Atom, Pid, Tuple } from '../../term/values.ts';
+import { ErrorException } from '../kernel/exceptions.ts';
+import type { Flow } from '../kernel/flow.ts';
+import type { Code, CodeModule } from '../kernel/module.ts';
+import type { Self } from '../kernel/self.ts';
+import { atoms, tagged } from '../kernel/values.ts';
+import { checkChildSpecs } from './checkSpec.ts';
+import type { Server } from './gen.ts';
+import type { SupervisorModule } from './supervisor.ts';
+import {
+  countChildren,
+  deleteChild,
+  getChildSpec,
+  restartChild,
+  startChild,
+  startSupervisor,
+  terminateChild,
+  whichChildren,
+} from './supervisor.ts';
+
+/** The callback module of this name, asked by `Module:init/1`. */
+export function callbackModule(module: Value): SupervisorModule {
+  if (!(module instanceof Atom)) throw new ErrorException(atoms.badarg);
+  return {
+    module: module.name,
+    *init(self: Self, argument: Value) {
+      return { term: yield* self.apply(module.name, 'init', [argument]) };
+    },
+  };
+}
+
+/** A server as it stands in a term; `badarg` for what is none. */
+export function serverOf(value: Value): Server {
+  if (value instanceof Pid || value instanceof Atom || isName(value)) return value;
+  throw new ErrorException(atoms.badarg);
+}
+function isName(value: Value): value is Exclude<Server, Pid | Atom> {
+  return value instanceof Tuple && value.elements[0] instanceof Atom;
+}
+
+/** `{local, Name}` as a name to start under; `badarg` for what is none. */
+function nameOf(value: Value): Atom {
+  const name = tagged(value, a('local'), 2)?.[1];
+  if (name instanceof Atom) return name;
+  throw new ErrorException(atoms.badarg);
+}
+
+/** The functions of `supervisor` that name a supervisor first. */
+function calls(call: (self: Self, server: Server, what: Value) => Flow<Value>): Code {
+  return (self, server, what) => call(self, serverOf(server), what);
+}
+
+export const supervisorModule: CodeModule = {
+  name: 'supervisor',
+  functions: {
+    'start_link/2': (self, module, argument) => startSupervisor(self, callbackModule(module), argument),
+    'start_link/3': (self, name, module, argument) =>
+      startSupervisor(self, callbackModule(module), argument, { name: nameOf(name) }),
+    'start_child/2': calls(startChild),
+    'terminate_child/2': calls(terminateChild),
+    'restart_child/2': calls(restartChild),
+    'delete_child/2': calls(deleteChild),
+    'get_childspec/2': calls(getChildSpec),
+    'which_children/1': calls(whichChildren),
+    'count_children/1': calls(countChildren),
+    'check_childspecs/1': (_self, specs) => checkChildSpecs(specs),
+    'check_childspecs/2': (_self, specs, autoShutdown) => checkChildSpecs(specs, autoShutdown),
+  },
+};
