@@ -67,21 +67,21 @@ horde_state(Pid, Timeout) ->
         undefined -> gone
     end.
 
-%% The keys of a registry: {Key, {Member, Pid}}. Their values stay where they are.
+%% Where the keys of a registry stand, as {Key, {Member, Pid}}. Their values stay where they are.
 horde_entries(Name) ->
     case horde_process(registry, Name) of
         none -> none;
-        _ -> ets:select(horde_table("keys_", Name), [{{'$1', '$2', {'$3', '_'}}, [{is_pid, '$3'}], [{{'$1', {{'$2', '$3'}}}}]}])
+        _ -> {table, horde_table("keys_", Name), [{{'$1', '$2', {'$3', '_'}}, [{is_pid, '$3'}], [{{'$1', {{'$2', '$3'}}}}]}]}
     end.
 
-%% The children of a supervisor: {Id, {Member, Pid}}.
+%% Where the children of a supervisor stand, as {Id, {Member, Pid}}.
 horde_children(Name) ->
     case horde_process(supervisor, Name) of
         none -> none;
         Supervisor ->
             case horde_children_table(Supervisor) of
                 none -> unknown_layout;
-                Table -> ets:select(Table, [{{'$1', {'$2', '_', '$3'}}, [{is_pid, '$3'}], [{{'$1', {{'$2', '$3'}}}}]}])
+                Table -> {table, Table, [{{'$1', {'$2', '_', '$3'}}, [{is_pid, '$3'}], [{{'$1', {{'$2', '$3'}}}}]}]}
             end
     end.
 

@@ -31,26 +31,33 @@ names_hash(Raw) ->
 
 %% The rows as they stand in tables, to be compared with what they were: by built-in functions alone where there can be many of
 %% them, because this runs interpreted too.
-names_raw(local, _) -> [{Name, Pid} || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)];
-names_raw(global, _) ->
+names_raw(What, Timeout) ->
+    case names_source(What, Timeout) of
+        {table, Table, Spec} -> ets:select(Table, Spec);
+        Rows -> Rows
+    end.
+
+%% The rows themselves or, where one table has them all, how to select them.
+names_source(local, _) -> [{Name, Pid} || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)];
+names_source(global, _) ->
     [{Name, Pid} || Name <- global:registered_names(), Pid <- [global:whereis_name(Name)], is_pid(Pid)];
-names_raw({registry, Name}, _) ->
+names_source({registry, Name}, _) ->
     case names_kind(Name) of
         elixir_registry ->
             'Elixir.Registry':select(Name, [{{'$1', '$2', '_'}, [], [{{{{'$1', '$2'}}, elixir_registry}}]}]);
         horde_registry ->
-            ets:select(horde_table("keys_", Name),
-                [{{'$1', '_', {'$2', '_'}}, [{is_pid, '$2'}], [{{{{'$1', '$2'}}, horde_registry}}]}]);
+            {table, horde_table("keys_", Name),
+                [{{'$1', '_', {'$2', '_'}}, [{is_pid, '$2'}], [{{{{'$1', '$2'}}, horde_registry}}]}]};
         _ -> none
     end;
-names_raw({groups, Scope}, _) ->
+names_source({groups, Scope}, _) ->
     case names_kind(Scope) of
         pg -> [{Group, lists:sort(pg:get_members(Scope, Group))} || Group <- pg:which_groups(Scope)];
         _ -> none
     end;
-names_raw(hordes, Timeout) -> horde_views(Timeout);
-names_raw({horde_entries, Name}, _) -> horde_entries(Name);
-names_raw({horde_children, Name}, _) -> horde_children(Name).
+names_source(hordes, Timeout) -> horde_views(Timeout);
+names_source({horde_entries, Name}, _) -> horde_entries(Name);
+names_source({horde_children, Name}, _) -> horde_children(Name).
 
 %% A row as it is sent, in a list; none when it is gone by now.
 names_shown({registry, _}, {{Key, Pid}, Kind}) -> [{{names_bounded(Key), Pid}, Kind}];
@@ -83,12 +90,23 @@ names_kind(Name) ->
         _ -> none
     end.
 
-%% A process that proc_lib did not start has no dictionary worth copying.
+%% A process that proc_lib did not start has no dictionary worth copying. What stays as it is for a process's life is kept in mind for
+%% what a task looks at again and again, for each look is work of that process, by which feed.erl tells whether it did anything.
 names_initial_call(Pid) ->
-    case erlang:process_info(Pid, initial_call) of
-        {initial_call, {proc_lib, init_p, _}} -> proc_lib:translate_initial_call(Pid);
-        _ -> none
+    case get({names_initial_call, Pid}) of
+        undefined ->
+            case erlang:process_info(Pid, initial_call) of
+                {initial_call, {proc_lib, init_p, _}} -> names_kept(Pid, proc_lib:translate_initial_call(Pid));
+                _ -> none
+            end;
+        Call -> Call
     end.
+
+names_kept(Pid, {Module, init, 1} = Call)
+        when Module =:= pg; Module =:= 'Elixir.Horde.RegistryImpl'; Module =:= 'Elixir.Horde.DynamicSupervisorImpl' ->
+    put({names_initial_call, Pid}, Call),
+    Call;
+names_kept(_, Call) -> Call.
 
 %% Elixir keeps {-2, {Keys, Partitions, Table}} in the registry's own table.
 names_keys(elixir_registry, Name) ->
