@@ -87,6 +87,32 @@ describe('a live Elixir node', function () {
     assert.ok(offers.contextValue.includes(';notice;'));
   });
 
+  it('shows the processes of a node as they are, those with the largest mailboxes first', async () => {
+    await connected();
+    await show('nodes');
+    const node = await until('the node', async () =>
+      (await elements(api, 'nodes', 'node', 2)).find((element) => element.label === shop.node),
+    );
+    await api.expand('nodes', node.id);
+    const below = async (id: string, depth: number) =>
+      flatten(await api.treeSnapshot('nodes', depth)).filter((element) => element.id.startsWith(`${id}/`));
+    const list = await until('the list of its processes', async () =>
+      (await below(node.id, 3)).find((element) => element.contextValue === ';processes;'),
+    );
+    await api.expand('nodes', list.id);
+    const first = async () => (await below(list.id, 4))[0];
+    await until('its processes', first);
+    const crammed = 'begin P = spawn(fun() -> timer:sleep(infinity) end), register(crammed, P), P end';
+    await shop.rpc(shop.node, `begin C = ${crammed}, [C ! N || N <- lists:seq(1, 77)], ok end.`);
+    const risen = await until('the one whose mailbox has grown', async () => {
+      const process = await first();
+      return process?.label.includes('crammed') === true ? process : null;
+    });
+    assert.match(risen.description, /77/);
+    await shop.rpc(shop.node, 'exit(whereis(crammed), kill).');
+    await until('that it is gone', async () => (await below(list.id, 4)).every((each) => each.id !== risen.id));
+  });
+
   it('is not changed before the user allows it', async () => {
     const info = await connected();
     const options = { connection: info.id };
