@@ -197,8 +197,8 @@ export class Cluster implements World {
 
   // -------------------------------------------------------------------------------------------------------- network
 
-  transmit(from: KernelNode, to: string, signal: Signal): boolean {
-    const sent = this.network.transmit(from, to, signal);
+  transmit(from: KernelNode, to: string, signal: Signal, connects: boolean = true): boolean {
+    const sent = this.network.transmit(from, to, signal, connects);
     this.#work();
     return sent;
   }

@@ -14,6 +14,7 @@ import { atoms, tagged } from '../kernel/values.ts';
 import type { Application, Applications } from '../otp/application.ts';
 import { startApplication, startController } from '../otp/application.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
+import { pgModule } from './pg.ts';
 import type { ServerModule } from '../otp/genServer.ts';
 import { noreply, reply, startedPid, startServer } from '../otp/genServer.ts';
 import { otpModules } from '../otp/otpModules.ts';
@@ -163,6 +164,7 @@ const erlangModule: CodeModule = {
 };
 
 export const systemModules: readonly CodeModule[] = [
+  pgModule,
   ...otpModules,
   kernelModule,
   timerModule,

@@ -33,7 +33,7 @@ export interface World {
   /** The one stream of chance for code that runs in processes. */
   readonly prng: Prng;
   /** Sends a signal to another node, connecting to it first where needed; false when it cannot be connected to. */
-  transmit(from: KernelNode, to: string, signal: Signal): boolean;
+  transmit(from: KernelNode, to: string, signal: Signal, connects?: boolean): boolean;
   /** The names of the nodes this one is connected to. */
   connectedTo(node: KernelNode): readonly string[];
   /** The pid object that the kernel of the pid's own node made, where the process lives; else the one given. */

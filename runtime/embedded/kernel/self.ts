@@ -120,6 +120,19 @@ export class Self {
     else this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message });
   }
 
+  /** `erlang:send(To, Message, [noconnect])`: false when that needs a connection that there is not. */
+  sendIfConnected(to: Pid | Tuple<readonly [Atom, Atom]>, message: Value): boolean {
+    const node = to instanceof Pid ? to.node : to.elements[1].name;
+    if (node === this.#node.name) {
+      this.send(to, message);
+      return true;
+    }
+    this.#bump();
+    this.#node.tracer?.note(traceFlag.send, 'send', this.#process, to, message);
+    const name = to instanceof Pid ? to : to.elements[0].name;
+    return this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message }, false);
+  }
+
   makeRef(): KernelRef {
     this.#bump();
     const ref = this.#node.makeRef();
@@ -219,6 +232,11 @@ export class Self {
   /** Whether the function is there to be called (`erlang:function_exported/3`). */
   exports(module: string, name: string, arity: number): boolean {
     return this.#node.world.code.find(module, name, arity) !== null;
+  }
+
+  /** Whether the module is loaded (`code:is_loaded/1`). */
+  hasModule(module: string): boolean {
+    return this.#node.world.code.module(module) !== null;
   }
 
   /** `is_process_alive/1`, for processes of this node. */
