@@ -2,8 +2,33 @@
 import type { Value } from '../../term/values.ts';
 import { a, tup } from '../../term/values.ts';
 
+/**
+ * `Error` without its constructor, which records a stack: that costs twenty times what the rest of leaving does. These are Erlang's
+ * ways to go, not faults of JavaScript; nobody reads where they were made.
+ */
+const unrecorded: unknown = function Unrecorded(): void {
+  // What an Error has comes from its prototype.
+};
+function asErrorClass(candidate: unknown): ErrorConstructor {
+  if (!isClass(candidate)) throw new TypeError('Not a class.');
+  candidate.prototype = Error.prototype;
+  return candidate;
+}
+function isClass(candidate: unknown): candidate is ErrorConstructor & { prototype: Error } {
+  return typeof candidate === 'function';
+}
+class Leaving extends asErrorClass(unrecorded) {
+  override readonly name: string;
+  override readonly message: string;
+  constructor(name: string) {
+    super();
+    this.name = name;
+    this.message = name;
+  }
+}
+
 /** `exit(Reason)`: the process ends with `Reason`. */
-export class ExitException extends Error {
+export class ExitException extends Leaving {
   readonly reason: Value;
   constructor(reason: Value) {
     super('exit');
@@ -12,7 +37,7 @@ export class ExitException extends Error {
 }
 
 /** `error(Reason)`: the process ends with `{Reason, Stacktrace}`. */
-export class ErrorException extends Error {
+export class ErrorException extends Leaving {
   readonly reason: Value;
   /** `[{Module, Function, ArityOrArgs, []}]`, where it is known; JavaScript's own stack is no MFAs. */
   readonly stacktrace: readonly Value[];
@@ -29,7 +54,7 @@ export function undef(module: string, name: string, args: readonly Value[]): Err
 }
 
 /** `throw(Value)`: caught by behaviours as a return value; otherwise the process ends with `{{nocatch, Value}, Stacktrace}`. */
-export class ThrownValue extends Error {
+export class ThrownValue extends Leaving {
   readonly value: Value;
   constructor(value: Value) {
     super('throw');

@@ -103,6 +103,14 @@ export class TraceRing {
     this.#tail += 1;
   }
 
+  /** Forgets what waits to be drained; dropped events stay counted. */
+  discard(): void {
+    this.#head = this.#tail;
+    this.#pids.fill(null);
+    this.#subjects.fill(null);
+    this.#values.fill(null);
+  }
+
   /** Takes up to `limit` events out, oldest first. */
   drain(limit: number = this.capacity): TraceEvent[] {
     const events: TraceEvent[] = [];
