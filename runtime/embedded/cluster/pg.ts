@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, isList, tagged } from '../kernel/values.ts';
+import { atoms, isList, isTuple, tagged } from '../kernel/values.ts';
 import { ValueMap } from '../kernel/valueKey.ts';
 import { asValue, call, cast, valueAt } from '../otp/gen.ts';
 import type { ServerModule } from '../otp/genServer.ts';
@@ -128,8 +128,8 @@ class PgServer implements ServerModule<PgScope> {
     const known: Peer = state.remote.get(peer.node) ?? { monitor: self.monitor(peer), groups: new ValueMap() };
     const groups = new ValueMap<readonly Pid[]>();
     for (const entry of isList(sync[2]) ? sync[2] : []) {
-      if (!(entry instanceof Tuple)) continue;
-      const [group, pids]: readonly unknown[] = entry.elements;
+      if (!isTuple(entry)) continue;
+      const [group, pids] = entry.elements;
       groups.set(asValue(group), pidsOf(pids));
     }
     this.#sync(self, state, known.groups, groups);
