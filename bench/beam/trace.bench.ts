@@ -1,7 +1,7 @@
 /**
  * What tracing costs the traced, and what it costs the node. Two processes pass a message to and fro on one scheduler, as fast as they
  * can, with so much work for each that they would pass 100,000 a second; the CPU time of that scheduler for each message, as the
- * operating system counts it, is compared with and without a trace, in turns. Wall time would tell how busy the machine is.
+ * operating system counts it, is compared with and without a trace, in pairs of short slices. Wall time would tell how busy the machine is.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callOptions } from '../../runtime/callOptions.ts';
@@ -15,12 +15,13 @@ import { valueOf } from '../../test/port/results.ts';
 import { figures, percentile } from '../measure.ts';
 
 const messagesPerSecond = 100_000;
-const sliceMs = 400;
-const rounds = 9;
+const sliceMs = 150;
+const pairs = 24;
+const floods = 7;
 
 const players = `
 -module(players).
--export([start/1, measure/1, flood/1]).
+-export([start/1, measure/1, flood/0, offered/1, watch/0]).
 start(Work) ->
   Count = counters:new(1, []),
   persistent_term:put(players_count, Count),
@@ -49,7 +50,12 @@ cpu() ->
       _ -> {First, All}
     end
   end, {0, 0}, Tids).
-measure(Ms) -> measure(Ms, 5).
+% Reading the figures is work too: on the other scheduler.
+measure(Ms) -> on_two(fun() -> measure(Ms, 5) end, high).
+on_two(Work, Priority) ->
+  Self = self(),
+  Pid = spawn_opt(fun() -> Self ! {self(), Work()} end, [{scheduler, 2}, {priority, Priority}]),
+  receive {Pid, Answer} -> Answer end.
 measure(Ms, Tries) ->
   Count = persistent_term:get(players_count),
   N1 = counters:get(Count, 1),
@@ -62,7 +68,36 @@ measure(Ms, Tries) ->
     0 when Tries > 1 -> measure(Ms, Tries - 1);
     N -> [(First2 - First1) / N, (All2 - All1) / N, N]
   end.
-flood(To) -> [To ! flood || _ <- lists:seq(1, 1000)], flood(To).
+% It sends to itself, so that nothing but the flood itself grows.
+flood() ->
+  Count = counters:new(1, []),
+  persistent_term:put(flood_count, Count),
+  register(flooder, spawn_opt(fun() -> pour(Count) end, [{scheduler, 1}])).
+pour(Count) -> burst(100), taken(100), counters:add(Count, 1, 100), pour(Count).
+burst(0) -> ok;
+burst(N) -> self() ! flood, burst(N - 1).
+taken(0) -> ok;
+taken(N) -> receive flood -> taken(N - 1) end.
+offered(Ms) ->
+  Count = persistent_term:get(flood_count),
+  {N1, T1} = {counters:get(Count, 1), erlang:monotonic_time(microsecond)},
+  timer:sleep(Ms),
+  {N2, T2} = {counters:get(Count, 1), erlang:monotonic_time(microsecond)},
+  (N2 - N1) * 1.0e6 / (T2 - T1).
+% [Ms that the flooder was traced, messages it sent in them, the node's memory before, at its highest, and a second after].
+watch() -> on_two(fun() -> watch(whereis(flooder), persistent_term:get(flood_count)) end, max).
+watch(Flooder, Count) ->
+  Before = erlang:memory(total),
+  await(Flooder, fun(Flags) -> Flags =/= [] end, 0),
+  {N1, T1} = {counters:get(Count, 1), erlang:monotonic_time(microsecond)},
+  Most = await(Flooder, fun(Flags) -> Flags =:= [] end, Before),
+  {N2, T2} = {counters:get(Count, 1), erlang:monotonic_time(microsecond)},
+  timer:sleep(1000),
+  [(T2 - T1) / 1000, N2 - N1, Before, Most, erlang:memory(total)].
+await(Flooder, Is, Most) ->
+  {flags, Flags} = erlang:trace_info(Flooder, flags),
+  More = max(Most, erlang:memory(total)),
+  case Is(Flags) of true -> More; false -> timer:sleep(1), await(Flooder, Is, More) end.
 `;
 
 let node: LiveNode;
@@ -90,8 +125,13 @@ afterAll(async () => {
 
 /** Nanoseconds of the first scheduler and of the whole node for each message, and the messages. */
 async function measured(ms: number): Promise<readonly number[]> {
-  const numbers: unknown = JSON.parse(await node.eval(`players:measure(${String(ms)}).`));
-  if (!Array.isArray(numbers)) throw new Error('The players measured nothing.');
+  return numbersOf(`players:measure(${String(ms)}).`);
+}
+
+/** The list of numbers that an expression is on the node. */
+async function numbersOf(expression: string): Promise<readonly number[]> {
+  const numbers: unknown = JSON.parse(await node.eval(expression));
+  if (!Array.isArray(numbers)) throw new Error('The node measured nothing.');
   return numbers.map(Number);
 }
 
@@ -121,9 +161,12 @@ async function traced(asked: TraceQuery): Promise<() => Promise<readonly [number
   };
 }
 
-/** Whatever else runs on the machine only adds: the quarter of the slices that had least of it counts. */
-function least(values: readonly number[]): number {
-  return percentile(values, 0.25);
+function quartiles(what: string, values: readonly number[]): { readonly [figure: string]: number } {
+  return {
+    [`${what}, lower quartile`]: percentile(values, 0.25),
+    [`${what}, median`]: percentile(values, 0.5),
+    [`${what}, upper quartile`]: percentile(values, 0.75),
+  };
 }
 
 describe('two processes that pass 100,000 messages a second', () => {
@@ -135,31 +178,42 @@ describe('two processes that pass 100,000 messages a second', () => {
     const pids: readonly ProcessRef[] = await Promise.all(
       ['player_a', 'player_b'].map((name) => named(runtime, node.node, name)),
     );
-    const own: { off: number[]; on: number[] } = { off: [], on: [] };
-    const whole: { off: number[]; on: number[] } = { off: [], on: [] };
-    const rates: number[] = [];
+    const own: number[] = [];
+    const whole: number[] = [];
+    const untraced: number[] = [];
+    const rates: { off: number[]; on: number[] } = { off: [], on: [] };
     let [seen, lost] = [0, 0];
-    for (let round = 0; round < rounds; round += 1) {
-      const [off = 1, offAll = 1] = await measured(sliceMs);
-      const end = await traced(query(pids, { events, fuses: most, costly: 'allowed' }));
-      const [on = 1, onAll = 1, messages = 0] = await measured(sliceMs);
-      const [read, why, dropped] = await end();
-      expect(why).toBe('stopped');
-      own.off.push(off);
-      own.on.push(on);
-      whole.off.push(offAll);
-      whole.on.push(onAll);
-      rates.push((messages * 1000) / sliceMs);
-      seen += read;
-      lost += dropped;
+    const pair = { off: [1, 1, 1], on: [1, 1, 1] } as { off: readonly number[]; on: readonly number[] };
+    const slice = {
+      off: async () => {
+        pair.off = await measured(sliceMs);
+      },
+      on: async () => {
+        const end = await traced(query(pids, { events, fuses: most, costly: 'allowed' }));
+        pair.on = await measured(sliceMs);
+        const [read, why, dropped] = await end();
+        expect(why).toBe('stopped');
+        seen += read;
+        lost += dropped;
+      },
+    };
+    for (let round = 0; round < pairs; round += 1) {
+      // Each goes first in turn: what changes steadily hits both.
+      for (const is of round % 2 === 0 ? (['off', 'on'] as const) : (['on', 'off'] as const)) await slice[is]();
+      const [[off = 1, offAll = 1, offNumber = 0], [on = 1, onAll = 1, onNumber = 0]] = [pair.off, pair.on];
+      untraced.push(off / 1000);
+      own.push(on / off);
+      whole.push(onAll / offAll);
+      rates.off.push((offNumber * 1000) / sliceMs);
+      rates.on.push((onNumber * 1000) / sliceMs);
     }
     expect(seen).toBeGreaterThan(0);
     figures(`Traced: ${what}`, {
-      'messages a second while traced': percentile(rates, 0.5),
-      'CPU of the traced for a message, untraced (µs)': least(own.off) / 1000,
-      'the same while traced (µs)': least(own.on) / 1000,
-      'traced to untraced': least(own.on) / least(own.off),
-      'CPU of the whole node for a message, traced to untraced': least(whole.on) / least(whole.off),
+      'messages a second of wall time, untraced': percentile(rates.off, 0.5),
+      'the same while traced': percentile(rates.on, 0.5),
+      'CPU of the traced for a message, untraced (µs)': percentile(untraced, 0.5),
+      ...quartiles('traced to untraced', own),
+      ...quartiles('CPU of the whole node for a message, traced to untraced', whole),
       'events read': seen,
       'events dropped because we were slower': lost,
     });
@@ -167,30 +221,50 @@ describe('two processes that pass 100,000 messages a second', () => {
 });
 
 describe('a flood', () => {
-  it('ends its trace', async () => {
+  it.each([
+    ['the largest rate fuse', { ...most, tracerQueue: 20_000 }],
+    ['the fuses by default', { ...most, events: 10_000, eventsPerSecond: 20_000, tracerQueue: 20_000 }],
+  ] as const)('ends its trace, with %s', async (which, fuses) => {
     await node.eval(
-      'begin Sink = spawn(fun F() -> receive _ -> F() end end), register(flooder, spawn(players, flood, [Sink])), ok end.',
+      'begin [begin P = whereis(N), unregister(N), exit(P, kill) end || N <- [player_a, player_b, flooder], whereis(N) =/= undefined], players:flood(), timer:sleep(500), ok end.',
     );
     const pid = await named(runtime, node.node, 'flooder');
-    const fuses = { ...most, eventsPerSecond: 200_000, tracerQueue: 10_000 };
+    const offered: number[] = [];
+    const tracedRates: number[] = [];
     const ms: number[] = [];
-    const ends = new Set<string>();
-    for (let round = 0; round < rounds; round += 1) {
-      const asked = query([pid], { events: ['send'], fuses, costly: 'allowed' });
-      const { id } = valueOf(await runtime.port.trace.start(asked, callOptions(20_000)));
-      const times: number[] = [];
-      for await (const item of runtime.port.trace.read({ id, after: 0 }, callOptions(60_000))) {
-        if (item.is === 'frame') times.push(...item.frame.events.map(({ at }) => at.monotonicUs));
-        else for (const { why } of valueOf(item.result).ended) ends.add(why);
-      }
-      ms.push(((times[times.length - 1] ?? 0) - (times[0] ?? 0)) / 1000);
+    const sent: number[] = [];
+    const grown: { most: number[]; after: number[] } = { most: [], after: [] };
+    const answers: number[] = [];
+    const ends = new Map<string, number>();
+    for (let round = 0; round < floods; round += 1) {
+      offered.push(Number(await node.eval('players:offered(300).')));
+      const watched = numbersOf('players:watch().');
+      // The watch is there before the trace is.
+      await node.eval('begin timer:sleep(100), ok end.');
+      const end = await traced(query([pid], { events: ['send', 'receive'], fuses, costly: 'allowed' }));
+      const [forMs = 0, messages = 0, before = 0, highest = 0, after = 0] = await watched;
+      const [, why] = await end();
+      ends.set(why, (ends.get(why) ?? 0) + 1);
+      ms.push(forMs);
+      sent.push(messages);
+      tracedRates.push((messages * 1000) / Math.max(1, forMs));
+      grown.most.push((highest - before) / 1e6);
+      grown.after.push((after - before) / 1e6);
+      const asked = performance.now();
+      expect(await named(runtime, node.node, 'flooder')).toEqual(pid);
+      answers.push(performance.now() - asked);
     }
-    await node.eval('exit(whereis(flooder), kill).');
-    expect(ends.size).toBeGreaterThan(0);
     expect(ends.has('stopped')).toBe(false);
-    figures(`A flood is traced for so long until ${[...ends].join(' or ')} ends it (ms)`, {
-      p50: percentile(ms, 0.5),
-      longest: Math.max(...ms),
+    const why = [...ends].map(([fuse, times]) => `${fuse} ${String(times)} times`).join(', ');
+    figures(`A flood, traced in both directions, with ${which}: ended by ${why}`, {
+      'messages a second before': percentile(offered, 0.5),
+      'messages a second while traced': percentile(tracedRates, 0.5),
+      ...quartiles('ms that it was traced', ms),
+      'ms that it was traced, longest': Math.max(...ms),
+      'messages in them (two events each)': percentile(sent, 0.5),
+      'memory of the node at its highest, beyond before (MB)': Math.max(...grown.most),
+      'memory of the node a second after, beyond before (MB), median': percentile(grown.after, 0.5),
+      'ms of the next answer': percentile(answers, 0.5),
     });
   });
 });
