@@ -2,6 +2,7 @@
 import type { CodeModule } from '../kernel/module.ts';
 import { genServerModule } from './genServerModule.ts';
 import { procLibModule } from './procLibModule.ts';
+import { supervisorModule } from './supervisorModule.ts';
 import { sysModule } from './systemMessages.ts';
 
-export const otpModules: readonly CodeModule[] = [genServerModule, procLibModule, sysModule];
+export const otpModules: readonly CodeModule[] = [genServerModule, procLibModule, supervisorModule, sysModule];

@@ -1,17 +1,19 @@
 /** Module `supervisor`, as code that child specifications, spawns and calls by name reach. */
 import type { Value } from '../../term/values.ts';
-import { a, Atom, Pid, Tuple } from '../../term/values.ts';
+import { Atom } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, tagged } from '../kernel/values.ts';
+import { atoms } from '../kernel/values.ts';
 import { checkChildSpecs } from './checkSpec.ts';
-import type { Server } from './gen.ts';
+import { nameOf, serverOf } from './genServerModule.ts';
+import type { Server } from './names.ts';
 import type { SupervisorModule } from './supervisor.ts';
 import {
   countChildren,
   deleteChild,
+  getCallbackModule,
   getChildSpec,
   restartChild,
   startChild,
@@ -29,22 +31,6 @@ export function callbackModule(module: Value): SupervisorModule {
       return { term: yield* self.apply(module.name, 'init', [argument]) };
     },
   };
-}
-
-/** A server as it stands in a term; `badarg` for what is none. */
-export function serverOf(value: Value): Server {
-  if (value instanceof Pid || value instanceof Atom || isName(value)) return value;
-  throw new ErrorException(atoms.badarg);
-}
-function isName(value: Value): value is Exclude<Server, Pid | Atom> {
-  return value instanceof Tuple && value.elements[0] instanceof Atom;
-}
-
-/** `{local, Name}` as a name to start under; `badarg` for what is none. */
-function nameOf(value: Value): Atom {
-  const name = tagged(value, a('local'), 2)?.[1];
-  if (name instanceof Atom) return name;
-  throw new ErrorException(atoms.badarg);
 }
 
 /** The functions of `supervisor` that name a supervisor first. */
@@ -65,6 +51,7 @@ export const supervisorModule: CodeModule = {
     'get_childspec/2': calls(getChildSpec),
     'which_children/1': calls(whichChildren),
     'count_children/1': calls(countChildren),
+    'get_callback_module/1': (self, server) => getCallbackModule(self, serverOf(server)),
     'check_childspecs/1': (_self, specs) => checkChildSpecs(specs),
     'check_childspecs/2': (_self, specs, autoShutdown) => checkChildSpecs(specs, autoShutdown),
   },

@@ -5,8 +5,10 @@
 import type { SupervisorKind } from '../../model.ts';
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, tup } from '../../term/values.ts';
-import { samePid } from '../kernel/values.ts';
+import { ErrorException } from '../kernel/exceptions.ts';
+import { asValue, atoms, elementsOf, isList, samePid } from '../kernel/values.ts';
 import { valueKey } from '../kernel/valueKey.ts';
+import { readFlags } from './checkSpec.ts';
 import type { Flags, Spec } from './childSpec.ts';
 import { modulesValue, shutdownValue, startValue } from './childSpec.ts';
 
@@ -90,7 +92,7 @@ export class SupervisorState implements SupervisorView {
   readonly pid: Pid;
   readonly module: string;
   readonly name: Value;
-  readonly argument: Value;
+  argument: Value;
   flags: Flags;
   template: Spec | null = null;
   /** Whole seconds at which children were restarted, newest first, within the period. */
@@ -202,6 +204,27 @@ export class SupervisorState implements SupervisorView {
       a(this.module),
       this.argument,
     );
+  }
+  /** Takes over what such a record says (`sys:replace_state`), except for children and names: `badarg` when it has others. */
+  restore(record: Value): this {
+    const now = this.show();
+    const before = elementsOf(now) ?? [];
+    const after = elementsOf(record) ?? [];
+    const same =
+      after.length === before.length &&
+      [1, 2, 3, 4, 10].every((at) => valueKey(asValue(before[at])) === valueKey(asValue(after[at])));
+    const flags = readFlags({
+      strategy: asValue(after[2]),
+      intensity: asValue(after[5]),
+      period: asValue(after[6]),
+      auto_shutdown: asValue(after[9]),
+    });
+    if (!same || !flags.ok) throw new ErrorException(atoms.badarg);
+    this.flags = flags.is;
+    this.restarts = isList(after[7]) ? after[7].map(Number) : [];
+    this.dynamicRestarts = Number(after[8]);
+    this.argument = asValue(after[11]);
+    return this;
   }
   #childrenValue(): Value {
     const held = this.simple ? this.#templates() : this.children;

@@ -2,7 +2,7 @@
 import type { Value } from '../../../term/values.ts';
 import { a, Pid, Tuple, tup } from '../../../term/values.ts';
 import type { Cluster } from '../../cluster/cluster.ts';
-import { ExitException } from '../../kernel/exceptions.ts';
+import { ErrorException, ExitException } from '../../kernel/exceptions.ts';
 import type { Flow } from '../../kernel/flow.ts';
 import { receive, sleep, timedOut } from '../../kernel/flow.ts';
 import type { CodeModule } from '../../kernel/module.ts';
@@ -13,8 +13,8 @@ import type { Server } from '../gen.ts';
 import { asValue, valueAt } from '../gen.ts';
 import type { ServerModule, Step } from '../genServer.ts';
 import { noreply, reply, startedPid, startServer, stop } from '../genServer.ts';
+import { changeCode, resume, suspend } from '../sys.ts';
 import { countChildren, startChild, startSupervisor, whichChildren } from '../supervisor.ts';
-import { supervisorModule } from '../supervisorModule.ts';
 
 /** supervisor_1: traps exits; ends by `die` (died), `stop` (normal) and shutdowns; sleeps when told. */
 const first: ServerModule<null> = {
@@ -136,7 +136,7 @@ const helperModules: readonly CodeModule[] = [
   testModule('naughty_child', {
     'start_link/1': (self, supervisor) => startServer(self, naughty, supervisor, { name: a('naughty_foo') }),
   }),
-  supervisorModule,
+
   testModule('supervisor_SUITE', { 'init/1': (self, answer) => initOf(self, answer) }),
 ];
 
@@ -167,6 +167,31 @@ export const suite = a('sup_test');
 export function startLink(self: Self, answer: Value, name: 'sup_test' | null = 'sup_test'): Flow<Value> {
   const callback = { module: 'supervisor_SUITE', init: () => ({ term: initOf(self, answer) }) };
   return startSupervisor(self, callback, answer, name === null ? {} : { name: a(name) });
+}
+
+/** A supervisor whose definition {@link upgrade} can change. */
+export function* upgradable(self: Self, answer: Value): Flow<Pid> {
+  let current = answer;
+  const callback = { module: 'supervisor_SUITE', init: () => ({ term: current }) };
+  const pid = pidIn(yield* startSupervisor(self, callback, []));
+  definitions.set(pid, (next) => {
+    current = next;
+  });
+  return pid;
+}
+const definitions = new WeakMap<Pid, (next: Value) => void>();
+
+/** A change of code after which init/1 answers `answer`; what `sys:change_code` answered. */
+export function* upgrade(self: Self, supervisor: Pid, answer: Value): Flow<string> {
+  yield* suspend(self, supervisor);
+  definitions.get(supervisor)?.(answer);
+  const outcome = yield* changeCode(self, supervisor, {
+    module: a('supervisor_SUITE'),
+    oldVersion: a('dummy_vsn'),
+    extra: [],
+  });
+  yield* resume(self, supervisor);
+  return shown(outcome);
 }
 
 /** `{ok, {Flags, Children}}` */
@@ -291,7 +316,7 @@ export function* caught(work: Flow<Value>): Flow<string> {
   try {
     return shown(yield* work);
   } catch (thrown) {
-    if (thrown instanceof ExitException) return `{EXIT,${shown(thrown.reason)}}`;
+    if (thrown instanceof ExitException || thrown instanceof ErrorException) return `{EXIT,${shown(thrown.reason)}}`;
     throw thrown;
   }
 }
