@@ -38,7 +38,8 @@ names_feed_read(Task, What, #{seen := Seen, due := Due, read_at := Start} = Stat
     Read = try names_compare(What, Seen) catch Class:Reason -> {failed, Class, task_brief(Reason)} end,
     {Time2, Reductions2} = task_clock(),
     WorkUs = min(Time2 - Time, (Reductions2 - Reductions) div 4),
-    CostMs = min(6000, WorkUs * Factor div (10 * erlang:system_info(schedulers_online))),
+    % At most 1 % as it is; a change is to be seen within a second on a busy node too, so that half of it is the least.
+    CostMs = min(6000, WorkUs * min(2, Factor) div (10 * erlang:system_info(schedulers_online))),
     case names_feed_rows(Task, What, Read, Seen) of
         stop -> stop;
         Next -> State#{due := max(Start, Due) + CostMs, seen := Next}
