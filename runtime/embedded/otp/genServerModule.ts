@@ -11,6 +11,8 @@ import { castByName, defaultCallTimeoutMs, fromOf, genAtoms, genCall, reply } fr
 import type { ServerStart } from './genServer.ts';
 import { enterLoop, startServer } from './genServer.ts';
 import type { LoopOptions } from './genServerLoop.ts';
+import type { Report } from './genServerReport.ts';
+import { serverReportPieces } from './genServerReport.ts';
 import { abcast, multiCall } from './multiCall.ts';
 import type { Server, ServerName } from './names.ts';
 import type { RequestIds, ResponseLimit } from './requests.ts';
@@ -26,6 +28,8 @@ import {
 } from './requests.ts';
 import type { Then } from './serverModule.ts';
 import { stop } from './stop.ts';
+import type { FormatOptions } from './text.ts';
+import { formatAndArgs, formatted } from './text.ts';
 
 /** What does not fit any clause of a function. */
 export function functionClause(): never {
@@ -171,6 +175,24 @@ export const requestFunctions: CodeModule['functions'] = {
   'reqids_to_list/1': (_self, ids) => [...requestIds(ids)].map(([id, label]) => tup(id, label)),
 };
 
+/** A map with atoms for keys, as it stands in an argument. */
+export function reportOf(value: Value): Report {
+  const entries = isPlainMap(value) ? Object.entries(value) : functionClause();
+  return Object.fromEntries(entries.map(([key, held]) => [key, asValue(held)]));
+}
+function isPlainMap(value: Value): value is Report {
+  return typeof value === 'object' && value !== null && !isList(value) && !(value instanceof Tuple);
+}
+/** `depth`, `chars_limit` and `single_line` of a report callback's configuration. */
+export function formatOptions(value: Value): FormatOptions {
+  const { depth, chars_limit: limit, single_line: singleLine } = reportOf(value);
+  return {
+    ...(typeof depth === 'number' && { depth }),
+    ...(typeof limit === 'number' && { charsLimit: limit }),
+    singleLine: singleLine === true,
+  };
+}
+
 const started = starts({ link: false });
 const linked = starts({ link: true });
 const monitored = starts({ link: false, monitor: true });
@@ -214,6 +236,11 @@ export const genServerModule: CodeModule = {
       enter(self, module, options, state, thenOf(last) ?? entryName(last)),
     'enter_loop/5': (self, module, options, state, name, then) =>
       enter(self, module, options, state, { ...entryName(name), ...thenOf(then) }),
+    'format_log/1': (self, report) => formatAndArgs(serverReportPieces(self, reportOf(report), false), null),
+    'format_log/2': (self, report, options) => {
+      const format = formatOptions(options);
+      return formatted(serverReportPieces(self, reportOf(report), format.singleLine === true), format);
+    },
     ...requestFunctions,
   },
 };

@@ -1,9 +1,9 @@
 /** What a gen_server tells of itself: its status, the report of its end, and the texts of both (`gen_server:format_log/1,2`). */
 import type { Value } from '../../term/values.ts';
-import { a, Pid, tup } from '../../term/values.ts';
+import { a, Atom, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList } from '../kernel/values.ts';
 import type { StatusFormat } from './formatStatus.ts';
 import { formatStatus, shownState, statusHeader } from './formatStatus.ts';
 import type { From } from './gen.ts';
@@ -104,18 +104,38 @@ export function clientInfo(self: Self, from: From | null): Value {
   return tup(pid, tup(client.name === null ? pid : a(client.name), stack === undefined ? [] : [tup(...stack, [])]));
 }
 
+export type Report = { readonly [key: string]: Value };
+
+/** Says of an `undef` what is missing: the module, or the function. */
+export function fixedReason(self: Self, reason: Value): Value {
+  const [why, stack, ...more] = elementsOf(reason) ?? [];
+  if (why !== atoms.undef || more.length > 0 || !isList(stack)) return reason;
+  const [module, name, args] = elementsOf(stack[0]) ?? [];
+  if (!(module instanceof Atom) || !(name instanceof Atom)) return reason;
+  const arity = isList(args) ? args.length : Number(args);
+  if (self.exports(module.name, name.name, arity)) return reason;
+  return tup(a(self.hasModule(module.name) ? 'function not exported' : 'module could not be loaded'), asValue(stack));
+}
+
 /** The words and terms of a report of gen_server, as `format_log` puts them on one line or several. */
-export function serverReportPieces(report: { readonly [key: string]: Value }, singleLine: boolean): Pieces {
+export function serverReportPieces(self: Self, report: Report, singleLine: boolean): Pieces {
   const term = (key: string): { readonly term: Value } => ({ term: report[key] });
   if (elementsOf(report['label'])?.[1] === a('no_handle_info')) {
     return singleLine
       ? ['Undefined handle_info in ', term('module'), '. Unhandled message: ', term('message'), '.']
-      : [`** Undefined handle_info in ${printed(report['module'])}~n** Unhandled message: `, term('message'), '~n'];
+      : [
+          '** Undefined handle_info in ',
+          { plain: report['module'] },
+          '~n** Unhandled message: ',
+          term('message'),
+          '~n',
+        ];
   }
   const log = isList(report['log']) ? report['log'].map(asValue) : [];
+  const reason = { term: fixedReason(self, report['reason']) };
   if (singleLine) {
     return [
-      ...['Generic server ', term('name'), ' terminating. Reason: ', term('reason')],
+      ...['Generic server ', term('name'), ' terminating. Reason: ', reason],
       ...['. Last message: ', term('last_message'), '. State: ', term('state'), '.'],
       ...(log.length === 0 ? [] : [' Log: ', { term: log }]),
       ...clientPieces(report['client_info'], true),
@@ -123,7 +143,7 @@ export function serverReportPieces(report: { readonly [key: string]: Value }, si
   }
   return [
     ...['** Generic server ', term('name'), ' terminating \n** Last message in was ', term('last_message')],
-    ...['~n** When Server state == ', term('state'), '~n** Reason for termination ==~n** ', term('reason'), '~n'],
+    ...['~n** When Server state == ', term('state'), '~n** Reason for termination ==~n** ', reason, '~n'],
     ...(log.length === 0 ? [] : logPieces(log)),
     ...clientPieces(report['client_info'], false),
   ];

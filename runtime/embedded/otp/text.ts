@@ -52,8 +52,8 @@ function limitedList(elements: readonly unknown[], depth: number): readonly Valu
   return kept;
 }
 
-/** What a report says, in order: words as they stand (`~n` is a new line), and terms. */
-export type Pieces = readonly (string | { readonly term: Value })[];
+/** What a report says, in order: words as they stand (`~n` is a new line), terms, and terms that no depth cuts (`plain`). */
+export type Pieces = readonly (string | { readonly term: Value } | { readonly plain: Value })[];
 
 export type FormatOptions = {
   /** Null: everything. */
@@ -65,9 +65,16 @@ export type FormatOptions = {
 
 /** `{Format, Args}` as `error_logger`'s report callbacks answer: `~tp`, or `~tP` with a depth behind each term. */
 export function formatAndArgs(pieces: Pieces, depth: number | null): Tuple<readonly [string, readonly Value[]]> {
-  const format = pieces.map((piece) => (typeof piece === 'string' ? piece : depth === null ? '~tp' : '~tP')).join('');
+  const format = pieces
+    .map((piece) => {
+      if (typeof piece === 'string') return piece;
+      if ('plain' in piece) return '~p';
+      return depth === null ? '~tp' : '~tP';
+    })
+    .join('');
   const args = pieces.flatMap((piece): readonly Value[] => {
     if (typeof piece === 'string') return [];
+    if ('plain' in piece) return [piece.plain];
     return depth === null ? [piece.term] : [limitTerm(piece.term, depth), depth];
   });
   return tup(format, args);
@@ -75,12 +82,15 @@ export function formatAndArgs(pieces: Pieces, depth: number | null): Tuple<reado
 
 /** The text of a report (`report_cb/2`). */
 export function formatted(pieces: Pieces, { depth = null, charsLimit = null }: FormatOptions): string {
-  const terms = pieces.filter((piece) => typeof piece !== 'string').length;
+  const terms = pieces.filter((piece) => typeof piece !== 'string' && 'term' in piece).length;
   const words = pieces.reduce((sum, piece) => sum + (typeof piece === 'string' ? piece.length : 0), 0);
   // The limit is shared evenly by the terms, as io_lib shares it.
   const each = charsLimit === null ? 100_000 : Math.max(1, Math.floor((charsLimit - words) / Math.max(1, terms)));
   return pieces
-    .map((piece) => (typeof piece === 'string' ? piece : printed(limitTerm(piece.term, depth), each)))
+    .map((piece) => {
+      if (typeof piece === 'string') return piece;
+      return 'plain' in piece ? printed(piece.plain) : printed(limitTerm(piece.term, depth), each);
+    })
     .join('')
     .replaceAll('~n', '\n');
 }
