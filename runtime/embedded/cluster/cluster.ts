@@ -242,6 +242,10 @@ export class Cluster implements World {
     this.advance(untilMs);
   }
 
+  /** With a drawn schedule: late signals are part of what is drawn. */
+  get lateSignals(): boolean {
+    return this.#schedule !== null;
+  }
   get listening(): boolean {
     return this.#listeners.size > 0;
   }
