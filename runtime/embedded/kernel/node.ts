@@ -6,6 +6,7 @@
  */
 import type { Value } from '../../term/values.ts';
 import { ImproperList, Pid, Ref, Tuple, tup } from '../../term/values.ts';
+import { copied } from './copy.ts';
 import { ErrorException, reasonOf, undef } from './exceptions.ts';
 import type { KernelEvent } from './events.ts';
 import type { Received, Wait } from './flow.ts';
@@ -19,6 +20,7 @@ import { Ring } from './ring.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
 import { SmallMap, SmallSet } from './small.ts';
+import { spawnAnswered, spawnFor, spawnsLost } from './spawnRequest.ts';
 import type { Timer, TimerHeap } from './timerHeap.ts';
 import type { TraceRing } from './trace.ts';
 import { traceFlag } from './trace.ts';
@@ -38,6 +40,11 @@ export interface World {
   connectedTo(node: KernelNode): readonly string[];
   /** The pid object that the kernel of the pid's own node made, where the process lives; else the one given. */
   canonical(pid: Pid): Pid;
+  /**
+   * Whether exit signals, `DOWN`s and ends take effect only when their receiver is next scheduled, as on the BEAM: a drawn schedule
+   * then finds every order that "Communication in Erlang" allows. Otherwise they take effect at once, which is one of these orders.
+   */
+  readonly lateSignals: boolean;
   /** Whether anybody hears what is emitted; the frequent events are not even made when nobody does. */
   readonly listening: boolean;
   emit(event: KernelEvent): void;
@@ -88,6 +95,9 @@ export class KernelNode {
   #alive = true;
   /** What fell due while the node stands still, in order; null while it runs. */
   #overdue: (() => void)[] | null = null;
+  /** Signals that wait for their receiver to be scheduled, and ends that nobody was told of yet; null where none is late. */
+  readonly #late: Map<Process, (() => void)[]> | null;
+  readonly #unannounced = new Map<Process, Value>();
   #dying: { readonly process: Process; readonly reason: Value }[] = [];
   #draining = false;
 
@@ -96,6 +106,7 @@ export class KernelNode {
     this.creation = creation;
     this.world = world;
     this.startedAtMs = world.nowMs;
+    this.#late = world.lateSignals ? new Map() : null;
   }
 
   get alive(): boolean {
@@ -236,7 +247,10 @@ export class KernelNode {
         return;
       }
       case 'spawn':
-        this.#spawnFor(signal);
+        spawnFor(this, signal);
+        return;
+      case 'spawn_reply':
+        spawnAnswered(this, signal);
         return;
     }
   }
@@ -248,6 +262,13 @@ export class KernelNode {
   }
 
   deliver(process: Process, message: Value): void {
+    if (process.runState === 'exiting') return;
+    // What comes behind a signal that is late does not overtake it.
+    if (this.#late !== null && this.takesLater(process, () => this.#put(process, message))) return;
+    this.#put(process, message);
+  }
+
+  #put(process: Process, message: Value): void {
     if (process.runState === 'exiting') return;
     if (process.mailbox === noMessages) process.mailbox = this.#spareMailboxes.pop() ?? new Ring<Value>();
     process.mailbox.push(message);
@@ -274,11 +295,43 @@ export class KernelNode {
    * `normal` is ignored without trap_exit, except from the process itself. (The 60 cases of exitSignalTable.json.)
    */
   exitSignal(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
+    const isOwn = because === 'asked' && from === process.pid;
+    if (this.#late === null || isOwn) this.#takeExit(process, from, reason, because);
+    else this.#later(process, () => this.#takeExit(process, from, reason, because));
+  }
+
+  #takeExit(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
     if (!process.alive) return;
     if (because === 'link' && process.links?.delete(from) !== true) return;
     if (because === 'asked' && reason === atoms.kill) this.end(process, atoms.killed);
-    else if (process.trapExit) this.deliver(process, tup(atoms.exit, from, reason));
+    else if (process.trapExit) this.deliver(process, tup(atoms.exit, from, copied(reason)));
     else if (reason !== atoms.normal || (because === 'asked' && from === process.pid)) this.end(process, reason);
+  }
+
+  /** Puts a signal behind those that wait for this process already; false, and nothing done, when none does. */
+  takesLater(process: Process, effect: () => void): boolean {
+    if (this.#late?.has(process) !== true) return false;
+    this.#later(process, effect);
+    return true;
+  }
+
+  #later(process: Process, effect: () => void): void {
+    if (!process.alive || process.suspendedBy !== null) {
+      effect();
+      return;
+    }
+    const waiting = this.#late?.get(process);
+    if (waiting !== undefined) waiting.push(effect);
+    else this.#late?.set(process, [effect]);
+    this.wake(process);
+  }
+
+  /** Lets the signals that wait for this process take effect, as looking at it from outside does (`is_process_alive/1`). */
+  takeSignals(process: Process): void {
+    const signals = this.#late?.get(process);
+    if (signals === undefined) return;
+    this.#late?.delete(process);
+    for (const signal of signals) signal();
   }
 
   /** Ends a process. Its own code is not interrupted: while it runs, it ends when that gives way. */
@@ -310,11 +363,35 @@ export class KernelNode {
     const local = node !== this.name ? null : ((typeof to === 'string' ? this.names.get(to) : this.find(to)) ?? null);
     (process.monitors ??= new SmallMap()).set(ref, { target, alias, tag, watched: local });
     if (alias !== null) ref.standFor(process, alias);
-    if (local !== null) (local.monitoredBy ??= new SmallMap()).set(ref, process.pid);
-    else if (node === this.name) this.#down(process, ref, atoms.noproc);
+    if (local !== null) {
+      if (!this.takesLater(local, () => this.#watched(local, ref, process))) this.#watched(local, ref, process);
+    } else if (node === this.name) this.#down(process, ref, atoms.noproc);
     else if (!this.world.transmit(this, node, { is: 'monitor', ref, from: process.pid, to })) {
       this.#down(process, ref, atoms.noconnection);
     }
+  }
+
+  /** `by` has linked itself to a process here. */
+  linked(target: Process, by: Process): void {
+    const link = (): void => {
+      if (!target.alive) {
+        this.exitSignal(by, target.pid, atoms.noproc, 'link');
+        return;
+      }
+      (target.links ??= new SmallSet()).add(by.pid);
+      this.tracer?.note(traceFlag.procs, 'getting_linked', target, by.pid, null);
+    };
+    if (!this.takesLater(target, link)) link();
+  }
+  /** `by` has unlinked itself from a process here. */
+  unlinked(target: Process, by: Process): void {
+    const unlink = (): void => void target.links?.delete(by.pid);
+    if (!this.takesLater(target, unlink)) unlink();
+  }
+
+  #watched(target: Process, ref: Ref, by: Process): void {
+    if (target.alive) (target.monitoredBy ??= new SmallMap()).set(ref, by.pid);
+    else this.#down(by, ref, atoms.noproc);
   }
 
   /** Ends a monitor that `process` set; false when it is not there (any more). */
@@ -341,6 +418,7 @@ export class KernelNode {
         process.monitoredBy?.delete(ref);
         this.#watchedFromAfar.delete(ref);
       }
+      spawnsLost(process, node);
     }
   }
 
@@ -353,6 +431,8 @@ export class KernelNode {
       if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
     }
     this.processes.clear();
+    this.#late?.clear();
+    this.#unannounced.clear();
     this.names.clear();
     this.#watchedFromAfar.clear();
     while (this.runQueue.shift() !== undefined);
@@ -411,6 +491,11 @@ export class KernelNode {
     if (position === this.runQueue.start) this.runQueue.shift();
     else this.runQueue.removeAt(position);
     process.queued = false;
+    if (this.#late !== null) {
+      if (this.#unannounced.has(process)) this.#announce(process, this.#unannounced.get(process));
+      this.#unannounced.delete(process);
+      this.takeSignals(process);
+    }
     if (!process.alive || process.suspendedBy !== null) return true;
     const before = process.reductions;
     process.runState = 'running';
@@ -435,6 +520,7 @@ export class KernelNode {
     } else {
       process.runState = 'waiting';
       if (process.fiber === null) this.#becomeIdle(process);
+      if (this.#late?.has(process) === true) this.wake(process);
     }
     return true;
   }
@@ -497,6 +583,7 @@ export class KernelNode {
   #received(process: Process, wait: Wait): Received | typeof stillWaiting {
     if (wait.is === 'turn') return timedOut;
     const { mailbox } = process;
+    if (wait.is === 'message') return mailbox.length > 0 ? timedOut : stillWaiting;
     const marker = wait.is === 'reply' ? wait.ref : wait.marker;
     let from = Math.max(process.scanFrom, mailbox.start);
     if (marker !== null && marker === process.marker) from = Math.max(from, process.markedAt);
@@ -549,6 +636,12 @@ export class KernelNode {
     process.handler = null;
     process.mailbox = noMessages;
     if (this.tracer !== null) this.tracer.note(traceFlag.procs, 'exit', process, null, reason);
+    if (this.#late !== null) {
+      this.#unannounced.set(process, reason);
+      process.suspendedBy = null;
+      this.#enqueue(process);
+      return;
+    }
     if (process.links === null && process.monitoredBy === null && process.monitors === null && !this.#draining) {
       if (this.world.listening) this.world.emit({ is: 'exited', pid: process.pid, reason });
       return;
@@ -596,9 +689,14 @@ export class KernelNode {
   #down(process: Process, ref: Ref, reason: Value): void {
     const monitor: Monitor | undefined = process.monitors?.get(ref);
     if (monitor === undefined) return;
-    process.monitors?.delete(ref);
+    if (this.#late !== null) this.#later(process, () => this.#takeDown(process, ref, monitor, reason));
+    else this.#takeDown(process, ref, monitor, reason);
+  }
+
+  #takeDown(process: Process, ref: Ref, monitor: Monitor, reason: Value): void {
+    if (process.monitors?.delete(ref) !== true) return;
     if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') endAlias(process, ref);
-    this.deliver(process, tup(monitor.tag, ref, atoms.process, monitor.target, reason));
+    this.#put(process, tup(monitor.tag, ref, atoms.process, monitor.target, copied(reason)));
   }
 
   #stopWatching(ref: Ref, from: Pid, { target, watched }: Monitor): void {
@@ -625,18 +723,6 @@ export class KernelNode {
     }
     const process = typeof to === 'string' ? this.names.get(to) : this.find(to);
     if (process !== undefined) this.deliver(process, message);
-  }
-
-  #spawnFor(signal: Extract<Signal, { is: 'spawn' }>): void {
-    const { from, ref } = signal;
-    const process = this.spawn({
-      body: this.bodyOf(signal.mfa, signal.args),
-      initialCall: signal.mfa,
-      parent: null,
-      groupLeader: signal.groupLeader,
-    });
-    if (signal.link) (process.links ??= new SmallSet()).add(from);
-    this.send(from, tup(Self.spawnReply, ref, atoms.ok, process.pid));
   }
 }
 

@@ -1,12 +1,13 @@
 /** One process: what the kernel keeps of it. Only the kernel changes it. */
 import type { Atom, Pid, Ref, Tuple, Value } from '../../term/values.ts';
 import type { Flow, Wait } from './flow.ts';
-import type { KernelPid } from './identity.ts';
+import type { KernelPid, KernelRef } from './identity.ts';
 import type { Mfa } from './module.ts';
 import type { KernelNode } from './node.ts';
 import { Ring } from './ring.ts';
 import type { Self } from './self.ts';
 import type { SmallMap, SmallSet } from './small.ts';
+import type { SpawnRequest } from './spawnRequest.ts';
 import type { Timer } from './timerHeap.ts';
 
 /** Code that takes one message at a time; it answers a generator when it has to wait in between. The cheap, usual form. */
@@ -85,6 +86,8 @@ export class Process {
   /** The monitors others have set on it, by themselves or by its name. */
   monitoredBy: SmallMap<Ref, Pid> | null = null;
   dictionary: Map<Value, Value> | null = null;
+  /** What it has asked other nodes to spawn, without an answer yet. */
+  spawnRequests: SmallMap<KernelRef, SpawnRequest> | null = null;
 
   constructor(
     node: KernelNode,

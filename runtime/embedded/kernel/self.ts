@@ -4,27 +4,31 @@
  */
 import type { Atom, Value } from '../../term/values.ts';
 import { Pid, Ref, Tuple, a, tup } from '../../term/values.ts';
+import { copied } from './copy.ts';
 import { ErrorException, ExitException, undef } from './exceptions.ts';
 import type { Flow } from './flow.ts';
-import { receive, settle, timedOut } from './flow.ts';
+import { receive, settle } from './flow.ts';
 import type { KernelEvent } from './events.ts';
 import { KernelPid, KernelRef } from './identity.ts';
 import type { KernelNode } from './node.ts';
 import type { AliasMode, Body, Process } from './process.ts';
 import type { Mfa } from './module.ts';
 import { SmallSet } from './small.ts';
+import type { SpawnRequestOptions } from './spawnRequest.ts';
+import { abandonSpawn, requestSpawn } from './spawnRequest.ts';
 import type { Timer } from './timerHeap.ts';
 import { traceFlag } from './trace.ts';
-import { atoms } from './values.ts';
+import { asValue, atoms } from './values.ts';
 
 /** A process wherever it is: by pid, by a name here, by a name elsewhere (`{Name, Node}`), or by an alias. */
 export type Destination = Pid | Atom | Ref | Tuple<readonly [Atom, Atom]>;
 
 export type TimerRef = { readonly ref: Ref; readonly timer: Timer; readonly to: Pid | Atom };
 
+const spawnReply: Atom = a('spawn_reply');
+
 export class Self {
   static readonly systemLimit: Value = a('system_limit');
-  static readonly spawnReply: Atom = a('spawn_reply');
   readonly #process: Process;
 
   constructor(process: Process) {
@@ -102,8 +106,16 @@ export class Self {
 
   // ---------------------------------------------------------------------------------------------------- messages
 
-  /** `To ! Message`. To an unknown name of this node it is `badarg`; to anything else that is not there, silent. */
+  /**
+   * `To ! Message`. The message is copied: see {@link copied}. To an unknown name of this node it is `badarg`; to anything else
+   * that is not there, silent.
+   */
   send(to: Destination, message: Value): void {
+    this.sendOwned(to, typeof message === 'object' ? copied(message) : message);
+  }
+
+  /** As {@link Self.send}, without a copy: for a message that was made for this, of parts that nobody else can change. */
+  sendOwned(to: Destination, message: Value): void {
     this.#bump();
     this.#node.tracer?.note(traceFlag.send, 'send', this.#process, to, message);
     // To a process of this node, the commonest case, this is all.
@@ -143,13 +155,13 @@ export class Self {
 
   /** `erlang:send_after/3`: nothing happens when `to` or this node has ended by then. */
   sendAfter(ms: number, to: Pid | Atom, message: Value): TimerRef {
-    return this.#setTimer(ms, to, this.#node.makeRef(), message);
+    return this.#setTimer(ms, to, this.#node.makeRef(), copied(message));
   }
 
   /** `erlang:start_timer/3`: as {@link Self.sendAfter}, but what comes is `{timeout, TimerRef, Message}`. */
   startTimer(ms: number, to: Pid | Atom, message: Value): TimerRef {
     const ref = this.#node.makeRef();
-    return this.#setTimer(ms, to, ref, tup(atoms.timeout, ref, message));
+    return this.#setTimer(ms, to, ref, tup(atoms.timeout, ref, copied(message)));
   }
 
   #setTimer(ms: number, to: Pid | Atom, ref: Ref, message: Value): TimerRef {
@@ -184,7 +196,7 @@ export class Self {
   /** `spawn/3`, `spawn_link/3`: a function of a loaded module. */
   spawn(module: string, name: string, args: readonly Value[], options: { readonly link?: boolean } = {}): Pid {
     const mfa: Mfa = { module, function: name, arity: args.length };
-    return this.spawnBody(this.#node.bodyOf(mfa, args), mfa, options);
+    return this.spawnBody(this.#node.bodyOf(mfa, args.map(copied)), mfa, options);
   }
 
   /** A process that runs `body`; `initialCall` is what it is shown as. */
@@ -202,23 +214,32 @@ export class Self {
     options: { readonly link?: boolean } = {},
   ): Flow<Pid | { readonly error: Value }> {
     if (node === this.#node.name) return this.spawn(module, name, args, options);
-    const ref = this.makeRef();
-    const mfa: Mfa = { module, function: name, arity: args.length };
-    const link = options.link === true;
-    const groupLeader = this.#process.groupLeader;
-    const asked = { is: 'spawn', from: this.pid, ref, mfa, args, link, groupLeader } as const;
-    if (!this.#node.world.transmit(this.#node, node, asked)) return { error: atoms.noconnection };
-    const watch = this.monitor(tup(a('net_kernel'), a(node)));
+    const ref = this.spawnRequest(node, module, name, args, options);
     const answer = yield* receive({
       marker: ref,
-      match: (message) => message instanceof Tuple && (message.elements[1] === ref || message.elements[1] === watch),
+      match: (message) => message instanceof Tuple && message.elements[0] === spawnReply && message.elements[1] === ref,
     });
-    this.demonitor(watch, { flush: true });
-    if (answer === timedOut || !(answer instanceof Tuple)) return { error: atoms.noconnection };
-    const pid: unknown = answer.elements[3];
-    if (answer.elements[0] !== Self.spawnReply || !(pid instanceof Pid)) return { error: atoms.noconnection };
-    if (link) (this.#process.links ??= new SmallSet()).add(pid);
-    return pid;
+    const outcome: unknown = answer instanceof Tuple ? answer.elements[3] : null;
+    return outcome instanceof Pid ? outcome : { error: asValue(outcome) };
+  }
+
+  /** `spawn_request/5`: the request's reference; what becomes of it comes as a message. */
+  spawnRequest(
+    node: string,
+    module: string,
+    name: string,
+    args: readonly Value[],
+    options: SpawnRequestOptions = {},
+  ): KernelRef {
+    const ref = this.makeRef();
+    requestSpawn(this.#process, ref, node, { module, function: name, arity: args.length }, args, options);
+    return ref;
+  }
+
+  /** `spawn_request_abandon/1`: nothing more comes of the request; false when its outcome has come already. */
+  abandonSpawn(ref: Ref): boolean {
+    this.#bump();
+    return ref instanceof KernelRef && abandonSpawn(this.#process, ref);
   }
 
   /** Calls a function of a loaded module in this process; `undef` when there is none. */
@@ -242,7 +263,9 @@ export class Self {
   /** `is_process_alive/1`, for processes of this node. */
   isAlive(pid: Pid): boolean {
     this.#bump();
-    return this.#node.find(pid) !== undefined;
+    const process = this.#node.find(pid);
+    if (process !== undefined && process !== this.#process) this.#node.takeSignals(process);
+    return process?.alive === true;
   }
 
   /**
@@ -258,8 +281,7 @@ export class Self {
     if (pid.node === this.#node.name) {
       const process = this.#node.find(pid);
       if (process !== undefined) {
-        (process.links ??= new SmallSet()).add(this.pid);
-        this.#node.tracer?.note(traceFlag.procs, 'getting_linked', process, this.pid, null);
+        this.#node.linked(process, this.#process);
       } else if (!this.#process.trapExit) throw new ErrorException(atoms.noproc);
       else {
         links.add(pid);
@@ -280,11 +302,13 @@ export class Self {
     const pid = this.#node.world.canonical(other);
     if (this.#process.links?.delete(pid) !== true) return;
     this.#node.tracer?.note(traceFlag.procs, 'unlink', this.#process, pid, null);
-    if (pid.node === this.#node.name) this.#node.find(pid)?.links?.delete(this.pid);
-    else this.#node.world.transmit(this.#node, pid.node, { is: 'unlink', from: this.pid, to: pid });
+    if (pid.node === this.#node.name) {
+      const process = this.#node.find(pid);
+      if (process !== undefined) this.#node.unlinked(process, this.#process);
+    } else this.#node.world.transmit(this.#node, pid.node, { is: 'unlink', from: this.pid, to: pid });
   }
 
-  /** `monitor(process, Target, Options)`. Of itself, by pid, a process gets a reference and no monitor. */
+  /** `monitor(process, Target, Options)`. Of itself a process gets a bare reference: no monitor and no alias. */
   monitor(
     target: Pid | Atom | Tuple<readonly [Atom, Atom]>,
     options: { readonly alias?: AliasMode; readonly tag?: Value } = {},
@@ -297,12 +321,13 @@ export class Self {
         : target instanceof Tuple
           ? target
           : tup(target, a(this.#node.name));
-    if (object === this.pid) {
-      if (alias !== null) ref.standFor(this.#process, alias);
-      return ref;
-    }
-    this.#node.monitor(this.#process, ref, object, alias, options.tag ?? atoms.down);
+    if (object === this.pid || (object instanceof Tuple && this.#isOwn(object))) return ref;
+    this.#node.monitor(this.#process, ref, object, alias, copied(options.tag ?? atoms.down));
     return ref;
+  }
+
+  #isOwn({ elements: [name, node] }: Tuple<readonly [Atom, Atom]>): boolean {
+    return node.name === this.#node.name && name.name === this.#process.name;
   }
 
   /** `demonitor/2`; `flush` also takes a `DOWN` of this monitor out of the mailbox. True when the monitor was there. */
@@ -355,7 +380,7 @@ export class Self {
     }
     const process = this.#node.find(to);
     if (process === undefined) return;
-    this.#node.exitSignal(process, this.pid, reason, 'asked');
+    this.#node.exitSignal(process, this.pid, copied(reason), 'asked');
     if (process === this.#process && process.doom !== null) throw new ExitException(process.doom.reason);
   }
 

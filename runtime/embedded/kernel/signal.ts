@@ -3,6 +3,7 @@
  * receiver. On one node a signal takes effect at once; between nodes it travels as one of these.
  */
 import type { Pid, Ref, Value } from '../../term/values.ts';
+import type { KernelRef } from './identity.ts';
 import type { Mfa } from './module.ts';
 
 export type Signal =
@@ -19,13 +20,16 @@ export type Signal =
   | { readonly is: 'link' | 'unlink'; readonly from: Pid; readonly to: Pid }
   | { readonly is: 'monitor' | 'demonitor'; readonly ref: Ref; readonly from: Pid; readonly to: Pid | string }
   | { readonly is: 'down'; readonly ref: Ref; readonly to: Pid; readonly reason: Value }
-  /** `link`: the new process is linked to `from`. Answered by a message `{spawn_reply, Ref, ok | error, Pid | Reason}`. */
+  /** `link`, `monitor`: the new process is linked to `from`, or watched by it with `ref`. */
   | {
       readonly is: 'spawn';
       readonly from: Pid;
-      readonly ref: Ref;
+      readonly ref: KernelRef;
       readonly mfa: Mfa;
       readonly args: readonly Value[];
       readonly link: boolean;
+      readonly monitor: boolean;
       readonly groupLeader: Pid;
-    };
+    }
+  /** What became of a `spawn`: the pid, or why there is none. */
+  | { readonly is: 'spawn_reply'; readonly ref: KernelRef; readonly to: Pid; readonly outcome: Value };

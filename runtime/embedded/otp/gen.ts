@@ -4,7 +4,8 @@
  */
 import type { Value } from '../../term/values.ts';
 import { Atom, ImproperList, Pid, Ref, Tuple, a, tup } from '../../term/values.ts';
-import type { Flow } from '../kernel/flow.ts';
+import { copied } from '../kernel/copy.ts';
+import type { Flow, Received } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Mfa } from '../kernel/module.ts';
@@ -99,13 +100,18 @@ export function* call(
   timeoutMs: number | null = defaultCallTimeoutMs,
 ): Flow<Value> {
   try {
-    return yield* genCall(self, server, genAtoms.call, request, timeoutMs);
+    const target = reachable(self, server);
+    if (target === 'by_module') return yield* genCall(self, server, genAtoms.call, request, timeoutMs);
+    const ref = ask(self, target, genAtoms.call, request);
+    return answerOf(self, ref, target, yield { is: 'reply', ref, afterMs: timeoutMs, at: callAt });
   } catch (thrown) {
     if (!(thrown instanceof ExitException)) throw thrown;
     const args = [server, request, timeoutMs ?? atoms.infinity];
     return self.exit(tup(thrown.reason, tup(a('gen_server'), a('call'), args)));
   }
 }
+
+const callAt = 'gen:do_call/4';
 
 /** `gen:call/4`: the answer to `{Label, From, Request}`; exits with the bare reason. */
 export function* genCall(
@@ -117,29 +123,36 @@ export function* genCall(
 ): Flow<Value> {
   const found = reachable(self, server);
   const target = found === 'by_module' ? yield* lookedUp(self, server) : found;
+  const ref = ask(self, target, label, request);
+  // A server by a global or via name is one that is nowhere when its node is, as gen:call has it.
+  const told = found === 'by_module' ? null : target;
+  return answerOf(self, ref, told, yield { is: 'reply', ref, afterMs: timeoutMs, at: callAt });
+}
+
+/** Sends a call, and watches the server by the reference that is also the alias to reply to. */
+function ask(self: Self, target: Located, label: Value, request: Value): Ref {
   if (target === null) return self.exit(atoms.noproc);
   if (target instanceof Pid && samePid(target, self.pid)) return self.exit(a('calling_self'));
   const ref = self.monitor(target, { alias: 'reply_demonitor' });
-  const tag = new ImproperList([genAtoms.alias], ref);
-  self.send(target, tup(label, tup(self.pid, tag), request));
-  const message = yield* receive({
-    marker: ref,
-    match: (candidate) =>
-      candidate instanceof Tuple &&
-      (candidate.elements[0] === tag || (candidate.elements[1] === ref && candidate.elements[0] === atoms.down)),
-    afterMs: timeoutMs,
-    at: 'gen:do_call/4',
-  });
+  const tag = new ImproperList(aliasItems, ref);
+  self.sendOwned(target, tup(label, tup(self.pid, tag), copied(request)));
+  return ref;
+}
+
+/** The first part of the tag `[alias | Ref]`; nobody changes it. */
+const aliasItems: readonly Value[] = Object.freeze([genAtoms.alias]);
+
+/** The reply in what ended the wait for it; exits with why there is none. */
+function answerOf(self: Self, ref: Ref, target: Located, message: Received): Value {
   if (message === timedOut) {
     self.demonitor(ref, { flush: true });
     return self.exit(atoms.timeout);
   }
   if (!(message instanceof Tuple)) return self.exit(atoms.noproc);
-  if (message.elements[0] === tag) return valueAt(message.elements, 1);
+  if (message.elements[0] instanceof ImproperList) return valueAt(message.elements, 1);
   const reason = valueAt(message.elements, 4);
   if (reason !== atoms.noconnection) return self.exit(reason);
-  // A server by a global or via name is one that is nowhere, as gen:call has it.
-  if (found === 'by_module') return self.exit(atoms.noproc);
+  if (target === null) return self.exit(atoms.noproc);
   return self.exit(tup(a('nodedown'), a(target instanceof Pid ? target.node : target.elements[1].name)));
 }
 
@@ -169,7 +182,7 @@ export function* locate(self: Self, server: Server): Flow<Located> {
 /** `gen_server:reply/2`: by the call's alias where it has one, so that an answer that is too late is dropped. */
 export function reply(self: Self, from: From, value: Value): void {
   const [pid, tag] = from.elements;
-  self.send(aliasOf(tag) ?? pid, tup(tag, value));
+  self.sendOwned(aliasOf(tag) ?? pid, tup(tag, copied(value)));
 }
 
 /** The alias of a tag `[alias | Alias]` or `[[alias | Alias] | _]`. */
@@ -187,7 +200,7 @@ function aliasIn(tag: unknown): Ref | null {
 /** `gen_server:cast/2`: never fails, whatever the server is. A global or via name is asked for by {@link castByName}. */
 export function cast(self: Self, server: Server, message: Value): void {
   const target = reachable(self, server);
-  if (target !== null && target !== 'by_module') self.send(target, tup(genAtoms.cast, message));
+  if (target !== null && target !== 'by_module') self.sendOwned(target, tup(genAtoms.cast, copied(message)));
 }
 
 /** `gen_server:cast/2` to whatever it is called by. */
@@ -203,8 +216,12 @@ export function* castByName(self: Self, server: Server, message: Value): Flow<vo
 
 /** A `From` as it stands in a call. */
 export function fromOf(value: unknown): From | null {
-  const [pid, tag, ...more] = elementsOf(value) ?? [];
-  return pid instanceof Pid && tag !== undefined && more.length === 0 ? tup(pid, asValue(tag)) : null;
+  return isFrom(value) ? value : null;
+}
+
+function isFrom(value: unknown): value is From {
+  const elements = elementsOf(value);
+  return elements?.length === 2 && elements[0] instanceof Pid && elements[1] !== undefined;
 }
 
 /** The element at an index of a tuple that a process sent; processes only ever send values. */
