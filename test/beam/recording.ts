@@ -65,23 +65,32 @@ class Packets {
   }
 }
 
-/** Length, version, kind of header, number of cached atoms, of which we use none. */
-const frameHeadBytes = 7;
+const lengthBytes = 4;
+/** Of what stands before a message, behind the length: version, kind and number of cached atoms, of which we use none. */
+const wholeHeadBytes = 3;
+/** The same with the numbers of the sequence and of the fragment; and before later fragments, without the atoms. */
+const fragmentHeadBytes = 19;
+const firstFragment = 69;
+const laterFragment = 70;
 
 type Question = { readonly asked: string; readonly ref: RefTerm };
 
-/** The question in a frame of ours, if it is one: what has a reference that was not in one before. */
+/** Finds the questions in frames of ours: what has a reference that was not in one before. */
 class Questions {
   readonly #us: string;
   readonly #known = new Set<string>();
+  /** What is sent in fragments, by sequence. */
+  readonly #parts = new Map<bigint, Buffer[]>();
 
   constructor(us: string) {
     this.#us = us;
   }
 
+  /** The question whose last byte is in this frame; null when there is none. */
   in(frame: Buffer): Question | null {
-    if (frame.length <= frameHeadBytes) return null;
-    const terms = readRaw({ bytes: frame, at: frameHeadBytes, refs: [], scope: '' }, (cursor) => [
+    const message = this.#message(frame);
+    if (message === null) return null;
+    const terms = readRaw({ bytes: message, at: 0, refs: [], scope: '' }, (cursor) => [
       cursor.term(),
       cursor.atEnd ? null : cursor.term(),
     ]);
@@ -92,6 +101,20 @@ class Questions {
     if (ref === undefined || this.#known.has(ref.ids.join())) return null;
     this.#known.add(ref.ids.join());
     return { asked: calledIn(payload) ?? `control message ${JSON.stringify(fields[0])}`, ref };
+  }
+
+  #message(frame: Buffer): Buffer | null {
+    // A tick has no bytes.
+    if (frame.length === lengthBytes) return null;
+    const kind = frame[lengthBytes + 1];
+    if (kind !== firstFragment && kind !== laterFragment) return frame.subarray(lengthBytes + wholeHeadBytes);
+    const sequence = frame.readBigUInt64BE(lengthBytes + 2);
+    const parts = this.#parts.get(sequence) ?? [];
+    this.#parts.set(sequence, parts);
+    parts.push(frame.subarray(lengthBytes + fragmentHeadBytes - (kind === firstFragment ? 0 : 1)));
+    if (frame.readBigUInt64BE(lengthBytes + 10) > 1n) return null;
+    this.#parts.delete(sequence);
+    return Buffer.concat(parts);
   }
 }
 
