@@ -242,6 +242,12 @@ async function otherOtps(timeoutMs) {
   const problems = [];
   for (const folder of (process.env['ARSENAL_TEST_OTPS'] ?? '').split(path.delimiter)) {
     console.log(`\n--- ${folder}`);
+    // Else the suite would run against whatever stands next on the path.
+    if (!fs.existsSync(path.join(folder, 'erl'))) {
+      sum.failed += 1;
+      problems.push(`${folder}: there is no erl in it`);
+      continue;
+    }
     const env = { PATH: `${path.resolve(folder)}${path.delimiter}${process.env['PATH'] ?? ''}` };
     const { passed, failed, problem } = await vitest('beam', [], timeoutMs, env);
     sum.passed += passed;
