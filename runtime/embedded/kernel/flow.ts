@@ -21,6 +21,8 @@ export type Wait =
     }
   /** The `DOWN` of a monitor, or a tuple that begins with `ref` or with `[alias | ref]`: nothing else wakes the process. */
   | { readonly is: 'reply'; readonly ref: Ref; readonly afterMs: number | null; readonly at: string | null }
+  /** Any message, which stays in the mailbox. */
+  | { readonly is: 'message'; readonly at: string | null }
   | { readonly is: 'turn' };
 
 /** Process code that may wait, and answers a `T`. */
@@ -48,6 +50,11 @@ export function* receive(options: ReceiveOptions = {}): Flow<Received> {
 /** Waits `ms` without looking at the mailbox (`timer:sleep/1`). */
 export function* sleep(ms: number): Flow<void> {
   yield { is: 'receive', match: () => false, afterMs: ms, marker: null, at: 'timer:sleep/1' };
+}
+
+/** Waits until there is a message, and leaves it in the mailbox (the first half of `erlang:hibernate/3`). */
+export function* hibernate(): Flow<void> {
+  yield { is: 'message', at: 'erlang:hibernate/3' };
 }
 
 /** Lets the others run first (`erlang:yield/0`). */
