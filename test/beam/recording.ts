@@ -43,7 +43,7 @@ export type Recording = {
   readonly steps: readonly Step[];
 };
 
-export type RecordedLink = Omit<Recording, 'release' | 'emulator' | 'node' | 'us' | 'cookie'>;
+type RecordedLink = Omit<Recording, 'release' | 'emulator' | 'node' | 'us' | 'cookie'>;
 
 // --------------------------------------------------------------------------------------------------- what we send, cut up
 
@@ -130,7 +130,7 @@ function calledIn(payload: Term | null): string | null {
 
 // -------------------------------------------------------------------------------------------------------------- recording
 
-export type Recorder = { readonly port: number; readonly stop: () => RecordedLink };
+type Recorder = { readonly port: number; readonly stop: () => RecordedLink };
 
 /** A proxy before a node's port, for one connection. */
 export async function startRecorder(targetPort: number, us: string): Promise<Recorder> {
@@ -199,7 +199,7 @@ export async function startRecorder(targetPort: number, us: string): Promise<Rec
 
 // --------------------------------------------------------------------------------------------------------------- replaying
 
-export type Player = {
+type Player = {
   readonly port: number;
   /** What was not as it was recorded; empty when all was. */
   readonly problems: () => readonly string[];
