@@ -137,21 +137,21 @@ function neighboursOf(self: Self, process: Process): readonly Process[] {
   return found;
 }
 
-/** `proc_lib:format/1,2,3`: the two lists of a crash report as text. */
+/** `proc_lib:format/1,2,3`, `proc_lib:report_cb/2`: the two lists of a crash report as text, on several lines or one. */
 export function formatCrash(report: Value, options: FormatOptions = {}): string {
   const [own, links] = isList(report) ? report : [];
-  const separator = options.singleLine === true ? '; ' : '~n    ';
+  const isLine = options.singleLine === true;
   const lines = (items: unknown): Pieces =>
-    (isList(items) ? items : [items]).flatMap((item): Pieces => {
+    (isList(items) ? items : [items]).flatMap((item, at): Pieces => {
+      const before = isLine ? (at === 0 ? ' ' : ', ') : '~n    ';
       const [key, value, ...more] = elementsOf(item) ?? [];
-      if (key === undefined || more.length > 0) return [separator, { term: asValue(item) }];
-      return [separator, { term: asValue(key) }, ': ', { term: asValue(value) }];
+      if (key === undefined || more.length > 0) return [before, { term: asValue(item) }];
+      return [before, { plain: asValue(key) }, ': ', { term: asValue(value) }];
     });
   const neighbours = (isList(links) ? links : []).flatMap((near): Pieces => {
-    const elements = elementsOf(near);
-    return ['~n  neighbour:', ...lines(elements?.[1])];
+    return [isLine ? '; neighbour:' : '~n  neighbour:', ...lines(elementsOf(near)?.[1])];
   });
-  return formatted(['  crasher:', ...lines(own), ...neighbours, '~n'], options);
+  return formatted([isLine ? 'crasher:' : '  crasher:', ...lines(own), ...neighbours, isLine ? '' : '~n'], options);
 }
 
 /** Who started a process that proc_lib started: its nearest ancestor, which may be a name. */

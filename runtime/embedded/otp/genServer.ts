@@ -91,7 +91,7 @@ class StartedServer<S> implements Handler {
       case 'ok': {
         const name = starter.options.name === null ? self.pid : plainName(starter.options.name);
         const parent = starter.options.link ? starter.pid : self.pid;
-        this.#loop = new ServerLoop(self, this.#module, init.state, { name, parent, ...this.#options });
+        this.#loop = new ServerLoop(self, this.#module, init.state, { ...this.#options, name, parent });
         ack(self, starter, okTuple(self.pid));
         yield* this.#loop.run(self, init.then ?? null);
         return;

@@ -3,17 +3,18 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
+import { hibernate } from '../kernel/flow.ts';
 import { LocalFun } from '../kernel/localFun.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, isList } from '../kernel/values.ts';
 import { dictionaryKeys, formatCrash, initialCall } from './crashReport.ts';
-import { functionClause, serverOf, timeoutOf } from './genServerModule.ts';
+import { formatOptions, functionClause, reportOf, serverOf, timeoutOf } from './genServerModule.ts';
 import type { What } from './procLib.ts';
 import { initAck, spawn, start, startLink, startMonitor } from './procLib.ts';
 import { stop } from './stop.ts';
 
-function whatOf(module: Value, name: Value, args: Value): What {
+function whatOf(module: Value, name: Value, args: Value): Exclude<What, LocalFun> {
   if (!(module instanceof Atom) || !(name instanceof Atom) || !isList(args)) return functionClause();
   return { module: module.name, function: name.name, args: args.map(asValue) };
 }
@@ -91,6 +92,13 @@ export const procLibModule: CodeModule = {
     'start_monitor/3': startedMonitored.three,
     'start_monitor/4': startedMonitored.four,
     'start_monitor/5': startedMonitored.five,
+    /** Never returns: what called it is forgotten, and the process ends with the function. */
+    *'hibernate/3'(self, module, name, args): Flow<Value> {
+      const what = whatOf(module, name, args);
+      yield* hibernate();
+      yield* self.apply(what.module, what.function, what.args);
+      return self.exit(atoms.normal);
+    },
     'init_ack/1'(self, outcome) {
       initAck(self, outcome);
       return atoms.ok;
@@ -108,5 +116,6 @@ export const procLibModule: CodeModule = {
     'format/2': (_self, report) => formatCrash(report),
     'format/3': (_self, report, _encoding, depth) =>
       formatCrash(report, { depth: typeof depth === 'number' ? depth : null }),
+    'report_cb/2': (_self, report, options) => formatCrash(reportOf(report)['report'], formatOptions(options)),
   },
 };

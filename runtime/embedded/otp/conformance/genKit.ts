@@ -135,6 +135,18 @@ export function mapOf(value: Value): Report {
   return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, asValue(held)]));
 }
 
+/** A pid as an answer. */
+export function asPid(value: unknown): Pid {
+  if (value instanceof Pid) return value;
+  throw new Error(`no pid: ${shown(value)}`);
+}
+
+/** A text as an answer. */
+export function textOf(value: Value): string {
+  if (typeof value === 'string') return value;
+  throw new Error(`no text: ${shown(value)}`);
+}
+
 /** An atom's text. */
 export function nameOf(value: unknown): string {
   if (value instanceof Atom) return value.name;
