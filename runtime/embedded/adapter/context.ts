@@ -61,7 +61,7 @@ export class Context {
     if (this.linked.has(name)) return name;
     const node = this.cluster.node(name);
     if (node === null) return null;
-    return this.cluster.connectedTo(node).find((other) => this.linked.has(other)) ?? null;
+    return this.cluster.network.connectedTo(node).find((other) => this.linked.has(other)) ?? null;
   }
 
   /** The living process; `process.not_found` when it has ended or its node has restarted since. */

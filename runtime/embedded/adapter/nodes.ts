@@ -30,7 +30,7 @@ export function nodeMethods(context: Context): MethodTable {
       const { up, coverage } = context.nodes('all');
       const links = up.map((node) => ({
         node: node.name,
-        sees: context.cluster.connectedTo(node),
+        sees: context.cluster.network.connectedTo(node),
         silent: context.cluster.network.silentFrom(node),
       }));
       return answer({ nodes: coverage, links });
@@ -109,7 +109,7 @@ export function nodeRow(context: Context, name: NodeName): NodeRow {
     observer,
     reach,
     stats: reachable ? statsOf(context, up) : null,
-    sees: reachable ? context.cluster.connectedTo(up) : null,
+    sees: reachable ? context.cluster.network.connectedTo(up) : null,
     links: reachable ? peerLinks(context, up) : null,
   };
 }
@@ -119,7 +119,7 @@ const rememberLostMs = 600_000;
 
 function peerLinks({ cluster }: Context, node: KernelNode): readonly PeerLink[] {
   const silent = new Set(cluster.network.silentFrom(node));
-  const connected = cluster.connectedTo(node);
+  const connected = cluster.network.connectedTo(node);
   const lost = [...cluster.network.lostBy(node)].filter(
     ([name, atMs]) => cluster.nowMs - atMs < rememberLostMs && cluster.creationOf(name) !== null,
   );
@@ -150,7 +150,7 @@ function infoOf(context: Context, node: KernelNode): Answer<'system.info'> {
       registeredNames: node.names.size,
       reductions: node.reductions,
       runQueue: node.runQueue.length,
-      connectedNodes: context.cluster.connectedTo(node),
+      connectedNodes: context.cluster.network.connectedTo(node),
       modules: context.cluster.code.names().length,
     },
   };

@@ -6,7 +6,7 @@
  */
 import type { Pid, Value } from '../../term/values.ts';
 import { encodeTerm } from '../../term/encode.ts';
-import { a, toTerm, tup } from '../../term/values.ts';
+import { toTerm } from '../../term/values.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import { CodeServer } from '../kernel/module.ts';
@@ -18,6 +18,8 @@ import type { Signal } from '../kernel/signal.ts';
 import { TimerHeap } from '../kernel/timerHeap.ts';
 import type { Application } from '../otp/application.ts';
 import { Applications } from '../otp/application.ts';
+import type { AutoConnect } from './distribution.ts';
+import { Distribution, distributionOf } from './distribution.ts';
 import { Network } from './network.ts';
 import { bootNode, kernelApplication, systemModules } from './systemTree.ts';
 
@@ -35,6 +37,14 @@ export type ClusterOptions = {
   readonly netTicktimeMs?: number;
   /** Whether a node connects to all others when it starts; else they connect when they speak, or something makes them. */
   readonly mesh?: 'full' | 'none';
+  /** Hidden nodes (`-hidden`): connected to by name only, and no part of `global`. */
+  readonly hidden?: readonly string[];
+  /** dist_auto_connect (kernel(6)); `always` unless said. */
+  readonly autoConnect?: AutoConnect;
+  /** connect_all (kernel(6)): `global` connects all nodes to each other; OTP's default, true, unless said. */
+  readonly connectAll?: boolean;
+  /** prevent_overlapping_partitions (kernel(6)): what OTP 25 does unless said. */
+  readonly preventOverlappingPartitions?: boolean;
   /** `random`: which runnable process runs next is drawn, to explore schedules. */
   readonly schedule?: 'fifo' | 'random';
   /** Called when there is something to run, or a timer was set, outside a run. */
@@ -73,24 +83,25 @@ export class Cluster implements World {
       netSetuptimeMs: 7000,
       node: (name) => this.node(name),
       bytesOf,
-      onUp: (one, other) => {
+      onUp: (one, other, id) => {
         this.emit({ is: 'connected', one: one.name, other: other.name });
-        tellNetKernel(one, 'nodeup', other.name);
-        tellNetKernel(other, 'nodeup', one.name);
+        distributionOf(one).connected(other.name, id);
+        distributionOf(other).connected(one.name, id);
       },
       onLost: (node, gone) => {
         this.emit({ is: 'disconnected', one: node.name, other: gone });
         node.connectionLost(gone);
-        tellNetKernel(node, 'nodedown', gone);
+        distributionOf(node).lost(gone, id, reason);
       },
     });
     this.#schedule = options.schedule === 'random' ? options.prng.split('schedule') : null;
     for (const name of options.nodes) this.addNode(name);
   }
+      onFailed: (node, to) => distributionOf(node).failed(to),
 
   /** Whether `global` cuts more links than the network did until no partitions overlap (kernel(6)). */
   get preventsOverlap(): boolean {
-    return false;
+    return (this.#options.preventOverlappingPartitions ?? true) && (this.#options.connectAll ?? true);
   }
   get nowMs(): number {
     return this.#nowMs;
@@ -144,7 +155,17 @@ export class Cluster implements World {
     this.emit({ is: 'node_up', node: name, creation: node.creation });
     bootNode(node, { applications: slot.applications, boot: this.#options.boot, halt: () => this.crashNode(name) });
     for (const other of this.#slots.values()) {
-      if (other.node !== null && this.#options.mesh !== 'none') this.network.connect(node, other.name);
+      if (other.node === null || this.#options.mesh === 'none' || isHidden(name) || isHidden(other.name)) continue;
+      this.network.connect(node, other.name);
+    const isHidden = (one: string): boolean => this.#options.hidden?.includes(one) === true;
+    new Distribution(node, {
+      network: this.network,
+      autoConnect: this.#options.autoConnect ?? 'always',
+      isHidden,
+      halt: () => this.crashNode(name),
+      preventsOverlap: this.preventsOverlap,
+      connectsAll: this.#options.connectAll ?? true,
+    });
     }
     return node;
   }
@@ -192,13 +213,14 @@ export class Cluster implements World {
   }
 
   connectedTo(node: KernelNode): readonly string[] {
-    return this.network.connectedTo(node);
+    return distributionOf(node).nodes();
   }
 
+  /** The visible ones of the nodes that `node` is connected to (`nodes/0`). */
   // -------------------------------------------------------------------------------------------------------- network
 
   transmit(from: KernelNode, to: string, signal: Signal, connects: boolean = true): boolean {
-    const sent = this.network.transmit(from, to, signal, connects);
+    const sent = this.network.transmit(from, to, signal, connects && distributionOf(from).autoConnects(to));
     this.#work();
     return sent;
   }
@@ -295,9 +317,4 @@ function bytesOf(signal: Signal): number {
   const term = toTerm(signal.message);
   const encoded = term.ok ? encodeTerm(term.value, { scope: '' }) : null;
   return controlBytes + (encoded?.ok === true ? encoded.bytes.byteLength : 0);
-}
-
-function tellNetKernel(node: KernelNode, what: string, other: string): void {
-  const message: Value = tup(a(what), a(other));
-  node.receive({ is: 'message', to: 'net_kernel', message });
 }

@@ -33,10 +33,15 @@ export type NetworkOptions = {
   readonly node: (name: string) => KernelNode | null;
   /** Size of a signal on the wire, for links with a limit of bytes. */
   readonly bytesOf: (signal: Signal) => number;
-  readonly onUp: (one: KernelNode, other: KernelNode) => void;
+  /** `id` is another one for each connection. */
+  readonly onUp: (one: KernelNode, other: KernelNode, id: number) => void;
   /** `node` has lost its connection to `gone`. Called for each side by itself. */
-  readonly onLost: (node: KernelNode, gone: string) => void;
+  readonly onLost: (node: KernelNode, gone: string, id: number, reason: LostReason) => void;
+  /** An attempt of `node` to connect has come to nothing. */
+  readonly onFailed: (node: KernelNode, to: string) => void;
 };
+/** Why a connection ended, as `nodedown_reason` of net_kernel(3) has it. */
+export type LostReason = 'connection_closed' | 'disconnect' | 'net_tick_timeout';
 
 /** What travels to one end of a connection. */
 type End = {
@@ -54,6 +59,7 @@ type End = {
   lost: boolean;
 };
 type Connection = {
+  readonly id: number;
   readonly ends: readonly [End, End];
   /** Null while it is being made. */
   upAtMs: number | null;
@@ -74,11 +80,15 @@ export class Network {
   /** The attempts under way that will fail, by who makes them. */
   readonly #failing = new WeakMap<KernelNode, Set<string>>();
   readonly #lost = new WeakMap<KernelNode, Map<string, number>>();
+  #lastId = 0;
 
   constructor(options: NetworkOptions) {
     this.#options = options;
   }
 
+  get netTicktimeMs(): number {
+    return this.#options.netTicktimeMs;
+  }
   get faults(): readonly NetworkFault[] {
     return [...this.#faults];
   }
@@ -119,6 +129,19 @@ export class Network {
     return names.sort();
   }
 
+  /** Whether `node` holds a connection to `to`. */
+  isConnected(node: KernelNode, to: string): boolean {
+    return this.connectionId(node, to) !== null;
+  }
+
+  /** The number of the connection that `node` holds to `to`; null when there is none. */
+  connectionId(node: KernelNode, to: string): number | null {
+    const connection = this.#connections.get(pairOf(node.name, to));
+    if (connection === undefined || connection.upAtMs === null) return null;
+    const end = endOf(connection, node);
+    return end.node !== node || end.lost ? null : connection.id;
+  }
+
   /** Of the nodes that `node` holds a connection to, those that would not answer it now, and nobody knows yet. */
   silentFrom(node: KernelNode): readonly string[] {
     return this.connectedTo(node).filter((name) => {
@@ -141,7 +164,7 @@ export class Network {
   disconnect(node: KernelNode, to: string): boolean {
     const connection = this.#connections.get(pairOf(node.name, to));
     if (connection === undefined || endOf(connection, node).lost) return false;
-    this.#lose(connection, endOf(connection, node));
+    this.#lose(connection, endOf(connection, node), 'disconnect');
     return true;
   }
 
@@ -165,7 +188,9 @@ export class Network {
   /** A node has stopped without a word: its system closes its connections. */
   crashed(node: KernelNode): void {
     for (const connection of [...this.#connections.values()]) {
-      if (otherEnd(connection, node) !== null) this.#lose(connection, endOf(connection, node));
+      if (otherEnd(connection, node) !== null) {
+        this.#lose(connection, endOf(connection, node), 'connection_closed');
+      }
     }
   }
 
@@ -198,7 +223,13 @@ export class Network {
     if (target === null || this.#isCut(from.name, to)) {
       return this.#attemptFails(from, to, this.#roundTripMs(from.name, to));
     }
-    const connection: Connection = { ends: [newEnd(from), newEnd(target)], upAtMs: null, waiting: [] };
+    this.#lastId += 1;
+    const connection: Connection = {
+      id: this.#lastId,
+      ends: [newEnd(from), newEnd(target)],
+      upAtMs: null,
+      waiting: [],
+    };
     this.#connections.set(pair, connection);
     const startedAtMs = this.#options.nowMs();
     this.#after(this.#roundTripMs(from.name, to), () => this.#tryUp(connection, startedAtMs));
@@ -214,7 +245,9 @@ export class Network {
       attempts.delete(to);
       const connection = this.#connections.get(pairOf(from.name, to));
       const made = connection !== undefined && endOf(connection, from).node === from && !endOf(connection, from).lost;
-      if (from.alive && !made) from.connectionLost(to);
+      if (!from.alive || made) return;
+      from.connectionLost(to);
+      this.#options.onFailed(from, to);
     });
     return null;
   }
@@ -237,7 +270,7 @@ export class Network {
     for (const end of connection.ends) end.heardAtMs = connection.upAtMs;
     this.#lost.get(one)?.delete(other.name);
     this.#lost.get(other)?.delete(one.name);
-    this.#options.onUp(one, other);
+    this.#options.onUp(one, other, connection.id);
     for (const { to, signal } of connection.waiting.splice(0)) this.#post(connection, to, signal);
     this.#look(connection);
   }
@@ -360,17 +393,17 @@ export class Network {
       end.silence = null;
       // Its own ticker stands still with it.
       if (end.node.hung) this.#awaitSilence(connection, end, upAtMs);
-      else this.#lose(connection, end);
+      else this.#lose(connection, end, 'net_tick_timeout');
     });
   }
 
   // ----------------------------------------------------------------------------------------------------------- losing
 
   /** One end gives up; the other hears of it where the way is open, else when it is again, or by its own ticks. */
-  #lose(connection: Connection, end: End): void {
+  #lose(connection: Connection, end: End, reason: LostReason): void {
     const [one, other] = connection.ends;
     const far = end === one ? other : one;
-    this.#endLost(connection, end);
+    this.#endLost(connection, end, reason);
     if (far.lost || !far.node.alive) this.#drop(connection);
     else if (!this.#isSilent(connection, far)) this.#hearEnd(connection, far, end);
   }
@@ -391,7 +424,7 @@ export class Network {
     for (const end of connection.ends) this.#endLost(connection, end);
   }
 
-  #endLost(connection: Connection, end: End): void {
+  #endLost(connection: Connection, end: End, reason: LostReason = 'connection_closed'): void {
     if (end.lost) return;
     end.lost = true;
     for (const timer of [end.delivery, end.silence]) if (timer !== null) this.#options.timers.cancel(timer);
@@ -402,11 +435,12 @@ export class Network {
     if (!end.node.alive) return;
     if (connection.upAtMs === null) {
       end.node.connectionLost(far.node.name);
+      this.#options.onFailed(end.node, far.node.name);
       return;
     }
     const lost = this.#lost.get(end.node) ?? new Map<string, number>();
     this.#lost.set(end.node, lost.set(far.node.name, this.#options.nowMs()));
-    this.#options.onLost(end.node, far.node.name);
+    this.#options.onLost(end.node, far.node.name, connection.id, reason);
   }
 
   #drop(connection: Connection): void {

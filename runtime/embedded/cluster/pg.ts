@@ -13,6 +13,7 @@ import { ValueMap } from '../kernel/valueKey.ts';
 import { asValue, call, cast, valueAt } from '../otp/gen.ts';
 import type { ServerModule } from '../otp/genServer.ts';
 import { noreply, reply, startServer } from '../otp/genServer.ts';
+import { distributionOf } from './distribution.ts';
 
 type Members = { all: readonly Pid[]; local: readonly Pid[] };
 type Peer = { readonly monitor: Ref; groups: ValueMap<readonly Pid[]> };
@@ -77,8 +78,8 @@ class PgServer implements ServerModule<PgScope> {
     this.#scope = scope;
   }
 
-  *init(self: Self): Flow<{ readonly is: 'ok'; readonly state: PgScope }> {
-    yield* call(self, a('net_kernel'), tup(a('monitor_nodes'), true));
+  init(self: Self): { readonly is: 'ok'; readonly state: PgScope } {
+    distributionOf(self.home).monitorNodes(self.pid, true);
     for (const node of self.nodes()) {
       self.sendIfConnected(tup(a(this.#scope), a(node)), tup(words.discover, self.pid));
     }
@@ -142,6 +143,7 @@ class PgServer implements ServerModule<PgScope> {
     const [tag, second] = elements;
     if (tag === words.nodedown) return noreply(state);
     if (tag === words.nodeup && second instanceof Atom) {
+      if (second.name === self.node) return noreply(state);
       self.send(tup(a(this.#scope), second), tup(words.discover, self.pid));
       return noreply(state);
     }

@@ -14,9 +14,10 @@ import { atoms, tagged } from '../kernel/values.ts';
 import type { Application, Applications } from '../otp/application.ts';
 import { startApplication, startController } from '../otp/application.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
+import { erlangDistribution, netKernelModules } from './netKernel.ts';
 import { pgModule } from './pg.ts';
 import type { ServerModule } from '../otp/genServer.ts';
-import { noreply, reply, startedPid, startServer } from '../otp/genServer.ts';
+import { noreply, startedPid, startServer } from '../otp/genServer.ts';
 import { otpModules } from '../otp/otpModules.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 
@@ -73,35 +74,6 @@ function* startOrReport(self: Self, name: string): Flow<Value> {
 }
 
 // ------------------------------------------------------------------------------------------------- application kernel
-
-type Subscribers = readonly Pid[];
-
-/** Tells those who asked (`net_kernel:monitor_nodes/1`) of nodes that come and go. */
-const netKernel: ServerModule<Subscribers> = {
-  module: 'net_kernel',
-  init: (self) => {
-    self.trapExit(true);
-    return { is: 'ok', state: [] };
-  },
-  handleCall(self, request, from, state) {
-    const wanted = tagged(request, a('monitor_nodes'), 2);
-    if (wanted === null) return reply(a('unknown_request'), state);
-    const [pid] = from.elements;
-    const others = state.filter((subscriber) => subscriber !== pid);
-    if (wanted[1] !== true) return reply(atoms.ok, others);
-    self.monitor(pid);
-    return reply(atoms.ok, [...others, pid]);
-  },
-  handleInfo(self, message, state) {
-    const down = tagged(message, atoms.down, 5);
-    if (down !== null) return noreply(state.filter((subscriber) => subscriber !== down[3]));
-    if (tagged(message, a('nodeup'), 2) ?? tagged(message, a('nodedown'), 2)) {
-      for (const subscriber of state) self.send(subscriber, message);
-    }
-    return noreply(state);
-  },
-  show: (state) => [...state],
-};
 
 /** The group leader of last resort: takes what processes print and passes it on as a report. */
 const user: ServerModule<null> = {
@@ -160,20 +132,17 @@ const erlangModule: CodeModule = {
     'error/1': (self, reason) => self.error(reason),
     'self/0': (self) => self.pid,
     'node/0': (self) => a(self.node),
+    ...erlangDistribution,
   },
 };
 
 export const systemModules: readonly CodeModule[] = [
   pgModule,
   ...otpModules,
+  ...netKernelModules,
   kernelModule,
   timerModule,
   erlangModule,
-  {
-    name: 'net_kernel',
-    behaviours: ['gen_server'],
-    functions: { 'start_link/0': (self) => startServer(self, netKernel, null, { name: a('net_kernel') }) },
-  },
   {
     name: 'user',
     functions: { 'start_link/0': (self) => startServer(self, user, null, { name: a('user') }) },
