@@ -93,11 +93,11 @@ export class Cluster implements World {
         node.connectionLost(gone);
         distributionOf(node).lost(gone, id, reason);
       },
+      onFailed: (node, to) => distributionOf(node).failed(to),
     });
     this.#schedule = options.schedule === 'random' ? options.prng.split('schedule') : null;
     for (const name of options.nodes) this.addNode(name);
   }
-      onFailed: (node, to) => distributionOf(node).failed(to),
 
   /** Whether `global` cuts more links than the network did until no partitions overlap (kernel(6)). */
   get preventsOverlap(): boolean {
@@ -152,11 +152,6 @@ export class Cluster implements World {
     slot.applications = new Applications([kernelApplication, ...this.#options.applications]);
     const node = new KernelNode(name, slot.creations, this);
     slot.node = node;
-    this.emit({ is: 'node_up', node: name, creation: node.creation });
-    bootNode(node, { applications: slot.applications, boot: this.#options.boot, halt: () => this.crashNode(name) });
-    for (const other of this.#slots.values()) {
-      if (other.node === null || this.#options.mesh === 'none' || isHidden(name) || isHidden(other.name)) continue;
-      this.network.connect(node, other.name);
     const isHidden = (one: string): boolean => this.#options.hidden?.includes(one) === true;
     new Distribution(node, {
       network: this.network,
@@ -166,6 +161,11 @@ export class Cluster implements World {
       preventsOverlap: this.preventsOverlap,
       connectsAll: this.#options.connectAll ?? true,
     });
+    this.emit({ is: 'node_up', node: name, creation: node.creation });
+    bootNode(node, { applications: slot.applications, boot: this.#options.boot, halt: () => this.crashNode(name) });
+    for (const other of this.#slots.values()) {
+      if (other.node === null || this.#options.mesh === 'none' || isHidden(name) || isHidden(other.name)) continue;
+      this.network.connect(node, other.name);
     }
     return node;
   }
@@ -212,11 +212,11 @@ export class Cluster implements World {
     return true;
   }
 
+  /** The visible ones of the nodes that `node` is connected to (`nodes/0`). */
   connectedTo(node: KernelNode): readonly string[] {
     return distributionOf(node).nodes();
   }
 
-  /** The visible ones of the nodes that `node` is connected to (`nodes/0`). */
   // -------------------------------------------------------------------------------------------------------- network
 
   transmit(from: KernelNode, to: string, signal: Signal, connects: boolean = true): boolean {
