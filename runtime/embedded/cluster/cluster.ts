@@ -88,7 +88,7 @@ export class Cluster implements World {
         distributionOf(one).connected(other.name, id);
         distributionOf(other).connected(one.name, id);
       },
-      onLost: (node, gone) => {
+      onLost: (node, gone, id, reason) => {
         this.emit({ is: 'disconnected', one: node.name, other: gone });
         node.connectionLost(gone);
         distributionOf(node).lost(gone, id, reason);
