@@ -564,6 +564,19 @@ export type HoldingOwner = {
   readonly requestId: string;
 };
 
+// ---------------------------------------------------------------------------------------------------------------- time
+
+/** How the time of a simulated cluster passes. */
+export type ClockState = {
+  /** `live`: with the wall's; `deterministic`: while a call waits, so that the same calls find the same cluster. */
+  readonly mode: 'live' | 'deterministic';
+  readonly paused: boolean;
+  /** How many times as fast as on the wall; null when that has no meaning. */
+  readonly speed: number | null;
+  /** Milliseconds of the cluster's own monotonic clock. */
+  readonly nowMs: number;
+};
+
 // ------------------------------------------------------------------------------------------------------------- tracing
 
 /**

@@ -14,6 +14,7 @@
 import type {
   ArsenalError,
   ChildCount,
+  ClockState,
   ChildRow,
   ChildSpec,
   ClusterTopology,
@@ -543,6 +544,15 @@ export const portMethods = {
     } & Held,
     Holding
   >(),
+
+  /** The time of a simulated cluster. */
+  'clock.state': call.read<Nothing, ClockState>(),
+  /** Time stands still, and nothing runs. */
+  'clock.pause': call.change<Nothing, ClockState>(),
+  /** Time passes, `speed` (0.01..1000) times as fast as on the wall. */
+  'clock.run': call.change<{ readonly speed: number }, ClockState>(),
+  /** Time stands still but for `ms` (1..86,400,000) that pass at once; null: to the next thing that happens. */
+  'clock.step': call.change<{ readonly ms: number | null }, ClockState>(),
 
   'watch.open': flow.read<WatchQuery, WatchFrame, { readonly ended: 'source_gone' }>(),
 

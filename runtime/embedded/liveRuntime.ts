@@ -4,9 +4,10 @@ import { simulatedRuntime } from './adapter/simulatedRuntime.ts';
 import { Cluster } from './cluster/cluster.ts';
 import { shop, shopModules } from './demo/shop.ts';
 import { seededPrng } from './kernel/prng.ts';
-import type { LiveDriver } from './liveDriver.ts';
-import { driveLive } from './liveDriver.ts';
 import { SandboxManager } from './sandbox/sandboxManager.ts';
+import type { Clock } from './time/clock.ts';
+import { LiveClock } from './time/liveClock.ts';
+import { OnDemandClock } from './time/onDemandClock.ts';
 import type { WorkerData } from './workerData.ts';
 
 /** Small, as between machines in one rack. */
@@ -17,7 +18,7 @@ const bootMs = 50;
 
 /** Starts the cluster; `onClose` is called when the runtime has been closed. */
 export function liveRuntime(options: WorkerData, onClose: () => void = () => undefined): Runtime {
-  let driver: LiveDriver | null = null;
+  let clock: Clock | null = null;
   const cluster = new Cluster({
     nodes: options.nodes,
     prng: seededPrng(options.seed),
@@ -25,20 +26,23 @@ export function liveRuntime(options: WorkerData, onClose: () => void = () => und
     applications: [shop],
     boot: [shop.name],
     latencyMs,
-    onWork: () => driver?.wake(),
+    onWork: () => clock?.wake(),
   });
   // Up before anyone can ask, and the nodes connected.
   cluster.runUntil(bootMs);
-  driver = driveLive(cluster, () => performance.now());
+  const wallMs = (): number => performance.now();
+  const time = options.time === 'deterministic' ? new OnDemandClock(cluster, wallMs) : new LiveClock(cluster, wallMs);
+  clock = time;
   const wallNow = (): number => Date.now();
   return simulatedRuntime({
     id: options.id,
     cluster,
+    clock: time,
     sandboxes: new SandboxManager({ childFile: options.sandboxChildFile, wallNow }),
     wallNow,
     epoch: crypto.randomUUID(),
     onClose: () => {
-      driver.stop();
+      time.stop();
       onClose();
     },
   });

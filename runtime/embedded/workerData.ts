@@ -5,6 +5,8 @@ export type WorkerData = {
   readonly id: ConnectionId;
   readonly nodes: readonly NodeName[];
   readonly seed: number;
+  /** `deterministic`: time passes only while a call waits; `live` unless said. */
+  readonly time?: 'live' | 'deterministic';
   readonly sandboxChildFile: string;
 };
 
@@ -24,6 +26,7 @@ function isWorkerData(data: unknown): data is WorkerData {
     typeof data.sandboxChildFile === 'string' &&
     'nodes' in data &&
     Array.isArray(data.nodes) &&
-    data.nodes.every((name) => typeof name === 'string')
+    data.nodes.every((name) => typeof name === 'string') &&
+    (!('time' in data) || data.time === undefined || data.time === 'live' || data.time === 'deterministic')
   );
 }

@@ -68,6 +68,10 @@ import { listHoldings } from './system/listHoldings.ts';
 import { listPorts } from './system/listPorts.ts';
 import { listRegisteredProcesses } from './system/listRegisteredProcesses.ts';
 import { releaseHolding } from './system/releaseHolding.ts';
+import { getTime } from './time/getTime.ts';
+import { pauseTime } from './time/pauseTime.ts';
+import { resumeTime } from './time/resumeTime.ts';
+import { stepTime } from './time/stepTime.ts';
 import { analyzeDeadlocks } from './tracing/analyzeDeadlocks.ts';
 import { getTraceResults } from './tracing/getTraceResults.ts';
 import { listTraces } from './tracing/listTraces.ts';
@@ -147,6 +151,10 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     addNode,
     removeNode,
     hangNode,
+    getTime,
+    pauseTime,
+    resumeTime,
+    stepTime,
     partitionCluster,
     healCluster,
     delayLink,

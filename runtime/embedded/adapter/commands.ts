@@ -25,6 +25,7 @@ export function command<T>(
   signal: AbortSignal,
   work: (self: Self) => Flow<Result<T>>,
 ): Promise<Result<T>> {
+  if (context.clock.state.paused) return Promise.resolve(timeStandsStill());
   return new Promise((resolve) => {
     const settle = (answer: Result<T>): void => {
       listening.dispose();
@@ -53,6 +54,16 @@ export function command<T>(
     signal.addEventListener('abort', onAbort, { once: true });
     if (!spawned.ok) settle(spawned);
   });
+}
+
+/** A process of ours would not run. */
+function timeStandsStill(): Failure {
+  return failure(
+    'conflict',
+    'clock.paused',
+    'Time stands still in this cluster, so nobody would answer.',
+    'Let it run again (resume_time), or step.',
+  );
 }
 
 /** Spawns a process; a node that is full says so. */

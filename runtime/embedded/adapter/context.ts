@@ -7,6 +7,7 @@ import type { Value } from '../../term/values.ts';
 import { Pid, toTerm } from '../../term/values.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { KernelNode } from '../kernel/node.ts';
+import type { Clock } from '../time/clock.ts';
 import type { Process } from '../kernel/process.ts';
 import { SupervisorIndex } from './supervisorIndex.ts';
 
@@ -14,6 +15,7 @@ export type Found = { readonly node: KernelNode; readonly process: Process };
 
 export class Context {
   readonly cluster: Cluster;
+  readonly clock: Clock;
   readonly wallNow: () => WallTime;
   readonly supervisors: SupervisorIndex;
   /** The nodes we hold a link of our own to. */
@@ -22,8 +24,9 @@ export class Context {
   readonly since = new Map<NodeName, WallTime>();
   readonly #linkListeners = new Set<() => void>();
 
-  constructor(cluster: Cluster, wallNow: () => WallTime) {
+  constructor(cluster: Cluster, clock: Clock, wallNow: () => WallTime) {
     this.cluster = cluster;
+    this.clock = clock;
     this.wallNow = wallNow;
     this.supervisors = new SupervisorIndex(cluster);
     for (const name of cluster.names) {

@@ -15,7 +15,6 @@ import type {
 import { ok, parseProcessId } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { KernelNode } from '../kernel/node.ts';
-import { processLimit } from '../kernel/node.ts';
 import { processBytes } from '../kernel/termSize.ts';
 import type { Context } from './context.ts';
 import { refOf } from './context.ts';
@@ -84,7 +83,7 @@ export function statsOf(context: Context, node: KernelNode): NodeStats {
   return {
     uptimeMs: Math.round(context.cluster.nowMs - node.startedAtMs),
     processCount: node.processes.size,
-    processLimit,
+    processLimit: node.world.processLimit,
     runQueue: node.runQueue.length,
     memoryBytes: node.processes.size <= mostMeasured ? processesBytes(node) : null,
     // Atoms are JavaScript objects, shared by all nodes.
@@ -146,7 +145,7 @@ function infoOf(context: Context, node: KernelNode): Answer<'system.info'> {
       creation: node.creation,
       uptimeMs: Math.round(context.cluster.nowMs - node.startedAtMs),
       processCount: node.processes.size,
-      processLimit,
+      processLimit: node.world.processLimit,
       registeredNames: node.names.size,
       reductions: node.reductions,
       runQueue: node.runQueue.length,

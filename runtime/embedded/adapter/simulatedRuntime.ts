@@ -4,6 +4,8 @@ import type { MethodTable, Runtime } from '../../port.ts';
 import type { Refusals } from '../../portFacade.ts';
 import { buildCapabilities, buildPort } from '../../portFacade.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { Clock } from '../time/clock.ts';
+import { clockMethods } from './clock.ts';
 import { Context } from './context.ts';
 import { faultMethods } from './faults.ts';
 import { Holdings, holdingMethods } from './holdings.ts';
@@ -18,6 +20,8 @@ import { Lifetime, whileOpen } from './whileOpen.ts';
 export type SimulatedRuntimeOptions = {
   readonly id: ConnectionId;
   readonly cluster: Cluster;
+  /** Gives the cluster its time. */
+  readonly clock: Clock;
   readonly sandboxes: Sandboxes;
   readonly wallNow: () => number;
   /** Names this life of the cluster: a new one voids every version, cursor and holding. */
@@ -55,23 +59,24 @@ const refusals: Refusals = {
   },
 };
 
-/** A runtime over `cluster`. It does not run the cluster: its host gives it time (see liveDriver.ts). */
+/** A runtime over `cluster`, whose time is the clock's. */
 export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
-  const { cluster, sandboxes, wallNow, epoch } = options;
-  const context = new Context(cluster, wallNow);
+  const { cluster, clock, sandboxes, wallNow, epoch } = options;
+  const context = new Context(cluster, clock, wallNow);
   const holdings = new Holdings(context);
   const history = new RestartHistory(cluster, wallNow);
   const life = new Lifetime();
   const methods: MethodTable = {
     ...nodeMethods(context),
     ...faultMethods(context, holdings),
+    ...clockMethods(clock),
     ...processMethods(context),
     ...supervisorMethods(context, history),
     ...holdingMethods(context, holdings),
     ...sandboxes.methods,
     'watch.open': (query, call) => openWatch({ context, holdings, sandboxes }, query, call),
   };
-  const table = whileOpen(methods, life);
+  const table = whileOpen(methods, life, clock);
   const capabilities = buildCapabilities(1, table, refusals);
   const listeners = new Set<() => void>();
   let closing: Promise<void> | null = null;

@@ -1,8 +1,9 @@
-/** Ends everything that runs when the runtime is closed, and answers nothing afterwards. */
+/** Ends everything that runs when the runtime is closed, and answers nothing afterwards; tells the clock who waits. */
 import { effectOfBreak } from '../../callGuard.ts';
 import { notConnected } from '../../errors.ts';
 import type { CallOptions, MethodName, MethodTable } from '../../port.ts';
 import { isMethodName, portMethods } from '../../port.ts';
+import type { Clock } from '../time/clock.ts';
 
 type Call = (params: unknown, options: CallOptions) => unknown;
 
@@ -27,28 +28,31 @@ export class Lifetime {
 }
 
 /** The methods of `table` within `life`: at its end calls and streams under way end with `connection.lost`. */
-export function whileOpen(table: MethodTable, life: Lifetime): MethodTable;
+export function whileOpen(table: MethodTable, life: Lifetime, clock: Clock): MethodTable;
 // A loop over names cannot be given the type of each method; the table's own types say what each takes and answers.
-export function whileOpen(table: object, life: Lifetime): object {
+export function whileOpen(table: object, life: Lifetime, clock: Clock): object {
   const wrapped = Object.entries(table).map(([name, method]: [string, unknown]) => {
     if (!isMethodName(name) || typeof method !== 'function') return [name, method] as const;
     const call: Call = (params, options) => {
       const answer: unknown = Reflect.apply(method, table, [params, options]);
       return answer;
     };
-    return [name, portMethods[name].kind === 'unary' ? unary(name, call, life) : stream(call, life)] as const;
+    return [name, portMethods[name].kind === 'unary' ? unary(name, call, life, clock) : stream(call, life)] as const;
   });
   return Object.fromEntries(wrapped);
 }
 
-function unary(name: MethodName, call: Call, life: Lifetime): Call {
+function unary(name: MethodName, call: Call, life: Lifetime, clock: Clock): Call {
   return async (params, options) => {
     if (life.over) return notConnected();
     const bond = new Bond(options, life);
+    // A clock's own method must not make time pass.
+    const answered = name.startsWith('clock.') ? () => undefined : clock.attend();
     try {
       const cut = bond.cut.then(() => notConnected(effectOfBreak(name)));
       return await Promise.race([call(params, bond.options), cut]);
     } finally {
+      answered();
       bond.dispose();
     }
   };

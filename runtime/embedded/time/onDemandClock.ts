@@ -1,0 +1,93 @@
+/**
+ * Time that passes only while somebody waits for it. While a call from outside is unanswered the cluster runs from instant to
+ * instant, without waiting for the wall; when all are answered it stands still. What a call finds is then fixed by the seed and the
+ * calls before it, however long they took to come.
+ */
+import type { ClockState } from '../../model.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Clock } from './clock.ts';
+import { Listeners } from './clock.ts';
+import { stepCluster } from './stepping.ts';
+
+export class OnDemandClock implements Clock {
+  readonly #cluster: Cluster;
+  readonly #wallMs: () => number;
+  readonly #listeners = new Listeners();
+  readonly #ending = new AbortController();
+  #waiting = 0;
+  #paused = false;
+  #running = false;
+
+  constructor(cluster: Cluster, wallMs: () => number) {
+    this.#cluster = cluster;
+    this.#wallMs = wallMs;
+  }
+
+  get state(): ClockState {
+    return { mode: 'deterministic', paused: this.#paused, speed: null, nowMs: this.#cluster.nowMs };
+  }
+
+  /** What became runnable waits for somebody who waits for it. */
+  wake(): void {
+    return;
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#listeners.tell();
+  }
+
+  run(): void {
+    this.#paused = false;
+    this.#listeners.tell();
+    void this.#serve();
+  }
+
+  async step(ms: number | null, signal: AbortSignal): Promise<void> {
+    await stepCluster(this.#cluster, ms, this.#wallMs, AbortSignal.any([signal, this.#ending.signal]));
+    this.#listeners.tell();
+  }
+
+  attend(): () => void {
+    this.#waiting += 1;
+    void this.#serve();
+    let ended = false;
+    return () => {
+      if (!ended) this.#waiting -= 1;
+      ended = true;
+    };
+  }
+
+  onChange(listener: () => void): { dispose(): void } {
+    return this.#listeners.add(listener);
+  }
+
+  stop(): void {
+    this.#ending.abort();
+  }
+
+  async #serve(): Promise<void> {
+    if (this.#running) return;
+    this.#running = true;
+    for (;;) {
+      // An answer travels through promises: whoever waits has it before the next instant.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#waiting === 0 || this.#paused || this.#ending.signal.aborted) break;
+      const before = this.#cluster.nowMs;
+      await stepCluster(this.#cluster, 0, this.#wallMs, this.#ending.signal);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#isDone()) break;
+      if (this.#cluster.timers.nextAtMs === null && this.#cluster.nowMs === before) {
+        // Nothing will ever happen by itself: only the caller's own time limit, on the wall, can end this.
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        continue;
+      }
+      await stepCluster(this.#cluster, null, this.#wallMs, this.#ending.signal);
+    }
+    this.#running = false;
+  }
+
+  #isDone(): boolean {
+    return this.#waiting === 0 || this.#paused || this.#ending.signal.aborted;
+  }
+}
