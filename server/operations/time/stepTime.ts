@@ -13,10 +13,13 @@ export const stepTime = defineOperation({
   idempotent: false,
   needs: ['clock.state', 'clock.step'],
   params: Type.Object({
-    ms: Type.Union([Type.Number({ minimum: 0.001, maximum: 86_400_000 }), Type.Null()], {
-      default: null,
-      description: 'How much time; without it, to the next timer or message that arrives.',
-    }),
+    ms: Type.Optional(
+      Type.Number({
+        minimum: 0.001,
+        maximum: 86_400_000,
+        description: 'How much time; without it, to the next timer or message that arrives.',
+      }),
+    ),
   }),
   result: Type.Object({
     ...timeResult,
@@ -31,11 +34,11 @@ export const stepTime = defineOperation({
     const state = await context.port.clock.state({}, context.options());
     if (!state.ok) return state;
     return ok({
-      summary: ms === null ? 'Go to the next thing that happens' : `Let ${ms} ms pass at once`,
+      summary: ms === undefined ? 'Go to the next thing that happens' : `Let ${ms} ms pass at once`,
       touches: [],
       severity: 'change',
       undo: 'no',
-      steps: { ms, fromMs: state.value.nowMs },
+      steps: { ms: ms ?? null, fromMs: state.value.nowMs },
     });
   },
   async apply(context, { steps }) {
