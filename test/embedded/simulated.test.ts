@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callOptions, longestMs } from '../../runtime/callOptions.ts';
 import { simulatedRuntime } from '../../runtime/embedded/adapter/simulatedRuntime.ts';
 import { sleep } from '../../runtime/embedded/kernel/flow.ts';
-import { processLimit } from '../../runtime/embedded/kernel/node.ts';
+import { defaultProcessLimit } from '../../runtime/embedded/kernel/node.ts';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import { SandboxManager } from '../../runtime/embedded/sandbox/sandboxManager.ts';
 import { nodeOf, spawn, testCluster } from '../../runtime/embedded/testKit.ts';
@@ -262,7 +262,7 @@ describe('processes', () => {
     });
     const node = nodeOf(cluster, one);
     const victim = spawn(node, () => sleep(1e9));
-    while (node.processes.size < processLimit) spawn(node, () => sleep(1e9));
+    while (node.processes.size < defaultProcessLimit) spawn(node, () => sleep(1e9));
     const params = { node: one, module: 'timer', function: 'sleep', args: [erlang('1')] };
     expect(errorOf(await full.port.processes.start(params, soon()))).toBe('execution process.system_limit');
     const { node: name, creation, id, serial } = victim.pid;
@@ -270,7 +270,7 @@ describe('processes', () => {
     expect(errorOf(await full.port.processes.exit(exit, soon()))).toBe('execution process.system_limit');
     // More processes than are summed up: the figure is not known, rather than wrong.
     expect(valueOf(await full.port.system.stats({ node: one }, soon()))).toMatchObject({
-      processCount: processLimit,
+      processCount: defaultProcessLimit,
       memoryBytes: null,
     });
     await full.close();

@@ -11,7 +11,7 @@ import type { KernelEvent } from '../kernel/events.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import { CodeServer } from '../kernel/module.ts';
 import type { World } from '../kernel/node.ts';
-import { KernelNode } from '../kernel/node.ts';
+import { defaultProcessLimit, KernelNode } from '../kernel/node.ts';
 import type { Prng } from '../kernel/prng.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Signal } from '../kernel/signal.ts';
@@ -47,6 +47,10 @@ export type ClusterOptions = {
   readonly preventOverlappingPartitions?: boolean;
   /** `random`: which runnable process runs next is drawn, to explore schedules. */
   readonly schedule?: 'fifo' | 'random';
+  /** Processes a node may have; the BEAM's default, 262,144, unless said. */
+  readonly processLimit?: number;
+  /** Whether the turn that runs now has taken too long, by the host's clock; asked every 20,000 reductions of a long turn. */
+  readonly turnIsOverdue?: () => boolean;
   /** Called when there is something to run, or a timer was set, outside a run. */
   readonly onWork?: () => void;
 };
@@ -268,6 +272,14 @@ export class Cluster implements World {
   get lateSignals(): boolean {
     return this.#schedule !== null;
   }
+  get processLimit(): number {
+    return this.#options.processLimit ?? defaultProcessLimit;
+  }
+
+  turnIsOverdue(): boolean {
+    return this.#options.turnIsOverdue?.() ?? false;
+  }
+
   get listening(): boolean {
     return this.#listeners.size > 0;
   }
@@ -283,24 +295,37 @@ export class Cluster implements World {
   /** The oldest runnable process of each node; false when there is none. */
   #runRound(): boolean {
     let ran = false;
-    for (const { node } of this.#slots.values()) ran = (node?.hung === false && node.runNext()) || ran;
+    for (const { node } of this.#slots.values()) {
+      if (node !== null && !node.hung && node.runNext()) ran = true;
+    }
     return ran;
   }
 
   /** One of the runnable processes of all nodes, drawn; false when there is none. */
   #runDrawn(schedule: Prng): boolean {
-    const nodes = [...this.#slots.values()].flatMap(({ node }) => (node === null || node.hung ? [] : [node]));
-    let drawn = schedule.below(
-      Math.max(
-        1,
-        nodes.reduce((sum, { runQueue }) => sum + runQueue.length, 0),
-      ),
-    );
-    for (const node of nodes) {
+    let runnable = 0;
+    for (const { node } of this.#slots.values()) if (node !== null && !node.hung) runnable += node.runQueue.length;
+    if (runnable === 0) return false;
+    let drawn = schedule.below(runnable);
+    for (const { node } of this.#slots.values()) {
+      if (node === null || node.hung) continue;
       if (drawn < node.runQueue.length) return node.runNext(node.runQueue.start + drawn);
       drawn -= node.runQueue.length;
     }
     return false;
+  }
+
+  /**
+   * For whoever stopped process code from outside (a `vm` time-out): ends the process that was running, with `killed` unless said,
+   * and answers it and the message it was at; null when none was running. The cluster can be run again afterwards.
+   */
+  abandonTurn(reason?: Value): { readonly process: Process; readonly message: Value } | null {
+    this.#running = false;
+    for (const { node } of this.#slots.values()) {
+      const abandoned = node?.abandonTurn(reason) ?? null;
+      if (abandoned !== null) return abandoned;
+    }
+    return null;
   }
 
   #work(): void {

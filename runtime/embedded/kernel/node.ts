@@ -7,7 +7,7 @@
 import type { Value } from '../../term/values.ts';
 import { ImproperList, Pid, Ref, Tuple, tup } from '../../term/values.ts';
 import { copied } from './copy.ts';
-import { ErrorException, reasonOf, undef } from './exceptions.ts';
+import { ErrorException, ExitException, reasonOf, undef } from './exceptions.ts';
 import type { KernelEvent } from './events.ts';
 import type { Received, Wait } from './flow.ts';
 import { flowOf, settle, timedOut } from './flow.ts';
@@ -50,6 +50,10 @@ export interface World {
   emit(event: KernelEvent): void;
   /** Called when a node that had nothing to run has something. */
   becameRunnable(): void;
+  /** How many processes a node may have; {@link defaultProcessLimit} unless the cluster says otherwise. */
+  readonly processLimit: number;
+  /** Whether the turn that runs now has taken too long by a clock: asked seldom. Never on a virtual clock. */
+  turnIsOverdue(): boolean;
 }
 
 export type SpawnOptions = {
@@ -63,9 +67,14 @@ export type SpawnOptions = {
 };
 
 /** As the BEAM's default, `+P 262144`. */
-export const processLimit = 262_144;
+export const defaultProcessLimit = 262_144;
 /** Reductions a process may use before others run. One is one message, one resumption or one call into the kernel. */
 export const reductionsPerTurn = 2000;
+
+/** After so many reductions of one turn, which no code that gives way ever uses, its process is ended whatever the clock says. */
+export const mostReductionsPerTurn = 10_000_000;
+/** So many reductions pass between two looks at the clock in a turn that does not give way. */
+const reductionsPerLook = 20_000;
 
 const stillWaiting = Symbol('still waiting');
 /** How a turn ended; with `ended`, its reason stands in {@link Process.doom}. */
@@ -92,6 +101,11 @@ export class KernelNode {
   #lastPid = -1;
   #lastRef = 0;
   #running: Process | null = null;
+  /** The message that was taken last: that of the running process. */
+  #taken: Value = undefined;
+  #turnBegan = 0;
+  /** The reductions at which the running process is next asked whether it takes too long. */
+  looksAt = 0;
   #alive = true;
   /** What fell due while the node stands still, in order; null while it runs. */
   #overdue: (() => void)[] | null = null;
@@ -123,6 +137,10 @@ export class KernelNode {
   get running(): Process | null {
     return this.#running;
   }
+  /** The message that the running process took last; without a meaning when none runs. */
+  get taken(): Value {
+    return this.#taken;
+  }
 
   // --------------------------------------------------------------------------------------------------- identities
 
@@ -141,9 +159,9 @@ export class KernelNode {
     return new KernelRef(this.name, this.creation, [n % 0x40000, Math.floor(n / 0x40000) >>> 0, 0]);
   }
 
-  /** Makes a process and puts it into the run queue. Throws `system_limit` as an error exception at {@link processLimit}. */
+  /** Makes a process and puts it into the run queue. Throws `system_limit` as an error exception at the world's process limit. */
   spawn(options: SpawnOptions): Process {
-    if (this.processes.size >= processLimit) throw new ErrorException(Self.systemLimit);
+    if (this.processes.size >= this.world.processLimit) throw new ErrorException(Self.systemLimit);
     this.#lastPid += 1;
     const pid = new KernelPid(
       this.name,
@@ -184,6 +202,7 @@ export class KernelNode {
       is: 'flow',
       run: function* (self) {
         if (code === null) throw undef(mfa.module, mfa.function, args);
+        self.called(mfa.module, mfa.function, args);
         return yield* settle(code(self, ...args));
       },
     };
@@ -484,12 +503,15 @@ export class KernelNode {
 
   // -------------------------------------------------------------------------------------------------- scheduling
 
-  /** Runs the process at this position of the run queue (the oldest unless said) for one turn; false when the queue is empty. */
+  /**
+   * Runs the process at this position of the run queue (the oldest unless said) for one turn; false when the queue is empty. Where
+   * another than the oldest runs, the oldest takes its place in the queue: a drawn schedule costs the same however many wait.
+   */
   runNext(position: number = this.runQueue.start): boolean {
     const process = this.runQueue.at(position);
     if (this.runQueue.length === 0 || process === undefined) return false;
     if (position === this.runQueue.start) this.runQueue.shift();
-    else this.runQueue.removeAt(position);
+    else this.runQueue.takeAt(position);
     process.queued = false;
     if (this.#late !== null) {
       if (this.#unannounced.has(process)) this.#announce(process, this.#unannounced.get(process));
@@ -500,6 +522,8 @@ export class KernelNode {
     const before = process.reductions;
     process.runState = 'running';
     this.#running = process;
+    this.#turnBegan = before;
+    this.looksAt = before + reductionsPerLook;
     if (this.tracer !== null) this.tracer.note(traceFlag.running, 'in', process, null, null);
     let end: TurnEnd;
     try {
@@ -525,6 +549,48 @@ export class KernelNode {
     return true;
   }
 
+  /**
+   * The running process has reached {@link looksAt}: it goes on when it is in time. Otherwise it is doomed as by exit(Pid, kill), the
+   * report `overrun` says what it was at, and every further call into the kernel throws, so that its code unwinds.
+   */
+  overrun(process: Process): void {
+    if (process !== this.#running) return;
+    const used = process.reductions - this.#turnBegan;
+    if (process.doom === null && used < mostReductionsPerTurn && !this.world.turnIsOverdue()) {
+      this.looksAt = process.reductions + reductionsPerLook;
+      return;
+    }
+    if (process.doom?.reason !== atoms.killed) {
+      process.doom = { reason: atoms.killed };
+      this.#reportOverrun(process);
+    }
+    throw new ExitException(atoms.killed);
+  }
+
+  #reportOverrun(process: Process): void {
+    const reductions = process.reductions - this.#turnBegan;
+    const report = { message: this.#taken, reductions, current_function: process.currentFunction };
+    this.world.emit({ is: 'report', kind: 'overrun', pid: process.pid, report });
+  }
+
+  /**
+   * For whoever stopped process code from outside (a `vm` time-out unwinds without `catch` or `finally`): ends the process that was
+   * running, with `reason`, and makes the node fit to run the others. Answers the process and the message that it was at; null
+   * when none was running. Between two calls of the kernel this is exact; code stopped within one of them leaves what that call
+   * had done so far.
+   */
+  abandonTurn(reason: Value = atoms.killed): { readonly process: Process; readonly message: Value } | null {
+    const process = this.#running;
+    if (process === null) return null;
+    const message = this.#taken;
+    this.#running = null;
+    this.#draining = false;
+    this.#reductions += process.reductions - this.#turnBegan;
+    this.#reportOverrun(process);
+    if (process.alive) this.#terminate(process, process.doom?.reason ?? reason);
+    return { process, message };
+  }
+
   /** Between two messages a handler's process needs no mailbox. */
   #becomeIdle(process: Process): void {
     const { mailbox } = process;
@@ -548,13 +614,16 @@ export class KernelNode {
         const { handler, mailbox } = process;
         if (handler === null) return 'ended';
         if (mailbox.length === 0) return 'waiting';
-        const answer = handler.handle(self, mailbox.shift());
+        const message = mailbox.shift();
+        this.#taken = message;
+        const answer = handler.handle(self, message);
         if (answer !== undefined) process.fiber = flowOf(answer);
         continue;
       }
       const received = process.wait === null ? timedOut : this.#received(process, process.wait);
       if (received === stillWaiting) return 'waiting';
       process.wait = null;
+      if (received !== timedOut) this.#taken = received;
       const step = process.fiber.next(received);
       if (step.done === true) {
         process.fiber = null;

@@ -5,7 +5,7 @@ import { inProcess, mailboxOf, nodeOf, shown, spawn, testCluster, testModule } f
 import { ErrorException, ExitException, reasonOf, ThrownValue } from './exceptions.ts';
 import type { Flow, Received } from './flow.ts';
 import { receive, sleep, timedOut, yieldTurn } from './flow.ts';
-import { processLimit, reductionsPerTurn } from './node.ts';
+import { defaultProcessLimit, reductionsPerTurn } from './node.ts';
 import type { Self } from './self.ts';
 import { atoms, isList, tagged } from './values.ts';
 
@@ -338,7 +338,7 @@ describe('ends of a process', () => {
       }
       return seen;
     });
-    expect(got).toEqual(['{DOWN,ref,process,pid,{undef,[]}}', '{{undef,{nowhere,run,[1]}},[]}']);
+    expect(got).toEqual(['{DOWN,ref,process,pid,{undef,[{nowhere,run,[],[]}]}}', '{undef,[{nowhere,run,[1],[]}]}']);
   });
 });
 
@@ -409,7 +409,7 @@ describe('scheduling', () => {
       for (;;) spawn(node, forEver);
     };
     expect(fill).toThrow(ErrorException);
-    expect(node.processes.size).toBe(processLimit);
+    expect(node.processes.size).toBe(defaultProcessLimit);
   });
 });
 

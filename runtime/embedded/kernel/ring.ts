@@ -65,6 +65,16 @@ export class Ring<T> {
     return 'back';
   }
 
+  /** Takes out the element at an absolute position within [start, end); the oldest takes its place. */
+  takeAt(position: number): T | undefined {
+    const mask = this.#slots.length - 1;
+    const element = this.#slots[position & mask];
+    this.#slots[position & mask] = this.#slots[this.#head & mask];
+    this.#slots[this.#head & mask] = undefined;
+    this.#head += 1;
+    return element;
+  }
+
   /** Up to `limit` elements, oldest first; the ring stays as it is. */
   peek(limit: number): T[] {
     const seen: T[] = [];

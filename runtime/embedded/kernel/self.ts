@@ -100,6 +100,15 @@ export class Self {
   nodes(): readonly string[] {
     return this.#node.world.connectedTo(this.#node);
   }
+  /** Whether anybody wants to hear what it calls: then behaviours say so by {@link Self.called}. */
+  get isCallTraced(): boolean {
+    return this.#node.tracer !== null && (this.#process.traceFlags & traceFlag.call) !== 0;
+  }
+  /** Says that this process calls a function now, where calls are traced. Behaviours say so of their callbacks. */
+  called(module: string, name: string, args: readonly Value[]): void {
+    const mfa = { module, function: name, arity: args.length };
+    this.#node.tracer?.note(traceFlag.call, 'call', this.#process, null, args, mfa);
+  }
   emit(event: KernelEvent): void {
     this.#node.world.emit(event);
   }
@@ -247,6 +256,7 @@ export class Self {
     this.#bump();
     const code = this.#node.world.code.find(module, name, args.length);
     if (code === null) throw undef(module, name, args);
+    this.called(module, name, args);
     return yield* settle(code(this, ...args));
   }
 
@@ -404,6 +414,8 @@ export class Self {
   }
 
   #bump(): void {
-    this.#process.reductions += 1;
+    const process = this.#process;
+    process.reductions += 1;
+    if (process.reductions >= process.node.looksAt) process.node.overrun(process);
   }
 }

@@ -178,15 +178,20 @@ export class ServerLoop<S> implements SystemView {
       if (from !== null) {
         const request = valueAt(elements, 2);
         if (module.handleCall === undefined) throw this.#missing('handle_call', [request, from, this.shown]);
+        if (self.isCallTraced) self.called(module.module, 'handle_call', [request, from, this.shown]);
         return module.handleCall(self, request, from, this.#state);
       }
       if (elements[0] === genAtoms.cast && elements.length === 2) {
         const told = valueAt(elements, 1);
         if (module.handleCast === undefined) throw this.#missing('handle_cast', [told, this.shown]);
+        if (self.isCallTraced) self.called(module.module, 'handle_cast', [told, this.shown]);
         return module.handleCast(self, told, this.#state);
       }
     }
-    if (module.handleInfo !== undefined) return module.handleInfo(self, message, this.#state);
+    if (module.handleInfo !== undefined) {
+      if (self.isCallTraced) self.called(module.module, 'handle_info', [message, this.shown]);
+      return module.handleInfo(self, message, this.#state);
+    }
     // Without handle_info OTP logs the message and goes on.
     reportUnhandled(self, 'gen_server', module.module, message);
     return noreply(this.#state);
