@@ -90,7 +90,8 @@ class StartedServer<S> implements Handler {
     switch (init.is) {
       case 'ok': {
         const name = starter.options.name === null ? self.pid : plainName(starter.options.name);
-        const parent = starter.options.link ? starter.pid : self.pid;
+        // With start_monitor too the starter counts as the parent (gen:do_spawn/5).
+        const parent = starter.options.link || starter.options.monitor === true ? starter.pid : self.pid;
         this.#loop = new ServerLoop(self, this.#module, init.state, { ...this.#options, name, parent });
         ack(self, starter, okTuple(self.pid));
         yield* this.#loop.run(self, init.then ?? null);

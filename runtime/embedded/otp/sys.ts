@@ -2,7 +2,7 @@
  * stdlib's `sys`, asking: what other processes can have a process do that obeys system messages. Each function exits with
  * `{Reason, {sys, Function, Args}}` when the process is not there or does not answer in time (5 s unless said; null: for ever).
  */
-import type { Atom, Value } from '../../term/values.ts';
+import type { Atom, Tuple, Value } from '../../term/values.ts';
 import { a, tup } from '../../term/values.ts';
 import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
@@ -19,7 +19,7 @@ function* ask(
   self: Self,
   server: Server,
   request: Value,
-  name: string,
+  name: string | Tuple<readonly unknown[]>,
   args: readonly Value[],
   timeoutMs: TimeLimit,
 ): Flow<Value> {
@@ -29,7 +29,7 @@ function* ask(
   } catch (thrown) {
     if (!(thrown instanceof ExitException)) throw thrown;
     const shown = timeoutMs === undefined ? [server, ...args] : [server, ...args, timeoutMs ?? atoms.infinity];
-    return self.exit(tup(thrown.reason, tup(a('sys'), a(name), shown)));
+    return self.exit(tup(thrown.reason, tup(a('sys'), typeof name === 'string' ? a(name) : name, shown)));
   }
 }
 
@@ -53,7 +53,7 @@ export function* getState(self: Self, server: Server, timeoutMs?: number | null)
 export function* replaceState(self: Self, server: Server, change: LocalFun, timeoutMs?: number | null): Flow<Value> {
   const request = tup(a('replace_state'), change);
   // OTP names the whole request where the function's name should stand.
-  return orError(yield* ask(self, server, request, 'replace_state', [change], timeoutMs));
+  return orError(yield* ask(self, server, request, request, [], timeoutMs));
 }
 function orError(answer: Value): Value {
   const elements = elementsOf(answer);
