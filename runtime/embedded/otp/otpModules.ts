@@ -1,8 +1,15 @@
 /** The modules of stdlib that every node has loaded: what can be called by module, function and arguments. */
 import type { CodeModule } from '../kernel/module.ts';
+import { genEventModule } from './genEventModule.ts';
 import { genServerModule } from './genServerModule.ts';
 import { procLibModule } from './procLibModule.ts';
 import { supervisorModule } from './supervisorModule.ts';
 import { sysModule } from './systemMessages.ts';
 
-export const otpModules: readonly CodeModule[] = [genServerModule, procLibModule, supervisorModule, sysModule];
+export const otpModules: readonly CodeModule[] = [
+  genEventModule,
+  genServerModule,
+  procLibModule,
+  supervisorModule,
+  sysModule,
+];
