@@ -6,6 +6,7 @@ import type { ClockState } from '../../model.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Clock } from './clock.ts';
 import { Listeners } from './clock.ts';
+import { runGuarded } from './guardedRun.ts';
 import { sliceMs, stepCluster } from './stepping.ts';
 
 /** The longest that a timer of Node can wait is far more; this keeps the clock near real time while nothing happens. */
@@ -100,7 +101,7 @@ export class LiveClock implements Clock {
   #slice(): void {
     this.#cluster.advance(this.#due());
     const until = this.#wallMs() + sliceMs;
-    const outcome = this.#cluster.run(() => this.#wallMs() >= until);
+    const outcome = runGuarded(this.#cluster, () => this.#wallMs() >= until);
     if (outcome === 'more') this.wake();
     else this.#sleep();
   }

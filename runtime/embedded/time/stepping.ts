@@ -1,5 +1,6 @@
 /** Letting the cluster's own time pass at once, without holding up the thread. */
 import type { Cluster } from '../cluster/cluster.ts';
+import { runGuarded } from './guardedRun.ts';
 
 /** How long the thread is kept at a time. */
 export const sliceMs = 2;
@@ -36,7 +37,7 @@ export async function stepCluster(
 async function settle(cluster: Cluster, wallMs: () => number, signal: AbortSignal): Promise<void> {
   for (;;) {
     const until = wallMs() + sliceMs;
-    if (cluster.run(() => wallMs() >= until) === 'idle' || signal.aborted) return;
+    if (runGuarded(cluster, () => wallMs() >= until) === 'idle' || signal.aborted) return;
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
