@@ -7,7 +7,7 @@ import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, Stream
 import type { HordePlacement, Placement } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { integer, isAtom } from '../../term/term.ts';
-import { agreedChild, agreedEntry } from './agreement.ts';
+import { agreedChild, agreedEntry } from '../../spanning/agreement.ts';
 import { answered, briefly, callFailure, strangeAnswer } from './callError.ts';
 import { findings } from './hordeFindings.ts';
 import { hordeSpec } from './hordeSpec.ts';

@@ -1,20 +1,11 @@
 /** What the agent reads of Horde on one node (agent/horde.erl), as rows. Everything from a node is untrusted: what is not as expected is left out. */
-import type { HordeChild, HordeMember, HordeStatus, HordeView, NodeName, ProcessRef } from '../../model.ts';
+import type { HordeMember, HordeStatus, HordeView, NodeName } from '../../model.ts';
+import type { ChildRow, EntryRow, Held } from '../../spanning/agreement.ts';
 import type { Term } from '../../term/term.ts';
 import { isAtom, termKey } from '../../term/term.ts';
-import type { Key, RawRow } from './nameRows.ts';
+import type { RawRow } from './nameRows.ts';
 import { readKey } from './nameRows.ts';
 import { atomName, listOf, numberOf, processOf, tupleOf } from './read.ts';
-
-/** A process that one node has for a key or a child. */
-export type Held = {
-  readonly member: HordeMember;
-  readonly pid: ProcessRef;
-  /** null: it is of another node, which has to say. */
-  readonly life: boolean | null;
-};
-export type EntryRow = Key & { readonly held: Held };
-export type ChildRow = EntryRow & Pick<HordeChild, 'start' | 'type' | 'restart' | 'specHash'>;
 
 /** Members are few and told with every row, so each is one object. */
 const members = new Map<string, HordeMember>();

@@ -5,7 +5,7 @@ import { ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { charlist, isAtom } from '../../term/term.ts';
-import { agreedName } from './agreement.ts';
+import { agreedName } from '../../spanning/agreement.ts';
 import { answered } from './callError.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';

@@ -4,6 +4,7 @@ import type { NameRegistry, NameRow, NodeName, ProcessRef, Result } from '../../
 import { ok, processId } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import { remainingNow } from '../../callOptions.ts';
+import type { Key } from '../../spanning/agreement.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, termKey, tuple } from '../../term/term.ts';
 import { answered, strangeAnswer } from './callError.ts';
@@ -16,8 +17,6 @@ export type Listed =
   | { readonly rows: 'local' | 'global' | 'hordes' }
   | { readonly rows: 'registry' | 'groups' | 'horde_entries' | 'horde_children'; readonly name: string };
 
-/** A key as it is or, of one too large to be sent, what it was; `id` is the same for the same key on every node. */
-export type Key = { readonly id: string; readonly term: Term };
 export type RawRow = { readonly key: Term; readonly row: Term };
 
 /** How the agent on `target` names what is listed; `registry.not_found` when the node has not even the atom. */

@@ -3,11 +3,10 @@ import type { Coverage, Failure, NodeCoverage, NodeName, ProcessRef, Result } fr
 import { ok, processId } from '../../model.ts';
 import type { CallOptions, StreamItem } from '../../port.ts';
 import { list, termKey } from '../../term/term.ts';
-import type { Life, SpannedRows } from './agreement.ts';
-import { isSameProcess, keysOf } from './agreement.ts';
+import type { EntryRow, Life, SpannedRows } from '../../spanning/agreement.ts';
+import { isSameProcess, keysOf } from '../../spanning/agreement.ts';
 import { strangeAnswer } from './callError.ts';
 import { askEach } from './coverage.ts';
-import type { EntryRow } from './hordeRows.ts';
 import { possibleOn } from './life.ts';
 import type { Digest, Listed, RawRow } from './nameRows.ts';
 import { askRows, digestOn, rawRows } from './nameRows.ts';

@@ -8,11 +8,21 @@ import type {
   NameView,
   NodeName,
   ProcessRef,
-} from '../../model.ts';
-import { processId } from '../../model.ts';
-import type { Term } from '../../term/term.ts';
-import type { ChildRow, EntryRow } from './hordeRows.ts';
-import type { Key } from './nameRows.ts';
+} from '../model.ts';
+import { processId } from '../model.ts';
+import type { Term } from '../term/term.ts';
+
+/** A key as it is or, of one too large to be sent, what it was; `id` is the same for the same key on every node. */
+export type Key = { readonly id: string; readonly term: Term };
+/** A process that one node has for a key or a child. */
+export type Held = {
+  readonly member: HordeMember;
+  readonly pid: ProcessRef;
+  /** null: it is of another node, which has to say. */
+  readonly life: boolean | null;
+};
+export type EntryRow = Key & { readonly held: Held };
+export type ChildRow = EntryRow & Pick<HordeChild, 'start' | 'type' | 'restart' | 'specHash'>;
 
 /** By node, what it has under each key. Only nodes that have the registry, scope or Horde at all. */
 export type SpannedRows<R> = ReadonlyMap<NodeName, ReadonlyMap<string, R>>;

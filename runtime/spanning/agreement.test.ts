@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { ProcessRef } from '../../model.ts';
-import { atom, termKey } from '../../term/term.ts';
+import type { ProcessRef } from '../model.ts';
+import { atom, termKey } from '../term/term.ts';
 import type { GlobalRow, GroupMembers, SpannedRows } from './agreement.ts';
 import { agreedGroup, agreedName } from './agreement.ts';
 
