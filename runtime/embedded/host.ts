@@ -14,8 +14,10 @@ export type SimulatedOptions = {
   readonly id: ConnectionId;
   /** How many nodes (1..50): `demo1@sim`, `demo2@sim`, … */
   readonly nodes: number;
-  /** Any integer; one seed draws the same chances. In real time the order of events still varies. */
+  /** Any integer; one seed draws the same chances. In live time the order of events still varies. */
   readonly seed: number;
+  /** `live` unless said. */
+  readonly time?: 'live' | 'deterministic';
   /** The built worker.ts. */
   readonly workerFile: string;
   /** The built sandbox/child.ts; `sandboxChild.js` beside the worker unless said. */
@@ -32,10 +34,10 @@ const startMs = 15_000;
 export async function startSimulated(options: SimulatedOptions): Promise<Result<Runtime>> {
   const fault = faultOf(options);
   if (fault !== null) return fault;
-  const { id, seed, workerFile } = options;
+  const { id, seed, time = 'live', workerFile } = options;
   const sandboxChildFile = options.sandboxChildFile ?? path.join(path.dirname(workerFile), 'sandboxChild.js');
   const nodes: readonly NodeName[] = Array.from({ length: options.nodes }, (_, at) => `demo${at + 1}@sim`);
-  const workerData: WorkerData = { id, nodes, seed, sandboxChildFile };
+  const workerData: WorkerData = { id, nodes, seed, time, sandboxChildFile };
   const worker = new Worker(workerFile, { workerData, name: `simulated ${id}` });
   const runtime = connectPort(workerEndpoint(worker), { id, kind: 'simulated' });
   const ready = await untilReady(runtime);

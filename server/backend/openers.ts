@@ -27,8 +27,8 @@ export function openerOf(files: OpenerFiles): OpenRuntime {
   return async (spec, id, signal) => {
     switch (spec.kind) {
       case 'simulated': {
-        const { nodes = defaultSimulated.nodes, seed = defaultSimulated.seed } = spec;
-        return startSimulated({ id, nodes, seed, workerFile, sandboxChildFile });
+        const { nodes = defaultSimulated.nodes, seed = defaultSimulated.seed, time = 'live' } = spec;
+        return startSimulated({ id, nodes, seed, time, workerFile, sandboxChildFile });
       }
       case 'local-cluster':
         return openLocalCluster(spec, id, files, signal);

@@ -276,7 +276,7 @@ describe('arsenal run', () => {
     });
     expect((await cli(['run', 'kill_process', '--cookie', 'secret'])).code).toBe(2);
     const simulated = await cli(['run', 'kill_process', 'pid=a', '--nodes', '5', '--seed', '7']);
-    expect(simulated.connected).toEqual([{ kind: 'simulated', nodes: 5, seed: 7 }]);
+    expect(simulated.connected).toEqual([{ kind: 'simulated', nodes: 5, seed: 7, time: 'deterministic' }]);
   });
 
   it('reads what a local cluster is made of', async () => {

@@ -62,7 +62,13 @@ export type LocalLogFrom = { readonly last: number } | { readonly offset: number
 
 /** What to connect to. */
 export type ConnectSpec =
-  | { readonly kind: 'simulated'; readonly nodes?: number; readonly seed?: number }
+  | {
+      readonly kind: 'simulated';
+      readonly nodes?: number;
+      readonly seed?: number;
+      /** `deterministic`: time passes only while a call waits, so that a seed and the same calls make the same run. */
+      readonly time?: 'live' | 'deterministic';
+    }
   | LocalClusterSpec
   | {
       readonly kind: 'beam';
