@@ -5,8 +5,6 @@
  * Time is given: `advance` by a live host, `runUntil` for a virtual clock. Everything else is the same in both.
  */
 import type { Pid, Value } from '../../term/values.ts';
-import { encodeTerm } from '../../term/encode.ts';
-import { toTerm } from '../../term/values.ts';
 import type { KernelEvent } from '../kernel/events.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import { CodeServer } from '../kernel/module.ts';
@@ -16,6 +14,7 @@ import type { Prng } from '../kernel/prng.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Signal } from '../kernel/signal.ts';
 import { TimerHeap } from '../kernel/timerHeap.ts';
+import { encodedBytes, travelling } from '../kernel/travel.ts';
 import type { Application } from '../otp/application.ts';
 import { Applications } from '../otp/application.ts';
 import type { AutoConnect } from './distribution.ts';
@@ -224,7 +223,7 @@ export class Cluster implements World {
   // -------------------------------------------------------------------------------------------------------- network
 
   transmit(from: KernelNode, to: string, signal: Signal, connects: boolean = true): boolean {
-    const sent = this.network.transmit(from, to, signal, connects && distributionOf(from).autoConnects(to));
+    const sent = this.network.transmit(from, to, travelling(signal), connects && distributionOf(from).autoConnects(to));
     this.#work();
     return sent;
   }
@@ -338,8 +337,15 @@ const controlBytes = 40;
 
 /** What a signal takes on the wire, for links with a limit of bytes. */
 function bytesOf(signal: Signal): number {
-  if (signal.is !== 'message') return controlBytes;
-  const term = toTerm(signal.message);
-  const encoded = term.ok ? encodeTerm(term.value, { scope: '' }) : null;
-  return controlBytes + (encoded?.ok === true ? encoded.bytes.byteLength : 0);
+  switch (signal.is) {
+    case 'message':
+      return controlBytes + encodedBytes(signal.message);
+    case 'exit':
+    case 'down':
+      return controlBytes + encodedBytes(signal.reason);
+    case 'spawn':
+      return controlBytes + encodedBytes(signal.args);
+    default:
+      return controlBytes;
+  }
 }

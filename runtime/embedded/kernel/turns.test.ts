@@ -49,7 +49,7 @@ describe('a turn that does not end', () => {
   it('ends at some number of reductions where no clock says so', () => {
     const cluster = testCluster();
     const process = spawn(nodeOf(cluster), function* (self) {
-      for (;;) self.whereis(a('nobody'));
+      while (self.whereis(a('nobody')) === null);
       yield* receive();
     });
     cluster.runUntil(30);
