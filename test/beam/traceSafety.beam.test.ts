@@ -206,6 +206,42 @@ describe('nothing of a trace stays', () => {
   });
 });
 
+describe('a flood that is traced while another tool asks about the flooder', () => {
+  it('leaves the node as it was, however the trace ends', async () => {
+    const flooded = await kit.plantedNode('traces_flooded', ['+S', '2:2'], pouring);
+    const by = await kit.connectTo(flooded);
+    try {
+      await flooded.eval('begin pouring:start(), ok end.');
+      const pid = await named(by, flooded.node, 'flooder');
+      const most = { ...fuses, events: 20_000, eventsPerSecond: 1_000_000, tracerQueue: 20_000 };
+      for (let round = 0; round < 25; round += 1) {
+        const id = await begin(by, query([pid], { events: ['send', 'receive'], fuses: most, costly: 'allowed' }));
+        const { ended } = round % 5 === 0 ? await stopAfter(by, id, 2) : await readOut(by, id);
+        expect(ended[0]?.why).toMatch(/^(tracerQueue|events|stopped)$/);
+        expect(await flooded.eval('erlang:trace_info(whereis(flooder), flags).')).toBe('{flags,[]}');
+      }
+    } finally {
+      await by.close();
+      await flooded.stop();
+    }
+  }, 60_000);
+});
+
+/** One process that sends to itself as fast as it can, and one that asks how it is traced. */
+const pouring = `
+-module(pouring).
+-export([start/0]).
+start() ->
+  register(flooder, spawn(fun() -> pour() end)),
+  spawn_opt(fun() -> ask() end, [{priority, max}]).
+pour() -> burst(100), taken(100), pour().
+burst(0) -> ok;
+burst(N) -> self() ! flood, burst(N - 1).
+taken(0) -> ok;
+taken(N) -> receive flood -> taken(N - 1) end.
+ask() -> erlang:trace_info(whereis(flooder), flags), timer:sleep(1), ask().
+`;
+
 describe('a trace over nodes', () => {
   it('begins nowhere, or where it can, as asked, when a node refuses', async () => {
     const pids = [await planted(runtime, one), await planted(runtime, two)];

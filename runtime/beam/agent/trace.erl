@@ -15,13 +15,14 @@ trace_begin(#{targets := Targets, events := Events, functions := Functions, fuse
         Tracer = tracer_spawn(self(), Fuses, Kept, Hidden),
         Start = receive {trace_ready, Tracer, At} -> At end,
         Slot = case Sessions of true -> {session, trace_new(session_create, [arsenal, Tracer, []])}; false -> shared end,
+        Tracer ! {trace_set, Slot, Targets},
         try
             Held = [{MFA, local, S} || {MFA, S} <- Rules],
             ok = trace_functions(Slot, Held),
             Traced = trace_processes(Slot, Tracer, Targets, Events, Ours),
-            {ok, #{tracer => Tracer, slot => Slot, start => Start, traced => Traced, held => Held}}
+            {ok, #{tracer => Tracer, slot => Slot, targets => Targets, start => Start, traced => Traced, held => Held}}
         catch throw:{refused, Refused} ->
-            trace_end(#{tracer => Tracer, slot => Slot, held => []}),
+            trace_end(#{tracer => Tracer, slot => Slot, targets => Targets, held => []}),
             {refused, Refused}
         end
     catch throw:{refused, Why} -> {refused, Why}
@@ -36,8 +37,9 @@ trace_sessions() ->
 %% What is newer than OTP 26 is called by a name in a variable, so that older releases load this.
 trace_new(Function, Args) -> apply(trace, Function, Args).
 
-%% Ends the tracer, and with it every flag it has set; gives back the patterns.
-trace_end(#{tracer := Tracer, slot := Slot, held := Held}) ->
+%% Clears the flags, ends the tracer, and gives back the patterns.
+trace_end(#{tracer := Tracer, slot := Slot, targets := Targets, held := Held}) ->
+    trace_clear(Tracer, Slot, Targets),
     unlink(Tracer),
     exit(Tracer, kill),
     case Slot of
@@ -45,6 +47,17 @@ trace_end(#{tracer := Tracer, slot := Slot, held := Held}) ->
         shared -> trace_release(self(), Held)
     end,
     ok.
+
+%% Clears what a tracer that lives has set, and nothing of another. That the emulator clears the flags of a tracer that has ended is
+%% not relied on: while somebody else asks about such a process (erlang:trace_info/2), an emulator (seen with OTP 25) takes the tracer
+%% from under a receive that it is just tracing, and the node is gone.
+trace_clear(Tracer, Slot, Targets) ->
+    Which = case Slot of
+        _ when is_list(Targets) -> Targets;
+        {session, _} -> [all];
+        shared -> [new_processes || erlang:trace_info(new_processes, tracer) =:= {tracer, Tracer}] ++ [existing_processes]
+    end,
+    [try trace_flags(Slot, Tracer, One, false, [all]) catch error:badarg -> 0 end || One <- Which].
 
 trace_functions(_, []) -> ok;
 trace_functions(shared, Wanted) ->
@@ -133,7 +146,7 @@ trace_carriers() ->
     lists:usort(Named ++ Links ++ [group_leader()]).
 
 %% A trace as a task: frames {started, StartNs, Traced, session | shared}, then {events, UntilNs, Dropped, Events}; the result is
-%% {ended, Why, Dropped}, or {refused, Why}. The task and its tracer are linked: whichever is killed takes the other with it.
+%% {ended, Why, Dropped}, or {refused, Why}. The task and its tracer are linked: whichever ends takes the other with it.
 trace_run(Task, Spec) ->
     case trace_begin(Spec#{keep => terms}) of
         {ok, #{slot := Slot, start := Start, traced := Traced, held := Held} = Trace} ->

@@ -1,5 +1,5 @@
 %% The tracer: the process on a node to which the emulator sends trace messages. All fuses are here, because only what stands beside
-%% the traced can stop in time: a tracer that ends takes every trace flag that names it with it, at once.
+%% the traced can stop in time: it clears the flags itself, and then ends, also when its owner or its pacer does (trace_clear/3 says why).
 %%
 %% It runs at high priority: in a node whose run queue is long it would otherwise be the last to see that there is too much. What it
 %% may do is bounded by its fuses.
@@ -39,7 +39,7 @@ tracer_pacer(Name, Tracer, {_, _, _, Queue, _}) ->
         tracer_paces(Tracer, min(5, Queue div 1000))
     end, [link, {priority, high}]).
 
-%% Whoever kills the pacer kills the tracer, by their link; the emulator lets go of what a process that ends had suspended.
+%% Whoever kills the pacer ends the tracer, by their link; the emulator lets go of what a process that ends had suspended.
 tracer_paces(Tracer, RestMs) ->
     receive
         {trace_rest, Tracer} ->
@@ -60,6 +60,7 @@ tracer_start(Owner, {TimeMs, Events, PerSecond, Queue, Bytes}, Keep, Ours, Pacer
     Start = erlang:monotonic_time(nanosecond),
     Limits = {Start + TimeMs * 1000000, Events, PerSecond, Queue, Bytes},
     Hidden = case is_map(Ours) andalso is_pid(Pacer) of true -> Ours#{Pacer => true}; false -> Ours end,
+    process_flag(trap_exit, true),
     Owner ! {trace_ready, self(), Start},
     tracer_loop({Owner, Start, Limits, Keep, Pacer}, Hidden, 0, {[], 0, Start, 8, 0}, {Start, 0}, 0).
 
@@ -77,6 +78,10 @@ tracer_take({trace_ts, Pid, Tag, A, B, Ns}, C, Ours, Seen, Batch, Second, Rest) 
 tracer_take(trace_ack, C, Ours, Seen, {Events, Number, Since, Credit, Dropped}, Second, Rest) ->
     tracer_loop(C, Ours, Seen, {Events, Number, Since, Credit + 1, Dropped}, Second, Rest);
 tracer_take(trace_awake, C, Ours, Seen, Batch, Second, _) -> tracer_loop(C, Ours, Seen, Batch, Second, Seen);
+tracer_take({trace_set, Slot, Targets}, C, Ours, Seen, Batch, Second, Rest) ->
+    put(trace_set, {Slot, Targets}),
+    tracer_loop(C, Ours, Seen, Batch, Second, Rest);
+tracer_take({'EXIT', _, _}, C, _, Seen, Batch, _, _) -> tracer_end(C, stopped, Seen, Batch);
 tracer_take(trace_stop, C, _, Seen, Batch, _, _) -> tracer_end(C, stopped, Seen, Batch);
 tracer_take(_, C, Ours, Seen, Batch, Second, Rest) -> tracer_loop(C, Ours, Seen, Batch, Second, Rest).
 
@@ -175,6 +180,7 @@ tracer_flush({Owner, Start, _, _, _}, {Events, _, _, Credit, Dropped}, Now) ->
     {[], 0, Now, Credit - 1, 0}.
 
 tracer_end({Owner, Start, _, _, _}, Why, Seen, {Events, _, _, _, Dropped}) ->
+    case get(trace_set) of {Slot, Targets} -> trace_clear(self(), Slot, Targets); undefined -> ok end,
     {message_queue_len, Queue} = erlang:process_info(self(), message_queue_len),
     Owner ! {trace_batch, self(), erlang:monotonic_time(nanosecond) - Start, Dropped, lists:reverse(Events)},
     Owner ! {trace_done, self(), Why, Seen, Queue},
