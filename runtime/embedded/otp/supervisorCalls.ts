@@ -92,7 +92,12 @@ function* terminate(self: Self, state: SupervisorState, name: Value): Flow<Value
   if (state.simple && !(name instanceof Pid)) return errorTuple(words.simple);
   const child = named(self, state, name);
   if (child === undefined) return errorTuple(words.notFound);
-  if (child === 'dead') return atoms.ok;
+  if (child === 'dead') {
+    // As in OTP, one that answered `ignore` when it was restarted goes with it: both have no pid.
+    const ignored = state.children.find(({ pid }) => pid === 'undefined');
+    if (state.simple && ignored !== undefined) state.remove(ignored);
+    return atoms.ok;
+  }
   yield* stopOne(self, state, child);
   if (state.simple || child.spec.restart === 'temporary') state.remove(child);
   else state.place(child, 'undefined');
