@@ -1,5 +1,6 @@
-/** The modules of stdlib that every node has loaded: what can be called by module, function and arguments. */
+/** The modules of stdlib and of Elixir that every node has loaded: what can be called by module, function and arguments. */
 import type { CodeModule } from '../kernel/module.ts';
+import { elixirModules } from './elixirModules.ts';
 import { genEventModule } from './genEventModule.ts';
 import { genServerModule } from './genServerModule.ts';
 import { procLibModule } from './procLibModule.ts';
@@ -12,4 +13,5 @@ export const otpModules: readonly CodeModule[] = [
   procLibModule,
   supervisorModule,
   sysModule,
+  ...elixirModules,
 ];

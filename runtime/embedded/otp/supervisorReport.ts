@@ -7,6 +7,9 @@ import { shutdownValue, startValue } from './childSpec.ts';
 
 export type ReportedError = 'start_error' | 'child_terminated' | 'shutdown' | 'shutdown_error';
 
+/** What a report says of a specification; Elixir's supervisors know no significance. */
+export type ReportedSpec = Omit<Spec, 'significant' | 'modules'> & { readonly significant?: boolean };
+
 /** Who is reported: where the child is (`pidOf`), or several children that are alike. */
 export type Offender = { readonly pid: Value } | { readonly pids: readonly Pid[] };
 
@@ -16,7 +19,7 @@ export function reportChild(
   supervisor: Value,
   error: ReportedError,
   reason: Value,
-  spec: Spec,
+  spec: ReportedSpec,
   offender: Offender,
 ): void {
   const who = 'pids' in offender ? tup(a('nb_children'), offender.pids.length) : tup(a('pid'), offender.pid);
@@ -32,12 +35,12 @@ export function reportChild(
   self.emit({ is: 'report', kind: 'supervisor_report', pid: self.pid, report });
 }
 
-function described({ id, start, restart, significant, shutdown, type }: Spec): readonly Value[] {
+function described({ id, start, restart, significant, shutdown, type }: ReportedSpec): readonly Value[] {
   return [
     tup(a('id'), id),
     tup(a('mfargs'), startValue(start)),
     tup(a('restart_type'), a(restart)),
-    tup(a('significant'), significant),
+    ...(significant === undefined ? [] : [tup(a('significant'), significant)]),
     tup(a('shutdown'), shutdownValue(shutdown)),
     tup(a('child_type'), a(type)),
   ];

@@ -88,7 +88,7 @@ export class ByPid<C> {
 }
 
 export class SupervisorState implements SupervisorView {
-  readonly kind = 'supervisor';
+  readonly kind: 'supervisor' | 'partition_supervisor';
   readonly pid: Pid;
   readonly module: string;
   readonly name: Value;
@@ -108,6 +108,7 @@ export class SupervisorState implements SupervisorView {
   constructor(pid: Pid, module: string, name: Value, argument: Value, flags: Flags) {
     this.pid = pid;
     this.module = module;
+    this.kind = module === 'Elixir.PartitionSupervisor' ? 'partition_supervisor' : 'supervisor';
     this.name = supervisorName(name, pid, module);
     this.argument = argument;
     this.flags = flags;
@@ -283,6 +284,6 @@ export function countOf(
     if (spec.type === 'supervisor') supervisorCount += 1;
   }
   const all = state.children.length;
-  const specs = state.simple && state.kind === 'supervisor' ? 1 : all;
+  const specs = state.simple && state.template !== null ? 1 : all;
   return { specs, active, supervisors: supervisorCount, workers: all - supervisorCount };
 }
