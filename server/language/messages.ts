@@ -38,6 +38,7 @@ export const connectSpecSchema = Type.Union([
       kind: Type.Literal('simulated'),
       nodes: Type.Optional(Type.Integer({ minimum: 1, maximum: 50 })),
       seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffffffff })),
+      time: Type.Optional(Type.Union([Type.Literal('live'), Type.Literal('deterministic')])),
     },
     closed,
   ),

@@ -5,9 +5,10 @@ import { Check, Errors } from 'typebox/value';
 import type { Json } from '../../runtime/model.ts';
 import { isMethodName, severities } from '../../runtime/port.ts';
 import { isJson } from '../core/plainData.ts';
-import type { OperationDescription, Place, Step } from './messages.ts';
+import type { Place } from '../../runtime/userCode/sourceModules.ts';
+import type { OperationDescription, Step } from './messages.ts';
 import { steps } from './messages.ts';
-import { ModuleError } from './sourceModules.ts';
+import { ModuleError } from '../../runtime/userCode/sourceModules.ts';
 
 export type Definition = {
   readonly description: OperationDescription;

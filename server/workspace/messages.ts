@@ -1,12 +1,10 @@
 /** What passes between the server and the worker that holds a user's operation module. Plain data, as everything that crosses a thread. */
 import type { MessagePort } from 'node:worker_threads';
+import type { Place, Sources } from '../../runtime/userCode/sourceModules.ts';
 import type { HoldingOwner, Json, Result } from '../../runtime/model.ts';
 import type { MethodName, Severity } from '../../runtime/port.ts';
 import type { Caller, ConnectionFacts } from '../core/context.ts';
 import type { CatalogueEntry, OperationProgress } from '../protocol/operation.ts';
-
-/** Where in a file something is wrong; both counted from 1. */
-export type Place = { readonly file: string; readonly line: number; readonly column: number };
 
 /** What the worker is started with. */
 export type WorkerStart = {
@@ -18,9 +16,6 @@ export type WorkerStart = {
   /** The files as they were when they were first loaded; absent then. What is on disk may have changed, or be broken, since. */
   readonly sources?: Sources;
 };
-/** Path → text. */
-export type Sources = { readonly [file: string]: string };
-
 /** The halves of an operation. What the module's own hooks do (`validate`, `authorize`, `shape`) is done in the worker with them. */
 export const steps = ['execute', 'plan', 'apply', 'compensate', 'probe'] as const;
 export type Step = (typeof steps)[number];

@@ -11,7 +11,8 @@ import { mapMethods } from '../../runtime/portFacade.ts';
 import { messagePortEndpoint } from '../../runtime/proxy/endpoint.ts';
 import { servePort } from '../../runtime/proxy/servePort.ts';
 import type { Context } from '../core/context.ts';
-import type { FromWorker, Loaded, LoadFailure, Sources, Step, StepInput, ToWorker, WorkerStart } from './messages.ts';
+import type { Sources } from '../../runtime/userCode/sourceModules.ts';
+import type { FromWorker, Loaded, LoadFailure, Step, StepInput, ToWorker, WorkerStart } from './messages.ts';
 
 export type OperationWorkerOptions = {
   /** The bundle of worker.ts. */

@@ -10,7 +10,8 @@ import type { Context } from '../core/context.ts';
 import { isJson, resultLimits } from '../core/plainData.ts';
 import type { OperationProgress } from '../protocol/operation.ts';
 import type { Definition } from './describe.ts';
-import type { Place, Step, ToWorker } from './messages.ts';
+import type { Place } from '../../runtime/userCode/sourceModules.ts';
+import type { Step, ToWorker } from './messages.ts';
 
 export type StepTools = {
   readonly port: Port;

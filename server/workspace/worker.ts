@@ -9,7 +9,7 @@ import { describe } from './describe.ts';
 import type { Definition } from './describe.ts';
 import type { FromWorker, LoadFailure, ToWorker, WorkerStart } from './messages.ts';
 import { runStep } from './runStep.ts';
-import { ModuleError, SourceModules } from './sourceModules.ts';
+import { ModuleError, SourceModules } from '../../runtime/userCode/sourceModules.ts';
 
 const channel = parentPort;
 const given: unknown = workerData;
@@ -27,12 +27,13 @@ function serve(to: NonNullable<typeof parentPort>, start: WorkerStart): void {
   };
   const places = new Map<object, LoadFailure['at']>();
   const api: unknown = createRequire(start.apiFile)(start.apiFile);
-  const modules: SourceModules = new SourceModules(
-    start.root,
-    recording(api, () => modules, places, start.file),
-    globalsFor(tell),
-    start.sources ?? null,
-  );
+  const modules: SourceModules = new SourceModules({
+    root: start.root,
+    imports: { 'arsenal-otp/operation': recording(api, () => modules, places, start.file) },
+    globals: globalsFor(tell),
+    realm: 'own_realm',
+    ...(start.sources !== undefined && { sources: start.sources }),
+  });
   const loaded = load(modules, start, places);
   if ('failure' in loaded) {
     tell({ m: 'broken', failure: loaded.failure });

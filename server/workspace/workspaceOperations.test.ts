@@ -15,7 +15,7 @@ import { isWrite } from '../core/operation.ts';
 import { Registry } from '../core/registry.ts';
 import type { OperationProgress } from '../protocol/operation.ts';
 import { scaffoldFiles } from '../language/scaffold.ts';
-import type { Place } from './messages.ts';
+import type { Place } from '../../runtime/userCode/sourceModules.ts';
 import { startWorkspaceOperations } from './workspaceOperations.ts';
 import type { WorkspaceOperations } from './workspaceOperations.ts';
 

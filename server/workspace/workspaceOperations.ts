@@ -12,7 +12,8 @@ import type { ArsenalError } from '../../runtime/model.ts';
 import type { AnyOperation } from '../core/operation.ts';
 import { checkOperation } from '../core/registration.ts';
 import type { Registry } from '../core/registry.ts';
-import type { OperationDescription, Place } from './messages.ts';
+import type { Place } from '../../runtime/userCode/sourceModules.ts';
+import type { OperationDescription } from './messages.ts';
 import { OperationWorker } from './operationWorker.ts';
 import { proxyOperation } from './proxyOperation.ts';
 

@@ -1,18 +1,35 @@
 /**
- * Loads a user's TypeScript or JavaScript modules inside a worker: types stripped, imports turned into `require`, evaluated in a
- * context of their own that has the language and nothing of the machine. They can import `arsenal-otp/operation` and their own files
- * below the root; nothing else.
+ * Loads a user's TypeScript or JavaScript modules inside a worker: types stripped, imports turned into `require`. They can import what
+ * is given by name (`arsenal-otp/operation`) and their own files below the root; nothing else.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import vm from 'node:vm';
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping';
 import { transform } from 'sucrase';
-import type { Place, Sources } from './messages.ts';
 
 const extensions = ['.ts', '.mts', '.js', '.mjs'];
 const mostBytes = 1_000_000;
-export const operationApi = 'arsenal-otp/operation';
+
+/** Where in a file something is wrong; both counted from 1. */
+export type Place = { readonly file: string; readonly line: number; readonly column: number };
+/** Path → text. */
+export type Sources = { readonly [file: string]: string };
+
+export type SourceModulesOptions = {
+  /** The folder outside of which nothing is loaded. */
+  readonly root: string;
+  /** What can be imported by name. */
+  readonly imports: { readonly [specifier: string]: object };
+  /**
+   * The names beside the language's own. `own_realm`: a context that has nothing else, and objects of its own. `this_realm`: the
+   * worker's own context, where they stand before the worker's; for code that exchanges objects with the worker and is trusted.
+   */
+  readonly globals: { readonly [name: string]: unknown };
+  readonly realm: 'own_realm' | 'this_realm';
+  /** Given, nothing is read from disk. */
+  readonly sources?: Sources;
+};
 
 /** What is wrong with a module, and where. */
 export class ModuleError extends Error {
@@ -30,27 +47,25 @@ export class SourceModules {
   private readonly modules = new Map<string, ModuleRecord>();
   private readonly maps = new Map<string, TraceMap>();
   private readonly root: string;
-  private readonly api: object;
-  private readonly context: vm.Context;
+  private readonly imports: SourceModulesOptions['imports'];
+  private readonly context: vm.Context | null;
+  /** Names and values that stand before the worker's own. */
+  private readonly shadows: readonly (readonly [string, unknown])[];
+  /** Stands before the first line of each module's code and moves its columns. */
+  private readonly wrapper: string;
 
   /** What was read, by path. */
   private readonly read = new Map<string, string>();
   private readonly given: Sources | null;
 
-  /**
-   * `globals` are the only names beside the language's own; `api` is what `arsenal-otp/operation` is. With `sources` nothing is read
-   * from disk.
-   */
-  constructor(
-    root: string,
-    api: object,
-    globals: { readonly [name: string]: unknown },
-    sources: Sources | null = null,
-  ) {
-    this.root = sources === null ? fs.realpathSync(root) : root;
-    this.given = sources;
-    this.api = api;
-    this.context = vm.createContext({ ...globals }, { codeGeneration: { strings: false, wasm: false } });
+  constructor({ root, imports, globals, realm, sources }: SourceModulesOptions) {
+    this.root = sources === undefined ? fs.realpathSync(root) : root;
+    this.given = sources ?? null;
+    this.imports = imports;
+    const isOwn = realm === 'own_realm';
+    this.context = isOwn ? vm.createContext({ ...globals }, { codeGeneration: { strings: false, wasm: false } }) : null;
+    this.shadows = isOwn ? [] : Object.entries(globals);
+    this.wrapper = `(function (${['exports', 'require', 'module', ...this.shadows.map(([name]) => name)].join(', ')}) {`;
   }
 
   /** Every file that was read, whether it could be loaded or not. */
@@ -72,7 +87,7 @@ export class SourceModules {
     for (const line of stack.split('\n')) {
       for (const [file, map] of this.maps) {
         const found = positionAfter(line, file);
-        if (found !== null) return original(map, file, found.line, found.column);
+        if (found !== null) return this.original(map, file, found.line, found.column);
       }
     }
     return null;
@@ -85,11 +100,11 @@ export class SourceModules {
     const code = this.compile(file);
     const record: ModuleRecord = { exports: {} };
     this.modules.set(file, record);
-    const script = new vm.Script(`(function (exports, require, module) {${code}\n})`, { filename: file });
-    const body: unknown = script.runInContext(this.context);
+    const script = new vm.Script(`${this.wrapper}${code}\n})`, { filename: file });
+    const body: unknown = this.context === null ? script.runInThisContext() : script.runInContext(this.context);
     if (typeof body === 'function') {
       const require = (specifier: unknown) => this.require(String(specifier), file);
-      Reflect.apply(body, undefined, [record.exports, require, record]);
+      Reflect.apply(body, undefined, [record.exports, require, record, ...this.shadows.map(([, value]) => value)]);
     }
     return record.exports;
   }
@@ -133,19 +148,22 @@ export class SourceModules {
   }
 
   private require(specifier: string, from: string): object {
-    if (specifier === operationApi) return this.api;
+    const given = Object.hasOwn(this.imports, specifier) ? this.imports[specifier] : undefined;
+    if (given !== undefined) return given;
     const at = { file: from, ...placeOfImport(this.text(from), specifier) };
     if (!specifier.startsWith('./') && !specifier.startsWith('../')) {
       throw new ModuleError(
-        `${specifier} cannot be imported: an operation gets the port methods it needs, '${operationApi}' and its own files.`,
+        `${specifier} cannot be imported: only ${Object.keys(this.imports)
+          .map((name) => `'${name}'`)
+          .join(', ')} and files beside this one can.`,
         at,
       );
     }
     const wanted = candidates(path.resolve(path.dirname(from), specifier));
-    const { given } = this;
-    const found = wanted.find((file) => (given === null ? isFile(file) : Object.hasOwn(given, file)));
+    const sources = this.given;
+    const found = wanted.find((file) => (sources === null ? isFile(file) : Object.hasOwn(sources, file)));
     if (found === undefined) throw new ModuleError(`There is no file ${specifier}.`, at);
-    const real = given === null ? fs.realpathSync(found) : found;
+    const real = sources === null ? fs.realpathSync(found) : found;
     if (path.relative(this.root, real).startsWith('..') || path.isAbsolute(path.relative(this.root, real))) {
       throw new ModuleError(`${specifier} lies outside of ${path.basename(this.root)}.`, at);
     }
@@ -155,8 +173,25 @@ export class SourceModules {
   private locate(thrown: unknown, file: string): ModuleError {
     const stack = stackOf(thrown);
     // A syntax error is not on the stack as a call; its first line names file and line.
-    const at = placeAtTop(stack, file, this.maps.get(file)) ?? this.placeOf(stack) ?? { file, line: 1, column: 1 };
+    const at = this.placeAtTop(stack, file, this.maps.get(file)) ?? this.placeOf(stack) ?? { file, line: 1, column: 1 };
     return new ModuleError(messageOf(thrown), at);
+  }
+
+  /** V8 heads the stack of a syntax error with `FILE:LINE`, the line itself, and a line of blanks and carets below the column. */
+  private placeAtTop(stack: string, file: string, map: TraceMap | undefined): Place | null {
+    const [top = '', , carets = ''] = stack.split('\n');
+    if (!top.startsWith(`${file}:`) || map === undefined) return null;
+    const line = Number(/^\d+/.exec(top.slice(file.length + 1))?.[0] ?? Number.NaN);
+    if (!Number.isInteger(line)) return null;
+    const column = Math.max(1, carets.indexOf('^') + 1);
+    return this.original(map, file, line, column);
+  }
+
+  private original(map: TraceMap, file: string, line: number, column: number): Place {
+    const generated = Math.max(0, column - 1 - (line === 1 ? this.wrapper.length : 0));
+    const found = originalPositionFor(map, { line, column: generated });
+    // Lines are kept by the transformation, so an unmapped position is at least on the right line.
+    return { file, line: found.line ?? line, column: (found.column ?? 0) + 1 };
   }
 }
 
@@ -189,26 +224,6 @@ function positionAfter(line: string, file: string): { line: number; column: numb
   if (from === -1) return null;
   const found = /^(\d+):(\d+)/.exec(line.slice(from + file.length + 1));
   return found === null ? null : { line: Number(found[1]), column: Number(found[2]) };
-}
-
-/** V8 heads the stack of a syntax error with `FILE:LINE`, the line itself, and a line of blanks and carets below the column. */
-function placeAtTop(stack: string, file: string, map: TraceMap | undefined): Place | null {
-  const [top = '', , carets = ''] = stack.split('\n');
-  if (!top.startsWith(`${file}:`) || map === undefined) return null;
-  const line = Number(/^\d+/.exec(top.slice(file.length + 1))?.[0] ?? Number.NaN);
-  if (!Number.isInteger(line)) return null;
-  const column = Math.max(1, carets.indexOf('^') + 1);
-  return original(map, file, line, column);
-}
-
-/** The wrapper stands before the first line of the code and moves its columns. */
-const wrapperLength = '(function (exports, require, module) {'.length;
-
-function original(map: TraceMap, file: string, line: number, column: number): Place {
-  const generated = Math.max(0, column - 1 - (line === 1 ? wrapperLength : 0));
-  const found = originalPositionFor(map, { line, column: generated });
-  // Lines are kept by the transformation, so an unmapped position is at least on the right line.
-  return { file, line: found.line ?? line, column: (found.column ?? 0) + 1 };
 }
 
 function placeOfSyntaxError(thrown: unknown, file: string): Place {
