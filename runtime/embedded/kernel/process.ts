@@ -86,6 +86,8 @@ export class Process {
   /** The monitors others have set on it, by themselves or by its name. */
   monitoredBy: SmallMap<Ref, Pid> | null = null;
   dictionary: Map<Value, Value> | null = null;
+  /** What process_flag/2 has set, trap_exit apart. */
+  flags: Map<string, Value> | null = null;
   /** What it has asked other nodes to spawn, without an answer yet. */
   spawnRequests: SmallMap<KernelRef, SpawnRequest> | null = null;
 

@@ -13,6 +13,7 @@ import { KernelPid, KernelRef } from './identity.ts';
 import type { KernelNode } from './node.ts';
 import type { AliasMode, Body, Process } from './process.ts';
 import type { Mfa } from './module.ts';
+import { isInfoItem, processInfo, setFlag } from './processInfo.ts';
 import { SmallSet } from './small.ts';
 import type { SpawnRequestOptions } from './spawnRequest.ts';
 import { abandonSpawn, requestSpawn } from './spawnRequest.ts';
@@ -91,6 +92,20 @@ export class Self {
   trapExit(on: boolean): void {
     this.#bump();
     this.#process.trapExit = on;
+  }
+  /** `process_flag/2`: the value that the flag had. `badarg` for an unknown flag, or one that cannot have that value. */
+  processFlag(flag: Atom, value: Value): Value {
+    this.#bump();
+    const was = setFlag(this.#process, flag, value);
+    if (was === null) throw new ErrorException(atoms.badarg);
+    return was;
+  }
+  /** `process_info(Pid, Item)` for a process of this node, as the bare value; null when it has ended. `badarg` for what is no item. */
+  processInfo(pid: Pid, item: Atom): Value {
+    this.#bump();
+    if (!isInfoItem(item.name) || pid.node !== this.node) throw new ErrorException(atoms.badarg);
+    const process = this.#node.find(pid);
+    return process === undefined ? null : processInfo(process, item.name);
   }
   /** What the process is shown as being in while it waits between messages. */
   idleAt(mfa: string): void {
@@ -241,7 +256,8 @@ export class Self {
     options: SpawnRequestOptions = {},
   ): KernelRef {
     const ref = this.makeRef();
-    requestSpawn(this.#process, ref, node, { module, function: name, arity: args.length }, args, options);
+    const mfa: Mfa = { module, function: name, arity: args.length };
+    requestSpawn(this.#process, ref, node, mfa, args.map(copied), options);
     return ref;
   }
 
