@@ -1,7 +1,8 @@
 /** Moving a server to another node by its state: two tasks, one on each node, of which the one it leaves leads (agent/migration.erl). */
 import { setTimeout as delay } from 'node:timers/promises';
 import { remainingNow } from '../../callOptions.ts';
-import { arsenalError, failure } from '../../errors.ts';
+import { arsenalError } from '../../errors.ts';
+import { noCounterpart, nodesNotConnected, sameNode, supervisorElsewhere } from '../../handoverErrors.ts';
 import type { ArsenalError, Migrated, NameRef, ProcessRef, Result } from '../../model.ts';
 import { fail, ok, pidText } from '../../model.ts';
 import type { CallOptions, Params } from '../../port.ts';
@@ -37,7 +38,7 @@ export async function migrateProcess(session: Session, params: Move, options: Ca
   const reached = await ownLinkOf(session, pid, options);
   if (!reached.ok) return reached;
   const target = reached.value;
-  const refused = (await protection(target, pid, options)) ?? sameNode(params);
+  const refused = (await protection(target, pid, options)) ?? (pid.node === params.node ? sameNode(pid) : null);
   if (refused !== null) return refused;
   const supervisor = await supervisorThere(session, target, params, options);
   if (!supervisor.ok) return supervisor;
@@ -84,14 +85,6 @@ export async function migrateProcess(session: Session, params: Move, options: Ca
   return followed(leaving.value, arriving.value, supervisor.value.pid, params, options);
 }
 
-function sameNode({ pid, node }: Move): Result<never> | null {
-  if (pid.node !== node) return null;
-  return failure('conflict', 'process.same_node', `${pidText(pid)} is on ${node} already.`, 'Choose another node.', {
-    node,
-    pointer: '/node',
-  });
-}
-
 /** The supervisor that was chosen, or the one on the other node that is registered as its own is here. */
 async function supervisorThere(
   session: Session,
@@ -102,15 +95,7 @@ async function supervisorThere(
   if (supervisor !== undefined) {
     return supervisor.node === node
       ? supervisorToChange(session, supervisor, options)
-      : failure(
-          'validation',
-          'supervisor.other_node',
-          `${pidText(supervisor)} is not on ${node}.`,
-          'Choose one there.',
-          {
-            pointer: '/supervisor',
-          },
-        );
+      : supervisorElsewhere(supervisor, node);
   }
   const said = answered(await target.run('mig_home', [pidOf(pid)], options), pid.node, 'The supervisor');
   if (!said.ok) return said;
@@ -127,15 +112,7 @@ async function supervisorThere(
   if (!holder.ok) return holder;
   const found = processOf(holder.value ?? undefined);
   if (found !== null) return supervisorToChange(session, found, options);
-  return failure(
-    'not_found',
-    'supervisor.no_counterpart',
-    name === null
-      ? `The supervisor of ${pidText(pid)} has no name by which it could be found on ${node}.`
-      : `There is no ${name} on ${node}.`,
-    'Say which supervisor there is to have it.',
-    { node, pointer: '/supervisor' },
-  );
+  return noCounterpart(pid, name, node);
 }
 
 /** How the supervisor there starts a child, in the agent's words. */
@@ -182,7 +159,9 @@ async function outcome(
   if (!ended.ok) return afterLoss(ended.error, arriving, steps, params);
   const [verdict, at, why, there, isAlive] = tupleOf(ended.value) ?? [];
   if (isAtom(verdict, 'refused')) {
-    return isAtom(at, 'not_connected') ? notConnected(params) : notDone('Moving it', at, params.pid);
+    return isAtom(at, 'not_connected')
+      ? nodesNotConnected(params.pid.node, params.node)
+      : notDone('Moving it', at, params.pid);
   }
   if (!isAtom(verdict, 'undone')) return strangeAnswer(params.pid.node, 'The migration');
   // Said once more over our own link, should the two nodes have lost each other.
@@ -204,16 +183,6 @@ async function outcome(
 function endOf(arriving: AgentTask): Promise<Result<Term> | null> {
   const waited = delay(longestStepMs, null, { ref: false });
   return Promise.race([arriving.ended, waited]);
-}
-
-function notConnected({ pid, node }: Move): Result<never> {
-  return failure(
-    'conflict',
-    'node.not_connected',
-    `${pid.node} is not connected to ${node}, and is not made to be.`,
-    'Connect the two nodes, or mend what keeps them apart.',
-    { node: pid.node },
-  );
 }
 
 /** What led the move is lost: its node, our link to it, or its task. What the other side did without its leader is known there. */

@@ -1,7 +1,7 @@
 /** Beginning a process anew through its supervisor, with the state it had where that is wanted and can be. */
 import { remainingNow } from '../../callOptions.ts';
 import { childRefused } from '../../childErrors.ts';
-import { failure } from '../../errors.ts';
+import { stateLost } from '../../handoverErrors.ts';
 import type { ProcessRef, Restarted, Result } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { CallOptions, Params } from '../../port.ts';
@@ -65,11 +65,5 @@ function restarted(
   if (isAtom(state, 'fresh') || isAtom(state, 'kept')) {
     return ok({ pid, supervisor, state: isAtom(state, 'kept') ? 'kept' : 'fresh' });
   }
-  return failure(
-    'conflict',
-    'process.state_lost',
-    `${pidText(old)} was begun anew as ${pidText(pid)}, which did not take the state it had: ${briefly(state)}.`,
-    'See whether it lives; its supervisor has started it without that state.',
-    { node: old.node, effect: 'partial' },
-  );
+  return stateLost(old, pid, briefly(state));
 }

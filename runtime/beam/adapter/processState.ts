@@ -1,6 +1,7 @@
 /** What a process holds: its state, by `sys`, where it surely answers that; its mailbox while it is short. */
 import { childOptions, remainingNow } from '../../callOptions.ts';
-import { failure, processNotFound, timedOut, unsupported } from '../../errors.ts';
+import { processNotFound, timedOut, unsupported } from '../../errors.ts';
+import { stateChanged, stateTooLarge as tooLargeToCopy } from '../../handoverErrors.ts';
 import type { Failure, ProcessRef, Result } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Params } from '../../port.ts';
@@ -74,14 +75,7 @@ export async function readState(
 export function stateTooLarge(answer: Term, pid: ProcessRef): Failure | null {
   const [verdict, held] = tupleOf(answer, 2) ?? [];
   const bytes = numberOf(held);
-  if (!isAtom(verdict, 'too_large') || bytes === null) return null;
-  return failure(
-    'unsupported',
-    'process.state_too_large',
-    `The state of ${pidText(pid)} has ${String(bytes)} bytes, and the whole of it would be copied.`,
-    'Raise the limit if the node can bear it.',
-    { node: pid.node, details: { bytes } },
-  );
+  return isAtom(verdict, 'too_large') && bytes !== null ? tooLargeToCopy(pid, bytes) : null;
 }
 
 /** Replaces the state where it still has the digest it was read with. Errors: `process.state_changed`, `call.timeout`. */
@@ -104,16 +98,6 @@ export async function replaceState(
   const now = textOf(digest);
   if (now === null) return strangeAnswer(pid.node, 'The digest of the state');
   return isAtom(verdict, 'set') ? ok({ digest: now }) : stateChanged(pid);
-}
-
-export function stateChanged(pid: ProcessRef): Failure {
-  return failure(
-    'conflict',
-    'process.state_changed',
-    `The state of ${pidText(pid)} is not the one that was read.`,
-    'Read it again, and decide again.',
-    { node: pid.node },
-  );
 }
 
 /** The messages that wait, or only how many when they are more than `limit` or a thousand. */

@@ -1,7 +1,8 @@
 /** States kept on their nodes to be handed on: a holding with an id, which a new child can be given. */
-import { failure, timedOut } from '../../errors.ts';
-import type { NodeName, ProcessRef, Result } from '../../model.ts';
-import { fail, ok, pidText } from '../../model.ts';
+import { timedOut } from '../../errors.ts';
+import { stateNotHeld, stateNotTaken } from '../../handoverErrors.ts';
+import type { ProcessRef, Result } from '../../model.ts';
+import { fail, ok } from '../../model.ts';
 import type { Answer, CallOptions, Params } from '../../port.ts';
 import { integer, isAtom } from '../../term/term.ts';
 import { callFailure, strangeAnswer } from './callError.ts';
@@ -57,14 +58,7 @@ export async function holdState(
 /** The process that keeps the state with this handle. */
 export function keeperOf(session: Session, handle: string): Result<ProcessRef> {
   const keeper = session.keepers.get(handle);
-  if (keeper !== undefined) return ok(keeper);
-  return failure(
-    'not_found',
-    'state.not_held',
-    'No state is held with this handle.',
-    'Take a new one: it is held for this connection only, and not longer than was asked for.',
-    { pointer: '/initialState/handle' },
-  );
+  return keeper === undefined ? stateNotHeld() : ok(keeper);
 }
 
 /** Gives a process the state; its node has to be connected to the one that keeps it. Errors: `state.not_taken`. */
@@ -80,15 +74,5 @@ export async function handState(
   }
   if (said.ok && isAtom(said.value, 'late')) return timedOut('The process that keeps the state', 'none', keeper.node);
   if (said.ok && isAtom(tupleOf(said.value, 3)?.[1], 'true')) return ok(null);
-  return notTaken(pid, target.node);
-}
-
-function notTaken(pid: ProcessRef, node: NodeName): Result<null> {
-  return failure(
-    'execution',
-    'state.not_taken',
-    `${pidText(pid)} did not take the state.`,
-    'It may be no gen_server, or its node may not be connected to the one that keeps the state.',
-    { node },
-  );
+  return stateNotTaken(pid);
 }
