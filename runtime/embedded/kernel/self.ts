@@ -70,6 +70,10 @@ export class Self {
   random(): number {
     return this.#node.world.prng.next();
   }
+  /** The living processes of this node, in the order in which they were spawned (`processes/0`). */
+  processes(): readonly Pid[] {
+    return [...this.#node.processes.values()].map(({ pid }) => pid);
+  }
   /** The kernel's record of a living process of this node, to be read and never changed; null when there is none. */
   inspect(pid: Pid): Process | null {
     return this.#node.find(pid) ?? null;
