@@ -16,7 +16,8 @@ main() ->
     ets:new(?MODULE, [named_table, public]),
     Scenarios = binary_to_term(Bytes),
     %% What is loaded at first use would take its own time in the middle of a step.
-    code:ensure_modules_loaded(lists:append([Modules || App <- [kernel, stdlib], {ok, Modules} <- [application:get_key(App, modules)]])),
+    code:ensure_modules_loaded(lists:append([Modules || App <- [kernel, stdlib],
+                                                        {ok, Modules} <- [application:get_key(App, modules)]])),
     lists:foreach(fun(Scenario) -> ok = file:write(File, [run(Scenario), $\n]) end, Scenarios),
     ok = file:close(File),
     halt().
@@ -80,12 +81,8 @@ pause(_) -> 0.
 settle(Live, Events) ->
     [erlang:yield() || _ <- [1, 2, 3, 4]],
     {Live2, More} = drain(Live, []),
-    Resting = lists:all(fun(P) -> case process_info(P, status) of
-                                      {_, waiting} -> true;
-                                      {_, suspended} -> true;
-                                      undefined -> true;
-                                      _ -> false
-                                  end end, maps:keys(Live2)),
+    %% One that ends is `undefined' before its end has been traced.
+    Resting = lists:all(fun(P) -> process_info(P, status) =:= {status, waiting} end, maps:keys(Live2)),
     case Resting andalso More =:= [] of
         true -> {Live2, lists:append(lists:reverse(Events))};
         false -> settle(Live2, [More | Events])
