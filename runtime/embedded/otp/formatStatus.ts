@@ -17,12 +17,13 @@ export type StatusFormat = {
   readonly two?: (self: Self, option: Atom, args: readonly Value[]) => Value | Flow<Value>;
 };
 
-/** `gen:format_status/4` */
+/** `gen:format_status/4`; `shown` is what format_status/2 gets besides the dictionary: the state, for gen_statem also the data. */
 export function* formatStatus(
   self: Self,
   format: StatusFormat,
   option: 'normal' | 'terminate',
   status: StatusMap,
+  shown: readonly Value[] = [status['state']],
 ): Flow<StatusMap> {
   const failed = (what: string): StatusMap => ({ ...status, EXIT: chars(`${format.module}:${what}`) });
   if (format.one !== undefined) {
@@ -40,7 +41,7 @@ export function* formatStatus(
   }
   if (format.two === undefined) return status;
   try {
-    return { ...status, $status: yield* settle(format.two(self, a(option), [dictionaryOf(self), status['state']])) };
+    return { ...status, $status: yield* settle(format.two(self, a(option), [dictionaryOf(self), ...shown])) };
   } catch (thrown) {
     if (thrown instanceof ThrownValue) return { ...status, $status: thrown.value };
     return failed('format_status/2 crashed');

@@ -155,7 +155,7 @@ export function* enterLoop<S>(
 }
 
 /** `gen:get_parent/0` */
-function* parentPid(self: Self): Flow<Pid> {
+export function* parentPid(self: Self): Flow<Pid> {
   const parent = parentOf(self);
   if (parent instanceof Pid) return parent;
   if (!(parent instanceof Atom)) return self.exit(a('process_was_not_started_by_proc_lib'));

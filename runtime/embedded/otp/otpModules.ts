@@ -3,6 +3,7 @@ import type { CodeModule } from '../kernel/module.ts';
 import { elixirModules } from './elixirModules.ts';
 import { genEventModule } from './genEventModule.ts';
 import { genServerModule } from './genServerModule.ts';
+import { genStatemModule } from './genStatemModule.ts';
 import { procLibModule } from './procLibModule.ts';
 import { supervisorModule } from './supervisorModule.ts';
 import { sysModule } from './systemMessages.ts';
@@ -10,6 +11,7 @@ import { sysModule } from './systemMessages.ts';
 export const otpModules: readonly CodeModule[] = [
   genEventModule,
   genServerModule,
+  genStatemModule,
   procLibModule,
   supervisorModule,
   sysModule,
