@@ -9,7 +9,7 @@ import { ImproperList, Pid, Ref, Tuple, tup } from '../../term/values.ts';
 import { copied } from './copy.ts';
 import { ErrorException, ExitException, reasonOf, undef } from './exceptions.ts';
 import type { KernelEvent } from './events.ts';
-import type { Received, Wait } from './flow.ts';
+import type { Flow, Received, Wait } from './flow.ts';
 import { flowOf, settle, timedOut } from './flow.ts';
 import { KernelPid, KernelRef } from './identity.ts';
 import type { CodeServer, Mfa } from './module.ts';
@@ -23,7 +23,7 @@ import { SmallMap, SmallSet } from './small.ts';
 import { spawnAnswered, spawnFor, spawnsLost } from './spawnRequest.ts';
 import type { Timer, TimerHeap } from './timerHeap.ts';
 import type { TraceRing } from './trace.ts';
-import { traceFlag } from './trace.ts';
+import { traceFlag, traceKind } from './trace.ts';
 import { atoms } from './values.ts';
 
 /** What a node is given: clock, timers, chance, code, the network, and somebody who hears what happens. */
@@ -191,8 +191,8 @@ export class KernelNode {
   #traceSpawn(tracer: TraceRing, process: Process, parent: Process | null): void {
     if (parent === null) return;
     if ((parent.traceFlags & traceFlag.setOnSpawn) !== 0) process.traceFlags = parent.traceFlags;
-    tracer.note(traceFlag.procs, 'spawn', parent, process.pid, null, process.initialCall);
-    tracer.note(traceFlag.procs, 'spawned', process, parent.pid, null, process.initialCall);
+    tracer.note(traceFlag.procs, traceKind.spawn, parent, process.pid, null, process.initialCall);
+    tracer.note(traceFlag.procs, traceKind.spawned, process, parent.pid, null, process.initialCall);
   }
 
   /** A body that calls a function of a loaded module; `undef` when there is none, as an exit of the process. */
@@ -213,7 +213,7 @@ export class KernelNode {
     if (!process.alive || process.name !== null || this.names.has(name) || name === 'undefined') return false;
     process.name = name;
     this.names.set(name, process);
-    this.tracer?.note(traceFlag.procs, 'register', process, name, null);
+    this.tracer?.note(traceFlag.procs, traceKind.register, process, name, null);
     this.world.emit({ is: 'registered', pid: process.pid, name });
     return true;
   }
@@ -224,7 +224,7 @@ export class KernelNode {
     if (process === undefined) return false;
     this.names.delete(name);
     process.name = null;
-    this.tracer?.note(traceFlag.procs, 'unregister', process, name, null);
+    this.tracer?.note(traceFlag.procs, traceKind.unregister, process, name, null);
     this.world.emit({ is: 'unregistered', pid: process.pid, name });
     return true;
   }
@@ -247,7 +247,7 @@ export class KernelNode {
         if (process === undefined) this.#exitBack(signal.to, signal.from, atoms.noproc);
         else {
           (process.links ??= new SmallSet()).add(signal.from);
-          this.tracer?.note(traceFlag.procs, 'getting_linked', process, signal.from, null);
+          this.tracer?.note(traceFlag.procs, traceKind.getting_linked, process, signal.from, null);
         }
         return;
       }
@@ -291,7 +291,7 @@ export class KernelNode {
     if (process.runState === 'exiting') return;
     if (process.mailbox === noMessages) process.mailbox = this.#spareMailboxes.pop() ?? new Ring<Value>();
     process.mailbox.push(message);
-    if (this.tracer !== null) this.tracer.note(traceFlag.receive, 'receive', process, null, message);
+    if (this.tracer !== null) this.tracer.note(traceFlag.receive, traceKind.receive, process, null, message);
     if (process.runState !== 'waiting') return;
     if (process.wait !== null && process.wait.is === 'reply') {
       // Only what answers the reference can end this wait: it is found where it came in, and all else wakes nobody.
@@ -398,7 +398,7 @@ export class KernelNode {
         return;
       }
       (target.links ??= new SmallSet()).add(by.pid);
-      this.tracer?.note(traceFlag.procs, 'getting_linked', target, by.pid, null);
+      this.tracer?.note(traceFlag.procs, traceKind.getting_linked, target, by.pid, null);
     };
     if (!this.takesLater(target, link)) link();
   }
@@ -524,7 +524,7 @@ export class KernelNode {
     this.#running = process;
     this.#turnBegan = before;
     this.looksAt = before + reductionsPerLook;
-    if (this.tracer !== null) this.tracer.note(traceFlag.running, 'in', process, null, null);
+    if (this.tracer !== null) this.tracer.note(traceFlag.running, traceKind.in, process, null, null);
     let end: TurnEnd;
     try {
       end = this.#turn(process);
@@ -533,7 +533,7 @@ export class KernelNode {
       end = 'ended';
     }
     this.#running = null;
-    if (this.tracer !== null) this.tracer.note(traceFlag.running, 'out', process, null, null);
+    if (this.tracer !== null) this.tracer.note(traceFlag.running, traceKind.out, process, null, null);
     this.#reductions += process.reductions - before;
     if (!this.#alive) return true;
     if (process.doom !== null) this.#terminate(process, process.doom.reason);
@@ -617,7 +617,7 @@ export class KernelNode {
         const message = mailbox.shift();
         this.#taken = message;
         const answer = handler.handle(self, message);
-        if (answer !== undefined) process.fiber = flowOf(answer);
+        if (answer !== undefined) this.#answered(process, answer);
         continue;
       }
       const received = process.wait === null ? timedOut : this.#received(process, process.wait);
@@ -645,7 +645,15 @@ export class KernelNode {
       return;
     }
     process.handler = body.handler;
-    process.fiber = flowOf(body.handler.start?.(self));
+    const answer = body.handler.start?.(self);
+    if (answer !== undefined) this.#answered(process, answer);
+  }
+
+  /** A handler has answered that it waits, or that its process ends. */
+  #answered(process: Process, answer: ExitException | Flow<void>): void {
+    if (answer instanceof ExitException) process.doom ??= { reason: answer.reason };
+    // What else an untyped handler may answer means nothing.
+    else process.fiber = flowOf(answer);
   }
 
   /** What a waiting process gets now: a message that it accepts, its time-out, or nothing yet. */
@@ -704,7 +712,7 @@ export class KernelNode {
     process.fiber = null;
     process.handler = null;
     process.mailbox = noMessages;
-    if (this.tracer !== null) this.tracer.note(traceFlag.procs, 'exit', process, null, reason);
+    if (this.tracer !== null) this.tracer.note(traceFlag.procs, traceKind.exit, process, null, reason);
     if (this.#late !== null) {
       this.#unannounced.set(process, reason);
       process.suspendedBy = null;

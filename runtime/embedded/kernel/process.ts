@@ -1,5 +1,6 @@
 /** One process: what the kernel keeps of it. Only the kernel changes it. */
 import type { Atom, Pid, Ref, Tuple, Value } from '../../term/values.ts';
+import type { ExitException } from './exceptions.ts';
 import type { Flow, Wait } from './flow.ts';
 import type { KernelPid, KernelRef } from './identity.ts';
 import type { Mfa } from './module.ts';
@@ -10,11 +11,16 @@ import type { SmallMap, SmallSet } from './small.ts';
 import type { SpawnRequest } from './spawnRequest.ts';
 import type { Timer } from './timerHeap.ts';
 
-/** Code that takes one message at a time; it answers a generator when it has to wait in between. The cheap, usual form. */
+/** A handler's answer that ends its process with this reason. It never has a value (`T`), as a generator that throws has none. */
+export type Ending<_T> = ExitException;
+/**
+ * Code that takes one message at a time; it answers a generator when it has to wait in between. The cheap, usual form. It ends its
+ * process by `self.exit`, which throws, or by answering the exception, which costs a third of that.
+ */
 export type Handler = {
   /** Runs once, before the first message. */
-  readonly start?: (self: Self) => void | Flow<void>;
-  readonly handle: (self: Self, message: Value) => void | Flow<void>;
+  readonly start?: (self: Self) => void | Flow<void> | Ending<void>;
+  readonly handle: (self: Self, message: Value) => void | Flow<void> | Ending<void>;
   /** Its state for the eye and for measuring: the value it would be on the BEAM. */
   readonly state: () => Value;
 };

@@ -18,7 +18,7 @@ import { SmallSet } from './small.ts';
 import type { SpawnRequestOptions } from './spawnRequest.ts';
 import { abandonSpawn, requestSpawn } from './spawnRequest.ts';
 import type { Timer } from './timerHeap.ts';
-import { traceFlag } from './trace.ts';
+import { traceFlag, traceKind } from './trace.ts';
 import { asValue, atoms } from './values.ts';
 
 /** A process wherever it is: by pid, by a name here, by a name elsewhere (`{Name, Node}`), or by an alias. */
@@ -126,7 +126,7 @@ export class Self {
   /** Says that this process calls a function now, where calls are traced. Behaviours say so of their callbacks. */
   called(module: string, name: string, args: readonly Value[]): void {
     const mfa = { module, function: name, arity: args.length };
-    this.#node.tracer?.note(traceFlag.call, 'call', this.#process, null, args, mfa);
+    this.#node.tracer?.note(traceFlag.call, traceKind.call, this.#process, null, args, mfa);
   }
   emit(event: KernelEvent): void {
     this.#node.world.emit(event);
@@ -145,7 +145,7 @@ export class Self {
   /** As {@link Self.send}, without a copy: for a message that was made for this, of parts that nobody else can change. */
   sendOwned(to: Destination, message: Value): void {
     this.#bump();
-    this.#node.tracer?.note(traceFlag.send, 'send', this.#process, to, message);
+    this.#node.tracer?.note(traceFlag.send, traceKind.send, this.#process, to, message);
     // To a process of this node, the commonest case, this is all.
     const receiver = to instanceof KernelPid ? to.process : null;
     if (receiver !== null && receiver.node === this.#node) this.#node.deliver(receiver, message);
@@ -168,7 +168,7 @@ export class Self {
       return true;
     }
     this.#bump();
-    this.#node.tracer?.note(traceFlag.send, 'send', this.#process, to, message);
+    this.#node.tracer?.note(traceFlag.send, traceKind.send, this.#process, to, message);
     const name = to instanceof Pid ? to : to.elements[0].name;
     return this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message }, false);
   }
@@ -307,7 +307,7 @@ export class Self {
     const pid = this.#node.world.canonical(other);
     if (pid === this.pid || this.#process.links?.has(pid) === true) return;
     const links = (this.#process.links ??= new SmallSet());
-    this.#node.tracer?.note(traceFlag.procs, 'link', this.#process, pid, null);
+    this.#node.tracer?.note(traceFlag.procs, traceKind.link, this.#process, pid, null);
     if (pid.node === this.#node.name) {
       const process = this.#node.find(pid);
       if (process !== undefined) {
@@ -331,7 +331,7 @@ export class Self {
     this.#bump();
     const pid = this.#node.world.canonical(other);
     if (this.#process.links?.delete(pid) !== true) return;
-    this.#node.tracer?.note(traceFlag.procs, 'unlink', this.#process, pid, null);
+    this.#node.tracer?.note(traceFlag.procs, traceKind.unlink, this.#process, pid, null);
     if (pid.node === this.#node.name) {
       const process = this.#node.find(pid);
       if (process !== undefined) this.#node.unlinked(process, this.#process);

@@ -22,21 +22,41 @@ export const traceFlag = {
   setOnSpawn: 32,
 } as const;
 
-export type TraceKind =
-  | 'send'
-  | 'receive'
-  | 'call'
-  | 'spawn'
-  | 'spawned'
-  | 'exit'
-  | 'link'
-  | 'unlink'
-  | 'getting_linked'
-  | 'getting_unlinked'
-  | 'register'
-  | 'unregister'
-  | 'in'
-  | 'out';
+const kinds = [
+  'send',
+  'receive',
+  'call',
+  'spawn',
+  'spawned',
+  'exit',
+  'link',
+  'unlink',
+  'getting_linked',
+  'getting_unlinked',
+  'register',
+  'unregister',
+  'in',
+  'out',
+] as const;
+export type TraceKind = (typeof kinds)[number];
+
+/** The number that {@link TraceRing.note} takes for a kind: a byte in the ring. */
+export const traceKind: { readonly [kind in TraceKind]: number } = {
+  send: 0,
+  receive: 1,
+  call: 2,
+  spawn: 3,
+  spawned: 4,
+  exit: 5,
+  link: 6,
+  unlink: 7,
+  getting_linked: 8,
+  getting_unlinked: 9,
+  register: 10,
+  unregister: 11,
+  in: 12,
+  out: 13,
+};
 
 /**
  * One thing that `pid` did at `atMs` of the cluster's clock; `sequence` counts per ring. What `subject` and `value` are:
@@ -54,13 +74,15 @@ export type TraceEvent = {
   readonly mfa: Mfa | null;
 };
 
+/** Columns rather than records: noting an event allocates nothing. */
 export class TraceRing {
   readonly capacity: number;
-  readonly #kinds: TraceKind[];
+  readonly #kinds: Uint8Array;
   readonly #times: Float64Array;
-  readonly #pids: (Pid | null)[];
+  readonly #processes: (Process | null)[];
   readonly #subjects: Value[];
   readonly #values: Value[];
+  /** Of calls and spawns only. */
   readonly #mfas: (Mfa | null)[];
   #head = 0;
   #tail = 0;
@@ -69,9 +91,9 @@ export class TraceRing {
   /** Holds up to `capacity` events, a power of two of them (rounded up). */
   constructor(capacity: number) {
     this.capacity = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
-    this.#kinds = new Array<TraceKind>(this.capacity).fill('send');
+    this.#kinds = new Uint8Array(this.capacity);
     this.#times = new Float64Array(this.capacity);
-    this.#pids = new Array<Pid | null>(this.capacity).fill(null);
+    this.#processes = new Array<Process | null>(this.capacity).fill(null);
     this.#subjects = new Array<Value>(this.capacity).fill(null);
     this.#values = new Array<Value>(this.capacity).fill(null);
     this.#mfas = new Array<Mfa | null>(this.capacity).fill(null);
@@ -87,53 +109,55 @@ export class TraceRing {
   }
 
   /** For the kernel: notes that `process` did something, if it carries `flag`. */
-  note(flag: number, is: TraceKind, process: Process, subject: Value, value: Value, mfa: Mfa | null = null): void {
+  note(flag: number, kind: number, process: Process, subject: Value, value: Value, mfa: Mfa | null = null): void {
     if ((process.traceFlags & flag) === 0) return;
-    if (this.#tail - this.#head === this.capacity) {
+    const tail = this.#tail;
+    if (tail - this.#head === this.capacity) {
       this.#dropped += 1;
       return;
     }
-    const slot = this.#tail & (this.capacity - 1);
-    this.#kinds[slot] = is;
+    const slot = tail & (this.capacity - 1);
+    this.#kinds[slot] = kind;
     this.#times[slot] = process.node.world.nowMs;
-    this.#pids[slot] = process.pid;
+    this.#processes[slot] = process;
     this.#subjects[slot] = subject;
     this.#values[slot] = value;
-    this.#mfas[slot] = mfa;
-    this.#tail += 1;
+    if (mfa !== null) this.#mfas[slot] = mfa;
+    this.#tail = tail + 1;
   }
 
   /** Forgets what waits to be drained; dropped events stay counted. */
   discard(): void {
-    this.#head = this.#tail;
-    this.#pids.fill(null);
-    this.#subjects.fill(null);
-    this.#values.fill(null);
+    for (; this.#head < this.#tail; this.#head += 1) this.#clear(this.#head & (this.capacity - 1));
   }
 
   /** Takes up to `limit` events out, oldest first. */
   drain(limit: number = this.capacity): TraceEvent[] {
     const events: TraceEvent[] = [];
-    while (this.#head < this.#tail && events.length < limit) {
+    for (; this.#head < this.#tail && events.length < limit; this.#head += 1) {
       const slot = this.#head & (this.capacity - 1);
-      const pid = this.#pids[slot];
-      const is = this.#kinds[slot];
-      if (pid !== null && pid !== undefined && is !== undefined) {
+      const process = this.#processes[slot];
+      const is = kinds[this.#kinds[slot] ?? 0];
+      if (process !== null && process !== undefined && is !== undefined) {
         events.push({
           is,
           sequence: this.#head,
           atMs: this.#times[slot] ?? 0,
-          pid,
+          pid: process.pid,
           subject: this.#subjects[slot],
           value: this.#values[slot],
           mfa: this.#mfas[slot] ?? null,
         });
       }
-      this.#pids[slot] = null;
-      this.#subjects[slot] = null;
-      this.#values[slot] = null;
-      this.#head += 1;
+      this.#clear(slot);
     }
     return events;
+  }
+
+  #clear(slot: number): void {
+    this.#processes[slot] = null;
+    this.#subjects[slot] = null;
+    this.#values[slot] = null;
+    if (this.#mfas[slot] !== null) this.#mfas[slot] = null;
   }
 }

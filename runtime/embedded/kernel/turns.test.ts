@@ -7,6 +7,7 @@ import { reply, startServer } from '../otp/genServer.ts';
 import { inProcess, nodeOf, shown, spawn, testCluster } from '../testKit.ts';
 import { deepestTerm } from './copy.ts';
 import type { KernelEvent } from './events.ts';
+import { ExitException } from './exceptions.ts';
 import { receive } from './flow.ts';
 import type { Handler } from './process.ts';
 import { TraceRing, traceFlag } from './trace.ts';
@@ -87,6 +88,29 @@ describe('a turn that does not end', () => {
     expect(node.running).toBe(null);
     expect(cluster.abandonTurn()).toBe(null);
   });
+});
+
+it('a handler ends its process by answering an exit, at its start or at a message', () => {
+  const cluster = testCluster();
+  const node = nodeOf(cluster);
+  const ends = new ExitException(a('enough'));
+  const atStart: Handler = { start: () => ends, handle: () => undefined, state: () => null };
+  const atMessage: Handler = {
+    handle: (_self, message) => (message === a('stop') ? ends : undefined),
+    state: () => null,
+  };
+  const seen = inProcess(cluster, function* (self) {
+    const told: string[] = [];
+    for (const handler of [atStart, atMessage]) {
+      const { pid } = node.spawn({ body: { is: 'handler', handler }, initialCall, parent: null });
+      const ref = self.monitor(pid);
+      self.send(pid, a('go on'));
+      self.send(pid, a('stop'));
+      told.push(shown(yield* receive({ marker: ref })));
+    }
+    return told;
+  });
+  expect(seen).toEqual(['{DOWN,ref,process,pid,enough}', '{DOWN,ref,process,pid,enough}']);
 });
 
 describe('what is sent', () => {
