@@ -127,7 +127,9 @@ export function isProtected(process: Process): boolean {
   return (
     module === 'application_master' ||
     (process.name !== null &&
-      ['init', 'application_controller', 'kernel_sup', 'net_kernel', 'user'].includes(process.name))
+      ['init', 'application_controller', 'kernel_sup', 'net_kernel', 'global_name_server', 'rex', 'user'].includes(
+        process.name,
+      ))
   );
 }
 

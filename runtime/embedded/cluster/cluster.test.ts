@@ -34,9 +34,11 @@ describe('nodes', () => {
     for (const name of names) {
       expect([...nodeOf(cluster, name).names.keys()].sort()).toEqual([
         'application_controller',
+        'global_name_server',
         'init',
         'kernel_sup',
         'net_kernel',
+        'rex',
         'user',
       ]);
     }

@@ -66,6 +66,8 @@ export class Cluster implements World {
   readonly prng: Prng;
   readonly network: Network;
   readonly #schedule: Prng | null;
+  /** For `global`, apart from what processes draw. */
+  readonly #globalChance: Prng;
   readonly #options: ClusterOptions;
   readonly #slots = new Map<string, Slot>();
   readonly #listeners = new Set<(event: KernelEvent) => void>();
@@ -76,6 +78,7 @@ export class Cluster implements World {
     this.#options = options;
     this.code = new CodeServer([...systemModules, ...options.modules]);
     this.prng = options.prng.split('user');
+    this.#globalChance = options.prng.split('global');
     this.network = new Network({
       timers: this.timers,
       nowMs: () => this.#nowMs,
@@ -162,6 +165,7 @@ export class Cluster implements World {
       isHidden,
       halt: () => this.crashNode(name),
       preventsOverlap: this.preventsOverlap,
+      prng: this.#globalChance,
       connectsAll: this.#options.connectAll ?? true,
     });
     this.emit({ is: 'node_up', node: name, creation: node.creation });

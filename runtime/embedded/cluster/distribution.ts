@@ -6,6 +6,7 @@
 import type { Pid, Value } from '../../term/values.ts';
 import { a, tup } from '../../term/values.ts';
 import type { KernelNode } from '../kernel/node.ts';
+import type { Prng } from '../kernel/prng.ts';
 import type { Network } from './network.ts';
 
 export type NodeType = 'visible' | 'hidden';
@@ -31,6 +32,8 @@ export type DistributionOptions = {
   readonly preventsOverlap: boolean;
   /** `connect_all` of kernel(6): whether `global` connects every node to every other one, and shares names with all. */
   readonly connectsAll: boolean;
+  /** For the waits and choices of `global`. */
+  readonly prng: Prng;
 };
 
 const distributions = new WeakMap<object, Distribution>();

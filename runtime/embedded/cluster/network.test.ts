@@ -11,6 +11,11 @@ import type { Cluster } from './cluster.ts';
 const [one, two, three] = ['one@sim', 'two@sim', 'three@sim'];
 const names = [one, two, three];
 
+/** Without what `global` does by itself: connections are made and broken by the network alone. */
+function literalCluster(options: Parameters<typeof testCluster>[1] = {}): Cluster {
+  return testCluster(names, { connectAll: false, ...options });
+}
+
 function* waits(): Flow<void> {
   for (;;) yield* sleep(1_000_000_000);
 }
@@ -51,7 +56,7 @@ const cut: NetworkFault = { is: 'partition', islands: [[one], [two, three]], mod
 
 describe('a delayed link', () => {
   it('is late in its direction only, and keeps the order of what jitters', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const there = listener(cluster, two);
     const back = listener(cluster, one);
     advance(cluster, 10);
@@ -68,7 +73,7 @@ describe('a delayed link', () => {
 
 describe('a link that loses', () => {
   it('brings everything, in order, by TCP sending again: late, and the rest behind it', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const there = listener(cluster, two);
     advance(cluster, 10);
     cluster.network.break({ is: 'drop', from: one, to: two, lossRatio: 0.2, bytesPerSecond: null });
@@ -80,7 +85,7 @@ describe('a link that loses', () => {
   });
 
   it('carries no more bytes than its limit', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const there = listener(cluster, two);
     advance(cluster, 10);
     cluster.network.break({ is: 'drop', from: one, to: two, lossRatio: 0, bytesPerSecond: 1000 });
@@ -99,7 +104,7 @@ describe('a link that loses', () => {
 describe('silence', () => {
   it('is noticed by the ticks of each side, 45 to 75 seconds after it began, and links and monitors end with noconnection', () => {
     for (let seed = 1; seed <= 20; seed += 1) {
-      const cluster = testCluster(names, { seed });
+      const cluster = literalCluster({ seed });
       const watched = spawn(nodeOf(cluster, two), waits);
       const { process, heard } = listener(cluster, one);
       const other = listener(cluster, two);
@@ -135,7 +140,7 @@ describe('silence', () => {
   });
 
   it('that ends in time loses nothing: what was sent meanwhile comes in order', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const there = listener(cluster, two);
     advance(cluster, 10);
     cluster.network.break(blackhole);
@@ -151,7 +156,7 @@ describe('silence', () => {
   });
 
   it('in one direction: who hears nothing gives up, and the other one learns it at once', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const deaf = listener(cluster, one);
     const heardOf = listener(cluster, two);
     advance(cluster, 10);
@@ -165,7 +170,7 @@ describe('silence', () => {
   });
 
   it('of a peer that came back after one side gave up closes the other side too', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const first = listener(cluster, one);
     advance(cluster, 10);
     // Only one hears nothing, and its last word does not get through either, a little later.
@@ -185,7 +190,7 @@ describe('silence', () => {
 
 describe('a cut', () => {
   it('ends connections at once, refuses new ones, and leaves the islands whole', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const far = spawn(nodeOf(cluster, two), waits);
     const { heard } = listener(cluster, one);
     advance(cluster, 10);
@@ -206,7 +211,7 @@ describe('a cut', () => {
   });
 
   it('when it is mended connects nobody by itself; whoever speaks does', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const there = listener(cluster, two);
     advance(cluster, 10);
     cluster.network.break(cut);
@@ -223,7 +228,7 @@ describe('a cut', () => {
 
 describe('connecting', () => {
   it('to a node that is down ends monitors with noconnection, and costs one attempt however much is sent', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     cluster.crashNode(two);
     advance(cluster, 20);
     const tries = spawn(nodeOf(cluster, one), function* (self) {
@@ -239,7 +244,7 @@ describe('connecting', () => {
   });
 
   it('into silence is given up after net_setuptime', () => {
-    const cluster = testCluster(names, { mesh: 'none' });
+    const cluster = literalCluster({ mesh: 'none' });
     cluster.network.break(blackhole);
     const begunAtMs = cluster.nowMs;
     let downAtMs = 0;
@@ -254,7 +259,7 @@ describe('connecting', () => {
   });
 
   it('is undone by disconnect_node: here at once, there when it is told', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const [here, there] = [listener(cluster, one), listener(cluster, two)];
     advance(cluster, 10);
     expect(cluster.network.disconnect(nodeOf(cluster, one), two)).toBe(true);
@@ -271,7 +276,7 @@ describe('connecting', () => {
 
 describe('a node that hangs', () => {
   it('runs nothing and answers nothing; when it goes on, what waited comes in order and its timers fire', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const there = listener(cluster, two);
     const ticks: number[] = [];
     spawn(nodeOf(cluster, two), function* () {
@@ -296,7 +301,7 @@ describe('a node that hangs', () => {
   });
 
   it('longer than its peers wait loses them, and finds that out when it goes on', () => {
-    const cluster = testCluster(names);
+    const cluster = literalCluster();
     const there = listener(cluster, two);
     const here = listener(cluster, one);
     advance(cluster, 10);
@@ -313,7 +318,7 @@ describe('a node that hangs', () => {
 // @row IV-08
 it('a fault draws from a stream of its own: whoever it does not touch sees the same run', () => {
   const story = (faults: readonly NetworkFault[]): readonly Heard[] => {
-    const cluster = testCluster(names, { seed: 5 });
+    const cluster = literalCluster({ seed: 5 });
     const there = listener(cluster, three);
     for (const fault of faults) cluster.network.break(fault);
     sender(cluster, two, there.process, 100, 7);

@@ -15,7 +15,10 @@ import type { Application, Applications } from '../otp/application.ts';
 import { startApplication, startController } from '../otp/application.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { erlangDistribution, netKernelModules } from './netKernel.ts';
+import { erpcModule } from './erpc.ts';
+import { globalModule } from './global.ts';
 import { pgModule } from './pg.ts';
+import { rpcModule } from './rpc.ts';
 import type { ServerModule } from '../otp/genServer.ts';
 import { noreply, startedPid, startServer } from '../otp/genServer.ts';
 import { otpModules } from '../otp/otpModules.ts';
@@ -107,6 +110,8 @@ const kernelSupervisor = {
   init: () => ({
     flags: flags({ strategy: 'one_for_all', intensity: 0, periodSeconds: 1 }),
     children: [
+      childSpec(a('rex'), ['rpc', 'start_link', []], { shutdown: 2000 }),
+      childSpec(a('global_name_server'), ['global', 'start_link', []], { shutdown: 2000 }),
       childSpec(a('net_kernel'), ['net_kernel', 'start_link', []], { shutdown: 2000 }),
       childSpec(a('user'), ['user', 'start_link', []], { shutdown: 2000 }),
     ],
@@ -140,6 +145,9 @@ export const systemModules: readonly CodeModule[] = [
   pgModule,
   ...otpModules,
   ...netKernelModules,
+  erpcModule,
+  rpcModule,
+  globalModule,
   kernelModule,
   timerModule,
   erlangModule,
