@@ -11,8 +11,9 @@ import type { CodeModule } from '../kernel/module.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Self } from '../kernel/self.ts';
 import { atoms, tagged } from '../kernel/values.ts';
-import type { Application, Applications } from '../otp/application.ts';
-import { startApplication, startController } from '../otp/application.ts';
+import { applicationModules, startApplication } from '../otp/application.ts';
+import { startController } from '../otp/applicationController.ts';
+import type { Application, Applications, StartType } from '../otp/applicationTable.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { erlangDistribution, netKernelModules } from './netKernel.ts';
 import { erpcModule } from './erpc.ts';
@@ -50,7 +51,8 @@ function* runInit(self: Self, boot: Boot): Flow<void> {
   self.trapExit(true);
   const controller = startedPid(yield* startController(self, boot.applications));
   for (const name of [kernelApplication.name, ...boot.boot]) {
-    const outcome = yield* startOrReport(self, name);
+    const type = name === kernelApplication.name ? 'permanent' : 'temporary';
+    const outcome = yield* startOrReport(self, name, type);
     if (outcome === atoms.ok) continue;
     self.emit({ is: 'report', kind: 'application_start_failure', pid: self.pid, report: tup(a(name), outcome) });
     if (name !== kernelApplication.name) continue;
@@ -67,9 +69,9 @@ function* runInit(self: Self, boot: Boot): Flow<void> {
   }
 }
 
-function* startOrReport(self: Self, name: string): Flow<Value> {
+function* startOrReport(self: Self, name: string, type: StartType): Flow<Value> {
   try {
-    return yield* startApplication(self, name);
+    return yield* startApplication(self, name, type);
   } catch (thrown) {
     if (thrown instanceof ExitException) return thrown.reason;
     throw thrown;
@@ -143,6 +145,7 @@ const erlangModule: CodeModule = {
 
 export const systemModules: readonly CodeModule[] = [
   pgModule,
+  ...applicationModules,
   ...otpModules,
   ...netKernelModules,
   erpcModule,

@@ -4,7 +4,7 @@
  */
 import { a } from '../../term/values.ts';
 import type { CodeModule } from '../kernel/module.ts';
-import type { Application } from '../otp/application.ts';
+import type { Application } from '../otp/applicationTable.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 import { cartModules } from './carts.ts';

@@ -4,6 +4,7 @@ import { a, tup } from '../../term/values.ts';
 import type { Self } from '../kernel/self.ts';
 import type { Spec } from './childSpec.ts';
 import { shutdownValue, startValue } from './childSpec.ts';
+import { logReport } from './logger.ts';
 
 export type ReportedError = 'start_error' | 'child_terminated' | 'shutdown' | 'shutdown_error';
 
@@ -32,7 +33,7 @@ export function reportChild(
       tup(a('offender'), [who, ...described(spec)]),
     ],
   };
-  self.emit({ is: 'report', kind: 'supervisor_report', pid: self.pid, report });
+  logReport(self, { level: 'error', kind: 'supervisor_report', module: 'supervisor', domain: ['otp', 'sasl'], report });
 }
 
 function described({ id, start, restart, significant, shutdown, type }: ReportedSpec): readonly Value[] {

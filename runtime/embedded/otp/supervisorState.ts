@@ -23,7 +23,7 @@ export type Child = {
 
 /** What every kind of supervisor shows of itself. */
 export type SupervisorView = {
-  readonly kind: Exclude<SupervisorKind, 'horde_supervisor'>;
+  readonly kind: SupervisorKind;
   readonly pid: Pid;
   /** The callback module. */
   readonly module: string;
