@@ -79,9 +79,9 @@ class Manager implements Handler, SystemView {
     const starter = this.#starter;
     if (!(yield* enter(self, starter))) self.exit(atoms.normal);
     self.trapExit(true);
-    const { name, link } = starter.options;
+    const { name, link, monitor } = starter.options;
     this.#name = name === null ? self.pid : plainName(name);
-    if (!link) this.#parent = self.pid;
+    if (!link && monitor !== true) this.#parent = self.pid;
     this.debug = debugOptions(self, this.#options.debug ?? []);
     ack(self, starter, okTuple(self.pid));
     yield* this.#run(self, false);

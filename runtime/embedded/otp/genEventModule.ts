@@ -25,7 +25,7 @@ import { modulePlace } from './names.ts';
 import { sendRequest } from './requests.ts';
 import { stop } from './stop.ts';
 import type { Pieces } from './text.ts';
-import { formatAndArgs, formatted } from './text.ts';
+import { formatAndArgs, formatDepth, formatted } from './text.ts';
 
 type How = Pick<ServerStart, 'link' | 'monitor'>;
 function starts(how: How): { readonly none: Code; readonly one: Code; readonly two: Code } {
@@ -162,7 +162,9 @@ export const genEventModule: CodeModule = {
         [2, 3].map((arity) => [`${name}/${arity}`, responses(`${name}/${arity}`)]),
       ),
     ),
-    'format_log/1': (self, report) => formatAndArgs(eventReportPieces(self, reportOf(report), false), null),
+    *'format_log/1'(self, report): Flow<Value> {
+      return formatAndArgs(eventReportPieces(self, reportOf(report), false), yield* formatDepth(self));
+    },
     'format_log/2': (self, report, options) => {
       const format = formatOptions(options);
       return formatted(eventReportPieces(self, reportOf(report), format.singleLine === true), format);

@@ -29,7 +29,7 @@ import {
 import type { Then } from './serverModule.ts';
 import { stop } from './stop.ts';
 import type { FormatOptions } from './text.ts';
-import { formatAndArgs, formatted } from './text.ts';
+import { formatAndArgs, formatDepth, formatted } from './text.ts';
 
 /** What does not fit any clause of a function. */
 export function functionClause(): never {
@@ -236,7 +236,9 @@ export const genServerModule: CodeModule = {
       enter(self, module, options, state, thenOf(last) ?? entryName(last)),
     'enter_loop/5': (self, module, options, state, name, then) =>
       enter(self, module, options, state, { ...entryName(name), ...thenOf(then) }),
-    'format_log/1': (self, report) => formatAndArgs(serverReportPieces(self, reportOf(report), false), null),
+    *'format_log/1'(self, report): Flow<Value> {
+      return formatAndArgs(serverReportPieces(self, reportOf(report), false), yield* formatDepth(self));
+    },
     'format_log/2': (self, report, options) => {
       const format = formatOptions(options);
       return formatted(serverReportPieces(self, reportOf(report), format.singleLine === true), format);

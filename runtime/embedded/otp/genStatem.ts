@@ -99,8 +99,9 @@ class StartedMachine implements Handler {
       const bad = tup(a('bad_return_from_init'), answer);
       return yield* this.#fail(self, bad, new ExitException(bad));
     }
-    const { name, link } = starter.options;
-    const identity = { name: name === null ? self.pid : plainName(name), parent: link ? starter.pid : self.pid };
+    const { name, link, monitor } = starter.options;
+    const parent = link || monitor === true ? starter.pid : self.pid;
+    const identity = { name: name === null ? self.pid : plainName(name), parent };
     this.#machine = new Machine(self, this.#module, { state: first, data: second }, { ...this.#options, ...identity });
     ack(self, starter, okTuple(self.pid));
     yield* this.#machine.enter(self, size === 4 ? listOf(actions) : []);

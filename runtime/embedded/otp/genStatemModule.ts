@@ -26,7 +26,7 @@ import type { ServerName } from './names.ts';
 import { sendRequest } from './requests.ts';
 import { statemReportPieces } from './statemReport.ts';
 import { stop } from './stop.ts';
-import { formatAndArgs, formatted } from './text.ts';
+import { formatAndArgs, formatDepth, formatted } from './text.ts';
 
 function moduleOf(value: Value): string {
   return value instanceof Atom ? value.name : functionClause();
@@ -137,7 +137,9 @@ export const genStatemModule: CodeModule = {
       isList(args[4]) ? enter(self, args, self.pid, args[4].map(asValue)) : enter(self, args, args[4], []),
     'enter_loop/6': (self, ...args) => enter(self, args, args[4], args[5]),
     ...requestFunctions,
-    'format_log/1': (self, report) => formatAndArgs(statemReportPieces(self, reportOf(report), false), null),
+    *'format_log/1'(self, report): Flow<Value> {
+      return formatAndArgs(statemReportPieces(self, reportOf(report), false), yield* formatDepth(self));
+    },
     'format_log/2': (self, report, options) => {
       const format = formatOptions(options);
       return formatted(statemReportPieces(self, reportOf(report), format.singleLine === true), format);

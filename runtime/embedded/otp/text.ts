@@ -2,7 +2,8 @@
 import type { Value } from '../../term/values.ts';
 import { a, Atom, ImproperList, toTerm, Tuple, tup } from '../../term/values.ts';
 import { printTerm } from '../../term/print.ts';
-import { asValue, isList } from '../kernel/values.ts';
+import { asValue, isList, tagged } from '../kernel/values.ts';
+import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
 
 /** A charlist: what a string literal is in Erlang. */
@@ -54,6 +55,15 @@ function limitedList(elements: readonly unknown[], depth: number): readonly Valu
 
 /** What a report says, in order: words as they stand (`~n` is a new line), terms, and terms that no depth cuts (`plain`). */
 export type Pieces = readonly (string | { readonly term: Value } | { readonly plain: Value })[];
+
+/** `error_logger:get_format_depth/0`: how deep reports show terms, as the kernel's environment says; null for all of it. */
+export function* formatDepth(self: Self): Flow<number | null> {
+  if (!self.exports('application', 'get_env', 2)) return null;
+  const found = yield* self.apply('application', 'get_env', [a('kernel'), a('error_logger_format_depth')]);
+  const depth = tagged(found, a('ok'), 2)?.[1];
+  return typeof depth === 'number' ? Math.max(leastDepth, depth) : null;
+}
+const leastDepth = 10;
 
 export type FormatOptions = {
   /** Null: everything. */

@@ -11,7 +11,7 @@ import { changeCode, getState, getStatus, replaceState, resume, suspend } from '
 import { chars } from '../text.ts';
 import { eventSuiteModules } from './genEventKit.ts';
 import type { Suite } from './genKit.ts';
-import { calls, e, exits, inCase, pidOf, property, shown, suite } from './genKit.ts';
+import { calls, e, environment, exits, inCase, pidOf, property, shown, suite } from './genKit.ts';
 
 const genEvent = calls('gen_event');
 const manager = a('my_dummy_handler');
@@ -214,5 +214,28 @@ it('format_log makes texts, shorter with a depth, a limit of characters, and on 
         expect(short.length).toBeLessThan(line.length);
       }
     }
+  });
+});
+
+// @otp gen_event_SUITE:format_log_1
+it('format_log makes a format and its arguments, as deep as the kernel is configured', () => {
+  const env = new Map<string, Value>();
+  inCase(suite([...eventSuiteModules, environment(env)]), function* (self) {
+    const term = Array.from({ length: 15 }, (_, at) => at + 1);
+    const handler = e('{mymod,myid}');
+    const label = e('{gen_event,terminate}');
+    const report = { label, handler, name: self.pid, last_message: term, state: term, reason: term };
+    const words =
+      '** gen_event handler ~tp crashed.\n** Was installed in ~tp\n** Last event was: ~tp\n' +
+      '** When handler state == ~tp\n** Reason == ~tp\n';
+    const made = function* (): Flow<readonly [Value, Value]> {
+      const [format, args] = (elementsOf(yield* genEvent(self, 'format_log', report)) ?? []).map(asValue);
+      return [format, args];
+    };
+    expect(yield* made()).toEqual([words, [handler, self.pid, term, term, term]]);
+    env.set('error_logger_format_depth', 10);
+    const limited = [1, 2, 3, 4, 5, 6, 7, 8, 9, a('...')];
+    const deep = [handler, 10, self.pid, 10, limited, 10, limited, 10, limited, 10];
+    expect(yield* made()).toEqual([words.replaceAll('~tp', '~tP'), deep]);
   });
 });

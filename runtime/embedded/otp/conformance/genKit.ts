@@ -98,6 +98,16 @@ function nameModule(name: string, isThere: (pid: Pid) => boolean): CodeModule {
   });
 }
 
+/** Module `application` with the kernel's environment given, in place of the node's own. */
+export function environment(env: ReadonlyMap<string, Value>): CodeModule {
+  return testModule('application', {
+    'get_env/2': (_self, _application, key) => {
+      const value = env.get(nameOf(key));
+      return value === undefined ? undefined : tup(atoms.ok, value);
+    },
+  });
+}
+
 /** A cluster with the suite's modules, `dummy_via` and `global`. */
 export function suite(modules: readonly CodeModule[], nodes: readonly string[] = ['one@sim']): Suite {
   const hasGlobal = testCluster().code.module('global') !== null;

@@ -11,7 +11,7 @@ import { asValue, atoms, elementsOf, isList } from '../../kernel/values.ts';
 import { debug, getState, getStatus, replaceState, resume, suspend } from '../sys.ts';
 import { chars } from '../text.ts';
 import type { Suite } from './genKit.ts';
-import { e, exits, genServer, inCase, mapOf, nextLike, pidOf, property, shown, suite } from './genKit.ts';
+import { e, environment, exits, genServer, inCase, mapOf, nextLike, pidOf, property, shown, suite } from './genKit.ts';
 import { serverSuiteModules } from './genServerKit.ts';
 
 const server = (): Suite => suite(serverSuiteModules);
@@ -283,6 +283,31 @@ describe('format_log', () => {
         expect(shorter).toMatch(/^Undefined handle_info in gen_server_SUITE\. Unhandled message: /);
         expect(shorter.length).toBeLessThan(warningLine.length);
       }
+    });
+  });
+
+  // @otp gen_server_SUITE:format_log_1
+  it('makes a format and its arguments, as deep as the kernel is configured', () => {
+    const env = new Map<string, Value>();
+    inCase(suite([...serverSuiteModules, environment(env)]), function* (self) {
+      const words =
+        '** Generic server ~tp terminating \n** Last message in was ~tp~n** When Server state == ~tp~n' +
+        '** Reason for termination ==~n** ~tp~n** Client ~tp stacktrace~n** ~tp~n';
+      const name = self.pid;
+      const client = a('clientname');
+      const made = function* (what: Value): Flow<readonly [Value, Value]> {
+        const [format, args] = (elementsOf(yield* genServer(self, 'format_log', what)) ?? []).map(asValue);
+        return [format, args];
+      };
+      expect(yield* made(reportOf(name))).toEqual([words, [name, term, term, term, client, []]]);
+      const warningWords = '** Undefined handle_info in ~p~n** Unhandled message: ~tp~n';
+      expect(yield* made(warning)).toEqual([warningWords, [a('gen_server_SUITE'), term]]);
+      env.set('error_logger_format_depth', 10);
+      const limited = [1, 2, 3, 4, 5, 6, 7, 8, 9, a('...')];
+      const deep = [name, 10, limited, 10, limited, 10, limited, 10, client, 10, [], 10];
+      expect(yield* made(reportOf(name))).toEqual([words.replaceAll('~tp', '~tP'), deep]);
+      const cut = [a('gen_server_SUITE'), limited, 10];
+      expect(yield* made(warning)).toEqual([warningWords.replace('~tp', '~tP'), cut]);
     });
   });
 });
