@@ -509,6 +509,16 @@ export const portMethods = {
     { readonly replaced: boolean }
   >(),
 
+  /** Reads a simulated cluster's file again and puts its code in place; `changed`: the servers whose state its code_change changed. */
+  'code.reload': call.change<
+    Nothing,
+    {
+      readonly modules: readonly string[];
+      readonly changed: readonly ProcessRef[];
+      readonly failed: readonly { readonly pid: ProcessRef; readonly why: string }[];
+    }
+  >(),
+
   'faults.addNode': call.change<{ readonly node: NodeName }, NodeInfo>(),
   /** Takes the node down at once, as a power cut does. */
   'faults.crashNode': call.destroy<OnNode, { readonly wasUp: boolean }>(),

@@ -43,6 +43,7 @@ export const operationsWithCommands = [
   'get_scheduler_info',
   'list_holdings',
   'release_holding',
+  'reload_cluster_file',
   'analyze_deadlocks',
   'memory_leak_detection',
   'trace_process',

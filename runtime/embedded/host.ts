@@ -12,10 +12,12 @@ import type { WorkerData } from './workerData.ts';
 
 export type SimulatedOptions = {
   readonly id: ConnectionId;
-  /** How many nodes (1..50): `demo1@sim`, `demo2@sim`, … */
+  /** How many nodes (1..50): `demo1@sim`, `demo2@sim`, …; those of the cluster file, where there is one. */
   readonly nodes: number;
   /** Any integer; one seed draws the same chances. In live time the order of events still varies. */
-  readonly seed: number;
+  readonly seed?: number;
+  /** What runs; the demo unless said. */
+  readonly clusterFile?: string;
   /** `live` unless said. */
   readonly time?: 'live' | 'deterministic';
   /** The built worker.ts. */
@@ -34,10 +36,17 @@ const startMs = 15_000;
 export async function startSimulated(options: SimulatedOptions): Promise<Result<Runtime>> {
   const fault = faultOf(options);
   if (fault !== null) return fault;
-  const { id, seed, time = 'live', workerFile } = options;
+  const { id, seed, clusterFile, time = 'live', workerFile } = options;
   const sandboxChildFile = options.sandboxChildFile ?? path.join(path.dirname(workerFile), 'sandboxChild.js');
   const nodes: readonly NodeName[] = Array.from({ length: options.nodes }, (_, at) => `demo${at + 1}@sim`);
-  const workerData: WorkerData = { id, nodes, seed, time, sandboxChildFile };
+  const workerData: WorkerData = {
+    id,
+    nodes,
+    time,
+    sandboxChildFile,
+    ...(seed !== undefined && { seed }),
+    ...(clusterFile !== undefined && { clusterFile: path.resolve(clusterFile) }),
+  };
   const worker = new Worker(workerFile, { workerData, name: `simulated ${id}` });
   const runtime = connectPort(workerEndpoint(worker), { id, kind: 'simulated' });
   const ready = await untilReady(runtime);
@@ -56,7 +65,12 @@ function untilReady(runtime: Runtime): Promise<Result<null>> {
     const look = (): void => {
       const { state } = runtime;
       if (state.is === 'ready') settle(ok(null));
-      else if (state.is === 'lost') settle(startFailed(state.error.message));
+      // What is wrong with a cluster file is its user's to know as it is.
+      else if (state.is === 'lost') {
+        settle(
+          state.error.class === 'unavailable' ? startFailed(state.error.message) : { ok: false, error: state.error },
+        );
+      }
     };
     const timer = setTimeout(() => settle(startFailed('It was not ready in time.')), startMs);
     const listening = runtime.onChange(look);
@@ -84,7 +98,7 @@ function faultOf({ nodes, seed, workerFile }: SimulatedOptions): Failure | null 
       { pointer: '/nodes' },
     );
   }
-  if (!Number.isSafeInteger(seed)) {
+  if (seed !== undefined && !Number.isSafeInteger(seed)) {
     return failure('validation', 'simulated.seed', 'A seed is a whole number.', 'Give one, for example 1.', {
       pointer: '/seed',
     });

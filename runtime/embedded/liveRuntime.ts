@@ -1,8 +1,14 @@
-/** The demo cluster in real time, behind the port, in this thread. */
+/** A simulated cluster with its time, behind the port, in this thread. */
+import type { Result } from '../model.ts';
+import { ok } from '../model.ts';
 import type { Runtime } from '../port.ts';
 import { simulatedRuntime } from './adapter/simulatedRuntime.ts';
+import type { ClusterFile } from './clusterFile/clusterFile.ts';
+import { openClusterFile } from './clusterFile/clusterFile.ts';
+import type { CheckedDefinition } from './clusterFile/definition.ts';
+import { demoProgram } from './clusterFile/program.ts';
+import { scheduleFaults } from './clusterFile/schedule.ts';
 import { Cluster } from './cluster/cluster.ts';
-import { shop, shopModules } from './demo/shop.ts';
 import { seededPrng } from './kernel/prng.ts';
 import { SandboxManager } from './sandbox/sandboxManager.ts';
 import type { Clock } from './time/clock.ts';
@@ -10,24 +16,37 @@ import { LiveClock } from './time/liveClock.ts';
 import { OnDemandClock } from './time/onDemandClock.ts';
 import type { WorkerData } from './workerData.ts';
 
-/** Small, as between machines in one rack. */
-const latencyMs = { min: 0.3, max: 1.5 } as const;
-
 /** In the cluster's own time. */
 const bootMs = 50;
+const defaultSeed = 1;
 
-/** Starts the cluster; `onClose` is called when the runtime has been closed. */
+/** Starts what the options say: a cluster file's cluster, or the demo. Errors: those of reading the file. */
+export function startRuntime(options: WorkerData, onClose: () => void): Result<Runtime> {
+  if (options.clusterFile === undefined) return ok(liveRuntime(options, onClose));
+  const file = openClusterFile(options.clusterFile, options.seed ?? defaultSeed);
+  if (!file.ok) return file;
+  return ok(startCluster(options, file.value.definition, file.value, onClose));
+}
+
+/** Starts the demo; `onClose` is called when the runtime has been closed. */
 export function liveRuntime(options: WorkerData, onClose: () => void = () => undefined): Runtime {
+  return startCluster(options, demoProgram(options.nodes).definition, null, onClose);
+}
+
+function startCluster(
+  options: WorkerData,
+  definition: CheckedDefinition,
+  file: ClusterFile | null,
+  onClose: () => void,
+): Runtime {
   let clock: Clock | null = null;
   const cluster = new Cluster({
-    nodes: options.nodes,
-    prng: seededPrng(options.seed),
-    modules: shopModules,
-    applications: [shop],
-    boot: [shop.name],
-    latencyMs,
+    ...clusterOptions(definition),
+    prng: seededPrng(options.seed ?? definition.seed ?? defaultSeed),
     onWork: () => clock?.wake(),
   });
+  file?.runsIn(cluster);
+  scheduleFaults(cluster, definition.faults);
   // Up before anyone can ask, and the nodes connected.
   cluster.runUntil(bootMs);
   const wallMs = (): number => performance.now();
@@ -38,6 +57,7 @@ export function liveRuntime(options: WorkerData, onClose: () => void = () => und
     id: options.id,
     cluster,
     clock: time,
+    clusterFile: file,
     sandboxes: new SandboxManager({ childFile: options.sandboxChildFile, wallNow }),
     wallNow,
     epoch: crypto.randomUUID(),
@@ -46,4 +66,25 @@ export function liveRuntime(options: WorkerData, onClose: () => void = () => und
       onClose();
     },
   });
+}
+
+/** A cluster as a definition has it. */
+export function clusterOptions({
+  nodes,
+  modules,
+  applications,
+  network,
+}: CheckedDefinition): Omit<ConstructorParameters<typeof Cluster>[0], 'prng'> {
+  return {
+    nodes,
+    modules,
+    applications: applications.map(({ name, description, version, module, argument }) => ({
+      name,
+      description,
+      version,
+      start: { module, argument },
+    })),
+    boot: (node) => applications.filter((one) => one.nodes.includes(node)).map(({ name }) => name),
+    ...network,
+  };
 }

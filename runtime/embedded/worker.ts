@@ -2,17 +2,18 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messagePortEndpoint } from '../proxy/endpoint.ts';
 import { servePort } from '../proxy/servePort.ts';
-import { liveRuntime } from './liveRuntime.ts';
+import { failedRuntime } from './failedRuntime.ts';
+import { startRuntime } from './liveRuntime.ts';
 import { readWorkerData } from './workerData.ts';
 
 const options = readWorkerData(workerData);
 if (parentPort !== null && options !== null) {
   const port = parentPort;
-  const runtime = liveRuntime(options, () => {
+  const started = startRuntime(options, () => {
     // Whatever is still open (timers, children that are slow to go) ends with the thread.
     setImmediate(() => port.close());
   });
-  servePort(runtime, messagePortEndpoint(port));
+  servePort(started.ok ? started.value : failedRuntime(started.error), messagePortEndpoint(port));
 } else {
   throw new Error('The simulated cluster is started by startSimulated.');
 }

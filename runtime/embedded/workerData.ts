@@ -4,7 +4,10 @@ import type { ConnectionId, NodeName } from '../model.ts';
 export type WorkerData = {
   readonly id: ConnectionId;
   readonly nodes: readonly NodeName[];
-  readonly seed: number;
+  /** Left out: the cluster file's, else 1. */
+  readonly seed?: number;
+  /** What runs; the demo unless said. Its nodes are the file's. */
+  readonly clusterFile?: string;
   /** `deterministic`: time passes only while a call waits; `live` unless said. */
   readonly time?: 'live' | 'deterministic';
   readonly sandboxChildFile: string;
@@ -20,8 +23,8 @@ function isWorkerData(data: unknown): data is WorkerData {
   return (
     'id' in data &&
     typeof data.id === 'string' &&
-    'seed' in data &&
-    typeof data.seed === 'number' &&
+    (!('seed' in data) || data.seed === undefined || typeof data.seed === 'number') &&
+    (!('clusterFile' in data) || data.clusterFile === undefined || typeof data.clusterFile === 'string') &&
     'sandboxChildFile' in data &&
     typeof data.sandboxChildFile === 'string' &&
     'nodes' in data &&

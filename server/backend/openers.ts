@@ -19,7 +19,7 @@ export type OpenerFiles = {
 /** Opens a runtime; resolves once it is ready, or with why it cannot be. */
 export type OpenRuntime = (spec: ConnectSpec, id: ConnectionId, signal?: AbortSignal) => Promise<Result<Runtime>>;
 
-const defaultSimulated = { nodes: 3, seed: 1 } as const;
+const defaultNodes = 3;
 
 /** Opens every kind of runtime there is. */
 export function openerOf(files: OpenerFiles): OpenRuntime {
@@ -27,8 +27,16 @@ export function openerOf(files: OpenerFiles): OpenRuntime {
   return async (spec, id, signal) => {
     switch (spec.kind) {
       case 'simulated': {
-        const { nodes = defaultSimulated.nodes, seed = defaultSimulated.seed, time = 'live' } = spec;
-        return startSimulated({ id, nodes, seed, time, workerFile, sandboxChildFile });
+        const { nodes = defaultNodes, seed, time, clusterFile } = spec;
+        return startSimulated({
+          id,
+          nodes,
+          workerFile,
+          sandboxChildFile,
+          ...(seed !== undefined && { seed }),
+          ...(time !== undefined && { time }),
+          ...(clusterFile !== undefined && { clusterFile }),
+        });
       }
       case 'local-cluster':
         return openLocalCluster(spec, id, files, signal);

@@ -17,6 +17,7 @@ export type RuntimeOptions = ReachOptions &
     readonly runtime?: (typeof runtimeKinds)[number];
     readonly nodes?: number;
     readonly seed?: number;
+    readonly clusterFile?: string;
     readonly connect?: string;
     readonly cookieFile?: string;
     readonly agent?: AgentChoice;
@@ -29,7 +30,12 @@ export function addRuntimeOptions(command: Command): Command {
   command
     .addOption(new Option('--runtime <kind>', 'which kind of system').choices(runtimeKinds))
     .addOption(new Option('--nodes <n>', 'nodes of a simulated or local cluster').argParser(wholeNumber(1, 50)))
-    .addOption(new Option('--seed <n>', 'a deterministic simulated cluster: the same seed and calls, the same run').argParser(wholeNumber(0, 0xffffffff)))
+    .addOption(
+      new Option('--seed <n>', 'a deterministic simulated cluster: the same seed and calls, the same run').argParser(
+        wholeNumber(0, 0xffffffff),
+      ),
+    )
+    .option('--cluster-file <file>', 'what a simulated cluster runs: arsenal.cluster.ts or .json; default: the demo')
     .option('--connect <node>', 'name of a running node, e.g. shop@localhost')
     .option('--cookie-file <file>', 'where the cookie stands; default: where OTP keeps it');
   return addLocalOptions(addReachOptions(command))
@@ -89,6 +95,7 @@ export function connectSpec(options: RuntimeOptions): Result<Connecting> {
       spec: {
         kind,
         ...(options.nodes !== undefined && { nodes: options.nodes }),
+        ...(options.clusterFile !== undefined && { clusterFile: options.clusterFile }),
         // A seed is given for a run that can be had again.
         ...(options.seed !== undefined && { seed: options.seed, time: 'deterministic' }),
       },

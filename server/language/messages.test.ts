@@ -5,7 +5,7 @@ import { connectSpecSchema, decode } from './messages.ts';
 type Kind = ConnectSpec['kind'];
 /** Of each kind a spec with every part there is: a part that is added to the type has to be added here. */
 const whole: { readonly [K in Kind]: Required<Extract<ConnectSpec, { readonly kind: K }>> } = {
-  simulated: { kind: 'simulated', nodes: 3, seed: 1, time: 'deterministic' },
+  simulated: { kind: 'simulated', nodes: 3, seed: 1, time: 'deterministic', clusterFile: '/p/arsenal.cluster.ts' },
   'local-cluster': {
     kind: 'local-cluster',
     project: '/p',

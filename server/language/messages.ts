@@ -39,6 +39,7 @@ export const connectSpecSchema = Type.Union([
       nodes: Type.Optional(Type.Integer({ minimum: 1, maximum: 50 })),
       seed: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffffffff })),
       time: Type.Optional(Type.Union([Type.Literal('live'), Type.Literal('deterministic')])),
+      clusterFile: Type.Optional(text(4_096)),
     },
     closed,
   ),

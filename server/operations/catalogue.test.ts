@@ -89,6 +89,7 @@ describe('every operation of Arsenal', () => {
         "pause_time",
         "profile_process",
         "release_holding",
+        "reload_cluster_file",
         "remove_node",
         "restart_child",
         "restart_frequency",

@@ -68,6 +68,7 @@ import { listHoldings } from './system/listHoldings.ts';
 import { listPorts } from './system/listPorts.ts';
 import { listRegisteredProcesses } from './system/listRegisteredProcesses.ts';
 import { releaseHolding } from './system/releaseHolding.ts';
+import { reloadClusterFile } from './system/reloadClusterFile.ts';
 import { getTime } from './time/getTime.ts';
 import { pauseTime } from './time/pauseTime.ts';
 import { resumeTime } from './time/resumeTime.ts';
@@ -127,6 +128,7 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     getSchedulerInfo,
     listHoldings(scans),
     releaseHolding,
+    reloadClusterFile,
     analyzeDeadlocks,
     memoryLeakDetection,
     traceProcess,

@@ -66,6 +66,8 @@ export type ConnectSpec =
       readonly kind: 'simulated';
       readonly nodes?: number;
       readonly seed?: number;
+      /** A cluster file (docs/simulated.md) in place of the demo; its nodes are then the file's. */
+      readonly clusterFile?: string;
       /** `deterministic`: time passes only while a call waits, so that a seed and the same calls make the same run. */
       readonly time?: 'live' | 'deterministic';
     }

@@ -5,7 +5,9 @@ import type { Refusals } from '../../portFacade.ts';
 import { buildCapabilities, buildPort } from '../../portFacade.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Clock } from '../time/clock.ts';
+import type { ClusterFile } from '../clusterFile/clusterFile.ts';
 import { clockMethods } from './clock.ts';
+import { clusterFileMethods } from './clusterFile.ts';
 import { Context } from './context.ts';
 import { faultMethods } from './faults.ts';
 import { Holdings, holdingMethods } from './holdings.ts';
@@ -22,6 +24,8 @@ export type SimulatedRuntimeOptions = {
   readonly cluster: Cluster;
   /** Gives the cluster its time. */
   readonly clock: Clock;
+  /** What the cluster runs; null for the demo. */
+  readonly clusterFile?: ClusterFile | null;
   readonly sandboxes: Sandboxes;
   readonly wallNow: () => number;
   /** Names this life of the cluster: a new one voids every version, cursor and holding. */
@@ -70,6 +74,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...nodeMethods(context),
     ...faultMethods(context, holdings),
     ...clockMethods(clock),
+    ...clusterFileMethods(context, options.clusterFile ?? null),
     ...processMethods(context),
     ...supervisorMethods(context, history),
     ...holdingMethods(context, holdings),

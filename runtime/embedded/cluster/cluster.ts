@@ -28,8 +28,8 @@ export type ClusterOptions = {
   readonly modules: readonly CodeModule[];
   /** What every node has; `kernel` comes of itself. */
   readonly applications: readonly Application[];
-  /** The applications started at boot, in order. */
-  readonly boot: readonly string[];
+  /** The applications started at boot, in order; the same everywhere, or by node. */
+  readonly boot: readonly string[] | ((node: string) => readonly string[]);
   /** One-way delay between nodes, drawn evenly. */
   readonly latencyMs: { readonly min: number; readonly max: number };
   /** net_ticktime; OTP's default, 60 s, unless said. */
@@ -169,7 +169,12 @@ export class Cluster implements World {
       connectsAll: this.#options.connectAll ?? true,
     });
     this.emit({ is: 'node_up', node: name, creation: node.creation });
-    bootNode(node, { applications: slot.applications, boot: this.#options.boot, halt: () => this.crashNode(name) });
+    const { boot } = this.#options;
+    bootNode(node, {
+      applications: slot.applications,
+      boot: typeof boot === 'function' ? boot(name) : boot,
+      halt: () => this.crashNode(name),
+    });
     for (const other of this.#slots.values()) {
       if (other.node === null || this.#options.mesh === 'none' || isHidden(name) || isHidden(other.name)) continue;
       this.network.connect(node, other.name);

@@ -44,6 +44,11 @@ export class CodeServer {
     for (const module of modules) this.#modules.set(module.name, module);
   }
 
+  /** Loads a module in place of the one with its name: the next call by name finds its functions. */
+  load(module: CodeModule): void {
+    this.#modules.set(module.name, module);
+  }
+
   /** The function; null when the module, or the function with this arity, does not exist (`undef`). */
   find(module: string, name: string, arity: number): Code | null {
     const functions = this.#modules.get(module)?.functions;

@@ -1,0 +1,171 @@
+/** Cluster files, as a user writes them: run, changed while they run, and broken. */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startRuntime } from '../../runtime/embedded/liveRuntime.ts';
+import type { Json, Result } from '../../runtime/model.ts';
+import type { Runtime } from '../../runtime/port.ts';
+import type { House } from '../../server/backend/testKit.ts';
+import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { errorOf, valueOf } from '../../server/core/testKit.ts';
+
+let folder: string;
+let file: string;
+let house: House | null = null;
+beforeEach(() => {
+  folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-cluster-')));
+  file = path.join(folder, 'arsenal.cluster.ts');
+});
+afterEach(async () => {
+  await house?.close();
+  house = null;
+  fs.rmSync(folder, { recursive: true });
+});
+
+function start(clusterFile: string, seed?: number): Result<Runtime> {
+  const options = { id: 'sim', nodes: [], sandboxChildFile: 'none', time: 'deterministic', clusterFile } as const;
+  return startRuntime(seed === undefined ? options : { ...options, seed }, () => undefined);
+}
+async function run(clusterFile: string, seed?: number): Promise<House> {
+  house = await houseOn(valueOf(start(clusterFile, seed)));
+  return house;
+}
+
+const counter = (body: string): string => `
+import { atom, defineCluster, genServer, noreply, ok, reply, supervisor, tuple } from 'arsenal-otp/cluster';
+${body}
+const top = supervisor('Elixir.Count.Supervisor', { children: [{ module: counter }] });
+export default defineCluster({
+  nodes: ['a@sim', 'b@sim'],
+  modules: [counter, top],
+  applications: [{ name: 'count', module: top, nodes: ['a@sim'] }],
+});
+`;
+const first = counter(`
+type State = { readonly count: number };
+const counter = genServer<State>('Elixir.Count', {
+  init: () => ok({ count: 0 }),
+  handleCall: (_self, _request, _from, state) => reply(state.count + 1, { count: state.count + 1 }),
+});`);
+const second = counter(`
+type State = { readonly count: number; readonly step: number };
+const counter = genServer<State>('Elixir.Count', {
+  init: () => ok({ count: 0, step: 10 }),
+  handleCall: (_self, _request, _from, state) => reply(state.count + state.step, { ...state, count: state.count + state.step }),
+  codeChange: (_self, _old, state) => ok({ count: state.count, step: 10 }),
+});`);
+
+const count = async (): Promise<Json | undefined> =>
+  at(
+    (await house?.result('send_message', { pid: 'Count', node: 'a@sim', message: { $term: ':next' }, how: 'call' })) ??
+      null,
+    'reply',
+    'display',
+  );
+
+describe('a cluster file', () => {
+  it('runs: its nodes, its applications where they belong, its servers', async () => {
+    fs.writeFileSync(file, first);
+    const { result } = await run(file);
+    expect(listAt(await result('cluster_topology', {}), 'items').map((node) => at(node, 'node'))).toEqual([
+      'a@sim',
+      'b@sim',
+    ]);
+    expect([await count(), await count()]).toEqual(['1', '2']);
+    const running = listAt(await result('list_applications', { node: 'b@sim' }), 'items');
+    expect(running).toContainEqual(expect.objectContaining({ name: 'count', running: false }));
+  });
+
+  it('changes code while it runs, and the state by code_change; a broken one changes nothing and says where', async () => {
+    fs.writeFileSync(file, first);
+    const { result, run: call } = await run(file);
+    expect([await count(), await count()]).toEqual(['1', '2']);
+    fs.writeFileSync(file, second);
+    expect(await result('reload_cluster_file', {})).toMatchObject({
+      modules: ['Elixir.Count', 'Elixir.Count.Supervisor'],
+      changed: [expect.stringContaining('a@sim')],
+      failed: [],
+    });
+    expect([await count(), await count()]).toEqual(['12', '22']);
+    fs.writeFileSync(file, second.replace('reply(state.count', 'reply(((state.count'));
+    const error = errorOf(await call('reload_cluster_file', {}));
+    expect(error).toMatchObject({ code: 'cluster_file.broken', details: { at: { file, line: 7 } } });
+    expect(await count()).toBe('32');
+  });
+
+  it('finds the cluster’s time and chance, and nothing else of the machine', async () => {
+    fs.writeFileSync(
+      file,
+      counter(`
+const counter = genServer<null>('Elixir.Count', {
+  init: () => ok(null),
+  handleCall: (_self, _request, _from, state) =>
+    reply([new Date().toISOString(), Math.random(), typeof process, typeof setTimeout, typeof fetch, typeof globalThis], state),
+});`),
+    );
+    const told: unknown[] = [];
+    for (const seed of [3, 3, 4]) {
+      await run(file, seed);
+      told.push(await count());
+      await house?.close();
+    }
+    expect(told[0]).toContain('2026-01-01T00:00:00');
+    expect(told[0]).toContain('"undefined", "undefined", "undefined", "undefined"');
+    expect(told[1]).toBe(told[0]);
+    expect(told[2]).not.toBe(told[0]);
+  });
+
+  it('may be JSON: nodes, network and faults around the demo', async () => {
+    const json = path.join(folder, 'arsenal.cluster.json');
+    const faults = [{ atMs: 1000, forMs: 1000, crash: 'shop2@sim' }];
+    fs.writeFileSync(json, JSON.stringify({ nodes: ['shop1@sim', 'shop2@sim'], faults }));
+    const { result } = await run(json);
+    const nodesUp = async (): Promise<readonly Json[]> => listAt(await result('cluster_topology', {}), 'links');
+    expect(await nodesUp()).toHaveLength(1);
+    await result('step_time', { ms: 1500 });
+    expect(await nodesUp()).toHaveLength(0);
+    await result('step_time', { ms: 1500 });
+    expect(await nodesUp()).toHaveLength(1);
+  });
+});
+
+describe('a bad cluster file', () => {
+  it.each([
+    ['is not there', null, { code: 'cluster_file.not_found' }],
+    ['is no TypeScript', 'const a = ;', { code: 'cluster_file.broken', details: { at: { line: 1 } } }],
+    ['throws', '\n\nthrow new Error("no");', { code: 'cluster_file.broken', details: { at: { line: 3, column: 7 } } }],
+    ['imports what it must not', "import fs from 'node:fs';\nfs.rmSync('/');", { code: 'cluster_file.broken' }],
+    ['exports nothing', 'export const a = 1;', { code: 'cluster_file.broken' }],
+    ['exports no cluster', 'export default 7;', { code: 'cluster_file.invalid', pointer: '' }],
+    [
+      'is wrong in more than one place',
+      "export default { nodes: ['a', 'b@sim', 'b@sim'], modules: [1], what: 2, faults: [{ atMs: -1, hang: 'c@sim' }] };",
+      {
+        code: 'cluster_file.invalid',
+        details: {
+          problems: ['/what', '/nodes', '/nodes/0', '/modules/0', '/faults/0/atMs', '/faults/0/hang'].map((pointer) =>
+            expect.objectContaining({ pointer }),
+          ),
+        },
+      },
+    ],
+  ])('that %s is told, with the place', (_what, text, expected) => {
+    if (text !== null) fs.writeFileSync(file, text);
+    expect(errorOf(start(file))).toMatchObject(expected);
+  });
+});
+
+describe('the examples', () => {
+  it('a sharded cache answers, also through a partition, and recovers', async () => {
+    const { result } = await run(path.resolve('docs/examples/cache.cluster.ts'));
+    const state = async (): Promise<string> =>
+      JSON.stringify(
+        at(await result('get_process_state', { pid: 'Cache.Client', node: 'cache1@sim' }), 'state', 'display'),
+      );
+    await result('step_time', { ms: 20_000 });
+    expect(await state()).toMatch(/unreachable: 0/);
+    await result('step_time', { ms: 15_000 });
+    expect(await state()).not.toMatch(/unreachable: 0/);
+  });
+});
