@@ -25,7 +25,7 @@ export class PgScope {
   /** Each process of this node that is in groups, newest group first. */
   readonly local = new Map<Pid, { readonly monitor: Ref; groups: readonly Value[] }>();
   /** The servers of the scope on other nodes. */
-  readonly remote = new Map<string, Peer>();
+  readonly remote = new Map<Pid, Peer>();
   readonly scopeMonitors = new Map<Ref, Pid>();
   readonly groupMonitors = new Map<Ref, { readonly pid: Pid; readonly group: Value }>();
 
@@ -126,7 +126,7 @@ class PgServer implements ServerModule<PgScope> {
     const sync = tagged(message, words.sync, 3);
     const peer: unknown = sync?.[1];
     if (sync === null || !(peer instanceof Pid)) return self.error(atoms.badarg);
-    const known: Peer = state.remote.get(peer.node) ?? { monitor: self.monitor(peer), groups: new ValueMap() };
+    const known: Peer = state.remote.get(peer) ?? { monitor: self.monitor(peer), groups: new ValueMap() };
     const groups = new ValueMap<readonly Pid[]>();
     for (const entry of isList(sync[2]) ? sync[2] : []) {
       if (!isTuple(entry)) continue;
@@ -134,7 +134,7 @@ class PgServer implements ServerModule<PgScope> {
       groups.set(asValue(group), pidsOf(pids));
     }
     this.#sync(self, state, known.groups, groups);
-    state.remote.set(peer.node, { monitor: known.monitor, groups });
+    state.remote.set(peer, { monitor: known.monitor, groups });
     return noreply(state);
   }
 
@@ -149,8 +149,8 @@ class PgServer implements ServerModule<PgScope> {
     }
     if (tag === words.discover && second instanceof Pid) {
       cast(self, second, tup(words.sync, self.pid, allLocal(state)));
-      if (state.remote.has(second.node)) return noreply(state);
-      state.remote.set(second.node, { monitor: self.monitor(second), groups: new ValueMap() });
+      if (state.remote.has(second)) return noreply(state);
+      state.remote.set(second, { monitor: self.monitor(second), groups: new ValueMap() });
       self.sendIfConnected(second, tup(words.discover, self.pid));
       return noreply(state);
     }
@@ -159,7 +159,7 @@ class PgServer implements ServerModule<PgScope> {
       return noreply(state);
     }
     if ((tag !== words.join && tag !== words.leave) || !(second instanceof Pid)) return self.error(atoms.badarg);
-    const peer = state.remote.get(second.node);
+    const peer = state.remote.get(second);
     // A peer that was not met yet says all there is in its sync.
     if (peer === undefined) return noreply(state);
     if (tag === words.join) {
@@ -250,13 +250,13 @@ class PgServer implements ServerModule<PgScope> {
     const [, ref, , pid] = elements;
     if (!(ref instanceof Ref) || !(pid instanceof Pid)) return;
     const local = state.local.get(pid);
-    const peer = state.remote.get(pid.node);
+    const peer = state.remote.get(pid);
     if (local?.monitor === ref) {
       state.local.delete(pid);
       for (const group of local.groups) this.#left(self, state, group, [pid], true);
       this.#broadcast(self, state, tup(words.leave, self.pid, pid, [...local.groups]));
     } else if (peer?.monitor === ref) {
-      state.remote.delete(pid.node);
+      state.remote.delete(pid);
       for (const [group, pids] of peer.groups.entries()) this.#left(self, state, group, pids, false);
     } else if (!state.scopeMonitors.delete(ref)) {
       state.groupMonitors.delete(ref);
@@ -264,7 +264,7 @@ class PgServer implements ServerModule<PgScope> {
   }
 
   #broadcast(self: Self, state: PgScope, message: Value): void {
-    for (const node of state.remote.keys()) self.sendIfConnected(tup(a(this.#scope), a(node)), message);
+    for (const peer of state.remote.keys()) self.sendIfConnected(peer, message);
   }
 
   #notify(self: Self, state: PgScope, what: Atom, group: Value, pids: readonly Pid[]): void {
@@ -299,8 +299,9 @@ function* start(self: Self, scope: Value, link: boolean): Flow<Value> {
 /** `pg:join/3` and `leave/3`: processes of this node only. */
 function* change(self: Self, what: Atom, scope: Value, group: Value, pids: Value): Flow<Value> {
   const all: readonly unknown[] = isList(pids) ? pids : [pids];
-  const bad = all.find((pid) => !(pid instanceof Pid) || pid.node !== self.node);
-  if (bad !== undefined) return self.error(tup(a('nolocal'), asValue(bad)));
+  for (const pid of all) {
+    if (!(pid instanceof Pid) || pid.node !== self.node) return self.error(tup(a('nolocal'), asValue(pid)));
+  }
   return yield* call(self, serverOf(self, scope), tup(what, group, pids), null);
 }
 
