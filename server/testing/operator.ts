@@ -1,0 +1,70 @@
+/** The pipeline over one runtime in this thread, with services that keep nothing on disk and never wait for the wall. */
+import type { Result } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
+import type { Runtime } from '../../runtime/port.ts';
+import type { AuditTrail } from '../core/calls.ts';
+import type { Caller } from '../core/context.ts';
+import type { AnyOperation } from '../core/operation.ts';
+import { Pipeline } from '../core/pipeline.ts';
+import { Registry } from '../core/registry.ts';
+import { longestTimeoutMs } from '../core/limits.ts';
+import { builtinOperations } from '../operations/catalogue.ts';
+import type { OperationAnswer, OperationCall } from '../protocol/operation.ts';
+import { ScanStore } from '../services/scans.ts';
+
+const caller: Caller = { principal: 'test', via: 'cli', role: 'admin' };
+
+/** A test has nobody to answer to afterwards: what it did is in its own recording. */
+const noAudit: AuditTrail = { intent: () => Promise.resolve(ok(null)), outcome: () => Promise.resolve() };
+
+export class Operator {
+  readonly registry = new Registry();
+  readonly #runtime: Runtime;
+  readonly #pipeline: Pipeline;
+  #calls = 0;
+
+  /** Arsenal's operations and these, on `runtime`. Throws where one of them breaks the rules of operations. */
+  constructor(runtime: Runtime, operations: readonly AnyOperation[]) {
+    this.#runtime = runtime;
+    const catalogue = {
+      list: (category?: string) => this.registry.list(category),
+      search: (query: string) => this.registry.search(query),
+      describe: (name: string) => this.registry.find(name)?.entry ?? null,
+    };
+    for (const operation of builtinOperations({ catalogue, scans: new ScanStore() })) {
+      this.#register(operation, { from: 'builtin' });
+    }
+    for (const operation of operations) this.#register(operation, { from: 'workspace', file: 'test' });
+    const facts = { id: runtime.id, kind: runtime.kind };
+    this.#pipeline = new Pipeline({
+      find: (name) => this.registry.find(name),
+      connection: () => ok({ facts, label: 'test', runtime, access: () => 'full' }),
+      admit: () => ok(null),
+      audit: noAudit,
+      claims: {
+        claim: () => Promise.resolve({ is: 'ours', settle: () => undefined, correct: () => undefined }),
+      },
+      observers: [],
+    });
+  }
+
+  /** Runs an operation; its time limit is not the wall's but `signal`. */
+  execute(
+    operation: string,
+    params: OperationCall['params'],
+    mode: OperationCall['mode'],
+    signal: AbortSignal,
+  ): Promise<Result<OperationAnswer>> {
+    this.#calls += 1;
+    const id = `call-${this.#calls}`;
+    return this.#pipeline.execute(
+      { requestId: id, connection: this.#runtime.id, operation, params, mode },
+      { caller, signal, timeoutMs: longestTimeoutMs, correlationId: id },
+    );
+  }
+
+  #register(operation: AnyOperation, origin: Parameters<Registry['register']>[1]): void {
+    const registered = this.registry.register(operation, origin);
+    if (!registered.ok) throw new Error(registered.error.message);
+  }
+}
