@@ -5,7 +5,7 @@
 import type { Value } from '../../term/values.ts';
 import { a, Pid, Tuple, tup } from '../../term/values.ts';
 import { ExitException } from '../kernel/exceptions.ts';
-import type { Flow } from '../kernel/flow.ts';
+import type { Flow, Received } from '../kernel/flow.ts';
 import { receive, sleep, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { KernelNode } from '../kernel/node.ts';
@@ -61,6 +61,7 @@ function* runInit(self: Self, boot: Boot): Flow<void> {
   }
   for (;;) {
     const message = yield* receive({ at: 'init:loop/1' });
+    if (isStop(message) && controller instanceof Pid) self.sendExit(controller, atoms.shutdown);
     const exit = message === timedOut ? null : tagged(message, atoms.exit, 3);
     // Without its controller a node is none ("Kernel pid terminated").
     if (exit?.[1] !== controller) continue;
@@ -68,6 +69,20 @@ function* runInit(self: Self, boot: Boot): Flow<void> {
     return;
   }
 }
+
+/** `init:stop/0`: the applications stop in order, then the node. */
+function isStop(message: Received): boolean {
+  return message !== timedOut && tagged(message, a('stop'), 2)?.[1] === a('stop');
+}
+const initModule: CodeModule = {
+  name: 'init',
+  functions: {
+    'stop/0': (self) => {
+      self.send(a('init'), tup(a('stop'), a('stop')));
+      return atoms.ok;
+    },
+  },
+};
 
 function* startOrReport(self: Self, name: string, type: StartType): Flow<Value> {
   try {
@@ -145,6 +160,7 @@ const erlangModule: CodeModule = {
 
 export const systemModules: readonly CodeModule[] = [
   pgModule,
+  initModule,
   ...applicationModules,
   ...otpModules,
   ...netKernelModules,

@@ -163,9 +163,28 @@ function parametersFault(name: string, entries: readonly Value[]): string | null
     if (rest.length !== 1) return `application: ${name}; invalid parameter: ${printed(entry)}`;
     if (!(key instanceof Atom)) return `application: ${name}; invalid parameter name: ${printed(key)}`;
     if (seen.has(key)) return `application: ${name}; duplicate parameter: ${key.name}`;
+    if (name === 'kernel' && key.name === 'distributed' && !isList(rest[0])) {
+      return 'application: kernel; erroneous parameter: distributed';
+    }
     seen.add(key);
   }
   return null;
+}
+
+/** `application_controller:prep_config_change/0`: the environments of what runs, to be given to {@link configChange}. */
+export function prepareConfigChange(self: Self): Flow<Value> {
+  return ask(self, a('prep_config_change'));
+}
+/**
+ * `application_controller:config_change/1`: tells each application whose environment differs from then, by
+ * `Module:config_change(Changed, New, Removed)`; `ok` or `{error, Failures}`.
+ */
+export function configChange(self: Self, before: Value): Flow<Value> {
+  return ask(self, tup(a('config_change'), before));
+}
+/** `application_controller:change_application_data/2`: resources of loaded applications and a configuration as after an upgrade. */
+export function changeApplicationData(self: Self, resources: readonly Value[], config: Value): Flow<Value> {
+  return ask(self, tup(a('change_application_data'), resources, config));
 }
 
 /** `application:get_key/2` and, without a name, of this process' application: `{ok, Value}` or `undefined`. */

@@ -8,6 +8,7 @@ import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged } from 
 import { masterChild, startMaster, stopMaster } from './applicationMaster.ts';
 import type { Application, Applications, StartType } from './applicationTable.ts';
 import { applicationsOf, rowOf, useApplications } from './applicationTable.ts';
+import { changeData, runningEnvironments, tellOfChanges } from './applicationConfig.ts';
 import { readApplication } from './applicationFile.ts';
 import type { From } from './gen.ts';
 import { cast, reply as answer, valueAt } from './gen.ts';
@@ -41,6 +42,7 @@ const controller: ServerModule<Applications> = {
       return reply([...state.running.values()].map(({ application }) => rowOf(application)).reverse(), state);
     }
     if (request === a('info')) return reply(info(state), state);
+    if (request === a('prep_config_change')) return reply(runningEnvironments(state), state);
     const [operation, ...args] = (elementsOf(request) ?? []).map(asValue);
     const name = args[0] instanceof Atom ? args[0].name : '';
     switch (operation instanceof Atom ? operation.name : '') {
@@ -52,6 +54,10 @@ const controller: ServerModule<Applications> = {
         return start(self, state, name, args[1], from);
       case 'stop_application':
         return reply(yield* stopOne(self, state, name), state);
+      case 'config_change':
+        return reply(yield* tellOfChanges(self, state, args[0]), state);
+      case 'change_application_data':
+        return reply(changeData(state, args[0], args[1]), state);
       case 'is_running':
         return reply(state.running.has(name), state);
       case 'set_env':

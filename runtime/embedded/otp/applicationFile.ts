@@ -38,6 +38,7 @@ function applicationOf(name: string, options: readonly unknown[]): Application {
     name,
     description: textOf(fields.get('description')),
     version: textOf(fields.get('vsn')),
+    ...(fields.has('id') && { id: textOf(fields.get('id')) }),
     ...(module instanceof Atom && { start: { module: module.name, argument: asValue(argument) } }),
     applications: names('applications'),
     optionalApplications: names('optional_applications'),

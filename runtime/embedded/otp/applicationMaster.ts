@@ -159,12 +159,16 @@ function* runStarter(self: Self, master: Pid, tag: Value, application: Applicati
   const start = startOf(application);
   if (start === null) return;
   const started = yield* startRoot(self, start.module, start.argument);
-  if ('error' in started) { self.send(master, tup(tag, started.error)); return; }
+  if ('error' in started) {
+    self.send(master, tup(tag, started.error));
+    return;
+  }
   self.link(started.root);
   const failed = application.startPhases === undefined ? null : yield* runPhases(self, application);
   if (failed !== null) {
     self.unlink(started.root);
-    self.send(master, tup(tag, errorTuple(failed))); return;
+    self.send(master, tup(tag, errorTuple(failed)));
+    return;
   }
   self.send(master, tup(tag, okTuple(self.pid)));
   yield* loop(self, master, { module: start.module, ...started });

@@ -13,6 +13,7 @@ export type Application = {
   readonly name: string;
   readonly description: string;
   readonly version: string;
+  readonly id?: string;
   /** `mod`: it is started by `Module:start(normal, Argument)`. Without it there is nothing to run, as for a library. */
   readonly start?: { readonly module: string; readonly argument: Value };
   /** Those that must be started before it. */
@@ -87,6 +88,13 @@ export class Applications {
     if (persistent) this.config.get(name)?.delete(key);
   }
 
+  /** Takes over another resource of a loaded application, and what its configuration says now. */
+  reload(application: Application): void {
+    this.env.delete(application.name);
+    this.loaded.delete(application.name);
+    this.load(application);
+  }
+
   /** The application whose master this is. */
   ofMaster(master: Pid): string | null {
     for (const [name, running] of this.running) if (running.master === master) return name;
@@ -136,7 +144,7 @@ export function keysOf(applications: Applications, application: Application): { 
   const env = [...(applications.env.get(application.name) ?? [])].map(([key, value]) => tup(a(key), value));
   return {
     description: chars(application.description),
-    id: [],
+    id: chars(application.id ?? ''),
     vsn: chars(application.version),
     modules: atomsOf(application.modules),
     maxP: a('infinity'),

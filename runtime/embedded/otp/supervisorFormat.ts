@@ -1,0 +1,60 @@
+/** `supervisor:format_log/1,2`: the reports of supervisors as text. */
+import type { Value } from '../../term/values.ts';
+import { a } from '../../term/values.ts';
+import { asValue, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { fieldsOf } from './checkSpec.ts';
+import type { FormatOptions, Pieces } from './text.ts';
+import { formatAndArgs, formatted, nameText } from './text.ts';
+
+/** `supervisor:format_log/1`: `{Format, Args}`, terms cut to `depth` (kernel's error_logger_format_depth; null: whole). */
+export function formatLog(report: Value, depth: number | null): Value {
+  return formatAndArgs(lines(report), depth);
+}
+
+/** `supervisor:format_log/2`: the text of a report, a line for each part, or all of it in one. */
+export function logText(report: Value, options: FormatOptions = {}): string {
+  return formatted(options.singleLine === true ? sentences(report) : lines(report), options);
+}
+
+/** The parts of a report by their names: `supervisor`, `started` or `errorContext`, `reason` and `offender`. */
+function partsOf(report: Value): ReadonlyMap<string, Value> {
+  const parts = fieldsOf(report)?.get('report');
+  const found = new Map<string, Value>();
+  for (const part of isList(parts) ? parts : []) {
+    const [name, value] = elementsOf(part) ?? [];
+    found.set(nameText(asValue(name)), asValue(value));
+  }
+  return found;
+}
+
+function lines(report: Value): Pieces {
+  return [...partsOf(report)].flatMap(([name, value]) => [`    ${name}: `, { term: value }, '~n']);
+}
+
+function sentences(report: Value): Pieces {
+  const parts = partsOf(report);
+  const started = parts.get('started');
+  const supervisor: Pieces = ['Supervisor: ', { term: parts.get('supervisor') }];
+  if (started !== undefined) return [...supervisor, `. Started: ${childText(started)}`];
+  const reason: Pieces = [
+    '. Context: ',
+    { term: parts.get('errorContext') },
+    '. Reason: ',
+    { term: parts.get('reason') },
+  ];
+  return [...supervisor, ...reason, `. Offender: ${childText(parts.get('offender'))}`];
+}
+
+/** `id=Id,pid=Pid.`, of several that are alike `id=Id,nb_children=N.` */
+function childText(child: Value): string {
+  const field = (name: string): { readonly is: Value } | null => {
+    for (const entry of isList(child) ? child : []) {
+      const found = tagged(entry, a(name), 2);
+      if (found !== null) return { is: asValue(found[1]) };
+    }
+    return null;
+  };
+  const count = field('nb_children');
+  const last = count === null ? ['pid', field('pid')?.is] : ['nb_children', count.is];
+  return `id=${nameText(field('id')?.is)},${String(last[0])}=${nameText(asValue(last[1]))}.`;
+}
