@@ -6,8 +6,6 @@ import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
 import { logReport } from './logger.ts';
-import type { FormatOptions, Pieces } from './text.ts';
-import { formatted } from './text.ts';
 
 export const dictionaryKeys = { ancestors: a('$ancestors'), initialCall: a('$initial_call') } as const;
 
@@ -31,13 +29,16 @@ export function isOrderly(reason: Value): boolean {
   return reason === atoms.normal || reason === atoms.shutdown || tagged(reason, atoms.shutdown, 2) !== null;
 }
 
-/** Reports that this process is about to end by what was thrown; an orderly exit is none (`proc_lib:crash_report/4`). */
-export function crashReport(self: Self, thrown: unknown): void {
+/**
+ * Reports that this process is about to end by what was thrown; an orderly exit is none (`proc_lib:crash_report/4`). `where` is the
+ * stacktrace when the caller knows it better.
+ */
+export function crashReport(self: Self, thrown: unknown, where?: readonly Value[]): void {
   const { kind, reason, stacktrace } = caught(thrown);
   if (kind === 'exit' && isOrderly(reason)) return;
   const process = self.inspect(self.pid);
   if (process === null) return;
-  const own = [...initialCallOf(process), ...ownInfo(process, tup(a(kind), reason, stacktrace))];
+  const own = [...initialCallOf(process), ...ownInfo(process, tup(a(kind), reason, where ?? stacktrace))];
   const neighbours = neighboursOf(self, process).map((near) => tup(a('neighbour'), neighbourInfo(near)));
   logReport(self, {
     level: 'error',
@@ -135,23 +136,6 @@ function neighboursOf(self: Self, process: Process): readonly Process[] {
   };
   visit(process);
   return found;
-}
-
-/** `proc_lib:format/1,2,3`, `proc_lib:report_cb/2`: the two lists of a crash report as text, on several lines or one. */
-export function formatCrash(report: Value, options: FormatOptions = {}): string {
-  const [own, links] = isList(report) ? report : [];
-  const isLine = options.singleLine === true;
-  const lines = (items: unknown): Pieces =>
-    (isList(items) ? items : [items]).flatMap((item, at): Pieces => {
-      const before = isLine ? (at === 0 ? ' ' : ', ') : '~n    ';
-      const [key, value, ...more] = elementsOf(item) ?? [];
-      if (key === undefined || more.length > 0) return [before, { term: asValue(item) }];
-      return [before, { plain: asValue(key) }, ': ', { term: asValue(value) }];
-    });
-  const neighbours = (isList(links) ? links : []).flatMap((near): Pieces => {
-    return [isLine ? '; neighbour:' : '~n  neighbour:', ...lines(elementsOf(near)?.[1])];
-  });
-  return formatted([isLine ? 'crasher:' : '  crasher:', ...lines(own), ...neighbours, isLine ? '' : '~n'], options);
 }
 
 /** Who started a process that proc_lib started: its nearest ancestor, which may be a name. */

@@ -234,8 +234,12 @@ describe('ends', () => {
   it('run terminate and report what was not orderly', () => {
     const crashed = inServer(null, (self, pid) => exits(call(self, pid, a('crash'))));
     expect(crashed.reports[0]).toBe('terminated {oops,[]}');
-    expect(crashed.reports[1]).toMatch(/^gen_server_terminating .*last_message=>crash.*reason=>\{oops,\[\{server,handle_call,3,\[\]\}\]\}/);
-    expect(crashed.reports[2]).toMatch(/^crash_report .*\{error_info,\{error,oops,\[\]\}\}/);
+    expect(crashed.reports[1]).toMatch(
+      /^gen_server_terminating .*last_message=>crash.*reason=>\{oops,\[\{server,handle_call,3,\[\]\}\]\}/,
+    );
+    expect(crashed.reports[2]).toMatch(
+      /^crash_report .*\{error_info,\{error,oops,\[\{server,handle_call,3,\[\]\}\]\}\}/,
+    );
     expect(inServer(null, (self, pid) => exits(call(self, pid, a('stop')))).reports).toEqual(['terminated normal']);
   });
 

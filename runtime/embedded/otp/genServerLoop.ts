@@ -300,19 +300,20 @@ export class ServerLoop<S> implements SystemView {
       if (kind !== 'throw') {
         const where = stacktrace.length > 0 ? stacktrace : [tup(a(this.#module.module), a('terminate'), 2, [])];
         yield* this.#report(self, { ...end, stacktrace: where }, reason);
-        return this.#leave(self, kind === 'error' ? new ErrorException(reason, stacktrace) : new ExitException(reason));
+        const last = kind === 'error' ? new ErrorException(reason, stacktrace) : new ExitException(reason);
+        return this.#leave(self, last, where);
       }
     }
     if (isError || !isOrderly(thrown.reason)) yield* this.#report(self, end, thrown.reason);
-    return this.#leave(self, thrown);
+    return this.#leave(self, thrown, end.stacktrace);
   }
 
   *#report(self: Self, { stacktrace, message, from }: End, reason: Value): Flow<void> {
     yield* reportEnd(self, this.#shownToReports(self), { reason, stacktrace, lastMessage: message, from });
   }
 
-  #leave(self: Self, thrown: ErrorException | ExitException): never {
-    crashReport(self, thrown);
+  #leave(self: Self, thrown: ErrorException | ExitException, where: readonly Value[] | null): never {
+    crashReport(self, thrown, where ?? []);
     throw thrown;
   }
 

@@ -199,7 +199,7 @@ describe('texts', () => {
         /^\d+\.\d{6} error: Generic server server terminating\. Reason: \{oops,\[\{crashing,handle_call,3,\[\]\}\]\}\. Last message: go\. State: \{a_state\}\. Client .*\n$/,
       );
       expect(messageText(self, crash)).toMatch(
-        /^ {2}crasher:\n {4}initial_call: \{crashing,init,\['Argument__1'\]\}\n/,
+        /^ {2}crasher:\n {4}initial call: crashing:init\/1\n {4}pid: .*\n {4}registered_name: server\n {4}exception error: oops\n {6}in function {2}crashing:handle_call\/3\n/,
       );
     });
   });

@@ -6,7 +6,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom } from '../../term/values.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, elementsOf, isList } from '../kernel/values.ts';
-import { formatCrash } from './crashReport.ts';
+import { formatCrash } from './crashFormat.ts';
 import { eventReportPieces } from './genEventModule.ts';
 import type { Report } from './genServerReport.ts';
 import { serverReportPieces } from './genServerReport.ts';

@@ -330,7 +330,10 @@ export class Machine implements SystemView {
   *#fail(self: Self, thrown: unknown, queue: readonly StatemEvent[]): Flow<never> {
     const { kind, reason, stacktrace } = caught(thrown);
     const end = kind === 'error' ? new ErrorException(reason, stacktrace) : new ExitException(reason);
-    return yield* this.#end(self, end, stacktrace, queue);
+    const byState = this.#callbackMode === a('state_functions') && this.#state instanceof Atom;
+    const called = byState ? this.#state : a('handle_event');
+    const frame = tup(a(this.#modules[0] ?? ''), called, byState ? 3 : 4, []);
+    return yield* this.#end(self, end, stacktrace.length > 0 ? stacktrace : [frame], queue);
   }
 
   /** `terminate`, then the report unless the end is orderly, then the end. */
@@ -348,20 +351,17 @@ export class Machine implements SystemView {
         yield* returned(self.apply(module, 'terminate', [reason, this.#state, this.#data]));
       } catch (again) {
         const failed = caught(again);
-        const { kind: how, reason: why, stacktrace: where } = failed;
-        yield* reportMachineEnd(self, this.#shown(), {
-          kind: how === 'error' ? 'error' : 'exit',
-          reason: why,
-          stacktrace: where.length > 0 ? where : [tup(a(module), a('terminate'), 3, [])],
-          queue,
-        });
-        crashReport(self, again);
+        const { kind: how, reason: why } = failed;
+        const where = failed.stacktrace.length > 0 ? failed.stacktrace : [tup(a(module), a('terminate'), 3, [])];
+        const last = { kind: how === 'error' ? 'error' : 'exit', reason: why, stacktrace: where, queue } as const;
+        yield* reportMachineEnd(self, this.#shown(), last);
+        crashReport(self, again, where);
         throw again;
       }
     }
     if (isOrderly(reason)) yield* this.#note(self, tup(a('terminate'), reason, this.#state));
     else yield* reportMachineEnd(self, this.#shown(), { kind, reason, stacktrace, queue });
-    crashReport(self, thrown);
+    crashReport(self, thrown, stacktrace);
     throw thrown;
   }
 

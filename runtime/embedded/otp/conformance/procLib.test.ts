@@ -205,7 +205,9 @@ describe('a crash', () => {
       };
       const full = yield* text(all, a('unlimited'));
       const short = yield* text(all, 20);
-      expect(full).toMatch(/^ {2}crasher:\n {4}initial_call: \{proc_lib_SUITE,looper,\[\]\}\n {4}pid: /);
+      expect(full).toMatch(/^ {2}crasher:\n {4}initial call: proc_lib_SUITE:looper\/0\n {4}pid: /);
+      expect(full).toContain('\n    exception exit: [1000,');
+      expect(full).toMatch(/\n {2}neighbours:\n$/);
       expect(full).toContain('1099');
       expect(short).not.toContain('1099');
       expect(short.length).toBeLessThan(full.length);
@@ -230,9 +232,10 @@ describe('a crash', () => {
       const full = yield* text('#{}');
       expect(full).toMatch(/^ {2}crasher:\n/);
       const line = yield* text('#{single_line => true}');
-      expect(line).toMatch(/^crasher: initial_call: \{proc_lib_SUITE,bad_init,\['Argument__1'\]\}/);
+      expect(line).toMatch(/^crasher: initial call: proc_lib_SUITE:bad_init\/1, pid: /);
+      expect(line).toMatch(/, error: bad_init, ancestors: .*; neighbours: $/);
       expect(line).not.toContain('\n');
-      expect((yield* text('#{chars_limit => 300}')).length).toBeLessThan(full.length);
+      expect((yield* text('#{chars_limit => 200}')).length).toBeLessThan(full.length);
       expect((yield* text('#{depth => 3}')).length).toBeLessThan(full.length);
     });
   });
