@@ -15,15 +15,19 @@ import type { Self } from '../kernel/self.ts';
 import type { Context } from './context.ts';
 import { termJson, termOf } from './context.ts';
 
+/** What becomes of a command whose call is cancelled or out of time: what has to come to its end does so with nobody to hear of it. */
+type Unheard = 'killed' | 'finished_apart';
+
 /**
  * Runs `work` in a new process on `node` and answers what it answers. When the call is cancelled or out of time the process is
- * killed; when the node goes down the answer is `node.unavailable`; what `work` throws is an `execution` error.
+ * killed unless it is to finish; when the node goes down the answer is `node.unavailable`; what `work` throws is an `execution` error.
  */
 export function command<T>(
   context: Context,
   node: KernelNode,
   signal: AbortSignal,
   work: (self: Self) => Flow<Result<T>>,
+  unheard: Unheard = 'killed',
 ): Promise<Result<T>> {
   if (context.clock.state.paused) return Promise.resolve(timeStandsStill());
   return new Promise((resolve) => {
@@ -49,7 +53,7 @@ export function command<T>(
     });
     const onAbort = (): void => {
       settle(timedOut('The cluster', 'unknown', node.name));
-      if (spawned.ok) node.end(spawned.value, atoms.killed);
+      if (spawned.ok && unheard === 'killed') node.end(spawned.value, atoms.killed);
     };
     signal.addEventListener('abort', onAbort, { once: true });
     if (!spawned.ok) settle(spawned);

@@ -1,5 +1,5 @@
 /** The port's `processes.*` on the simulated cluster. */
-import { cancelled, failure, unsupported } from '../../errors.ts';
+import { cancelled, failure } from '../../errors.ts';
 import type { Failure, NodeName, ProcessField, ProcessRef, Result, RowPage, TermInput } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
@@ -15,18 +15,39 @@ import { call, cast, valueAt } from '../otp/gen.ts';
 import { command, spawnOn } from './commands.ts';
 import type { Context, Found } from './context.ts';
 import { isProtected, protectedProcess, refOf, termOf } from './context.ts';
+import type { CrashHistory } from './crashHistory.ts';
 import { pageOf } from './fields.ts';
+import type { Holdings } from './holdings.ts';
+import { migrateProcess } from './migrate.ts';
+import { restartProcess } from './restart.ts';
 import { scan } from './scan.ts';
-import { limitTerm, termBytes, valueOf } from './terms.ts';
+import { readState, writeState } from './serverState.ts';
+import type { StateHandles } from './stateHandles.ts';
+import { valueOf } from './terms.ts';
 
-/** The methods of group `processes`, holdings apart. */
-export function processMethods(context: Context): MethodTable {
+export type ProcessParts = {
+  readonly context: Context;
+  readonly holdings: Holdings;
+  readonly handles: StateHandles;
+  readonly crashes: CrashHistory;
+};
+
+/** The methods of group `processes`, suspension apart. */
+export function processMethods({ context, holdings, handles, crashes }: ProcessParts): MethodTable {
   return {
     'processes.scan': (params, options) => scan(context, params, options),
     'processes.info': async ({ pids, keys }) => info(context, pids, keys),
     'processes.start': async (params) => start(context, params),
     'processes.exit': (params, options) => exit(context, params, options),
-    'processes.state': async (params) => state(context, params),
+    'processes.state': async (params) => Promise.resolve(readState(context, params)),
+    'processes.replaceState': (params, options) => writeState(context, params, options),
+    'processes.stateHandle': async (params) => Promise.resolve(handles.hold(params)),
+    'processes.restart': (params, options) => restartProcess(context, params, options),
+    'processes.migrate': (params, options) => migrateProcess(context, holdings, params, options),
+    'processes.crashes': async ({ node, limit }) => {
+      const found = context.node(node);
+      return Promise.resolve(found.ok ? ok(crashes.of(node, limit)) : found);
+    },
     'processes.mailbox': async (params) => mailbox(context, params),
     'processes.send': (params, options) => send(context, params, options),
     'processes.monitor': (params, options) => monitor(context, params, options),
@@ -167,28 +188,6 @@ async function exit(
     const ended = elements === null ? atoms.noproc : valueAt(elements, 4);
     return ok({ outcome: 'exited', reason: termOf(ended) });
   });
-}
-
-async function state(
-  context: Context,
-  { pid, maxBytes }: Params<'processes.state'>,
-): Promise<Result<Answer<'processes.state'>>> {
-  const found = context.process(pid);
-  if (!found.ok) return found;
-  const { handler } = found.value.process;
-  if (handler === null) {
-    return Promise.resolve(
-      unsupported(
-        'Showing its state',
-        'this process is no gen_server or supervisor: what it holds is in its code.',
-        'Choose a process whose initial call is of a behaviour.',
-      ),
-    );
-  }
-  const term: Term = termOf(handler.state());
-  return termBytes(term) <= maxBytes
-    ? ok({ state: term, whole: true })
-    : ok({ state: limitTerm(term, maxBytes), whole: false });
 }
 
 async function mailbox(

@@ -9,12 +9,14 @@ import type { ClusterFile } from '../clusterFile/clusterFile.ts';
 import { clockMethods } from './clock.ts';
 import { clusterFileMethods } from './clusterFile.ts';
 import { Context } from './context.ts';
+import { CrashHistory } from './crashHistory.ts';
 import { faultMethods } from './faults.ts';
 import { Holdings, holdingMethods } from './holdings.ts';
 import { nodeMethods } from './nodes.ts';
 import { processMethods } from './processes.ts';
 import { RestartHistory } from './restartHistory.ts';
 import type { Sandboxes } from './sandboxes.ts';
+import { StateHandles } from './stateHandles.ts';
 import { supervisorMethods } from './supervisors.ts';
 import { openWatch } from './watches.ts';
 import { Lifetime, whileOpen } from './whileOpen.ts';
@@ -68,15 +70,17 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
   const { cluster, clock, sandboxes, wallNow, epoch } = options;
   const context = new Context(cluster, clock, wallNow);
   const holdings = new Holdings(context);
+  const handles = new StateHandles(context, holdings);
   const history = new RestartHistory(cluster, wallNow);
+  const crashes = new CrashHistory(cluster, wallNow);
   const life = new Lifetime();
   const methods: MethodTable = {
     ...nodeMethods(context),
     ...faultMethods(context, holdings),
     ...clockMethods(clock),
     ...clusterFileMethods(context, options.clusterFile ?? null),
-    ...processMethods(context),
-    ...supervisorMethods(context, history),
+    ...processMethods({ context, holdings, handles, crashes }),
+    ...supervisorMethods(context, history, handles),
     ...holdingMethods(context, holdings),
     ...sandboxes.methods,
     'watch.open': (query, call) => openWatch({ context, holdings, sandboxes }, query, call),

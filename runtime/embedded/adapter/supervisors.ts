@@ -1,6 +1,7 @@
 /** The port's `supervisors.*`: read from the kernel, changed through the supervisors themselves. */
 import { childNotFound, childRefused } from '../../childErrors.ts';
-import { cancelled, notSupervisor, unsupported } from '../../errors.ts';
+import { cancelled, notSupervisor } from '../../errors.ts';
+import { stateNotTaken } from '../../handoverErrors.ts';
 import type { ChildRow, ChildSpec, Failure, ProcessRef, Result, SupervisorInfo } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { CallOptions, Method, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
@@ -8,26 +9,32 @@ import type { Term } from '../../term/term.ts';
 import { termKey } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, toValue } from '../../term/values.ts';
+import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
 import { atoms, tagged } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
-import { childSpec, specValue } from '../otp/childSpec.ts';
+import { childSpec } from '../otp/childSpec.ts';
+import { terminateDynamicChild } from '../otp/dynamicSupervisor.ts';
 import { valueAt } from '../otp/gen.ts';
-import { deleteChild, restartChild, startChild, terminateChild } from '../otp/supervisor.ts';
+import { deleteChild, restartChild, terminateChild } from '../otp/supervisor.ts';
 import type { Child, SupervisorView } from '../otp/supervisorState.ts';
 import { countOf, supervisorAt } from '../otp/supervisorState.ts';
+import type { ChildForm } from './children.ts';
+import { kindOf, removeChild, startedPid, startForm } from './children.ts';
 import { command } from './commands.ts';
 import type { Context, Found } from './context.ts';
 import { isProtected, protectedProcess, refOf, termJson, termOf } from './context.ts';
 import type { RestartHistory } from './restartHistory.ts';
+import { handState, sysLimit } from './serverState.ts';
+import type { StateHandles } from './stateHandles.ts';
 
 type FoundSupervisor = Found & { readonly supervisor: SupervisorView };
 
 /** The methods of group `supervisors`. */
-export function supervisorMethods(context: Context, history: RestartHistory): MethodTable {
+export function supervisorMethods(context: Context, history: RestartHistory, handles: StateHandles): MethodTable {
   return {
     'supervisors.find': (params, options) => find(context, params, options),
     'supervisors.children': (params) => children(context, params),
@@ -44,7 +51,7 @@ export function supervisorMethods(context: Context, history: RestartHistory): Me
       }),
     'supervisors.restarts': async (params) =>
       withSupervisor(context, params.supervisor, ({ process }) => ok(history.of(process.pid, params.limit))),
-    'supervisors.startChild': (params, options) => start(context, params, options),
+    'supervisors.startChild': (params, options) => start(context, handles, params, options),
     'supervisors.terminateChild': (params, options) => terminate(context, params, options),
     'supervisors.restartChild': (params, options) =>
       change(
@@ -217,29 +224,42 @@ function change<T>(
   });
 }
 
-function start(
+async function start(
   context: Context,
+  handles: StateHandles,
   { supervisor, spec, initialState }: Params<'supervisors.startChild'>,
   options: CallOptions,
 ): Promise<Result<{ readonly pid: ProcessRef | null }>> {
-  if (initialState !== undefined) {
-    const why = 'a simulated process cannot be given a state from outside.';
-    return Promise.resolve(
-      unsupported('Starting a child with a state', why, 'Start it without, and send it what it needs.'),
-    );
+  const kept = initialState === undefined ? ok(null) : handles.of(initialState.handle);
+  if (!kept.ok) return kept;
+  const found = supervisorOf(context, supervisor);
+  if (!found.ok) return found;
+  const { node, process, supervisor: view } = found.value;
+  if (isProtected(process)) return protectedProcess(supervisor, process);
+  const kind = kindOf(view);
+  const form: ChildForm =
+    kind === 'simple' ? { kind, args: spec.start.args.map(toValue) } : { kind, spec: specFrom(spec) };
+  const limitMs = sysLimit(options);
+  return command(context, node, options.signal, function* (self): Flow<Result<{ readonly pid: ProcessRef | null }>> {
+    const answer = yield* startForm(self, process.pid, form);
+    const error = tagged(answer, atoms.error, 2);
+    if (error !== null) return refusedBy(supervisor, valueAt(error, 1));
+    const pid = startedPid(answer);
+    if (pid === null || kept.value === null) return startedChild(answer);
+    if (yield* takes(self, pid, kept.value.is, limitMs)) return startedChild(answer);
+    // A child that does not take the state is taken back.
+    yield* removeChild(self, process.pid, form, pid);
+    return stateNotTaken(refOf(pid));
+  });
+}
+
+function* takes(self: Self, pid: Pid, state: Value, limitMs: number): Flow<boolean> {
+  try {
+    return yield* handState(self, pid, state, limitMs);
+  } catch (thrown) {
+    if (thrown instanceof ErrorException || thrown instanceof ExitException) return false;
+    throw thrown;
   }
-  return change(
-    context,
-    supervisor,
-    options,
-    (self, pid) =>
-      startChild(
-        self,
-        pid,
-        supervisorAt(pid)?.simple === true ? spec.start.args.map(toValue) : specValue(specFrom(spec)),
-      ),
-    startedChild,
-  );
 }
 
 function specFrom({ childId, start: { module, function: name, args }, ...rest }: ChildSpec): Spec {
@@ -265,9 +285,15 @@ function terminate(
     context,
     supervisor,
     options,
-    (self, pid) => terminateChild(self, pid, which.is),
+    (self, pid) => terminateWhich(self, found.value.supervisor, pid, which.is),
     () => ok({}),
   );
+}
+
+function terminateWhich(self: Self, supervisor: SupervisorView, pid: Pid, which: Value): Flow<Value> {
+  return kindOf(supervisor) === 'dynamic' && which instanceof Pid
+    ? terminateDynamicChild(self, pid, which)
+    : terminateChild(self, pid, which);
 }
 
 /** How the supervisor names this child: by pid when it is simple_one_for_one, else by id. */

@@ -1,11 +1,11 @@
 /** Visitors come, fill a cart from the catalogue of some node, and order; each cart is a process that lives as long as the visit. */
 import type { Value } from '../../term/values.ts';
 import { a, tup } from '../../term/values.ts';
-import { ExitException } from '../kernel/exceptions.ts';
+import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, tagged } from '../kernel/values.ts';
+import { atoms, isList, tagged } from '../kernel/values.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import type { Server } from '../otp/gen.ts';
 import { call, cast } from '../otp/gen.ts';
@@ -13,6 +13,7 @@ import type { ServerModule, Step } from '../otp/genServer.ts';
 import { noreply, reply, startServer, stop } from '../otp/genServer.ts';
 import { countChildren, startChild, startSupervisor } from '../otp/supervisor.ts';
 import { at, modules } from './names.ts';
+import { fieldsIn, numberIn } from './restore.ts';
 import { drawItem } from './stock.ts';
 
 const mostCarts = 6;
@@ -44,6 +45,11 @@ const cart: ServerModule<Cart> = {
     return noreply(next, { is: 'timeout', ms: pause(self) });
   },
   show: (state) => state,
+  restore: (value) => {
+    const { visitor, wants, items } = fieldsIn(value, ['visitor', 'wants', 'items'], (field) => field);
+    if (!isList(items)) throw new ErrorException(atoms.badarg);
+    return { visitor: numberIn(visitor), wants: numberIn(wants), items: items.map(String) };
+  },
 };
 
 function pause(self: Self): number {
@@ -81,6 +87,7 @@ const visitors: ServerModule<Visits> = {
     return noreply({ seen }, then);
   },
   show: (state) => state,
+  restore: (value) => fieldsIn(value, ['seen'], numberIn),
 };
 
 function activeOf(counts: Value): number {

@@ -12,6 +12,7 @@ import { noreply, reply, startServer } from '../otp/genServer.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 import { ask } from './carts.ts';
 import { modules } from './names.ts';
+import { fieldsIn, numberIn } from './restore.ts';
 
 type Stage = { readonly passed: number; readonly refused: number };
 const nothing: Stage = { passed: 0, refused: 0 };
@@ -33,6 +34,7 @@ function stage(
       return noreply({ ...state, passed: state.passed + 1 });
     },
     show: (state) => state,
+    restore: (value) => fieldsIn(value, ['passed', 'refused'], numberIn),
   };
 }
 
@@ -78,6 +80,7 @@ const gateway: ServerModule<Gateway> = {
     return reply(okTuple(state.charged + 1), { charged: state.charged + 1 });
   },
   show: (state) => state,
+  restore: (value) => fieldsIn(value, ['charged'], numberIn),
 };
 
 type Ledger = { readonly paid: number; readonly sent: number };
@@ -91,6 +94,7 @@ const ledger: ServerModule<Ledger> = {
     return reply(a('unknown_request'), state);
   },
   show: (state) => state,
+  restore: (value) => fieldsIn(value, ['paid', 'sent'], numberIn),
 };
 
 const pipeline = {

@@ -7,6 +7,7 @@ import { cast } from '../otp/gen.ts';
 import type { ServerModule } from '../otp/genServer.ts';
 import { noreply, reply, startServer } from '../otp/genServer.ts';
 import { at, modules } from './names.ts';
+import { fieldsIn, numberIn, numbersIn } from './restore.ts';
 
 type Stock = { readonly items: { readonly [item: string]: number }; readonly version: number };
 
@@ -42,6 +43,10 @@ const catalog: ServerModule<Stock> = {
     return noreply({ items, version: state.version + 1 });
   },
   show: (state) => state,
+  restore: (value) => {
+    const { items, version } = fieldsIn(value, ['items', 'version'], (field) => field);
+    return { items: numbersIn(items), version: numberIn(version) };
+  },
 };
 
 type Replica = { readonly ticks: number; readonly heard: { readonly [node: string]: number } };
@@ -70,6 +75,10 @@ const replicator: ServerModule<Replica> = {
     return noreply({ ...state, ticks });
   },
   show: (state): Value => state,
+  restore: (value) => {
+    const { heard, ticks } = fieldsIn(value, ['heard', 'ticks'], (field) => field);
+    return { heard: numbersIn(heard), ticks: numberIn(ticks) };
+  },
 };
 
 export const stockModules: readonly CodeModule[] = [
