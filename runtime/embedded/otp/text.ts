@@ -98,11 +98,10 @@ export function formatted(pieces: Pieces, { depth = null, charsLimit = null }: F
   const each = charsLimit === null ? 100_000 : Math.max(1, Math.floor((charsLimit - words) / Math.max(1, terms)));
   return pieces
     .map((piece) => {
-      if (typeof piece === 'string') return piece;
+      if (typeof piece === 'string') return piece.replaceAll('~n', '\n');
       return 'plain' in piece ? printed(piece.plain) : printed(limitTerm(piece.term, depth), each);
     })
-    .join('')
-    .replaceAll('~n', '\n');
+    .join('');
 }
 
 /** An atom's name, or the term printed: what header lines name a server by. */

@@ -225,7 +225,8 @@ describe('a crash', () => {
     inCase(run, function* (self) {
       const pid = asPid(yield* procLib(self, 'spawn', own, a('bad_init'), [1]));
       yield* sleep(10);
-      const report: Value = { label: e('{proc_lib,crash}'), report: crashOf(run, pid).all };
+      const reportOf = (of: Pid): Value => ({ label: e('{proc_lib,crash}'), report: crashOf(run, of).all });
+      let report = reportOf(pid);
       const text = function* (options: string): Flow<string> {
         return textOf(yield* procLib(self, 'report_cb', report, e(options)));
       };
@@ -235,8 +236,19 @@ describe('a crash', () => {
       expect(line).toMatch(/^crasher: initial call: proc_lib_SUITE:bad_init\/1, pid: /);
       expect(line).toMatch(/, error: bad_init, ancestors: .*; neighbours: $/);
       expect(line).not.toContain('\n');
-      expect((yield* text('#{chars_limit => 200}')).length).toBeLessThan(full.length);
-      expect((yield* text('#{depth => 3}')).length).toBeLessThan(full.length);
+      const huge = Array.from({ length: 100 }, (_, at) => at);
+      const other = asPid(
+        yield* procLib(
+          self,
+          'spawn',
+          fun('proc_lib_SUITE', 'huge', 0, (own) => own.exit(huge)),
+        ),
+      );
+      yield* sleep(10);
+      report = reportOf(other);
+      const long = yield* text('#{}');
+      expect((yield* text('#{chars_limit => 300}')).length).toBeLessThan(long.length);
+      expect((yield* text('#{depth => 10}')).length).toBeLessThan(long.length);
     });
   });
 });
