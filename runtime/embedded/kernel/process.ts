@@ -45,6 +45,22 @@ export type RunState = 'runnable' | 'running' | 'waiting' | 'exiting';
 /** The mailbox of every process that has no messages and waits for none in particular. Nothing is ever put into it. */
 export const noMessages = new Ring<Value>();
 
+/** What a process has from its first `receive` or reference on. Handlers that never wait in between have none of it. */
+class Waiting {
+  wait: Wait | null = null;
+  timer: Timer | null = null;
+  isOver = false;
+  scanFrom = 0;
+  marker: Ref | null = null;
+  markedAt = 0;
+}
+/** What hardly any process ever has. */
+class Seldom {
+  suspendedBy: Map<object, number> | null = null;
+  flags: Map<string, Value> | null = null;
+  spawnRequests: SmallMap<KernelRef, SpawnRequest> | null = null;
+}
+
 /** Fields are those of erlang:process_info/2 unless said otherwise. Only the kernel changes them. */
 export class Process {
   readonly node: KernelNode;
@@ -72,19 +88,8 @@ export class Process {
   queued = false;
   /** What is traced of it: bits of {@link traceFlag}. */
   traceFlags = 0;
-  /** How often it is suspended, by whom. */
-  suspendedBy: Map<object, number> | null = null;
   /** A signal has ended it while its own code was running: it ends as soon as that code gives way. */
   doom: { readonly reason: Value } | null = null;
-
-  wait: Wait | null = null;
-  waitTimer: Timer | null = null;
-  waitIsOver = false;
-  /** Messages before this position were refused by the present `receive`. */
-  scanFrom = 0;
-  /** The reference made last, and where the mailbox ended then. */
-  marker: Ref | null = null;
-  markedAt = 0;
 
   links: SmallSet<Pid> | null = null;
   /** The monitors it has set. */
@@ -92,10 +97,8 @@ export class Process {
   /** The monitors others have set on it, by themselves or by its name. */
   monitoredBy: SmallMap<Ref, Pid> | null = null;
   dictionary: Map<Value, Value> | null = null;
-  /** What process_flag/2 has set, trap_exit apart. */
-  flags: Map<string, Value> | null = null;
-  /** What it has asked other nodes to spawn, without an answer yet. */
-  spawnRequests: SmallMap<KernelRef, SpawnRequest> | null = null;
+  #waiting: Waiting | null = null;
+  #seldom: Seldom | null = null;
 
   constructor(
     node: KernelNode,
@@ -113,6 +116,68 @@ export class Process {
     this.groupLeader = groupLeader ?? pid;
     this.starting = body;
     this.idleAt = idleAt;
+  }
+
+  /** What it waits for in the middle of its code. */
+  get wait(): Wait | null {
+    return this.#waiting === null ? null : this.#waiting.wait;
+  }
+  set wait(wait: Wait | null) {
+    if (wait !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).wait = wait;
+  }
+  get waitTimer(): Timer | null {
+    return this.#waiting === null ? null : this.#waiting.timer;
+  }
+  set waitTimer(timer: Timer | null) {
+    if (timer !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).timer = timer;
+  }
+  get waitIsOver(): boolean {
+    return this.#waiting !== null && this.#waiting.isOver;
+  }
+  set waitIsOver(isOver: boolean) {
+    if (isOver || this.#waiting !== null) (this.#waiting ??= new Waiting()).isOver = isOver;
+  }
+  /** Messages before this position were refused by the present `receive`. */
+  get scanFrom(): number {
+    return this.#waiting === null ? 0 : this.#waiting.scanFrom;
+  }
+  set scanFrom(position: number) {
+    if (position !== 0 || this.#waiting !== null) (this.#waiting ??= new Waiting()).scanFrom = position;
+  }
+  /** The reference made last; {@link markedAt} is where the mailbox ended then. */
+  get marker(): Ref | null {
+    return this.#waiting === null ? null : this.#waiting.marker;
+  }
+  set marker(marker: Ref | null) {
+    if (marker !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).marker = marker;
+  }
+  get markedAt(): number {
+    return this.#waiting === null ? 0 : this.#waiting.markedAt;
+  }
+  set markedAt(position: number) {
+    if (position !== 0 || this.#waiting !== null) (this.#waiting ??= new Waiting()).markedAt = position;
+  }
+
+  /** How often it is suspended, by whom. */
+  get suspendedBy(): Map<object, number> | null {
+    return this.#seldom === null ? null : this.#seldom.suspendedBy;
+  }
+  set suspendedBy(owners: Map<object, number> | null) {
+    (this.#seldom ??= new Seldom()).suspendedBy = owners;
+  }
+  /** What process_flag/2 has set, trap_exit apart. */
+  get flags(): Map<string, Value> | null {
+    return this.#seldom === null ? null : this.#seldom.flags;
+  }
+  set flags(flags: Map<string, Value> | null) {
+    (this.#seldom ??= new Seldom()).flags = flags;
+  }
+  /** What it has asked other nodes to spawn, without an answer yet. */
+  get spawnRequests(): SmallMap<KernelRef, SpawnRequest> | null {
+    return this.#seldom === null ? null : this.#seldom.spawnRequests;
+  }
+  set spawnRequests(requests: SmallMap<KernelRef, SpawnRequest> | null) {
+    (this.#seldom ??= new Seldom()).spawnRequests = requests;
   }
 
   /** False from the moment an exit signal was accepted. */
