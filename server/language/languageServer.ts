@@ -53,6 +53,7 @@ import {
   scaffoldSchema,
   setAccessSchema,
 } from './messages.ts';
+import { ClusterFiles } from './clusterFiles.ts';
 import { sendProgressOf } from './progress.ts';
 import { editorCaller, serveRequest } from './requests.ts';
 import { offerScaffold, resolveScaffold, scaffoldFiles } from './scaffold.ts';
@@ -72,6 +73,8 @@ export type LanguageServerParts = {
 type Started = {
   readonly backend: LocalBackend;
   readonly workspace: WorkspaceOperations | null;
+  /** Null where the workspace is not trusted. */
+  readonly clusterFiles: ClusterFiles | null;
   /** Of the workspace, as they are now. */
   readonly folders: Set<string>;
   close(): Promise<void>;
@@ -109,12 +112,21 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
     const workspace = options.value.trusted
       ? parts.startWorkspace(workspaceOptions(connection, backend, params))
       : null;
+    const folders = new Set(foldersOf(params));
+    const clusterFiles = options.value.trusted
+      ? new ClusterFiles({
+          backend,
+          folders: () => folders,
+          publishDiagnostics: (uri, diagnostics) => void connection.sendDiagnostics({ uri, diagnostics }),
+        })
+      : null;
     const watches = serveWatches(connection, backend);
     const events = backend.onEvent((published) => void connection.sendNotification(event, published));
     started = {
       backend,
       workspace,
-      folders: new Set(foldersOf(params)),
+      clusterFiles,
+      folders,
       close: async () => {
         events.dispose();
         watches.close();
@@ -146,7 +158,11 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
 
   const documents = new TextDocuments(TextDocument);
   documents.onDidSave(({ document }) => {
-    for (const file of pathOf(document.uri)) started?.workspace?.fileChanged(file);
+    for (const file of pathOf(document.uri)) {
+      started?.workspace?.fileChanged(file);
+      const saving: BackendCallOptions = { caller: editorCaller(), signal: new AbortController().signal };
+      void started?.clusterFiles?.saved(file, saving);
+    }
   });
   documents.listen(connection);
   connection.onDidChangeWatchedFiles(({ changes }) => {
@@ -184,7 +200,7 @@ function serveRequests(connection: Connection, current: () => Started | null, sc
     openConnection,
     onBackend((backend, params, options) => {
       const spec = decode(connectSpecSchema, params);
-      return spec.ok ? backend.connect(spec.value, options) : spec;
+      return spec.ok ? (current()?.clusterFiles ?? backend).connect(spec.value, options) : spec;
     }),
   );
   serveRequest(
