@@ -1,6 +1,6 @@
 /** For the scenarios of Horde's own suites: Hordes on simulated nodes, driven by a process as ExUnit drives them. */
 import type { Pid, Value } from '../../runtime/term/values.ts';
-import { a, tup } from '../../runtime/term/values.ts';
+import { a, Atom, tup } from '../../runtime/term/values.ts';
 import type { Cluster, ClusterOptions } from '../../runtime/embedded/cluster/cluster.ts';
 import type { HordeMode } from '../../runtime/embedded/horde/modules.ts';
 import { hordeModules } from '../../runtime/embedded/horde/modules.ts';
@@ -177,8 +177,7 @@ export function* hold(
 }
 
 /** The next message that begins with this word, within the time; null when none came. */
-export function* next(self: Self, word: string, withinMs = 100): Flow<readonly unknown[] | null> {
-  void self;
+export function* next(_self: Self, word: string, withinMs = 100): Flow<readonly unknown[] | null> {
   const message = yield* receive({ match: (candidate) => elementsOf(candidate)?.[0] === a(word), afterMs: withinMs });
   return message === timedOut ? null : elementsOf(message);
 }
@@ -199,7 +198,7 @@ export function running(home: object, name: string): readonly Pid[] {
   return [...state.processes.entries()].flatMap(([, { member, pid }]) => (state.isOwn(member) ? [pid] : []));
 }
 function nameText(name: Value): string {
-  return typeof name === 'object' && name !== null && 'name' in name ? String(name.name) : '';
+  return name instanceof Atom ? name.name : '';
 }
 
 /** Starts a Horde of each kind on every node: `reg` and `sup`, whose members are all. They live as long as their nodes. */

@@ -5,8 +5,8 @@
  * The original compares Merkle trees in several rounds; here the parts of the map are compared in one. What is sent in the end, and in
  * what order it is taken over, is the same.
  */
-import type { Atom, Value } from '../../term/values.ts';
-import { a, Atom as AtomClass, Pid, Ref, Tuple, tup } from '../../term/values.ts';
+import type { Atom, Value, Tuple } from '../../term/values.ts';
+import { a, Atom as AtomClass, Pid, Ref, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';

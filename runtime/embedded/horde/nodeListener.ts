@@ -43,7 +43,7 @@ export const nodeListenerModule: CodeModule = {
   behaviours: ['gen_server'],
   functions: {
     'start_link/1': (self, horde): Flow<Value> => {
-      const name = horde instanceof Atom ? a(`${listenerOf(horde)}`) : undefined;
+      const name = horde instanceof Atom ? a(listenerOf(horde)) : undefined;
       return startServer(self, nodeListener, horde, name === undefined ? {} : { name });
     },
   },

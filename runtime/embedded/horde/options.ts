@@ -1,6 +1,6 @@
 /** Keyword lists, as Elixir's libraries take their options, and names that are made of names. */
-import type { Tuple, Value } from '../../term/values.ts';
-import { a, Atom, Pid, tup } from '../../term/values.ts';
+import type { Tuple, Value, Pid } from '../../term/values.ts';
+import { a, Atom, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, elementsOf, isList } from '../kernel/values.ts';

@@ -2,8 +2,8 @@
  * Horde.ProcessesSupervisor (0.10): what runs a Horde's children on one node. It is Elixir's DynamicSupervisor with ids, which tells
  * the Horde of what becomes of its children.
  */
-import type { Value } from '../../term/values.ts';
-import { a, Atom, Pid, tup } from '../../term/values.ts';
+import type { Value, Atom } from '../../term/values.ts';
+import { a, Pid, tup } from '../../term/values.ts';
 import { reasonOf } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';

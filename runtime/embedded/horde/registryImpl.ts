@@ -201,7 +201,6 @@ function* take(self: Self, state: State, diff: readonly unknown[]): Flow<void> {
   }
 }
 
-// eslint-disable-next-line require-yield
 function* addMember(self: Self, state: State, value: Value): Flow<void> {
   const member = memberOf(self, value);
   state.members = new Map([...state.members, [memberKey(member), member]]);

@@ -136,7 +136,6 @@ class SupervisorImpl implements ServerModule<State> {
     return yield* this.#handOn(self, chosen.name, tup(words.startChild, given), from, state);
   }
 
-  // eslint-disable-next-line require-yield
   *#handOn(self: Self, to: Member, request: Value, from: From, state: State): Flow<CallStep<State>> {
     const ttl = ttlOf(state, from);
     if (isProxied(state, from) && ttl === 0) {
