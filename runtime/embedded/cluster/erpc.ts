@@ -139,9 +139,10 @@ function abandon(self: Self, id: Ref): boolean {
   return self.abandonSpawn(id) || self.demonitor(id);
 }
 
-function* nextEnd(isMine: (id: Ref) => boolean, afterMs: number | null): Flow<End | null> {
+function* nextEnd(isMine: (id: Ref) => boolean, afterMs: number | null, marker?: Ref): Flow<End | null> {
   const message = yield* receive({
     afterMs,
+    ...(marker !== undefined && { marker }),
     match: (candidate) => {
       const end = endIn(candidate);
       return end !== null && isMine(end.id);
@@ -162,7 +163,7 @@ export function* erpcCall(self: Self, called: Called, limit: Value): Flow<Value>
   if (limit === atoms.infinity && called.node.name === self.node) return yield* localCall(self, called);
   const afterMs = limitOf(self, limit);
   const { res, id } = request(self, called);
-  const end = yield* nextEnd((one) => one === id, afterMs);
+  const end = yield* nextEnd((one) => one === id, afterMs, id);
   return end === null ? yield* timeout(self, { res, id }) : result(res, end);
 }
 

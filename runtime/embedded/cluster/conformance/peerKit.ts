@@ -9,7 +9,7 @@ import { receive, sleep, timedOut } from '../../kernel/flow.ts';
 import { ErrorException, ExitException, ThrownValue } from '../../kernel/exceptions.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Self } from '../../kernel/self.ts';
-import { inProcess, nodeOf, spawn, testCluster } from '../../testKit.ts';
+import { inProcess, nodeOf, shown, spawn, testCluster } from '../../testKit.ts';
 
 export const [n0, n1, n2, n3] = ['n0@sim', 'n1@sim', 'n2@sim', 'n3@sim'];
 
@@ -100,4 +100,26 @@ export function pidsOf(...processes: readonly Process[]): readonly Pid[] {
 export function sortedPids(value: Value): readonly string[] {
   expect(Array.isArray(value)).toBe(true);
   return (Array.isArray(value) ? value : []).map((pid) => (pid instanceof Pid ? pid.toString() : 'no pid')).sort();
+}
+
+/** What a call came to, as `ok:Value`, `throw:Reason`, `exit:Reason` or `error:Reason`, printed as {@link shown} does. */
+export function* outcome(run: Flow<Value>): Flow<string> {
+  try {
+    return `ok:${shown(yield* run)}`;
+  } catch (thrown) {
+    const { kind, reason } = thrownBy(() => {
+      throw thrown;
+    });
+    return `${kind}:${shown(reason)}`;
+  }
+}
+
+/** Takes all messages that are there, as {@link shown}. */
+export function* flushed(): Flow<readonly string[]> {
+  const all: string[] = [];
+  for (;;) {
+    const message = yield* receive({ afterMs: 0 });
+    if (message === timedOut) return all;
+    all.push(shown(message));
+  }
 }
