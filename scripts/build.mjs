@@ -8,6 +8,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import * as esbuild from 'esbuild';
 import { writeDeclarations } from './declarations.mjs';
+import { apiBundle } from './lib/apiBundle.mjs';
 import { noticesFor } from './notices.mjs';
 import { inProject, projectRoot } from './lib/paths.mjs';
 
@@ -69,6 +70,7 @@ const bundles = [
     banner: { js: '#!/usr/bin/env node' },
   },
   { ...forNode, entryPoints: ['server/operation.ts'], outfile: path.join(dist, 'operation.js') },
+  { ...apiBundle(path.join(dist, 'api')), minify: flags.production, sourcemap: shared.sourcemap },
   { ...forNode, entryPoints: ['server/workspace/worker.ts'], outfile: path.join(dist, 'operationWorker.js') },
   { ...forNode, entryPoints: ['runtime/embedded/worker.ts'], outfile: path.join(dist, 'simulatedWorker.js') },
   { ...forNode, entryPoints: ['runtime/embedded/sandbox/child.ts'], outfile: path.join(dist, 'sandboxChild.js') },
@@ -116,7 +118,12 @@ if (flags.watch) {
       .flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
     const metafiles = built.flatMap(({ metafile }) => metafile ?? []);
     fs.writeFileSync(path.join(dist, 'THIRD-PARTY-NOTICES.txt'), noticesFor(metafiles));
-    writeDeclarations(path.join(dist, 'types', 'operation.d.ts'));
+    const declared = writeDeclarations(path.join(dist, 'types'), {
+      operation: inProject('server', 'operation.ts'),
+      testing: inProject('server', 'testing.ts'),
+      cluster: inProject('runtime', 'embedded', 'clusterFile', 'api.ts'),
+    });
+    if (!declared) process.exitCode = 1;
     fs.chmodSync(path.join(dist, 'cli.js'), 0o755);
     const place = path.relative(process.cwd(), dist) || dist;
     console.log(`Built ${all.length} bundles in ${Date.now() - startedAt} ms: ${place}/`);

@@ -1,5 +1,5 @@
-// Rolls the types of `arsenal-otp/operation`, TypeBox's included, into the one file that scaffolding writes into a workspace, so that
-// an editor knows them without an install.
+// Rolls the types of what users import (`arsenal-otp/operation`, …), TypeBox's included, into one file each: scaffolding writes them into
+// a workspace, so that an editor knows them without an install, and the package ships them.
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,28 +7,36 @@ import { generateDtsBundle } from 'dts-bundle-generator';
 import { inProject } from './lib/paths.mjs';
 
 /**
- * Writes the declarations, if a source has changed since: a compiler reads them all, which takes seconds.
+ * Writes `NAME.d.ts` of each source, if a source has changed since: a compiler reads them all, which takes seconds.
  *
- * @param {string} file
+ * @param {string} folder
+ * @param {{ readonly [name: string]: string }} sources by the NAME of `arsenal-otp/NAME`
+ * @returns {boolean} whether they are there; else it has said why not
  */
-export function writeDeclarations(file) {
-  if (isCurrent(file)) return;
-  const [text] = generateDtsBundle(
-    [
-      {
-        filePath: inProject('server', 'operation.ts'),
+export function writeDeclarations(folder, sources) {
+  const files = Object.keys(sources).map((name) => path.join(folder, `${name}.d.ts`));
+  if (files.every(isCurrent)) return true;
+  /** @type {string[]} */
+  let texts;
+  try {
+    texts = generateDtsBundle(
+      Object.values(sources).map((filePath) => ({
+        filePath,
         libraries: { inlinedLibraries: ['typebox'] },
         output: { noBanner: true, exportReferencedTypes: false },
-      },
-    ],
-    // What is wrong in our sources, `npm run check` says.
-    { preferredConfigPath: inProject('server', 'tsconfig.declarations.json') },
-  );
-  fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(
-    file,
-    `// The types of arsenal-otp/operation. Made by Arsenal; written anew with every version.\n${text}`,
-  );
+      })),
+      { preferredConfigPath: inProject('server', 'tsconfig.declarations.json') },
+    );
+  } catch (thrown) {
+    console.error(`The types for users could not be made: ${String(thrown)} What is wrong, npm run check says.`);
+    return false;
+  }
+  fs.mkdirSync(folder, { recursive: true });
+  for (const [at, name] of Object.keys(sources).entries()) {
+    const head = `// The types of arsenal-otp/${name}. Made by Arsenal; written anew with every version.`;
+    fs.writeFileSync(path.join(folder, `${name}.d.ts`), `${head}\n${texts[at] ?? ''}`);
+  }
+  return true;
 }
 
 /**
