@@ -106,7 +106,7 @@ function* roam(self: Self, digest: Digest): Flow<Value> {
         self.sendExit(one(), self.random() < 0.3 ? a('kill') : a('boom'));
         break;
       case 8:
-        self.sendAfter(self.random() * 10, self.pid, tup(a('tick'), self.makeRef()));
+        self.sendAfter(Math.floor(self.random() * 10), self.pid, tup(a('tick'), self.makeRef()));
         break;
       case 9:
         if (self.random() < 0.5) self.exit(a('done'));

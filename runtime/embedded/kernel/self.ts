@@ -181,7 +181,10 @@ export class Self {
     return ref;
   }
 
-  /** `erlang:send_after/3`: nothing happens when `to` or this node has ended by then. */
+  /**
+   * `erlang:send_after/3`: nothing happens when `to` or this node has ended by then. `badarg` when `ms` is no whole number from 0 on, or
+   * `to` a process of another node.
+   */
   sendAfter(ms: number, to: Pid | Atom, message: Value): TimerRef {
     return this.#setTimer(ms, to, this.#node.makeRef(), copied(message));
   }
@@ -195,7 +198,9 @@ export class Self {
   #setTimer(ms: number, to: Pid | Atom, ref: Ref, message: Value): TimerRef {
     this.#bump();
     const node = this.#node;
-    const timer = node.setTimer(node.world.nowMs + Math.max(0, ms), () => {
+    const isHere = !(to instanceof Pid) || to.node === node.name;
+    if (!isHere || !Number.isSafeInteger(ms) || ms < 0) throw new ErrorException(atoms.badarg);
+    const timer = node.setTimer(node.world.nowMs + ms, () => {
       if (to instanceof Pid) node.send(to, message);
       else node.receive({ is: 'message', to: to.name, message });
     });

@@ -77,12 +77,15 @@ export function fails(work: () => unknown): string {
     work();
     return 'none';
   } catch (thrown) {
-    return shown(reasonOf(thrown)).replace(/,\[.*\]\}$/, '}');
+    return shown(reasonOf(thrown));
   }
 }
 
 /** `{monitors, monitored_by}` of a process here: whom it watches, and how many watch it. */
-export function watching(self: Self, pid: Pid): { readonly watches: readonly string[]; readonly watchedBy: readonly Pid[] } {
+export function watching(
+  self: Self,
+  pid: Pid,
+): { readonly watches: readonly string[]; readonly watchedBy: readonly Pid[] } {
   const watches = self.processInfo(pid, a('monitors'));
   const watchedBy = self.processInfo(pid, a('monitored_by'));
   return {
@@ -98,4 +101,3 @@ export function leaves(reason: Value): (own: Self) => Flow<void> {
     own.exit(reason);
   };
 }
-

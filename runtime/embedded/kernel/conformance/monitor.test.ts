@@ -6,7 +6,19 @@ import { inProcess, shown } from '../../testKit.ts';
 import { receive, sleep, timedOut } from '../flow.ts';
 import type { AliasMode } from '../process.ts';
 import { atoms, elementsOf } from '../values.ts';
-import { child, childAt, down, forEver, inSuite, leaves, next, nodes, suiteCluster, waitFor, watching } from './kernelKit.ts';
+import {
+  child,
+  childAt,
+  down,
+  forEver,
+  inSuite,
+  leaves,
+  next,
+  nodes,
+  suiteCluster,
+  waitFor,
+  watching,
+} from './kernelKit.ts';
 
 const [here, there] = nodes;
 const frop = a('frop');
@@ -55,7 +67,7 @@ describe('monitor_SUITE', () => {
   });
 
   // @otp monitor_SUITE:demon_1 monitor_SUITE:demon_e_1 monitor_SUITE:gh_5225_demonitor_alias
-  it('ending a monitor that is none, or is another one\'s, does nothing', () => {
+  it("ending a monitor that is none, or is another one's, does nothing", () => {
     inSuite(function* (self) {
       expect(self.demonitor(self.makeRef())).toBe(false);
       expect(self.demonitor(self.makeRef(), { flush: true })).toBe(false);
@@ -72,7 +84,10 @@ describe('monitor_SUITE', () => {
       self.send(alias, a('still_there'));
       expect(yield* next()).toBe('still_there');
       const ended = child(self, leaves(atoms.normal));
-      for (const ref of [self.monitor(ended, { alias: 'explicit_unalias' }), self.monitor(ended, { alias: 'explicit_unalias' })]) {
+      for (const ref of [
+        self.monitor(ended, { alias: 'explicit_unalias' }),
+        self.monitor(ended, { alias: 'explicit_unalias' }),
+      ]) {
         yield* down(ref);
         self.demonitor(ref);
         self.demonitor(ref, { flush: true });
@@ -207,7 +222,9 @@ describe('monitor_SUITE', () => {
   // @otp monitor_SUITE:large_exit
   it('a large reason arrives whole', () => {
     inSuite(function* (self) {
-      const reason = tup(a('big'), a('tuple'), [a('list'), 4_563_784_278], Uint8Array.of(131, 104, 4), { deep: [tup(1, 2)] });
+      const reason = tup(a('big'), a('tuple'), [a('list'), 4_563_784_278], Uint8Array.of(131, 104, 4), {
+        deep: [tup(1, 2)],
+      });
       for (let round = 0; round < 100; round += 1) {
         const ref = self.monitor(child(self, leaves(reason)));
         expect((yield* down(ref)).why).toBe(shown(reason));
