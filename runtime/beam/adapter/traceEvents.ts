@@ -1,11 +1,11 @@
 /** What a tracer sends (agent/tracer.erl), read. */
-import type { NameRef, NodeName, NodeTime, ProcessRef, TraceEvent } from '../../model.ts';
-import { processId } from '../../model.ts';
+import type { NameRef, NodeName, NodeTime, TraceEvent } from '../../model.ts';
 import type { Term } from '../../term/term.ts';
-import { isAtom, list, termKey, tuple } from '../../term/term.ts';
+import { isAtom, list, tuple } from '../../term/term.ts';
+import type { NodeEvent } from '../../trace/order.ts';
+import { pairKeyOf } from '../../trace/order.ts';
 import type { NodeClock } from './nodeClock.ts';
 import { atomName, functionText, listOf, numberOf, processOf, tupleOf } from './read.ts';
-import type { NodeEvent } from './traceOrder.ts';
 
 type What = TraceEvent['what'];
 
@@ -51,12 +51,7 @@ export function readEvent(term: Term, source: EventSource, time: (monotonicUs: n
   const what = whatHappened(atomName(tag), shown(first), shown(second), source.node);
   return what === null
     ? null
-    : { at, process, what, pairKey: source.pairs === 'nothing' ? null : pairKey(process, what) };
-}
-
-function pairKey(process: ProcessRef, what: What): string | null {
-  if (what.is === 'receive') return `${processId(process)} ${termKey(what.message)}`;
-  return what.is === 'send' && 'id' in what.to ? `${processId(what.to)} ${termKey(what.message)}` : null;
+    : { at, process, what, pairKey: source.pairs === 'nothing' ? null : pairKeyOf(process, what) };
 }
 
 function whatHappened(tag: string | null, first: Term, second: Term, node: NodeName): What | null {

@@ -6,6 +6,8 @@ import { fail, ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, TraceEstimate, TraceQuery } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer } from '../../term/term.ts';
+import type { TraceWanted } from '../../trace/query.ts';
+import { badNodes, badQuery, costly, targetsOn, tooManyTraces, traceLimits, traceNotFound } from '../../trace/query.ts';
 import type { AgentTier, NodeAgent } from '../agent/nodeAgent.ts';
 import { answered, strangeAnswer } from './callError.ts';
 import { CoverageBook } from './coverage.ts';
@@ -18,17 +20,13 @@ import type { Session } from './session.ts';
 import { withElided } from './traceEvents.ts';
 import type { NodeTrace } from './traceRun.ts';
 import { TraceRun } from './traceRun.ts';
-import type { TraceWanted } from './traceSpec.ts';
-import { badQuery, refusal, specTerm, targetsOn } from './traceSpec.ts';
+import { refusal, specTerm } from './traceSpec.ts';
 
 /** How long a trace is looked at before it begins. */
 const estimateMs = 40;
 const roundTrips = 6;
 /** Frames that a node sends ahead of us: of up to 256 events each. */
 const credit = 16;
-const mostRunning = 8;
-const mostKept = 20;
-const keptForMs = 10 * 60_000;
 /** Interpreted, the tracer takes some 30 µs for an event: more than this a second would only trip the queue's fuse. */
 const interpretedMost = { eventsPerSecond: 5_000, tracerQueue: 2_000 };
 
@@ -99,12 +97,7 @@ export class Traces {
   run(id: string): Result<TraceRun> {
     const run = this.#runs.get(id);
     if (run !== undefined) return ok(run);
-    return failure(
-      'not_found',
-      'trace.not_found',
-      'There is no such trace.',
-      'See list_traces. One that has ended is kept for ten minutes; another window has traces of its own.',
-    );
+    return traceNotFound();
   }
 
   list(): Answer<'trace.list'> {
@@ -113,24 +106,19 @@ export class Traces {
 
   #tooMany() {
     const running = [...this.#runs.values()].filter((run) => !run.isEnded);
-    if (running.length < mostRunning) return null;
-    return failure(
-      'rate_limited',
-      'trace.too_many',
-      `${String(mostRunning)} traces are running already.`,
-      'Stop one of them first; see list_traces.',
-    );
+    if (running.length < traceLimits.running) return null;
+    return tooManyTraces();
   }
 
   /** The oldest that have ended make room; the last one goes when its time is up. */
   #forgetLater(): void {
     const ended = [...this.#runs.values()].filter((run) => run.isEnded);
-    for (const run of ended.slice(0, Math.max(0, ended.length - mostKept))) this.#runs.delete(run.id);
+    for (const run of ended.slice(0, Math.max(0, ended.length - traceLimits.ended))) this.#runs.delete(run.id);
     const [newest] = ended.slice(-1);
     if (newest === undefined) return;
     setTimeout(() => {
       for (const run of ended) this.#runs.delete(run.id);
-    }, keptForMs).unref();
+    }, traceLimits.keptMs).unref();
   }
 
   /** Everything that can refuse the trace on a node, before it begins on any. */
@@ -227,34 +215,10 @@ function fusesFor(tier: AgentTier, fuses: Fuses): Fuses {
   };
 }
 
-function badNodes({ nodes, targets }: Pick<TraceQuery, 'nodes' | 'targets'>) {
-  const stray = typeof targets === 'string' ? undefined : targets.find(({ node }) => !nodes.includes(node));
-  if (nodes.length > 0 && nodes.length <= 100 && stray === undefined) return null;
-  return failure(
-    'validation',
-    'trace.invalid',
-    stray === undefined ? 'A trace is on 1 to 100 nodes.' : `A process named is on ${stray.node}, which is not.`,
-    'Name the nodes to trace on: those of the processes named.',
-    { pointer: '/nodes' },
-  );
-}
-
 function refusals(
   results: readonly { readonly node: NodeName; readonly result: Result<unknown> }[],
 ): readonly { readonly node: NodeName; readonly error: ArsenalError }[] {
   return results.flatMap(({ node, result }) => (result.ok ? [] : [{ node, error: result.error }]));
-}
-
-function costly({ node, eventsPerSecond, counted, calls }: TraceEstimate, fuses: Fuses) {
-  const most = calls[0] === undefined ? '' : ` Most of it is ${calls[0].function}.`;
-  const atLeast = counted === 'all' ? 'about' : 'at least';
-  return failure(
-    'conflict',
-    'trace.costly',
-    `This would be ${atLeast} ${String(eventsPerSecond)} events a second on ${node}, and end at once: the fuse is ${String(fuses.eventsPerSecond)}.${most}`,
-    'Trace fewer processes or functions, give a condition, raise the fuse, or start it as it is with `costly` allowed.',
-    { node, details: { eventsPerSecond, eventsPerSecondFuse: fuses.eventsPerSecond } },
-  );
 }
 
 /** {ok, ForUs, [{MFA, Calls}], Seen, SeenUs}: one short look. */

@@ -7,10 +7,11 @@ import { arsenalError } from '../../errors.ts';
 import type { Result } from '../../model.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, list, tuple } from '../../term/term.ts';
+import { mostKept } from '../../trace/log.ts';
 import type { AgentTask } from '../agent/nodeAgent.ts';
 import { backendNow, NodeClock } from './nodeClock.ts';
 import type { NodeTrace } from './traceRun.ts';
-import { mostKept, TraceRun } from './traceRun.ts';
+import { TraceRun } from './traceRun.ts';
 
 const owner = { principal: 'p', client: 'c', operation: 'o', requestId: 'r' };
 const fuses = { timeMs: 1, events: 1, eventsPerSecond: 1, tracerQueue: 1, termBytes: 1 };

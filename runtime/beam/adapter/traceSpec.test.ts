@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Fuses } from '../../model.ts';
 import { atom, integer, text, tuple } from '../../term/term.ts';
-import type { TraceWanted } from './traceSpec.ts';
-import { badQuery, refusal } from './traceSpec.ts';
+import type { TraceWanted } from '../../trace/query.ts';
+import { badQuery } from '../../trace/query.ts';
+import { refusal } from './traceSpec.ts';
 
 const fuses: Fuses = { timeMs: 1_000, events: 10, eventsPerSecond: 10, tracerQueue: 10, termBytes: 100 };
 const pid = { node: 'a@h', creation: 1, id: 7, serial: 0 };

@@ -1,71 +1,18 @@
 /** What a trace asks of a node, as the agent takes it (agent/trace.erl), and what the node refuses of it. */
 import { failure, processNotFound, processProtected } from '../../errors.ts';
-import type {
-  ArgumentPath,
-  CallCondition,
-  Failure,
-  Fuses,
-  NodeName,
-  ProcessRef,
-  Result,
-  TracedFunction,
-} from '../../model.ts';
+import type { ArgumentPath, CallCondition, Failure, NodeName, Result, TracedFunction } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
-import type { CallOptions, TraceQuery } from '../../port.ts';
+import type { CallOptions } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, list, text, tuple } from '../../term/term.ts';
+import type { TraceWanted } from '../../trace/query.ts';
+import { deepest, invalid, noFunction, notLoaded } from '../../trace/query.ts';
 import { briefly, strangeAnswer } from './callError.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, functionText, numberOf, pidOf, processOf, textOf, tupleOf } from './read.ts';
 import { atomOnNode, termOnNode } from './safeTerm.ts';
 
-export type TraceWanted = Pick<TraceQuery, 'targets' | 'events' | 'functions'> & { readonly fuses: Fuses };
-
 const comparisons = { eq: '=:=', ne: '=/=', lt: '<', le: '=<', gt: '>', ge: '>=' } as const;
-/** How deep conditions may be joined; a person writes two or three. */
-const deepest = 16;
-
-/** The largest of each fuse; a trace that needs more is no look any more. */
-const most: Fuses = {
-  timeMs: 3_600_000,
-  events: 1_000_000,
-  eventsPerSecond: 1_000_000,
-  tracerQueue: 100_000,
-  termBytes: 1_048_576,
-};
-
-/** What is wrong with a query before any node is asked; null when nothing is. */
-export function badQuery({ targets, events, functions = [], fuses }: TraceWanted): Failure | null {
-  if (events.length === 0) return invalid('/events', 'A trace of no kind of event sees nothing.', 'Name at least one.');
-  if (events.includes('call') && functions.length === 0) {
-    return invalid('/functions', 'Calls are traced of named functions only.', 'Name at least one function.');
-  }
-  if (targets.length === 0) {
-    return invalid('/targets', 'No process is named.', "Name processes, or say 'new', 'existing' or 'all'.");
-  }
-  if (typeof targets !== 'string' && targets.length > 1_000) {
-    return invalid('/targets', 'These are too many processes.', "Name at most 1,000, or say 'existing'.");
-  }
-  if (functions.length > 100) return invalid('/functions', 'These are too many functions.', 'Name at most 100.');
-  for (const [at, { arity }] of functions.entries()) {
-    if (arity === 'any' || (Number.isInteger(arity) && arity >= 0 && arity <= 255)) continue;
-    return invalid(`/functions/${String(at)}/arity`, 'No function has such an arity.', 'Give 0 to 255, or any.');
-  }
-  for (const [name, largest] of Object.entries(most)) {
-    const value = Object.entries(fuses).find(([fuse]) => fuse === name)?.[1] ?? Number.NaN;
-    if (Number.isInteger(value) && value >= 1 && value <= largest) continue;
-    return invalid(
-      `/fuses/${name}`,
-      `The fuse ${name} is out of range.`,
-      `Give a whole number from 1 to ${String(largest)}.`,
-    );
-  }
-  return null;
-}
-
-function invalid(pointer: string, message: string, remedy: string): Failure {
-  return failure('validation', 'trace.invalid', message, remedy, { pointer });
-}
 
 /**
  * The map that trace_begin/1 takes. Names become atoms that the node has already: `trace.no_function` where it has none. Errors of
@@ -178,26 +125,6 @@ async function pathTerm(
   return ok(list(steps));
 }
 
-function notLoaded(module: string, node: NodeName): Failure {
-  return failure(
-    'not_found',
-    'trace.module_not_loaded',
-    `The module ${module} is not loaded on ${node}.`,
-    'Check the spelling. A module that is loaded when it is first used can be traced after that: tracing loads none.',
-    { node },
-  );
-}
-
-function noFunction(name: string, node: NodeName): Failure {
-  return failure(
-    'not_found',
-    'trace.no_function',
-    `There is no function ${name} on ${node}.`,
-    'Check its name and arity.',
-    { node },
-  );
-}
-
 /** The error for what the node refused: the Why of {refused, Why}. */
 export function refusal(node: NodeName, why: Term | undefined): Failure {
   if (atomName(why) === 'gone') return processNotFound('to trace', node);
@@ -263,9 +190,4 @@ function taken(code: string, what: string, whose: Term | undefined, node: NodeNa
       : 'End the other tracing first (dbg:stop/0, recon_trace:clear/0). From OTP 27 on both can go on beside each other.',
     { node },
   );
-}
-
-/** Those of `targets` that are on `node`; null where the whole of the node is meant. */
-export function targetsOn(targets: TraceQuery['targets'], node: NodeName): readonly ProcessRef[] | null {
-  return typeof targets === 'string' ? null : targets.filter((pid) => pid.node === node);
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { NodeTime, ProcessRef } from '../../model.ts';
-import { atom } from '../../term/term.ts';
-import type { NodeEvent } from './traceOrder.ts';
-import { TraceOrder } from './traceOrder.ts';
+import type { NodeTime, ProcessRef } from '../model.ts';
+import { atom } from '../term/term.ts';
+import type { NodeEvent } from './order.ts';
+import { TraceOrder } from './order.ts';
 
 const process: ProcessRef = { node: 'a@h', creation: 1, id: 9, serial: 0 };
 

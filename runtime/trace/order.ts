@@ -8,7 +8,9 @@
  * An event is given out when no node can bring one that belongs before it. A node that is silent for longer than `patienceMs` holds
  * nobody back: it is late, and what it brings afterwards stands where it comes.
  */
-import type { NodeName, NodeTime, TraceEvent, WallTime } from '../../model.ts';
+import type { NodeName, NodeTime, TraceEvent, WallTime } from '../model.ts';
+import { processId } from '../model.ts';
+import { termKey } from '../term/term.ts';
 
 /** An event of one node, not yet placed. */
 export type NodeEvent = {
@@ -23,7 +25,7 @@ export type NodeEvent = {
  * An event can reach the tracer so much later than its own time, when its process was stopped by the operating system between reading
  * the clock and handing it over.
  */
-const slackMs = 5;
+const defaultSlackMs = 5;
 /** Sends whose receive was not seen; beyond, the oldest are forgotten. */
 const mostOpenSends = 20_000;
 
@@ -40,6 +42,7 @@ type Feed = {
 export class TraceOrder {
   readonly #feeds = new Map<NodeName, Feed>();
   readonly #patienceMs: number;
+  readonly #slackMs: number;
   /** For each key, the sends that wait to be placed: their estimated times, by node. */
   readonly #coming = new Map<string, Map<NodeName, WallTime[]>>();
   readonly #open = new Map<string, number[]>();
@@ -48,8 +51,9 @@ export class TraceOrder {
   #watermark: WallTime = 0;
 
   /** `now`: our clock when the trace began, in milliseconds as everywhere here. */
-  constructor(nodes: readonly NodeName[], now: WallTime, patienceMs = 1_000) {
+  constructor(nodes: readonly NodeName[], now: WallTime, patienceMs = 1_000, slackMs = defaultSlackMs) {
     this.#patienceMs = patienceMs;
+    this.#slackMs = slackMs;
     for (const node of nodes) {
       this.#feeds.set(node, { waiting: [], until: 0, errorMs: 0, heardAt: now, ended: false });
     }
@@ -63,7 +67,7 @@ export class TraceOrder {
       insert(feed.waiting, event);
       if (event.what.is === 'send' && event.pairKey !== null) this.#comes(event.pairKey, node, event.at.estimatedAt);
     }
-    feed.until = Math.max(feed.until, until.estimatedAt - slackMs);
+    feed.until = Math.max(feed.until, until.estimatedAt - this.#slackMs);
     feed.errorMs = until.errorUs / 1000;
     feed.heardAt = now;
   }
@@ -202,4 +206,10 @@ function insert(waiting: NodeEvent[], event: NodeEvent): void {
   while (at > 0 && (waiting[at - 1]?.at.monotonicUs ?? 0) > event.at.monotonicUs) at -= 1;
   if (at === waiting.length) waiting.push(event);
   else waiting.splice(at, 0, event);
+}
+
+/** The {@link NodeEvent.pairKey} of an event where sends and receives are to be paired. */
+export function pairKeyOf(process: TraceEvent['process'], what: TraceEvent['what']): string | null {
+  if (what.is === 'receive') return `${processId(process)} ${termKey(what.message)}`;
+  return what.is === 'send' && 'id' in what.to ? `${processId(what.to)} ${termKey(what.message)}` : null;
 }
