@@ -176,24 +176,22 @@ function* afterStart(self: Self, state: Applications, name: string, outcome: Val
   state.starting.delete(name);
   const started = tagged(outcome, atoms.ok, 2);
   const failure = tagged(outcome, atoms.error, 2) ?? tagged(outcome, a('info'), 2);
-  for (const from of starting.waiting) answer(self, from, started === null ? asError(outcome, failure) : atoms.ok);
   if (started !== null) {
     const master = started[1] instanceof Pid ? started[1] : null;
     const root = master === null ? null : yield* rootOf(self, master);
     state.running.set(name, { application, master, root });
     state.started.set(name, starting.type);
     self.emit({ is: 'application', node: self.node, name, state: 'started' });
+    for (const from of starting.waiting) answer(self, from, atoms.ok);
     progress(self, name);
     return noreply(state);
   }
   const reason = failure === null ? outcome : valueAt(failure, 1);
+  for (const from of starting.waiting) answer(self, from, errorTuple(reason));
   if (tagged(outcome, a('info'), 2) === null) exited(self, name, reason, starting.type);
   const calm = starting.type === 'transient' && tagged(elementsOf(reason)?.[0], atoms.exit, 2)?.[1] === atoms.normal;
   if (starting.type === 'temporary' || calm) return noreply(state);
   return stop(asText(tup(a('application_start_failure'), a(name), reason)), state);
-}
-function asError(outcome: Value, failure: readonly unknown[] | null): Value {
-  return errorTuple(failure === null ? outcome : valueAt(failure, 1));
 }
 
 /** The root supervisor, for who looks from outside. */

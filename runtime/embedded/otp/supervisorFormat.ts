@@ -55,6 +55,6 @@ function childText(child: Value): string {
     return null;
   };
   const count = field('nb_children');
-  const last = count === null ? ['pid', field('pid')?.is] : ['nb_children', count.is];
-  return `id=${nameText(field('id')?.is)},${String(last[0])}=${nameText(asValue(last[1]))}.`;
+  const who = count === null ? `pid=${nameText(field('pid')?.is)}` : `nb_children=${nameText(count.is)}`;
+  return `id=${nameText(field('id')?.is)},${who}.`;
 }
