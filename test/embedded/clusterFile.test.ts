@@ -157,6 +157,21 @@ describe('a bad cluster file', () => {
 });
 
 describe('the examples', () => {
+  it('a job queue under churn loses no job: each is done, waiting or with a worker', async () => {
+    const { result } = await run(path.resolve('docs/examples/queue.cluster.ts'));
+    const queue = async (): Promise<string> =>
+      String(at(await result('get_process_state', { pid: 'Jobs.Queue', node: 'queue@sim' }), 'state', 'display'));
+    const figure = (state: string, name: string): number => Number(new RegExp(`${name}: (\\d+)`).exec(state)?.[1]);
+    await result('step_time', { ms: 60_000 });
+    const state = await queue();
+    const given = /given: \[(.*?)\]/s.exec(state)?.[1]?.match(/id:/g)?.length ?? 0;
+    const waiting = /waiting: \[(.*?)\]/s.exec(state)?.[1]?.match(/\d+/g)?.length ?? 0;
+    expect(figure(state, 'done')).toBeGreaterThan(500);
+    expect(figure(state, 'done') + given + waiting).toBe(figure(state, 'next') - 1);
+    await result('step_time', { ms: 30_000 });
+    expect(figure(await queue(), 'done')).toBeGreaterThan(figure(state, 'done') + 300);
+  });
+
   it('a sharded cache answers, also through a partition, and recovers', async () => {
     const { result } = await run(path.resolve('docs/examples/cache.cluster.ts'));
     const state = async (): Promise<string> =>
