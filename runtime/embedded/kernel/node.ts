@@ -112,6 +112,9 @@ export class KernelNode {
   /** Signals that wait for their receiver to be scheduled, and ends that nobody was told of yet; null where none is late. */
   readonly #late: Map<Process, (() => void)[]> | null;
   readonly #unannounced = new Map<Process, Value>();
+  /** Unlinks that another node has not acknowledged yet, by process and the pid it unlinked from. */
+  readonly #unlinking = new WeakMap<Process, Map<Pid, number>>();
+  #lastUnlink = 0;
   #dying: { readonly process: Process; readonly reason: Value }[] = [];
   #draining = false;
 
@@ -245,7 +248,7 @@ export class KernelNode {
       case 'link': {
         const process = this.find(signal.to);
         if (process === undefined) this.#exitBack(signal.to, signal.from, atoms.noproc);
-        else {
+        else if (this.#unlinking.get(process)?.has(signal.from) !== true) {
           (process.links ??= new SmallSet()).add(signal.from);
           this.tracer?.note(traceFlag.procs, traceKind.getting_linked, process, signal.from, null);
         }
@@ -253,7 +256,14 @@ export class KernelNode {
       }
       case 'unlink':
         this.find(signal.to)?.links?.delete(signal.from);
+        this.world.transmit(this, signal.from.node, { ...signal, is: 'unlink_ack', from: signal.to, to: signal.from });
         return;
+      case 'unlink_ack': {
+        const process = this.find(signal.to);
+        const pending = process === undefined ? undefined : this.#unlinking.get(process);
+        if (pending?.get(signal.from) === signal.id) pending.delete(signal.from);
+        return;
+      }
       case 'monitor':
         this.watch(signal.ref, signal.from, signal.to);
         return;
@@ -402,6 +412,19 @@ export class KernelNode {
     };
     if (!this.takesLater(target, link)) link();
   }
+  /** `by` links itself to a process of another node; false when that node cannot be reached. */
+  linkAcross(by: Process, to: Pid): boolean {
+    this.#unlinking.get(by)?.delete(to);
+    return this.world.transmit(this, to.node, { is: 'link', from: by.pid, to });
+  }
+  /** `by` has unlinked itself from a process of another node (erts, "Distribution protocol", link protocol). */
+  unlinkAcross(by: Process, to: Pid): void {
+    const pending = this.#unlinking.get(by) ?? new Map<Pid, number>();
+    this.#unlinking.set(by, pending);
+    this.#lastUnlink += 1;
+    pending.set(to, this.#lastUnlink);
+    this.world.transmit(this, to.node, { is: 'unlink', from: by.pid, to, id: this.#lastUnlink });
+  }
   /** `by` has unlinked itself from a process here. */
   unlinked(target: Process, by: Process): void {
     const unlink = (): void => void target.links?.delete(by.pid);
@@ -428,6 +451,9 @@ export class KernelNode {
     for (const process of [...this.processes.values()]) {
       for (const linked of [...(process.links ?? [])]) {
         if (linked.node === node) this.exitSignal(process, linked, atoms.noconnection, 'link');
+      }
+      for (const pid of this.#unlinking.get(process)?.keys() ?? []) {
+        if (pid.node === node) this.#unlinking.get(process)?.delete(pid);
       }
       for (const [ref, monitor] of [...(process.monitors ?? [])]) {
         if (nodeOf(monitor.target) === node) this.#down(process, ref, atoms.noconnection);

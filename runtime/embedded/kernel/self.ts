@@ -327,7 +327,7 @@ export class Self {
       return;
     }
     links.add(pid);
-    const sent = this.#node.world.transmit(this.#node, pid.node, { is: 'link', from: this.pid, to: pid });
+    const sent = this.#node.linkAcross(this.#process, pid);
     if (!sent) this.#node.exitSignal(this.#process, pid, atoms.noconnection, 'link');
   }
 
@@ -340,7 +340,7 @@ export class Self {
     if (pid.node === this.#node.name) {
       const process = this.#node.find(pid);
       if (process !== undefined) this.#node.unlinked(process, this.#process);
-    } else this.#node.world.transmit(this.#node, pid.node, { is: 'unlink', from: this.pid, to: pid });
+    } else this.#node.unlinkAcross(this.#process, pid);
   }
 
   /** `monitor(process, Target, Options)`. Of itself a process gets a bare reference: no monitor and no alias. */

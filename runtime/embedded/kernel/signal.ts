@@ -17,7 +17,9 @@ export type Signal =
       /** `asked`: exit/2, where `kill` and `normal` are special; `link`: an ordinary reason whatever it is. */
       readonly because: 'asked' | 'link';
     }
-  | { readonly is: 'link' | 'unlink'; readonly from: Pid; readonly to: Pid }
+  | { readonly is: 'link'; readonly from: Pid; readonly to: Pid }
+  /** Answered by an `unlink_ack` with the same `id`; until that is there, a `link` of the other is older than this, and ignored. */
+  | { readonly is: 'unlink' | 'unlink_ack'; readonly from: Pid; readonly to: Pid; readonly id: number }
   | { readonly is: 'monitor' | 'demonitor'; readonly ref: Ref; readonly from: Pid; readonly to: Pid | string }
   | { readonly is: 'down'; readonly ref: Ref; readonly to: Pid; readonly reason: Value }
   /** `link`, `monitor`: the new process is linked to `from`, or watched by it with `ref`. */
