@@ -78,6 +78,35 @@ describe('erl_link_SUITE', () => {
     });
   });
 
+  // @otp erl_link_SUITE:monitor_nodes
+  it('each monitor of a node is told once that it is down, one fewer for each that was taken back', () => {
+    inSuite(function* (self, cluster) {
+      const watch = (node: string, on: boolean): Flow<Value> => self.apply('erlang', 'monitor_node', [a(node), on]);
+      for (let n = 0; n < 4; n += 1) yield* watch(there, true);
+      yield* watch(there, false);
+      const dying = child(self, function* (own) {
+        yield* own.apply('erlang', 'monitor_node', [a(there), true]);
+        yield* sleep(5);
+      });
+      yield* down(self.monitor(dying));
+      yield* watch('nowhere@sim', true);
+      expect(yield* next()).toBe('{nodedown,nowhere@sim}');
+      cluster.crashNode(there);
+      expect([yield* next(), yield* next(), yield* next(), yield* next(100)]).toEqual([
+        ...Array.from({ length: 3 }, () => `{nodedown,${there}}`),
+        'timeout',
+      ]);
+      yield* watch(there, true);
+      expect(yield* next()).toBe(`{nodedown,${there}}`);
+      cluster.startNode(there);
+      yield* sleep(50);
+      yield* watch(there, true);
+      yield* watch(there, false);
+      cluster.crashNode(there);
+      expect(yield* next(100)).toBe('timeout');
+    });
+  });
+
   // @otp erl_link_SUITE:process_monitors erl_link_SUITE:dist_process_monitors
   it.each(nodes)('monitors are held on both sides, of a process of %s too', (node) => {
     inSuite(function* (self, cluster) {

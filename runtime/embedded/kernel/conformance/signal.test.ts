@@ -156,6 +156,40 @@ describe('signal_SUITE', () => {
     },
   );
 
+  // @otp signal_SUITE:monitor_nodes_order
+  it('nodeup comes before all, and nodedown behind all, that the processes of a node sent', () => {
+    inSuite(function* (self, cluster) {
+      yield* self.apply('net_kernel', 'monitor_nodes', [true, [a('nodedown_reason')]]);
+      cluster.crashNode(there);
+      expect(yield* next(1000)).toMatch(new RegExp(`^\\{nodedown,${there},`));
+      cluster.startNode(there);
+      expect(yield* next(1000)).toMatch(new RegExp(`^\\{nodeup,${there},`));
+      for (let n = 0; n < 20; n += 1) {
+        yield* childAt(self, there, function* (own) {
+          for (let at = 1; ; at += 1) {
+            own.send(self.pid, tup(a('spam'), own.pid, at));
+            yield* sleep(0.5);
+          }
+        });
+      }
+      const counts = new Map<unknown, number>();
+      let toCome = 500;
+      for (;;) {
+        const message = yield* receive({ afterMs: 1000 });
+        const [tag, from, at] = elementsOf(message === timedOut ? null : message) ?? [];
+        if (tag !== a('spam')) {
+          expect(tag).toBe(a('nodedown'));
+          break;
+        }
+        expect(at).toBe((counts.get(from) ?? 0) + 1);
+        counts.set(from, Number(at));
+        if ((toCome -= 1) === 0) cluster.crashNode(there);
+      }
+      expect(counts.size).toBe(20);
+      expect(yield* next(100)).toBe('timeout');
+    });
+  });
+
   // @otp signal_SUITE:simultaneous_signals_basic signal_SUITE:simultaneous_signals_recv signal_SUITE:simultaneous_signals_exit signal_SUITE:simultaneous_signals_recv_exit
   it.each([
     [false, false],
