@@ -1,6 +1,9 @@
 /** The public API for tests: `import { withTestCluster, assertOperationSuccess, scenario } from 'arsenal-otp/testing'`. */
 export { assertOperationFailure, assertOperationSuccess } from './testing/assertions.ts';
 export type { ClusterLike, TestClusterOptions } from './testing/clusterOptions.ts';
-export type { EventuallyOptions, RunOptions, TestCluster } from './testing/testCluster.ts';
+export { replayScenario } from './testing/replay.ts';
+export { scenario, ScenarioFailure } from './testing/scenario.ts';
+export type { Scenario, ScenarioOptions, ScenarioSteps } from './testing/scenario.ts';
+export type { Chance, EventuallyOptions, RunOptions, TestCluster } from './testing/testCluster.ts';
 export { withTestCluster } from './testing/withTestCluster.ts';
 export type { ArsenalError, Json, Result } from '../runtime/model.ts';

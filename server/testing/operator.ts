@@ -17,8 +17,32 @@ const caller: Caller = { principal: 'test', via: 'cli', role: 'admin' };
 /** A test has nobody to answer to afterwards: what it did is in its own recording. */
 const noAudit: AuditTrail = { intent: () => Promise.resolve(ok(null)), outcome: () => Promise.resolve() };
 
+/** Arsenal's own operations: made once, since a scenario makes hundreds of clusters. */
+let builtins: Registry | null = null;
+
+/** A catalogue of Arsenal's operations and these. Throws where one of them breaks the rules of operations. */
+function registryOf(operations: readonly AnyOperation[]): Registry {
+  if (operations.length === 0 && builtins !== null) return builtins;
+  const registry = new Registry();
+  const register = (operation: AnyOperation, origin: Parameters<Registry['register']>[1]): void => {
+    const registered = registry.register(operation, origin);
+    if (!registered.ok) throw new Error(registered.error.message);
+  };
+  const catalogue = {
+    list: (category?: string) => registry.list(category),
+    search: (query: string) => registry.search(query),
+    describe: (name: string) => registry.find(name)?.entry ?? null,
+  };
+  for (const operation of builtinOperations({ catalogue, scans: new ScanStore() })) {
+    register(operation, { from: 'builtin' });
+  }
+  for (const operation of operations) register(operation, { from: 'workspace', file: 'test' });
+  if (operations.length === 0) builtins = registry;
+  return registry;
+}
+
 export class Operator {
-  readonly registry = new Registry();
+  readonly registry: Registry;
   readonly #runtime: Runtime;
   readonly #pipeline: Pipeline;
   #calls = 0;
@@ -26,15 +50,7 @@ export class Operator {
   /** Arsenal's operations and these, on `runtime`. Throws where one of them breaks the rules of operations. */
   constructor(runtime: Runtime, operations: readonly AnyOperation[]) {
     this.#runtime = runtime;
-    const catalogue = {
-      list: (category?: string) => this.registry.list(category),
-      search: (query: string) => this.registry.search(query),
-      describe: (name: string) => this.registry.find(name)?.entry ?? null,
-    };
-    for (const operation of builtinOperations({ catalogue, scans: new ScanStore() })) {
-      this.#register(operation, { from: 'builtin' });
-    }
-    for (const operation of operations) this.#register(operation, { from: 'workspace', file: 'test' });
+    this.registry = registryOf(operations);
     const facts = { id: runtime.id, kind: runtime.kind };
     this.#pipeline = new Pipeline({
       find: (name) => this.registry.find(name),
@@ -61,10 +77,5 @@ export class Operator {
       { requestId: id, connection: this.#runtime.id, operation, params, mode },
       { caller, signal, timeoutMs: longestTimeoutMs, correlationId: id },
     );
-  }
-
-  #register(operation: AnyOperation, origin: Parameters<Registry['register']>[1]): void {
-    const registered = this.registry.register(operation, origin);
-    if (!registered.ok) throw new Error(registered.error.message);
   }
 }

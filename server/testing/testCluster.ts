@@ -5,6 +5,7 @@ import { isResult } from '../../runtime/callGuard.ts';
 import { failure, timedOut } from '../../runtime/errors.ts';
 import type { Json, NodeName, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
+import { seededPrng } from '../../runtime/embedded/kernel/prng.ts';
 import { isMethodName } from '../../runtime/port.ts';
 import { methodOf } from '../../runtime/portFacade.ts';
 import type { Simulation } from '../../runtime/embedded/testing/simulation.ts';
@@ -25,6 +26,15 @@ export type EventuallyOptions = {
   readonly everyMs?: number;
 };
 
+export interface Chance {
+  /** The next number in [0, 1). */
+  next(): number;
+  /** The next whole number from 0 and less than `below`. */
+  below(below: number): number;
+  /** One of these, of which there must be one. */
+  pick<T>(from: readonly T[]): T;
+}
+
 /** What a test is given. All times are the cluster's own; none passes by itself. */
 export interface TestCluster {
   readonly seed: number;
@@ -32,6 +42,8 @@ export interface TestCluster {
   readonly nodes: readonly NodeName[];
   /** The cluster's own time since it was started, in milliseconds. */
   readonly nowMs: number;
+  /** Chance of the seed's, for what a test does; apart from what the cluster draws. */
+  readonly chance: Chance;
   /** Runs an operation as every surface does, through the pipeline; time passes while it waits. Never rejects. */
   run(operation: string, params?: Params, options?: RunOptions): Promise<Result<Json>>;
   /** The same, and its result; throws when it fails. */
@@ -75,6 +87,7 @@ const leftOutCode = 'scenario.left_out';
 
 export class SimulatedTestCluster implements TestCluster {
   readonly seed: number;
+  readonly chance: Chance;
   readonly calls: RecordedCall[] = [];
   /** What was asked for, left out or not, by its number. */
   readonly asked: Call[] = [];
@@ -87,6 +100,7 @@ export class SimulatedTestCluster implements TestCluster {
     this.#operator = operator;
     this.seed = seed;
     this.#plan = plan;
+    this.chance = chanceOf(seed);
   }
 
   get nodes(): readonly NodeName[] {
@@ -222,4 +236,17 @@ export class SimulatedTestCluster implements TestCluster {
     const answer = await this.run(operation, params);
     if (!answer.ok && answer.error.code !== leftOutCode) assertOperationSuccess(answer);
   }
+}
+
+function chanceOf(seed: number): Chance {
+  const prng = seededPrng(seed).split('scenario');
+  return {
+    next: () => prng.next(),
+    below: (below) => prng.below(below),
+    pick(from) {
+      const picked = from.at(prng.below(from.length));
+      if (picked === undefined) throw new RangeError('There is nothing to pick from.');
+      return picked;
+    },
+  };
 }
