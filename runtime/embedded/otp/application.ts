@@ -5,7 +5,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
-import { controllerName } from './applicationController.ts';
+import { applicationControllerModule, controllerName } from './applicationController.ts';
 import { applicationMasterModule } from './applicationMaster.ts';
 import { applicationsOf, keyOf, keysOf, rowOf } from './applicationTable.ts';
 import type { StartType } from './applicationTable.ts';
@@ -254,4 +254,8 @@ const applicationModule: CodeModule = {
   },
 };
 
-export const applicationModules: readonly CodeModule[] = [applicationModule, applicationMasterModule];
+export const applicationModules: readonly CodeModule[] = [
+  applicationControllerModule,
+  applicationMasterModule,
+  applicationModule,
+];

@@ -3,6 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
+import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
 import { masterChild, startMaster, stopMaster } from './applicationMaster.ts';
@@ -15,8 +16,9 @@ import { cast, reply as answer, valueAt } from './gen.ts';
 import type { CallStep, ServerModule, Step } from './genServer.ts';
 import { noreply, reply, startServer, stop } from './genServer.ts';
 import { logReport } from './logger.ts';
+import { formatLog } from './otpReports.ts';
 import { isDown } from './shutdown.ts';
-import { printed } from './text.ts';
+import { formatDepth, printed } from './text.ts';
 
 export const controllerName = a('application_controller');
 const startTypes: readonly StartType[] = ['permanent', 'transient', 'temporary'];
@@ -302,3 +304,12 @@ function info(state: Applications): Value {
     ),
   ];
 }
+
+export const applicationControllerModule: CodeModule = {
+  name: 'application_controller',
+  functions: {
+    *'format_log/1'(self, report) {
+      return formatLog(report, yield* formatDepth(self));
+    },
+  },
+};

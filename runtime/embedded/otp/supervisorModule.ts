@@ -9,6 +9,7 @@ import { atoms } from '../kernel/values.ts';
 import { checkChildSpecs } from './checkSpec.ts';
 import { nameOf, serverOf } from './genServerModule.ts';
 import type { Server } from './names.ts';
+import { formatLog } from './otpReports.ts';
 import type { SupervisorModule } from './supervisor.ts';
 import {
   countChildren,
@@ -21,6 +22,7 @@ import {
   terminateChild,
   whichChildren,
 } from './supervisor.ts';
+import { formatDepth } from './text.ts';
 
 /** The callback module of this name, asked by `Module:init/1`. */
 export function callbackModule(module: Value): SupervisorModule {
@@ -52,6 +54,9 @@ export const supervisorModule: CodeModule = {
     'which_children/1': calls(whichChildren),
     'count_children/1': calls(countChildren),
     'get_callback_module/1': (self, server) => getCallbackModule(self, serverOf(server)),
+    *'format_log/1'(self, report) {
+      return formatLog(report, yield* formatDepth(self));
+    },
     'check_childspecs/1': (_self, specs) => checkChildSpecs(specs),
     'check_childspecs/2': (_self, specs, autoShutdown) => checkChildSpecs(specs, autoShutdown),
   },

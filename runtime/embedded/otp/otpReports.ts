@@ -1,4 +1,4 @@
-/** `supervisor:format_log/1,2`: the reports of supervisors as text. */
+/** The reports of supervisors and of the application controller as text (`supervisor:format_log/1,2` and its like). */
 import type { Value } from '../../term/values.ts';
 import { a } from '../../term/values.ts';
 import { asValue, elementsOf, isList, tagged } from '../kernel/values.ts';
@@ -6,12 +6,12 @@ import { fieldsOf } from './checkSpec.ts';
 import type { FormatOptions, Pieces } from './text.ts';
 import { formatAndArgs, formatted, nameText } from './text.ts';
 
-/** `supervisor:format_log/1`: `{Format, Args}`, terms cut to `depth` (kernel's error_logger_format_depth; null: whole). */
+/** `format_log/1`: `{Format, Args}`, terms cut to `depth` (kernel's error_logger_format_depth; null: whole). */
 export function formatLog(report: Value, depth: number | null): Value {
   return formatAndArgs(lines(report), depth);
 }
 
-/** `supervisor:format_log/2`: the text of a report, a line for each part, or all of it in one. */
+/** `format_log/2`: the text of a report, a line for each part, or all of it in one. */
 export function logText(report: Value, options: FormatOptions = {}): string {
   return formatted(options.singleLine === true ? sentences(report) : lines(report), options);
 }
@@ -31,8 +31,20 @@ function lines(report: Value): Pieces {
   return [...partsOf(report)].flatMap(([name, value]) => [`    ${name}: `, { term: value }, '~n']);
 }
 
+const sentenceWords: { readonly [name: string]: string } = {
+  application: 'Application',
+  started_at: 'Started at',
+  exited: 'Exited',
+  type: 'Type',
+};
+
 function sentences(report: Value): Pieces {
   const parts = partsOf(report);
+  if (parts.has('application')) {
+    return [...parts]
+      .flatMap(([name, value]) => [`${sentenceWords[name] ?? name}: `, { term: value }, '. '])
+      .with(-1, '.');
+  }
   const started = parts.get('started');
   const supervisor: Pieces = ['Supervisor: ', { term: parts.get('supervisor') }];
   if (started !== undefined) return [...supervisor, `. Started: ${childText(started)}`];
