@@ -20,6 +20,8 @@ export type ArsenalApi = {
     readonly sessions: readonly SessionEntry[];
     readonly operations: readonly string[];
     readonly statusText: string;
+    /** How the time of the simulated cluster passes; null where there is none. */
+    readonly timeText: string | null;
     readonly activationMs: number;
   };
   /** Starts the server and connects as the settings say, as opening a view does. */
@@ -51,6 +53,7 @@ export function apiOf(context: ArsenalContext, activationMs: () => number): Arse
       sessions: sessions.entries,
       operations: catalogue.entries.map(({ name }) => name),
       statusText: context.status.text,
+      timeText: context.time.text,
       activationMs: activationMs(),
     }),
     wake: () => context.wake(),

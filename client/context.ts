@@ -19,6 +19,7 @@ import { PendingWrites } from './session/pendingWrites.ts';
 import { Sessions } from './session/sessions.ts';
 import { connectOnStart } from './settings.ts';
 import { StatusBar } from './statusBar.ts';
+import { TimeItem } from './timeItem.ts';
 import { NodesView } from './views/nodesView.ts';
 import { OperationsView } from './views/operationsView.ts';
 import { SandboxesView } from './views/sandboxesView.ts';
@@ -37,6 +38,7 @@ export class ArsenalContext implements vscode.Disposable {
   readonly operate: Operate;
   readonly connectFlow: ConnectFlow;
   readonly status: StatusBar;
+  readonly time: TimeItem;
   readonly trees: {
     readonly nodes: NodesView;
     readonly supervisors: SupervisorsView;
@@ -70,6 +72,7 @@ export class ArsenalContext implements vscode.Disposable {
       needConnection: () => this.connectFlow.run(),
     });
     this.status = store.add(new StatusBar(this.server, this.sessions));
+    this.time = store.add(new TimeItem(this.server, this.sessions, this.runner));
     const { sessions, server, watches } = this;
     this.trees = {
       nodes: store.add(new NodesView(watches, { sessions, server })),

@@ -19,6 +19,7 @@ export const commandIds = [
   'arsenal.showLog',
   'arsenal.showNodeLog',
   'arsenal.showMenu',
+  'arsenal.controlTime',
   'arsenal.showMore',
   'arsenal.copyId',
 ] as const;

@@ -40,6 +40,7 @@ const commands: { readonly [Id in CommandId]: Command } = {
   'arsenal.showLog': (context) => context.log.show(),
   'arsenal.showNodeLog': (context, argument) => showNodeLog(context, argument),
   'arsenal.showMenu': (context) => showMenu(context),
+  'arsenal.controlTime': (context) => context.time.control(),
   'arsenal.showMore': (context, argument) => showMore(context, argument),
   'arsenal.copyId': (_context, argument) => copyId(argument),
 };

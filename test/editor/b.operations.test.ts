@@ -30,6 +30,17 @@ describe('operations', () => {
     await running;
   });
 
+  it('pause and hurry the time of the simulated cluster, and the status bar says so', async () => {
+    await until('time passes as on the wall', () => api.state().timeText === '$(watch) 1×');
+    value(await api.runOperation('pause_time', {}));
+    await until('the bar says that time stands still', () => api.state().timeText?.includes('paused'));
+    value(await api.runOperation('step_time', { ms: 1000 }));
+    value(await api.runOperation('resume_time', { speed: 4 }));
+    await until('the bar says how fast it passes', () => api.state().timeText === '$(watch) 4×');
+    value(await api.runOperation('resume_time', {}));
+    await until('time passes as on the wall again', () => api.state().timeText === '$(watch) 1×');
+  });
+
   // @row R7.3
   it('fail with code, remedy and effect: unknown pid, missing and wrong parameters, unknown operation', async () => {
     const cases = [
