@@ -207,7 +207,10 @@ export class Machine implements SystemView {
       const action = actionOf(value);
       if (action === null) yield* this.#bad(self, change, tup(a('bad_action_from_state_function'), value), queue);
       else if (!isEvent && isBarredOnEnter(action)) {
-        yield* this.#bad(self, change, tup(a('bad_state_enter_action_from_state_function'), value), queue);
+        // OTP has its own word for all of these but `{postpone, true}`.
+        const isOther = action.is === 'postpone' && value instanceof Tuple;
+        const what = isOther ? 'bad_action_from_state_function' : 'bad_state_enter_action_from_state_function';
+        yield* this.#bad(self, change, tup(a(what), value), queue);
       } else yield* this.#doOne(self, change, action, value, queue);
     }
   }

@@ -35,7 +35,7 @@ function eventValue({ type, content }: StatemEvent): Value {
 
 function format(self: Self, shown: MachineShown, option: 'normal' | 'terminate', more: StatusMap): Flow<StatusMap> {
   const { state, data, postponed, timeouts, log } = shown;
-  const status = { state, data, postponed: postponed.map(eventValue), timeouts, log, ...more };
+  const status = { state, data, postponed: postponed.map(eventValue).reverse(), timeouts, log, ...more };
   return formatStatus(self, statusFormatOf(self, shown.modules[0] ?? ''), option, status, [state, data]);
 }
 
