@@ -22,7 +22,7 @@ import type { Init, ServerModule, Then } from './serverModule.ts';
 
 export { isOrderly };
 
-export type { BadReturn, CallStep, Changed, Init, ServerModule, Step, Then } from './serverModule.ts';
+export type { CallStep, Changed, Init, ServerModule, Step, Then } from './serverModule.ts';
 export { noreply, reply, stop } from './serverModule.ts';
 
 export type ServerStart = LoopOptions & {
