@@ -38,6 +38,8 @@ describe('partition_cluster and heal_cluster', () => {
     const healed = await house.result('heal_cluster', {});
     expect(listAt(healed, 'released')).toEqual([at(parted, 'holding')]);
     expect(listAt(await house.result('heal_cluster', {}), 'released')).toEqual([]);
+    // The demo's nodes gossip, so that they find each other again.
+    await vi.waitFor(async () => expect(await links()).toEqual(whole), 8000);
   });
 
   it('in silence shows who does not answer, long before the nodes notice', async () => {

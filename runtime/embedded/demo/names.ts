@@ -18,6 +18,10 @@ export const modules = {
   payments: 'Elixir.Shop.Payments',
   gateway: 'Elixir.Shop.Payments.Gateway',
   ledger: 'Elixir.Shop.Payments.Ledger',
+  courier: 'Elixir.Shop.Courier',
+  couriers: 'Elixir.Shop.Couriers',
+  couriersDispatcher: 'Elixir.Shop.Couriers.Dispatcher',
+  directory: 'Elixir.Shop.Directory',
 } as const;
 
 /** `{Name, Node}`: the process with this name on a node. */

@@ -8,6 +8,7 @@ import type { Application } from '../otp/applicationTable.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 import { cartModules } from './carts.ts';
+import { courierChildren, courierModules } from './couriers.ts';
 import { modules } from './names.ts';
 import { orderModules } from './orders.ts';
 import { stockModules } from './stock.ts';
@@ -23,6 +24,7 @@ const shopSupervisor = {
       childSpec(a(modules.cartSupervisor), [modules.cartSupervisor, 'start_link', [[]]], { type: 'supervisor' }),
       childSpec(a(modules.visitors), [modules.visitors, 'start_link', [[]]]),
       childSpec(a(modules.replicator), [modules.replicator, 'start_link', [[]]]),
+      ...courierChildren,
     ],
   }),
 };
@@ -31,6 +33,7 @@ export const shopModules: readonly CodeModule[] = [
   ...stockModules,
   ...cartModules,
   ...orderModules,
+  ...courierModules,
   {
     name: modules.supervisor,
     behaviours: ['supervisor'],
