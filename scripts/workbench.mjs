@@ -3,7 +3,6 @@
 // The npm package code-server holds VS Code's own server (lib/vscode/out/server-main.js). We take only that, its npm
 // dependencies without install scripts, and the Node release it wants, also from npm. Every archive is pinned by
 // version and SHA-512. `node scripts/workbench.mjs` sets it up and prints where; `test/harness/workbench.mjs` runs it.
-import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -11,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { withFileLock } from './lib/fileLock.mjs';
 import { npmCommand } from './lib/packages.mjs';
 import { cacheDir, inProject } from './lib/paths.mjs';
-import { run } from './lib/processes.mjs';
+import { must, unpack } from './lib/pinnedPackages.mjs';
 
-/** @typedef {{name: string, version: string, sha512: string}} PinnedPackage */
+/** @typedef {import('./lib/pinnedPackages.mjs').PinnedPackage} PinnedPackage */
 /** @typedef {{node: string, vscode: string}} Workbench  paths: the Node binary, and the folder of VS Code's server */
 
 /** @type {PinnedPackage} VS Code 1.139.1 */
@@ -142,58 +141,6 @@ async function step(partial, name, work) {
 }
 
 /**
- * Fetches a pinned archive and unpacks it into `parent/folder`, replacing what an interrupted attempt left there.
- *
- * @param {PinnedPackage} pinned
- * @param {string} parent
- * @param {string} folder
- * @param {string[]} [tarArgs]
- */
-async function unpack(pinned, parent, folder, tarArgs = ['--strip-components=1']) {
-  const archive = await download(pinned);
-  const target = path.join(parent, folder);
-  fs.rmSync(target, { recursive: true, force: true });
-  fs.mkdirSync(target, { recursive: true });
-  await must('tar', ['-xzf', archive, '-C', target, ...tarArgs], 5 * 60_000);
-}
-
-/**
- * Fetches a package's archive by npm, so that the user's registry, proxy and credentials are honoured.
- *
- * @param {PinnedPackage} pinned
- * @returns {Promise<string>} the archive's path; its digest has been compared with the pinned one
- */
-async function download(pinned) {
-  const file = path.join(
-    cacheDir,
-    'workbench',
-    'downloads',
-    `${pinned.name.replace(/^@/, '').replace('/', '-')}-${pinned.version}.tgz`,
-  );
-  const downloads = path.dirname(file);
-  if (!fs.existsSync(file) || digest(file) !== pinned.sha512) {
-    fs.mkdirSync(downloads, { recursive: true });
-    const spec = `${pinned.name}@${pinned.version}`;
-    const npm = npmCommand(['pack', spec, '--silent', '--ignore-scripts', '--pack-destination', downloads]);
-    await must(npm.command, npm.args, 10 * 60_000, downloads);
-    const found = digest(file);
-    if (found !== pinned.sha512) {
-      fs.rmSync(file, { force: true });
-      throw new Error(`${spec}: its SHA-512 is ${found}, not the pinned ${pinned.sha512}; it has been deleted`);
-    }
-  }
-  return file;
-}
-
-/**
- * @param {string} file
- * @returns {string} base64
- */
-function digest(file) {
-  return createHash('sha512').update(fs.readFileSync(file)).digest('base64');
-}
-
-/**
  * Installs what VS Code's server needs, as its own lock file pins it. No install scripts run: what they would build
  * is replaced by the stand-ins. `--legacy-peer-deps` because the lock file was made with it.
  *
@@ -239,21 +186,6 @@ function trim(home) {
   for (const folder of ['include', 'share']) {
     fs.rmSync(path.join(home, 'node', folder), { recursive: true, force: true });
   }
-}
-
-/**
- * Runs a program that has to succeed.
- *
- * @param {string} command
- * @param {readonly string[]} args
- * @param {number} timeoutMs
- * @param {string} [cwd]
- */
-async function must(command, args, timeoutMs, cwd) {
-  const result = await run(command, args, { timeoutMs, output: 'capture', ...(cwd === undefined ? {} : { cwd }) });
-  if (result.code === 0) return;
-  const why = result.timedOut ? `did not end within ${timeoutMs / 1_000} s` : `ended with ${result.code}`;
-  throw new Error(`${path.basename(command)} ${args.slice(0, 4).join(' ')} ${why}\n${result.output.slice(-4_000)}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
