@@ -695,7 +695,7 @@ export type TracedNode = {
   readonly node: NodeName;
   /** `session`: OTP's own, apart from all other tracing (OTP 27 and later); `shared`: the node's one tracer slot for each process. */
   readonly slot: 'session' | 'shared';
-  readonly observer: 'agent' | 'interpreted';
+  readonly observer: 'agent' | 'interpreted' | 'builtin';
   /** The bounds that hold there: those asked for, or less where the agent is interpreted. */
   readonly fuses: Fuses;
   readonly processes: number;

@@ -54,6 +54,11 @@ export class Holdings {
     return ok({ wasHeld: true });
   }
 
+  /** One has ended by itself: there is nothing to undo. */
+  forget(id: string): void {
+    this.#remove(id);
+  }
+
   #remove(id: string): void {
     if (this.#held.delete(id)) this.#tell();
   }

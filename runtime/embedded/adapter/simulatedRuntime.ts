@@ -18,6 +18,7 @@ import { RestartHistory } from './restartHistory.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { StateHandles } from './stateHandles.ts';
 import { supervisorMethods } from './supervisors.ts';
+import { traceMethods } from './traces.ts';
 import { openWatch } from './watches.ts';
 import { Lifetime, whileOpen } from './whileOpen.ts';
 
@@ -82,6 +83,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...processMethods({ context, holdings, handles, crashes }),
     ...supervisorMethods(context, history, handles),
     ...holdingMethods(context, holdings),
+    ...traceMethods(context, holdings),
     ...sandboxes.methods,
     'watch.open': (query, call) => openWatch({ context, holdings, sandboxes }, query, call),
   };

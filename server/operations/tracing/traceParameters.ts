@@ -98,7 +98,7 @@ export const startedResult = Type.Object({
     Type.Object({
       node: Type.String(),
       slot: Type.Enum(['session', 'shared']),
-      observer: Type.Enum(['agent', 'interpreted']),
+      observer: Type.Enum(['agent', 'interpreted', 'builtin']),
       processes: Type.Integer(),
       fuses: fuseSchema,
     }),
