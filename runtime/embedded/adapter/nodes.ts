@@ -1,19 +1,8 @@
-/** The port's `cluster.*`, `system.*` and `names.*` on the simulated cluster. */
-import { cancelled, failure, nodeNotFound, nodeUnavailable, processNotFound, unsupported } from '../../errors.ts';
-import type {
-  NameRow,
-  NodeInfo,
-  NodeName,
-  NodeRow,
-  NodeStats,
-  PeerLink,
-  ProcessRef,
-  ProcessTarget,
-  Reach,
-  Result,
-} from '../../model.ts';
-import { ok, parseProcessId } from '../../model.ts';
-import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+/** The port's `cluster.*` and `system.*` on the simulated cluster. */
+import { nodeNotFound, nodeUnavailable } from '../../errors.ts';
+import type { NodeInfo, NodeName, NodeRow, NodeStats, PeerLink, Reach, Result } from '../../model.ts';
+import { ok } from '../../model.ts';
+import type { Answer, MethodTable } from '../../port.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import { processBytes } from '../kernel/termSize.ts';
 import type { Context } from './context.ts';
@@ -51,8 +40,6 @@ export function nodeMethods(context: Context): MethodTable {
     'system.memory': ({ node }) =>
       withNode(context, node, (found) => ({ bytes: { processes: processesBytes(found) } })),
     'system.applications': ({ node }) => withNode(context, node, (found) => applicationsOf(context, found)),
-    'names.resolve': async ({ target }) => Promise.resolve(resolve(context, target)),
-    'names.list': (params, options) => listNames(context, params, options),
   };
 }
 
@@ -164,93 +151,4 @@ function applicationsOf(context: Context, node: KernelNode): Answer<'system.appl
       return { name, description, version, running: running !== undefined, root: root === null ? null : refOf(root) };
     }),
   };
-}
-
-// --------------------------------------------------------------------------------------------------------------- names
-
-const printedPattern = /^(?:#PID)?<?(\d{1,10})\.(\d{1,10})\.(\d{1,10})>?$/;
-
-function resolve(context: Context, target: ProcessTarget): Result<Answer<'names.resolve'>> {
-  if ('name' in target) {
-    const { name } = target;
-    if (name.in !== 'local') return noRegistry(name.in);
-    const node = context.node(name.node);
-    if (!node.ok) return node;
-    const process = node.value.names.get(name.name);
-    if (process === undefined) return processNotFound(name.name, name.node);
-    return resolved(refOf(process.pid));
-  }
-  const ref = 'pid' in target ? ok(target.pid) : readPrinted(context, target);
-  if (!ref.ok) return ref;
-  const found = context.process(ref.value);
-  return found.ok ? resolved(refOf(found.value.process.pid)) : found;
-}
-
-function resolved(pid: ProcessRef): Result<Answer<'names.resolve'>> {
-  return ok({ pid, seenFrom: pid.node, disagree: [] });
-}
-
-function readPrinted(
-  context: Context,
-  { printed, printedOn }: { readonly printed: string; readonly printedOn?: NodeName },
-): Result<ProcessRef> {
-  const whole = parseProcessId(printed);
-  if (whole !== null) return ok(whole);
-  const [, first, id, serial] = printedPattern.exec(printed) ?? [];
-  const node = printedOn ?? context.cluster.names[0] ?? '';
-  const creation = context.cluster.creationOf(node);
-  if (first === undefined) {
-    return failure(
-      'validation',
-      'process.bad_pid',
-      'This is no pid.',
-      'Write <0.123.0>, #PID<0.123.0>, or the id of a row.',
-    );
-  }
-  if (creation === null) return nodeNotFound(node);
-  if (first !== '0') {
-    return failure(
-      'validation',
-      'process.foreign_pid',
-      'A pid whose first number is not 0 means another node, which only the node that printed it can tell.',
-      'Give the pid as its own node prints it, with that node.',
-    );
-  }
-  return ok({ node, creation, id: Number(id), serial: Number(serial) });
-}
-
-function noRegistry(registry: string): ReturnType<typeof unsupported> {
-  return unsupported(
-    `Looking into the ${registry} names`,
-    'the simulated cluster keeps local names only.',
-    'Use the registered names of a node.',
-  );
-}
-
-async function* listNames(
-  context: Context,
-  { nodes, registry }: Params<'names.list'>,
-  { signal }: CallOptions,
-): AsyncGenerator<StreamItem<readonly NameRow[], StreamEnd<'names.list'>>> {
-  if (registry !== 'local') {
-    yield { is: 'end', result: noRegistry(registry === 'global' ? 'global' : registry.via) };
-    return;
-  }
-  const { up, coverage } = context.nodes(nodes);
-  let total = 0;
-  for (const node of up) {
-    const rows = nameRows(node);
-    total += rows.length;
-    yield { is: 'frame', frame: rows };
-    if (signal.aborted) {
-      yield { is: 'end', result: cancelled('none') };
-      return;
-    }
-  }
-  await Promise.resolve();
-  yield { is: 'end', result: ok({ nodes: coverage, total }) };
-}
-
-export function nameRows(node: KernelNode): readonly NameRow[] {
-  return [...node.names].map(([name, { pid }]) => ({ name: { in: 'local', node: node.name, name }, pid: refOf(pid) }));
 }

@@ -12,6 +12,7 @@ import { Context } from './context.ts';
 import { CrashHistory } from './crashHistory.ts';
 import { faultMethods } from './faults.ts';
 import { Holdings, holdingMethods } from './holdings.ts';
+import { nameMethods } from './names.ts';
 import { nodeMethods } from './nodes.ts';
 import { processMethods } from './processes.ts';
 import { RestartHistory } from './restartHistory.ts';
@@ -77,6 +78,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
   const life = new Lifetime();
   const methods: MethodTable = {
     ...nodeMethods(context),
+    ...nameMethods(context),
     ...faultMethods(context, holdings),
     ...clockMethods(clock),
     ...clusterFileMethods(context, options.clusterFile ?? null),

@@ -2,7 +2,7 @@
  * The port's `watch.open` on the simulated cluster. What the kernel tells of (nodes, supervisors, children, names, holdings, ends
  * of processes) is exact and shown at once; figures (reductions, queues, memory) are sampled, and said to be.
  */
-import type { NodeName, ProcessField, ProcessRef, Result } from '../../model.ts';
+import type { NameRow, ProcessField, ProcessRef, Result } from '../../model.ts';
 import { ok, processId } from '../../model.ts';
 import type { CallOptions, StreamItem, WatchQuery } from '../../port.ts';
 import type { KernelEvent } from '../kernel/events.ts';
@@ -11,11 +11,13 @@ import { WatchSource } from '../../watch.ts';
 import { watchStream } from '../../watchStream.ts';
 import { unsupported } from '../../errors.ts';
 import { queryFault } from '../../processQuery.ts';
+import { termKey } from '../../term/term.ts';
 import type { Context } from './context.ts';
 import { idOf } from './context.ts';
 import { processRow } from './fields.ts';
 import type { Holdings } from './holdings.ts';
-import { nameRows, nodeRow } from './nodes.ts';
+import { globalNameRows, groupRows, nameRows } from './names.ts';
+import { nodeRow } from './nodes.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { select } from './scan.ts';
 import { childKey, childRows, supervisorOf, supervisorsOn } from './supervisors.ts';
@@ -148,9 +150,10 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
       });
     }
     case 'names':
+      if (of.registry === 'global') return ok(globalPlan(context));
       if (of.registry !== 'local') {
-        const why = 'the simulated cluster keeps local names only.';
-        return unsupported('Watching these names', why, 'Watch the registered names.');
+        const why = 'the simulated cluster lists registered and global names only.';
+        return unsupported('Watching these names', why, 'Watch the registered or the global names.');
       }
       return ok({
         fidelity: exact,
@@ -158,16 +161,17 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
           rows: context
             .nodes('all')
             .up.flatMap(nameRows)
-            .map((row): KeyedRow => [nameKey(row.pid.node, row), row]),
+            .map((row): KeyedRow => [nameKey(row), row]),
         }),
         concerns: ({ is }) => is === 'registered' || is === 'unregistered' || is === 'node_down' || is === 'node_up',
       });
     case 'groups':
+      return ok(groupsPlan(context, of.scope));
     case 'horde':
     case 'horde_entries':
     case 'horde_children':
     case 'topologies': {
-      const why = 'the simulated cluster has no pg, Horde or libcluster.';
+      const why = 'the simulated cluster does not show Horde or libcluster.';
       return unsupported('Watching this', why, 'Connect to a BEAM cluster that runs them.');
     }
     case 'top': {
@@ -222,6 +226,27 @@ function processPlan(
   };
 }
 
-function nameKey(node: NodeName, { name }: ReturnType<typeof nameRows>[number]): string {
-  return `${node} ${name.in === 'local' ? name.name : ''}`;
+function globalPlan(context: Context): Plan {
+  return {
+    fidelity: exact,
+    rows: () => ({ rows: globalNameRows(context.nodes('all').up).map((row): KeyedRow => [nameKey(row), row]) }),
+    concerns: ({ is }) => is === 'global_names' || is === 'node_down' || is === 'node_up',
+    subscribe: (changed) => context.onLinks(changed),
+  };
+}
+
+function groupsPlan(context: Context, scope: string): Plan {
+  return {
+    fidelity: exact,
+    rows: () => ({
+      rows: groupRows(context.nodes('all').up, scope).map((row): KeyedRow => [termKey(row.group), row]),
+    }),
+    concerns: (event) =>
+      (event.is === 'groups' && event.scope === scope) || event.is === 'node_down' || event.is === 'node_up',
+    subscribe: (changed) => context.onLinks(changed),
+  };
+}
+
+function nameKey({ name }: NameRow): string {
+  return name.in === 'local' ? `${name.node} ${name.name}` : termKey(name.name);
 }

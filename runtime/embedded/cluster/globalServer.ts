@@ -482,6 +482,7 @@ class GlobalServer implements ServerModule<GlobalState> {
     const ref = self.monitor(pid);
     state.tables.names.set(name, { pid, method, ref });
     state.tables.nameOf.set(ref, name);
+    self.emit({ is: 'global_names', node: self.node });
     if (!this.#isStillLocked(state, by)) this.#deleteName(self, state, name);
   }
 
@@ -506,6 +507,7 @@ class GlobalServer implements ServerModule<GlobalState> {
     tables.names.delete(name);
     tables.nameOf.delete(held.ref);
     self.demonitor(held.ref, { flush: true });
+    self.emit({ is: 'global_names', node: self.node });
   }
 
   // ------------------------------------------------------------------------------------------------------------- locks

@@ -86,6 +86,7 @@ class PgServer implements ServerModule<PgScope> {
     const state = new PgScope(this.#scope);
     const { home } = self;
     scopes.set(home, (scopes.get(home) ?? new Map<string, PgScope>()).set(this.#scope, state));
+    this.#changed(self);
     return { is: 'ok', state };
   }
 
@@ -180,6 +181,11 @@ class PgServer implements ServerModule<PgScope> {
 
   terminate(self: Self): void {
     scopes.get(self.home)?.delete(this.#scope);
+    this.#changed(self);
+  }
+
+  #changed(self: Self): void {
+    self.emit({ is: 'groups', node: self.node, scope: this.#scope });
   }
 
   show(state: PgScope): Value {
@@ -218,6 +224,7 @@ class PgServer implements ServerModule<PgScope> {
     const { all, local } = state.groups.get(group) ?? { all: [], local: [] };
     state.groups.set(group, { all: [...pids, ...all], local: here ? [...pids, ...local] : local });
     this.#notify(self, state, words.join, group, pids);
+    this.#changed(self);
   }
 
   #left(self: Self, state: PgScope, group: Value, pids: readonly Pid[], here: boolean): void {
@@ -228,6 +235,7 @@ class PgServer implements ServerModule<PgScope> {
     if (all.length === 0 && local.length === 0) state.groups.delete(group);
     else state.groups.set(group, { all, local });
     this.#notify(self, state, words.leave, group, pids);
+    this.#changed(self);
   }
 
   /** What a peer says it has, against what was known of it. Groups whose members only changed tell no monitors, as in OTP 25. */
@@ -241,6 +249,7 @@ class PgServer implements ServerModule<PgScope> {
       if (old === undefined || members === undefined) this.#joined(self, state, group, pids, false);
       else if (old.length !== pids.length || old.some((pid, at) => pid !== pids[at])) {
         state.groups.set(group, { all: minus([...pids, ...members.all], old), local: members.local });
+        this.#changed(self);
       }
     }
     for (const [group, pids] of gone.entries()) this.#left(self, state, group, pids, false);

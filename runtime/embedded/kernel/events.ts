@@ -21,4 +21,7 @@ export type KernelEvent =
   /** It was taken out of the cluster for good. */
   | { readonly is: 'node_removed'; readonly node: string }
   | { readonly is: 'connected' | 'disconnected'; readonly one: string; readonly other: string }
+  /** What `global` of a node knows under some name has changed; the groups of a scope of `pg` on a node have. */
+  | { readonly is: 'global_names'; readonly node: string }
+  | { readonly is: 'groups'; readonly node: string; readonly scope: string }
   | { readonly is: 'application'; readonly node: string; readonly name: string; readonly state: 'started' | 'stopped' };

@@ -1,0 +1,346 @@
+/** The port's `names.*` on the simulated cluster: registered names, names of `global`, and scopes of `pg`, as each node has them. */
+import { cancelled, failure, nodeNotFound, processNotFound, unsupported } from '../../errors.ts';
+import type {
+  GroupRow,
+  NameRef,
+  NameRow,
+  NameView,
+  NodeCoverage,
+  NodeName,
+  ProcessRef,
+  ProcessTarget,
+  RegistryInfo,
+  Result,
+} from '../../model.ts';
+import { ok, parseProcessId } from '../../model.ts';
+import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import type { GlobalRow, GroupMembers, SpannedRows } from '../../spanning/agreement.ts';
+import { agreedGroup, agreedName, isSameProcess, keysOf } from '../../spanning/agreement.ts';
+import type { Term } from '../../term/term.ts';
+import { termKey } from '../../term/term.ts';
+import type { Value } from '../../term/values.ts';
+import { Pid, toValue } from '../../term/values.ts';
+import { globalTables } from '../cluster/globalTables.ts';
+import { pgScopes } from '../cluster/pg.ts';
+import type { KernelNode } from '../kernel/node.ts';
+import { command } from './commands.ts';
+import type { Context } from './context.ts';
+import { refOf, termOf } from './context.ts';
+
+const rowsPerFrame = 1000;
+
+export function nameMethods(context: Context): MethodTable {
+  return {
+    'names.resolve': (params, options) => resolve(context, params, options),
+    'names.list': (params, options) => listNames(context, params, options),
+    'names.registries': async ({ nodes }) => {
+      const { up, coverage } = context.nodes(nodes);
+      return Promise.resolve(ok({ nodes: coverage, registries: up.flatMap(registriesOn) }));
+    },
+    'names.compare': ({ nodes }, { signal }) => {
+      const { up, coverage } = context.nodes(nodes);
+      return inFrames<NameView>(globalViews(up), coverage, signal);
+    },
+    'names.groups': ({ nodes, scope }, { signal }) => {
+      const { up, coverage } = context.nodes(nodes);
+      const running = up.filter((node) => pgScopes(node).has(scope));
+      if (running.length === 0) return noScope(scope);
+      return inFrames<GroupRow>(groupRows(running, scope), coverage, signal);
+    },
+    'names.move': (params, options) => move(context, params, options),
+  };
+}
+
+async function* inFrames<R>(
+  rows: readonly R[],
+  nodes: NodeCoverage[],
+  signal: AbortSignal,
+): AsyncGenerator<StreamItem<readonly R[], { readonly nodes: NodeCoverage[]; readonly total: number }>> {
+  await Promise.resolve();
+  for (let from = 0; from < rows.length; from += rowsPerFrame) {
+    yield { is: 'frame', frame: rows.slice(from, from + rowsPerFrame) };
+    if (signal.aborted) {
+      yield { is: 'end', result: cancelled('none') };
+      return;
+    }
+  }
+  yield { is: 'end', result: ok({ nodes, total: rows.length }) };
+}
+
+async function* noScope(scope: string): AsyncGenerator<StreamItem<readonly GroupRow[], StreamEnd<'names.groups'>>> {
+  yield {
+    is: 'end',
+    result: failure(
+      'not_found',
+      'registry.not_found',
+      `No node runs the scope ${scope} of pg.`,
+      'See list_registries for what runs, or start the scope.',
+    ),
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------------- reading
+
+/** The names registered on a node. */
+export function nameRows(node: KernelNode): readonly NameRow[] {
+  return [...node.names].map(([name, { pid }]) => ({ name: { in: 'local', node: node.name, name }, pid: refOf(pid) }));
+}
+
+/** The names of `global` that any of the nodes has; one that they disagree about as the first of them has it. */
+export function globalNameRows(nodes: readonly KernelNode[]): readonly NameRow[] {
+  const rows = new Map<string, NameRow>();
+  for (const held of globalRows(nodes).values()) {
+    for (const { id, term, pid } of held.values()) {
+      if (!rows.has(id)) rows.set(id, { name: { in: 'global', name: term }, pid });
+    }
+  }
+  return [...rows.values()];
+}
+
+function globalRows(nodes: readonly KernelNode[]): SpannedRows<GlobalRow> {
+  return new Map(
+    nodes.map((node): readonly [NodeName, ReadonlyMap<string, GlobalRow>] => {
+      const names = [...(globalTables(node)?.names.entries() ?? [])];
+      return [node.name, byId(names.map(([name, { pid }]) => ({ ...keyOf(name), pid: refOf(pid) })))];
+    }),
+  );
+}
+
+function globalViews(nodes: readonly KernelNode[]): readonly NameView[] {
+  const rows = globalRows(nodes);
+  return keysOf(rows).flatMap((id) => agreedName(rows, id) ?? []);
+}
+
+/** The groups of a scope, as the nodes that run it see them together. */
+export function groupRows(nodes: readonly KernelNode[], scope: string): readonly GroupRow[] {
+  const rows: SpannedRows<GroupMembers> = new Map(
+    nodes.flatMap((node): readonly (readonly [NodeName, ReadonlyMap<string, GroupMembers>])[] => {
+      const running = pgScopes(node).get(scope);
+      if (running === undefined) return [];
+      const groups = [...running.groups.entries()];
+      return [[node.name, byId(groups.map(([group, { all }]) => ({ ...keyOf(group), members: all.map(refOf) })))]];
+    }),
+  );
+  return keysOf(rows).flatMap((id) => agreedGroup(scope, rows, id) ?? []);
+}
+
+function keyOf(value: Value): { readonly id: string; readonly term: Term } {
+  const term = termOf(value);
+  return { id: termKey(term), term };
+}
+function byId<R extends { readonly id: string }>(rows: readonly R[]): ReadonlyMap<string, R> {
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+function registriesOn(node: KernelNode): readonly RegistryInfo[] {
+  return [...pgScopes(node)].flatMap(([name, { groups }]): readonly RegistryInfo[] => {
+    const server = node.names.get(name);
+    if (server === undefined) return [];
+    return [{ kind: 'pg', name, node: node.name, pid: refOf(server.pid), keys: null, size: groups.size }];
+  });
+}
+
+async function* listNames(
+  context: Context,
+  { nodes, registry }: Params<'names.list'>,
+  { signal }: CallOptions,
+): AsyncGenerator<StreamItem<readonly NameRow[], StreamEnd<'names.list'>>> {
+  if (registry !== 'local' && registry !== 'global') {
+    yield { is: 'end', result: noRegistry(registry.via) };
+    return;
+  }
+  const { up, coverage } = context.nodes(nodes);
+  yield* inFrames(registry === 'local' ? up.flatMap(nameRows) : globalNameRows(up), coverage, signal);
+}
+
+function noRegistry(registry: string): ReturnType<typeof unsupported> {
+  return unsupported(
+    `Listing the names of ${registry}`,
+    'the simulated cluster lists registered and global names only.',
+    'List the registered or the global names.',
+  );
+}
+
+// ----------------------------------------------------------------------------------------------------------- resolving
+
+async function resolve(
+  context: Context,
+  { target, seenFrom }: Params<'names.resolve'>,
+  options: CallOptions,
+): Promise<Result<Answer<'names.resolve'>>> {
+  if (!('name' in target)) return resolvePid(context, target);
+  const { name } = target;
+  if (name.in === 'local') {
+    const node = context.node(name.node);
+    if (!node.ok) return node;
+    const process = node.value.names.get(name.name);
+    if (process === undefined) return processNotFound(name.name, name.node);
+    return resolved(refOf(process.pid));
+  }
+  const anyNode = context.nodes('all').up[0]?.name ?? '';
+  const from = context.node(target.seenFrom ?? (seenFrom === 'any' ? anyNode : seenFrom));
+  if (!from.ok) return from;
+  const found = await lookUp(context, from.value, name, options);
+  if (!found.ok) return found;
+  const pid = found.value;
+  if (pid === null) {
+    return failure(
+      'not_found',
+      'name.not_found',
+      `No process has this name, as ${from.value.name} sees it.`,
+      'See the list of names for those there are.',
+      { node: from.value.name },
+    );
+  }
+  if (name.in !== 'global' || seenFrom !== 'any' || target.seenFrom !== undefined) {
+    return ok({ pid, seenFrom: from.value.name, disagree: [] });
+  }
+  const others = context.nodes('all').up.filter((node) => node !== from.value);
+  const disagree = others
+    .map((node) => ({ node: node.name, pid: globalHolder(node, name) }))
+    .filter((view) => view.pid === null || !isSameProcess(view.pid, pid));
+  return ok({ pid, seenFrom: from.value.name, disagree });
+}
+
+/** Whom a name of `global` stands for on a node; nothing is asked. */
+function globalHolder(node: KernelNode, name: Extract<NameRef, { in: 'global' }>): ProcessRef | null {
+  const held = globalTables(node)?.names.get(toValue(name.name));
+  return held === undefined ? null : refOf(held.pid);
+}
+
+async function lookUp(
+  context: Context,
+  node: KernelNode,
+  name: Exclude<NameRef, { in: 'local' }>,
+  { signal }: CallOptions,
+): Promise<Result<ProcessRef | null>> {
+  if (name.in === 'global') return ok(globalHolder(node, name));
+  if (context.cluster.code.find(name.module, 'whereis_name', 1) === null) return ok(null);
+  return command(context, node, signal, function* (self) {
+    const pid = yield* self.apply(name.module, 'whereis_name', [toValue(name.name)]);
+    return ok(pid instanceof Pid ? refOf(pid) : null);
+  });
+}
+
+function resolvePid(
+  context: Context,
+  target: Exclude<ProcessTarget, { readonly name: NameRef }>,
+): Result<Answer<'names.resolve'>> {
+  const ref = 'pid' in target ? ok(target.pid) : readPrinted(context, target);
+  if (!ref.ok) return ref;
+  const found = context.process(ref.value);
+  return found.ok ? resolved(refOf(found.value.process.pid)) : found;
+}
+
+function resolved(pid: ProcessRef): Result<Answer<'names.resolve'>> {
+  return ok({ pid, seenFrom: pid.node, disagree: [] });
+}
+
+const printedPattern = /^(?:#PID)?<?(\d{1,10})\.(\d{1,10})\.(\d{1,10})>?$/;
+
+function readPrinted(
+  context: Context,
+  { printed, printedOn }: { readonly printed: string; readonly printedOn?: NodeName },
+): Result<ProcessRef> {
+  const whole = parseProcessId(printed);
+  if (whole !== null) return ok(whole);
+  const [, first, id, serial] = printedPattern.exec(printed) ?? [];
+  const node = printedOn ?? context.cluster.names[0] ?? '';
+  const creation = context.cluster.creationOf(node);
+  if (first === undefined) {
+    return failure(
+      'validation',
+      'process.bad_pid',
+      'This is no pid.',
+      'Write <0.123.0>, #PID<0.123.0>, or the id of a row.',
+    );
+  }
+  if (creation === null) return nodeNotFound(node);
+  if (first !== '0') {
+    return failure(
+      'validation',
+      'process.foreign_pid',
+      'A pid whose first number is not 0 means another node, which only the node that printed it can tell.',
+      'Give the pid as its own node prints it, with that node.',
+    );
+  }
+  return ok({ node, creation, id: Number(id), serial: Number(serial) });
+}
+
+// -------------------------------------------------------------------------------------------------------------- moving
+
+type Moved = Answer<'names.move'>;
+const notHeld: Moved = { moved: false, gapMs: 0 };
+
+async function move(
+  context: Context,
+  { name, from, to }: Params<'names.move'>,
+  { signal }: CallOptions,
+): Promise<Result<Moved>> {
+  const target = context.process(to);
+  if (!target.ok) return target;
+  const { node, process } = target.value;
+  if (name.in === 'local') return moveLocal(context, name, from, target.value);
+  if (name.in === 'via') {
+    return unsupported(
+      'Moving a via name',
+      'what its module does is not known.',
+      'Have the processes themselves unregister and register, or move a local or global name.',
+    );
+  }
+  const held = globalHolder(node, name);
+  if (held === null || !isSameProcess(held, from)) return ok(notHeld);
+  // Taken from one and given to the other under one lock: nobody finds it without a holder.
+  return command<Moved>(
+    context,
+    node,
+    signal,
+    function* (self) {
+      yield* self.apply('global', 're_register_name', [toValue(name.name), process.pid]);
+      const now = globalHolder(node, name);
+      return ok(now !== null && isSameProcess(now, to) ? { moved: true, gapMs: 0 } : notHeld);
+    },
+    'finished_apart',
+  );
+}
+
+function moveLocal(
+  context: Context,
+  { node: on, name }: Extract<NameRef, { in: 'local' }>,
+  from: ProcessRef,
+  { node, process }: { readonly node: KernelNode; readonly process: NonNullable<ReturnType<KernelNode['find']>> },
+): Result<Moved> {
+  const here = context.node(on);
+  if (!here.ok) return here;
+  const holder = here.value.names.get(name);
+  if (holder === undefined || !isSameProcess(refOf(holder.pid), from)) return ok(notHeld);
+  const isSameNode = here.value === node;
+  if (!isSameNode && node.names.has(name)) return taken(name, node.name);
+  if (process.name !== null || !process.alive) return refused(name);
+  if (isSameNode) here.value.unregister(name);
+  if (!node.register(name, process)) {
+    if (isSameNode) here.value.register(name, holder);
+    return refused(name);
+  }
+  if (!isSameNode) here.value.unregister(name);
+  return ok({ moved: true, gapMs: 0 });
+}
+
+function taken(name: string, node: NodeName): Result<never> {
+  return failure(
+    'conflict',
+    'name.taken',
+    `${name} stands for another process on ${node} already.`,
+    'Unregister that process first, or leave the name where it is.',
+    { node },
+  );
+}
+
+function refused(name: string): Result<never> {
+  return failure(
+    'conflict',
+    'name.not_moved',
+    `${name} was not moved: the new process has a name already, or has ended.`,
+    'The old process has it as before. Look at the new process, and try again.',
+  );
+}
