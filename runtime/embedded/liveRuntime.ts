@@ -9,7 +9,9 @@ import type { CheckedDefinition } from './clusterFile/definition.ts';
 import { demoProgram } from './clusterFile/program.ts';
 import { scheduleFaults } from './clusterFile/schedule.ts';
 import { Cluster } from './cluster/cluster.ts';
+import { hordeModules } from './horde/modules.ts';
 import { seededPrng } from './kernel/prng.ts';
+import { libclusterModules } from './libcluster/modules.ts';
 import { SandboxManager } from './sandbox/sandboxManager.ts';
 import type { Clock } from './time/clock.ts';
 import { LiveClock } from './time/liveClock.ts';
@@ -74,10 +76,11 @@ export function clusterOptions({
   modules,
   applications,
   network,
+  horde,
 }: CheckedDefinition): Omit<ConstructorParameters<typeof Cluster>[0], 'prng'> {
   return {
     nodes,
-    modules,
+    modules: [...hordeModules(horde), ...libclusterModules, ...modules],
     applications: applications.map(({ name, description, version, module, argument }) => ({
       name,
       description,

@@ -157,6 +157,32 @@ describe('a bad cluster file', () => {
 });
 
 describe('the examples', () => {
+  it('leader election has one leader, one on each side of a partition, and one again when it heals', async () => {
+    const { result, run: call } = await run(path.resolve('docs/examples/leader.cluster.ts'));
+    const leaders = async (): Promise<readonly string[]> => {
+      const found: string[] = [];
+      for (const node of ['vote1@sim', 'vote2@sim', 'vote3@sim']) {
+        const state = await call('get_process_state', { pid: 'Vote.Candidate', node });
+        const shown = state.ok && state.value.mode === 'run' ? at(state.value.result, 'state', 'display') : null;
+        if (typeof shown === 'string' && /role: "leader"/.test(shown)) found.push(node);
+      }
+      return found;
+    };
+    await result('step_time', { ms: 15_000 });
+    expect(await leaders()).toHaveLength(1);
+    await result('step_time', { ms: 10_000 });
+    // vote1 is down.
+    expect(await leaders()).toHaveLength(1);
+    await result('step_time', { ms: 25_000 });
+    expect(await leaders()).toHaveLength(1);
+    await result('step_time', { ms: 25_000 });
+    const parted = await leaders();
+    expect(parted).toHaveLength(2);
+    expect(parted).toContain('vote1@sim');
+    await result('step_time', { ms: 30_000 });
+    expect(await leaders()).toHaveLength(1);
+  });
+
   it('a job queue under churn loses no job: each is done, waiting or with a worker', async () => {
     const { result } = await run(path.resolve('docs/examples/queue.cluster.ts'));
     const queue = async (): Promise<string> =>

@@ -10,5 +10,7 @@ export type { From } from '../otp/gen.ts';
 export { countChildren, startChild, terminateChild, whichChildren } from '../otp/supervisor.ts';
 export { codeModule, genServer, match, noreply, ok, reply, stop, supervisor } from './modules.ts';
 export type { ChildDefinition, Next, ServerCallbacks, ServerOptions, SupervisorDefinition } from './modules.ts';
+export { hordeName, hordeRegistry, hordeSupervisor, libcluster } from './elixir.ts';
+export type { HordeSupervisorOptions } from './elixir.ts';
 export { defineCluster } from './definition.ts';
 export type { ClusterDefinition, ScheduledFault } from './definition.ts';

@@ -5,6 +5,7 @@ import { ok } from '../../model.ts';
 import type { NetworkFault } from '../../network/networkFault.ts';
 import { checkedFault } from '../../network/networkFault.ts';
 import type { Value } from '../../term/values.ts';
+import type { HordeMode } from '../horde/modules.ts';
 import type { CodeModule } from '../kernel/module.ts';
 
 /** A fault that comes by itself, in the cluster's own time after its start. */
@@ -41,6 +42,8 @@ export type ClusterDefinition = {
     /** Whether the nodes connect to all others when they start; `full` unless said. */
     readonly mesh?: 'full' | 'none';
   };
+  /** `faithful`: as real Horde behaves, surprises included; `ideal`: as one might wish. `faithful` unless said. */
+  readonly horde?: HordeMode;
   readonly faults?: readonly ScheduledFault[];
   readonly seed?: number;
 };
@@ -67,6 +70,7 @@ export type CheckedDefinition = {
     readonly netTicktimeMs: number;
     readonly mesh: 'full' | 'none';
   };
+  readonly horde: HordeMode;
   readonly faults: readonly ScheduledFault[];
   readonly seed: number | null;
 };
@@ -102,14 +106,17 @@ class Check {
   readonly problems: { readonly pointer: string; readonly message: string }[] = [];
 
   definition(given: unknown): CheckedDefinition | null {
-    const fields = this.fields(given, '', ['nodes', 'modules', 'applications', 'network', 'faults', 'seed']);
+    const fields = this.fields(given, '', ['nodes', 'modules', 'applications', 'network', 'horde', 'faults', 'seed']);
     if (fields === null) return null;
     const nodes = this.nodes(fields['nodes']);
     const modules = this.modules(fields['modules'] ?? []);
+    const { horde = 'faithful' } = fields;
+    if (horde !== 'faithful' && horde !== 'ideal') this.problem('/horde', 'is faithful or ideal.');
     const seed = fields['seed'] === undefined ? null : this.number(fields['seed'], '/seed', 0, 0xffffffff);
     return {
       nodes,
       modules,
+      horde: horde === 'ideal' ? 'ideal' : 'faithful',
       applications: this.applications(fields['applications'] ?? [], nodes, modules),
       network: this.network(fields['network'] ?? {}),
       faults: this.faults(fields['faults'] ?? [], nodes),

@@ -32,6 +32,7 @@ export function demoProgram(nodes: readonly string[]): Program {
     applications: [{ name, description, version, module: names.application, argument: [], nodes }],
     // Small, as between machines in one rack.
     network: { latencyMs: { min: 0.3, max: 1.5 }, netTicktimeMs: 60_000, mesh: 'full' },
+    horde: 'faithful',
     faults: [],
     seed: null,
   };
