@@ -563,6 +563,14 @@ export const portMethods = {
   'clock.run': call.change<{ readonly speed: number }, ClockState>(),
   /** Time stands still but for `ms` (1..86,400,000) that pass at once; null: to the next thing that happens. */
   'clock.step': call.change<{ readonly ms: number | null }, ClockState>(),
+  /**
+   * What a deterministic cluster was asked since its start, as the content of `FILE.scenario.json`, and of a test that replays it. It
+   * holds the parameters of all calls.
+   */
+  'clock.recording': call.diagnose<
+    { readonly name: string },
+    { readonly file: string; readonly scenario: Json; readonly test: string }
+  >(),
 
   'watch.open': flow.read<WatchQuery, WatchFrame, { readonly ended: 'source_gone' }>(),
 

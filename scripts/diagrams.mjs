@@ -21,6 +21,7 @@ const rooms = [
   ['language', 'server/language/', 'server/language'],
   ['workspace', 'server/workspace/', 'server/workspace'],
   ['cli', 'server/cli/', 'server/cli'],
+  ['testing', 'server/testing', 'server/testing'],
   ['gateway', 'server/gateway/', 'server/gateway'],
   ['backend', 'server/backend/', 'server/backend'],
   ['operations', 'server/operations/', 'server/operations'],

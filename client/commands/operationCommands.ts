@@ -72,6 +72,7 @@ export const operationsWithCommands = [
   'pause_time',
   'resume_time',
   'step_time',
+  'export_scenario',
   'partition_cluster',
   'heal_cluster',
   'delay_link',

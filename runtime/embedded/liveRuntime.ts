@@ -1,4 +1,5 @@
 /** A simulated cluster with its time, behind the port, in this thread. */
+import path from 'node:path';
 import type { Result } from '../model.ts';
 import { ok } from '../model.ts';
 import type { Runtime } from '../port.ts';
@@ -15,6 +16,8 @@ import { libclusterModules } from './libcluster/modules.ts';
 import { SandboxManager } from './sandbox/sandboxManager.ts';
 import type { Clock } from './time/clock.ts';
 import { LiveClock } from './time/liveClock.ts';
+import { EventLog } from './record/eventLog.ts';
+import { Recorder } from './record/recorder.ts';
 import { OnDemandClock } from './time/onDemandClock.ts';
 import type { WorkerData } from './workerData.ts';
 
@@ -42,17 +45,22 @@ function startCluster(
   onClose: () => void,
 ): Runtime {
   let clock: Clock | null = null;
+  const seed = options.seed ?? definition.seed ?? defaultSeed;
   const cluster = new Cluster({
     ...clusterOptions(definition),
-    prng: seededPrng(options.seed ?? definition.seed ?? defaultSeed),
+    prng: seededPrng(seed),
     onWork: () => clock?.wake(),
   });
+  const log = options.time === 'deterministic' ? new EventLog(cluster) : null;
   file?.runsIn(cluster);
   scheduleFaults(cluster, definition.faults);
   // Up before anyone can ask, and the nodes connected.
   cluster.runUntil(bootMs);
-  const wallMs = (): number => performance.now();
-  const time = options.time === 'deterministic' ? new OnDemandClock(cluster, wallMs) : new LiveClock(cluster, wallMs);
+  const runs = file === null ? 'demo' : { file: path.basename(file.path) };
+  const time =
+    log === null
+      ? new LiveClock(cluster, () => performance.now())
+      : new OnDemandClock(cluster, new Recorder(cluster, log, seed, runs));
   clock = time;
   const wallNow = (): number => Date.now();
   return simulatedRuntime({

@@ -9,6 +9,7 @@ import { lsp } from './lsp.ts';
 import { run } from './run.ts';
 import type { RunOptions } from './run.ts';
 import { addRuntimeOptions, wholeNumber } from './runtimeOptions.ts';
+import { addScenarioCommand } from './scenario.ts';
 import { serve } from './serve.ts';
 import type { ServeOptions } from './serve.ts';
 import { watch, watchTopics } from './watch.ts';
@@ -82,6 +83,10 @@ export async function runCommandLine(io: CliIo, args: readonly string[]): Promis
     });
 
   addClusterCommand(program, io, (ended) => {
+    code = ended;
+  });
+
+  addScenarioCommand(program, io, (ended) => {
     code = ended;
   });
 

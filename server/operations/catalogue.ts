@@ -72,6 +72,7 @@ import { reloadClusterFile } from './system/reloadClusterFile.ts';
 import { getTime } from './time/getTime.ts';
 import { pauseTime } from './time/pauseTime.ts';
 import { resumeTime } from './time/resumeTime.ts';
+import { exportScenario } from './time/exportScenario.ts';
 import { stepTime } from './time/stepTime.ts';
 import { analyzeDeadlocks } from './tracing/analyzeDeadlocks.ts';
 import { getTraceResults } from './tracing/getTraceResults.ts';
@@ -157,6 +158,7 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     pauseTime,
     resumeTime,
     stepTime,
+    exportScenario,
     partitionCluster,
     healCluster,
     delayLink,

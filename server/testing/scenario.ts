@@ -6,10 +6,11 @@ import { fileURLToPath } from 'node:url';
 import type { ScheduleSource } from '../../runtime/embedded/record/choices.ts';
 import type { Budget } from '../../runtime/embedded/record/shrink.ts';
 import { shrink } from '../../runtime/embedded/record/shrink.ts';
+import { fileNameOf, replayTest } from '../../runtime/embedded/record/scenarioFormat.ts';
 import type { RecordedCall } from './calls.ts';
 import { isFault } from './calls.ts';
 import type { TestClusterOptions } from './clusterOptions.ts';
-import { fileNameOf, scenarioText } from './scenarioFile.ts';
+import { scenarioText } from './scenarioFile.ts';
 import type { ScenarioFile } from './scenarioFile.ts';
 import type { TestCluster } from './testCluster.ts';
 import { openTestCluster } from './withTestCluster.ts';
@@ -215,7 +216,7 @@ export function writeScenario(tested: Scenario, variant: Variant, run: Run): str
       module: from,
     }),
   );
-  fs.writeFileSync(path.join(folder, `${fileNameOf(name)}.scenario.test.mjs`), testText(file, from));
+  fs.writeFileSync(path.join(folder, `${fileNameOf(name)}.scenario.test.mjs`), replayTest(path.basename(file), from));
   return file;
 }
 
@@ -224,18 +225,4 @@ function whatRuns({ cluster = 'empty' }: ScenarioOptions, folder: string): Scena
   return 'file' in cluster
     ? { file: path.relative(folder, path.resolve(cluster.file)).split(path.sep).join('/') }
     : 'module';
-}
-
-/** A test that replays a scenario file, for node:test. */
-export function testText(file: string, module: string | null): string {
-  const base = path.basename(file);
-  return [
-    `// Replays ${base}, as it was recorded. Made by Arsenal; keep it, or delete both when the fault is mended.`,
-    "import { test } from 'node:test';",
-    "import { replayScenario } from 'arsenal-otp/testing';",
-    ...(module === null ? [] : [`import * as steps from '${module}';`]),
-    '',
-    `test(${JSON.stringify(base)}, () => replayScenario(new URL('./${base}', import.meta.url)${module === null ? '' : ', steps'}));`,
-    '',
-  ].join('\n');
 }

@@ -5,13 +5,11 @@ import { failure } from '../../runtime/errors.ts';
 import type { Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { ScheduleSource } from '../../runtime/embedded/record/choices.ts';
+import { scenarioFormat, scenarioVersion } from '../../runtime/embedded/record/scenarioFormat.ts';
 import { isJson, isJsonObject } from '../core/plainData.ts';
 import { plainSchema } from '../core/schemaRules.ts';
 import { compileWhenUsed } from '../core/validate.ts';
 import type { RecordedCall } from './calls.ts';
-
-export const scenarioFormat = 'arsenal.scenario';
-const scenarioVersion = 1;
 
 export type ScenarioFile = {
   readonly format: typeof scenarioFormat;
@@ -146,13 +144,4 @@ function isScenario(value: object): value is ScenarioFile {
 }
 function invalidRest(file: string): Result<never> {
   return failure('validation', 'scenario.invalid', `${file} is no valid scenario.`, 'Record it anew.');
-}
-
-/** A file name for a scenario: its words with hyphens. */
-export function fileNameOf(name: string): string {
-  const words = name
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '');
-  return words === '' ? 'scenario' : words.slice(0, 80);
 }

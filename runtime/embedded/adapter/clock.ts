@@ -3,6 +3,7 @@ import { failure, unsupported } from '../../errors.ts';
 import type { ClockState, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { MethodTable } from '../../port.ts';
+import { fileNameOf, replayTest } from '../record/scenarioFormat.ts';
 import type { Clock } from '../time/clock.ts';
 
 const speeds = { least: 0.01, most: 1000 } as const;
@@ -26,6 +27,16 @@ export function clockMethods(clock: Clock): MethodTable {
       }
       clock.run(speed);
       return state();
+    },
+    'clock.recording': ({ name }) => {
+      const { recorder } = clock;
+      if (recorder === null) {
+        const why = 'the order of events in live time is the wall’s, too.';
+        return Promise.resolve(unsupported('A recording', why, 'Start the cluster with a seed.'));
+      }
+      const file = fileNameOf(name);
+      const test = replayTest(`${file}.scenario.json`, null);
+      return Promise.resolve(ok({ file, scenario: recorder.scenario(name), test }));
     },
     'clock.step': async ({ ms }, { signal }) => {
       if (ms !== null && !(Number.isFinite(ms) && ms > 0 && ms <= mostStepMs)) {

@@ -47,12 +47,14 @@ function unary(name: MethodName, call: Call, life: Lifetime, clock: Clock): Call
     if (life.over) return notConnected();
     const bond = new Bond(options, life);
     // A clock's own method must not make time pass.
-    const answered = name.startsWith('clock.') ? () => undefined : clock.attend();
+    const answered = name.startsWith('clock.') ? () => undefined : clock.attend(name, params);
+    let answer: unknown = null;
     try {
       const cut = bond.cut.then(() => notConnected(effectOfBreak(name)));
-      return await Promise.race([call(params, bond.options), cut]);
+      answer = await Promise.race([call(params, bond.options), cut]);
+      return answer;
     } finally {
-      answered();
+      answered(answer);
       bond.dispose();
     }
   };

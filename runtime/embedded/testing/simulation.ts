@@ -38,9 +38,6 @@ export type Simulation = {
 const bootMs = 50;
 /** Its calendar begins here, so that dates are the same in every run. */
 const calendarStartsAtMs = Date.UTC(2026, 0, 1);
-/** How many rounds of the scheduler may pass before the event loop has a turn: counted, since the wall's time differs. */
-const roundsPerSlice = 1000;
-
 /** Starts the cluster; it is up, and its nodes connected, when this answers. */
 export function startSimulation(options: SimulationOptions): Simulation {
   const { definition, seed, schedule, file } = options;
@@ -50,11 +47,7 @@ export function startSimulation(options: SimulationOptions): Simulation {
   file?.runsIn(cluster);
   scheduleFaults(cluster, definition.faults);
   cluster.runUntil(bootMs);
-  let rounds = 0;
-  const clock = new OnDemandClock(cluster, () => {
-    rounds += 1;
-    return (rounds * 2) / roundsPerSlice;
-  });
+  const clock = new OnDemandClock(cluster);
   const runtime = simulatedRuntime({
     id: options.id,
     cluster,

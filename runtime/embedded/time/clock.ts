@@ -4,6 +4,8 @@
  * find the same cluster.
  */
 import type { ClockState } from '../../model.ts';
+import type { MethodName } from '../../port.ts';
+import type { Answered, Recorder } from '../record/recorder.ts';
 
 export interface Clock {
   readonly state: ClockState;
@@ -16,7 +18,9 @@ export interface Clock {
   /** Lets `ms` pass at once; null: to the next thing that happens. Answers when it has, or at once when `signal` aborts. */
   step(ms: number | null, signal: AbortSignal): Promise<void>;
   /** A call from outside begins; what is answered ends it. */
-  attend(): () => void;
+  attend(name: MethodName, params: unknown): Answered;
+  /** What was called since the start; null where that does not fix the run. */
+  readonly recorder: Recorder | null;
   onChange(listener: () => void): { dispose(): void };
   /** For good. */
   stop(): void;

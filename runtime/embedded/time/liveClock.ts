@@ -73,6 +73,8 @@ export class LiveClock implements Clock {
     this.#listeners.tell();
   }
 
+  readonly recorder = null;
+
   attend(): () => void {
     return () => undefined;
   }

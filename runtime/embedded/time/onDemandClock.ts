@@ -4,24 +4,36 @@
  * calls before it, however long they took to come.
  */
 import type { ClockState } from '../../model.ts';
+import type { MethodName } from '../../port.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Clock } from './clock.ts';
+import type { Answered, Recorder } from '../record/recorder.ts';
 import { Listeners } from './clock.ts';
-import { stepCluster } from './stepping.ts';
+import { sliceMs, stepCluster } from './stepping.ts';
+
+/** How many rounds of the scheduler may pass before the event loop has a turn: counted, since the wall's time differs between runs. */
+const roundsPerSlice = 1000;
 
 export class OnDemandClock implements Clock {
   readonly #cluster: Cluster;
-  readonly #wallMs: () => number;
+  readonly recorder: Recorder | null;
   readonly #listeners = new Listeners();
   readonly #ending = new AbortController();
+  #looks = 0;
   #waiting = 0;
   #paused = false;
   #running = false;
 
-  constructor(cluster: Cluster, wallMs: () => number) {
+  constructor(cluster: Cluster, recorder: Recorder | null = null) {
     this.#cluster = cluster;
-    this.#wallMs = wallMs;
+    this.recorder = recorder;
   }
+
+  /** Stands for the wall's clock; each look at it is a round of the scheduler. */
+  readonly #rounds = (): number => {
+    this.#looks += 1;
+    return (this.#looks * sliceMs) / roundsPerSlice;
+  };
 
   get state(): ClockState {
     return { mode: 'deterministic', paused: this.#paused, speed: null, nowMs: this.#cluster.nowMs };
@@ -44,16 +56,20 @@ export class OnDemandClock implements Clock {
   }
 
   async step(ms: number | null, signal: AbortSignal): Promise<void> {
-    await stepCluster(this.#cluster, ms, this.#wallMs, AbortSignal.any([signal, this.#ending.signal]));
+    await stepCluster(this.#cluster, ms, this.#rounds, AbortSignal.any([signal, this.#ending.signal]));
     this.#listeners.tell();
   }
 
-  attend(): () => void {
+  attend(name: MethodName, params: unknown): Answered {
+    const answered = this.recorder?.began(name, params);
     this.#waiting += 1;
     void this.#serve();
     let ended = false;
-    return () => {
-      if (!ended) this.#waiting -= 1;
+    return (answer) => {
+      if (!ended) {
+        this.#waiting -= 1;
+        answered?.(answer);
+      }
       ended = true;
     };
   }
@@ -74,7 +90,7 @@ export class OnDemandClock implements Clock {
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#waiting === 0 || this.#paused || this.#ending.signal.aborted) break;
       const before = this.#cluster.nowMs;
-      await stepCluster(this.#cluster, 0, this.#wallMs, this.#ending.signal);
+      await stepCluster(this.#cluster, 0, this.#rounds, this.#ending.signal);
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#isDone()) break;
       if (this.#cluster.timers.nextAtMs === null && this.#cluster.nowMs === before) {
@@ -82,7 +98,7 @@ export class OnDemandClock implements Clock {
         await new Promise((resolve) => setTimeout(resolve, 10));
         continue;
       }
-      await stepCluster(this.#cluster, null, this.#wallMs, this.#ending.signal);
+      await stepCluster(this.#cluster, null, this.#rounds, this.#ending.signal);
     }
     this.#running = false;
   }
