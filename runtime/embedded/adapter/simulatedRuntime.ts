@@ -12,6 +12,8 @@ import { Context } from './context.ts';
 import { CrashHistory } from './crashHistory.ts';
 import { faultMethods } from './faults.ts';
 import { Holdings, holdingMethods } from './holdings.ts';
+import { hordeMethods } from './horde.ts';
+import { libclusterMethods } from './libcluster.ts';
 import { nameMethods } from './names.ts';
 import { nodeMethods } from './nodes.ts';
 import { processMethods } from './processes.ts';
@@ -79,6 +81,8 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
   const methods: MethodTable = {
     ...nodeMethods(context),
     ...nameMethods(context),
+    ...hordeMethods(context),
+    ...libclusterMethods(context),
     ...faultMethods(context, holdings),
     ...clockMethods(clock),
     ...clusterFileMethods(context, options.clusterFile ?? null),

@@ -262,7 +262,8 @@ function* takes(self: Self, pid: Pid, state: Value, limitMs: number): Flow<boole
   }
 }
 
-function specFrom({ childId, start: { module, function: name, args }, ...rest }: ChildSpec): Spec {
+/** A specification of the port as the kernel has it. */
+export function specFrom({ childId, start: { module, function: name, args }, ...rest }: ChildSpec): Spec {
   const { restart, shutdown, type, significant } = rest;
   return childSpec(toValue(childId), [module, name, args.map(toValue)], { restart, shutdown, type, significant });
 }

@@ -6,6 +6,7 @@ import type { NameRow, ProcessField, ProcessRef, Result } from '../../model.ts';
 import { ok, processId } from '../../model.ts';
 import type { CallOptions, StreamItem, WatchQuery } from '../../port.ts';
 import type { KernelEvent } from '../kernel/events.ts';
+import type { KernelNode } from '../kernel/node.ts';
 import type { Fidelity, KeyedRow, WatchFrame } from '../../watch.ts';
 import { WatchSource } from '../../watch.ts';
 import { watchStream } from '../../watchStream.ts';
@@ -16,6 +17,8 @@ import type { Context } from './context.ts';
 import { idOf } from './context.ts';
 import { processRow } from './fields.ts';
 import type { Holdings } from './holdings.ts';
+import { entryRows, hordeChildRows, hordeChildren, hordeEntries, hordeViews, present } from './hordeRows.ts';
+import { topologiesOn } from './libcluster.ts';
 import { globalNameRows, groupRows, nameRows } from './names.ts';
 import { nodeRow } from './nodes.ts';
 import type { Sandboxes } from './sandboxes.ts';
@@ -28,6 +31,8 @@ const exact: Fidelity = { is: 'exact' };
 /** Figures are looked at no more often than this. */
 const leastSampleMs = 500;
 const nodeSampleMs = 1000;
+/** As often as a Horde agrees. */
+const leastLookMs = 300;
 
 /** How one kind of rows is kept up: what they are now, when to look again, and when their source is gone. */
 type Plan = {
@@ -168,12 +173,37 @@ function planOf({ context, holdings, sandboxes }: Watched, { of, minIntervalMs }
     case 'groups':
       return ok(groupsPlan(context, of.scope));
     case 'horde':
-    case 'horde_entries':
-    case 'horde_children':
-    case 'topologies': {
-      const why = 'the simulated cluster does not show Horde or libcluster.';
-      return unsupported('Watching this', why, 'Connect to a BEAM cluster that runs them.');
+      return ok(
+        sampled(context, minIntervalMs, (nodes) =>
+          nodes.flatMap(hordeViews).map((row) => [`${row.kind} ${row.node} ${row.name}`, row]),
+        ),
+      );
+    case 'horde_entries': {
+      const rows = present(entryRows(context.nodes('all').up, of.name), 'registry', of.name);
+      if (!rows.ok) return rows;
+      return ok(
+        sampled(context, minIntervalMs, (nodes) =>
+          hordeEntries(context, entryRows(nodes, of.name)).map((row) => [termKey(row.key), row]),
+        ),
+      );
     }
+    case 'horde_children': {
+      const rows = present(hordeChildRows(context.nodes('all').up, of.name), 'supervisor', of.name);
+      if (!rows.ok) return rows;
+      return ok(
+        sampled(context, minIntervalMs, (nodes) =>
+          hordeChildren(context, hordeChildRows(nodes, of.name)).map((row) => [termKey(row.childId), row]),
+        ),
+      );
+    }
+    case 'topologies':
+      return ok(
+        sampled(context, minIntervalMs, (nodes) =>
+          nodes
+            .flatMap((node) => topologiesOn(context, node))
+            .map((row) => [`${row.node} ${row.topology}`, { ...row }]),
+        ),
+      );
     case 'top': {
       const fault = queryFault(of.query);
       if (fault !== null) return fault;
@@ -223,6 +253,20 @@ function processPlan(
       }),
     }),
     concerns: (event) => (event.is === 'exited' && wanted.has(idOf(event.pid))) || event.is === 'node_down',
+  };
+}
+
+/** What the kernel does not tell of: looked at again and again, and at once when nodes come or go. */
+function sampled(
+  context: Context,
+  minIntervalMs: number,
+  rowsOf: (nodes: readonly KernelNode[]) => readonly KeyedRow[],
+): Plan {
+  return {
+    fidelity: { is: 'sampled', everyMs: Math.max(leastLookMs, minIntervalMs) },
+    rows: () => ({ rows: rowsOf(context.nodes('all').up) }),
+    concerns: ({ is }) => nodeEvents.has(is),
+    subscribe: (changed) => context.onLinks(changed),
   };
 }
 

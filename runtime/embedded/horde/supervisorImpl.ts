@@ -293,14 +293,16 @@ function isProxied({ proxied }: State, from: From): boolean {
 type Chosen = MemberInfo | { readonly error: Value };
 
 /** Asks the strategy, by name. */
-function* chooseNode(self: Self, state: State, spec: Value): Flow<Chosen> {
+export function* chooseNode(self: Self, state: State, spec: Value): Flow<Chosen> {
   const answer = yield* self.apply(state.strategy, 'choose_node', [spec, state.known.map(memberValue)]);
   const chosen = readMemberInfo(valueAt(tagged(answer, atoms.ok, 2) ?? [], 1));
   return chosen ?? { error: valueAt(tagged(answer, atoms.error, 2) ?? [], 1) };
 }
 
 function* hasQuorum(self: Self, state: State): Flow<boolean> {
-  return (yield* self.apply(state.strategy, 'has_quorum?', [state.known.map(memberValue)])) === true;
+  const answer = yield* self.apply(state.strategy, 'has_quorum?', [state.known.map(memberValue)]);
+  state.hasQuorum = answer === true;
+  return state.hasQuorum;
 }
 
 function* addChild(self: Self, state: State, spec: Value): Flow<Value> {

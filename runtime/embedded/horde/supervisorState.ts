@@ -30,6 +30,8 @@ export class HordeSupervisorState {
   waitingForQuorum: readonly From[] = [];
   readonly monitors = new Map<string, { readonly ref: Ref; readonly member: Member }>();
   shuttingDown = false;
+  /** What its strategy said when it was asked last. */
+  hasQuorum = true;
   /** Whose operation was handed on last, and how often it still may be. */
   proxied: { readonly from: From; readonly ttl: number } | null = null;
 
