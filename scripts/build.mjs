@@ -70,7 +70,7 @@ const bundles = [
     banner: { js: '#!/usr/bin/env node' },
   },
   { ...forNode, entryPoints: ['server/operation.ts'], outfile: path.join(dist, 'operation.js') },
-  { ...apiBundle(path.join(dist, 'api')), minify: flags.production, sourcemap: shared.sourcemap },
+  { ...apiBundle(path.join(dist, 'api')), minify: flags.production, sourcemap: flags.production ? false : 'linked' },
   { ...forNode, entryPoints: ['server/workspace/worker.ts'], outfile: path.join(dist, 'operationWorker.js') },
   { ...forNode, entryPoints: ['runtime/embedded/worker.ts'], outfile: path.join(dist, 'simulatedWorker.js') },
   { ...forNode, entryPoints: ['runtime/embedded/sandbox/child.ts'], outfile: path.join(dist, 'sandboxChild.js') },

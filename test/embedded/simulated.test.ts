@@ -5,6 +5,7 @@ import { sleep } from '../../runtime/embedded/kernel/flow.ts';
 import { defaultProcessLimit } from '../../runtime/embedded/kernel/node.ts';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import { SandboxManager } from '../../runtime/embedded/sandbox/sandboxManager.ts';
+import { OnDemandClock } from '../../runtime/embedded/time/onDemandClock.ts';
 import { nodeOf, spawn, testCluster } from '../../runtime/embedded/testKit.ts';
 import type { ChildSpec, Holding, NodeRow, ProcessRef, Result, TermInput } from '../../runtime/model.ts';
 import { processId } from '../../runtime/model.ts';
@@ -255,6 +256,7 @@ describe('processes', () => {
     const full = simulatedRuntime({
       id: 'full',
       cluster,
+      clock: new OnDemandClock(cluster, () => performance.now()),
       sandboxes: new SandboxManager({ childFile: 'none', wallNow: () => 0 }),
       wallNow: () => 0,
       epoch: 'one',
