@@ -189,7 +189,9 @@ function* swapItself(
   const answer = yield* catching(self.apply(wanted.module, 'init', [tup(toArgument, left)]));
   const started = tagged(answer, atoms.ok, 2);
   if (started !== null) return { ...next, state: asValue(started[1]) };
-  yield* report(self, next, { lastMessage: false, manager, reason: answer });
+  // As OTP 25 reports it, whose arguments are one too few: `crash`, with the failure for a state.
+  const failed = { ...next, state: errorTuple(answer) };
+  yield* report(self, failed, { lastMessage: manager, manager: false, reason: a('crash') });
   return null;
 }
 
