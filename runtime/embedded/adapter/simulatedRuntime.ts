@@ -10,6 +10,7 @@ import { clockMethods } from './clock.ts';
 import { clusterFileMethods } from './clusterFile.ts';
 import { Context } from './context.ts';
 import { CrashHistory } from './crashHistory.ts';
+import { emulatorMethods } from './emulator.ts';
 import { faultMethods } from './faults.ts';
 import { Holdings, holdingMethods } from './holdings.ts';
 import { hordeMethods } from './horde.ts';
@@ -20,7 +21,9 @@ import { processMethods } from './processes.ts';
 import { RestartHistory } from './restartHistory.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { StateHandles } from './stateHandles.ts';
+import { setFlags } from './supervisorFlags.ts';
 import { supervisorMethods } from './supervisors.ts';
+import { startSupervisor } from './supervisorStart.ts';
 import { traceMethods } from './traces.ts';
 import { openWatch } from './watches.ts';
 import { Lifetime, whileOpen } from './whileOpen.ts';
@@ -66,6 +69,18 @@ const refusals: Refusals = {
       why: 'simulated processes run to completion between two messages, so there is nothing to sample within.',
       remedy: 'Look at reductions and message queues instead, or connect to a real BEAM node.',
     },
+    'profile.calls': {
+      why: 'a turn of a simulated process takes no time of the cluster, so there is none to be told apart by function.',
+      remedy: 'Trace the calls to count them, or connect to a real BEAM node.',
+    },
+    'system.schedulers': {
+      why: 'a turn of a simulated process takes no time of the cluster, so no scheduler is ever busy in it.',
+      remedy: 'Look at the reductions of processes instead.',
+    },
+    'system.allocators': {
+      why: 'the memory of simulated nodes is that of the JavaScript engine, which has no allocators of theirs.',
+      remedy: 'Look at system.memory, or connect to a real BEAM node.',
+    },
   },
 };
 
@@ -90,6 +105,9 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...supervisorMethods(context, history, handles),
     ...holdingMethods(context, holdings),
     ...traceMethods(context, holdings),
+    ...emulatorMethods(context),
+    'supervisors.start': (params, call) => startSupervisor(context, holdings, params, call),
+    'supervisors.setFlags': (params, call) => setFlags(context, params, call),
     ...sandboxes.methods,
     'watch.open': (query, call) => openWatch({ context, holdings, sandboxes }, query, call),
   };

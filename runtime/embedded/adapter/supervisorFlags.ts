@@ -1,0 +1,96 @@
+/** Changing the flags of a supervisor, where they are what is expected. */
+import { failure, unsupported } from '../../errors.ts';
+import type { Failure, ProcessRef, Result, SupervisorFlags } from '../../model.ts';
+import { ok, pidText } from '../../model.ts';
+import type { CallOptions, Params } from '../../port.ts';
+import { a, tup } from '../../term/values.ts';
+import { ErrorException } from '../kernel/exceptions.ts';
+import type { Flow } from '../kernel/flow.ts';
+import { fun } from '../kernel/localFun.ts';
+import { asValue, elementsOf } from '../kernel/values.ts';
+import { replaceState } from '../otp/sys.ts';
+import { command } from './commands.ts';
+import type { Context } from './context.ts';
+import { isProtected, protectedProcess } from './context.ts';
+import { kindOf } from './children.ts';
+import { sysFailure, sysLimit } from './serverState.ts';
+import { supervisorOf } from './supervisors.ts';
+
+const what = 'Changing the flags';
+
+/** See `supervisors.setFlags`. Done within the supervisor's own process, between two messages, by its record's fields. */
+export async function setFlags(
+  context: Context,
+  { supervisor, expect, flags }: Params<'supervisors.setFlags'>,
+  options: CallOptions,
+): Promise<Result<SupervisorFlags>> {
+  const found = supervisorOf(context, supervisor);
+  if (!found.ok) return found;
+  const { node, process, supervisor: view } = found.value;
+  if (isProtected(process)) return protectedProcess(supervisor, process);
+  const refused = impossible(expect, flags, kindOf(view) === 'dynamic');
+  if (refused !== null) return refused;
+  const limitMs = sysLimit(options);
+  return command(context, node, options.signal, function* (self): Flow<Result<SupervisorFlags>> {
+    const seen: { now: SupervisorFlags | null } = { now: null };
+    const change = fun('arsenal', 'set_flags', 1, (_self, record) => {
+      if (!same(view.flags, expect)) {
+        seen.now = view.flags;
+        throw new ErrorException(a('$arsenal_changed'));
+      }
+      const fields = (elementsOf(record) ?? []).map(asValue);
+      return tup(...fields.slice(0, 5), flags.intensity, flags.periodSeconds, ...fields.slice(7));
+    });
+    try {
+      yield* replaceState(self, process.pid, change, limitMs);
+      return ok(view.flags);
+    } catch (thrown) {
+      return seen.now === null ? sysFailure(thrown, supervisor, what) : flagsChanged(supervisor, seen.now);
+    }
+  });
+}
+
+function same(one: SupervisorFlags, other: SupervisorFlags): boolean {
+  return (
+    one.strategy === other.strategy &&
+    one.intensity === other.intensity &&
+    one.periodSeconds === other.periodSeconds &&
+    one.autoShutdown === other.autoShutdown
+  );
+}
+
+function impossible(expect: SupervisorFlags, flags: SupervisorFlags, isDynamic: boolean): Failure | null {
+  if (isDynamic) {
+    return unsupported(
+      what,
+      'a simulated DynamicSupervisor takes no other state.',
+      'Change its init/1, and restart it.',
+    );
+  }
+  if (expect.autoShutdown !== flags.autoShutdown || expect.strategy !== flags.strategy) {
+    return unsupported(
+      'Changing strategy or auto_shutdown',
+      'a simulated supervisor takes another intensity and period only: its children were checked and are kept by the rest.',
+      'Change its init/1, and restart it.',
+    );
+  }
+  const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
+  if (isCount(flags.intensity, 0) && isCount(flags.periodSeconds, 1)) return null;
+  return failure(
+    'validation',
+    'supervisor.bad_flags',
+    'An intensity is a whole number from 0 on, a period a whole number of seconds from 1 on.',
+    'Correct them.',
+    { pointer: isCount(flags.intensity, 0) ? '/flags/periodSeconds' : '/flags/intensity' },
+  );
+}
+
+function flagsChanged(supervisor: ProcessRef, now: SupervisorFlags): Failure {
+  return failure(
+    'conflict',
+    'supervisor.flags_changed',
+    `The flags of ${pidText(supervisor)} are not what was expected.`,
+    'Look at them, and decide again.',
+    { node: supervisor.node, details: { now } },
+  );
+}
