@@ -123,3 +123,56 @@ export function* flushed(): Flow<readonly string[]> {
     all.push(shown(message));
   }
 }
+
+/** A process that does one thing after the other, and lives on between them. */
+export class Actor {
+  readonly process: Process;
+  readonly #lab: Lab;
+  readonly #tasks: ((self: Self) => Flow<void>)[] = [];
+
+  constructor(lab: Lab, node: string) {
+    this.#lab = lab;
+    const tasks = this.#tasks;
+    this.process = spawn(nodeOf(lab.cluster, node), function* (self) {
+      for (;;) {
+        yield* receive({ match: (message) => message === wake });
+        const task = tasks.shift();
+        if (task !== undefined) yield* task(self);
+      }
+    });
+  }
+
+  get pid(): Pid {
+    return this.process.pid;
+  }
+
+  /** Begins to do it; what it answers is there when it is done. */
+  begin<T>(run: (self: Self) => Flow<T>): { readonly answer: T | null } {
+    const done: { answer: T | null } = { answer: null };
+    this.#tasks.push(function* (self) {
+      done.answer = yield* run(self);
+    });
+    this.process.node.deliver(this.process, wake);
+    return done;
+  }
+
+  /** Does it, for at most two minutes. */
+  does<T>(run: (self: Self) => Flow<T>): T {
+    const done = this.begin(run);
+    for (let waitedMs = 0; done.answer === null && waitedMs < 120_000; waitedMs += 10) this.#lab.settle(10);
+    if (done.answer === null) throw new Error('It is not done in time.');
+    return done.answer;
+  }
+
+  applies(module: string, name: string, ...args: readonly Value[]): Value {
+    return this.does(function* (self): Flow<{ readonly value: Value }> {
+      return { value: yield* self.apply(module, name, args) };
+    }).value;
+  }
+
+  ends(): void {
+    this.#lab.kill(this.process);
+    this.#lab.settle(20);
+  }
+}
+const wake = a('$actor');
