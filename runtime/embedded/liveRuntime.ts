@@ -95,7 +95,8 @@ export function clusterOptions({
       version,
       start: { module, argument },
     })),
-    boot: (node) => applications.filter((one) => one.nodes.includes(node)).map(({ name }) => name),
+    boot: (node) =>
+      applications.filter((one) => one.nodes === 'all' || one.nodes.includes(node)).map(({ name }) => name),
     ...network,
   };
 }

@@ -63,7 +63,8 @@ export type CheckedDefinition = {
     readonly version: string;
     readonly module: string;
     readonly argument: Value;
-    readonly nodes: readonly string[];
+    /** `all`: also on those that are added later. */
+    readonly nodes: readonly string[] | 'all';
   }[];
   readonly network: {
     readonly latencyMs: { readonly min: number; readonly max: number };
@@ -188,7 +189,7 @@ class Check {
       const pointer = `/applications/${at}`;
       const fields = this.fields(one, pointer, ['name', 'description', 'version', 'module', 'argument', 'nodes']);
       if (fields === null) return [];
-      const { name, description = '', version = '0', module, argument, nodes: on = nodes } = fields;
+      const { name, description = '', version = '0', module, argument, nodes: on = [] } = fields;
       const moduleName = isCodeModule(module) ? module.name : module;
       if (typeof name !== 'string' || !/^[a-z][a-z0-9_]{0,100}$/.test(name)) {
         this.problem(`${pointer}/name`, 'is no application name (small letters, digits and _).');
@@ -209,7 +210,7 @@ class Check {
           version: String(version),
           module: moduleName,
           argument: isValue(argument) ? (argument ?? []) : [],
-          nodes: where,
+          nodes: fields['nodes'] === undefined ? 'all' : where,
         },
       ];
     });

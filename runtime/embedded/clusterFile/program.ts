@@ -29,7 +29,7 @@ export function demoProgram(nodes: readonly string[]): Program {
   const definition: CheckedDefinition = {
     nodes,
     modules: shopModules,
-    applications: [{ name, description, version, module: names.application, argument: [], nodes }],
+    applications: [{ name, description, version, module: names.application, argument: [], nodes: 'all' }],
     // Small, as between machines in one rack.
     network: { latencyMs: { min: 0.3, max: 1.5 }, netTicktimeMs: 60_000, mesh: 'full' },
     horde: 'faithful',
