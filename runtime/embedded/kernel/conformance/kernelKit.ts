@@ -36,6 +36,13 @@ export function child(self: Self, run: (own: Self) => Flow<unknown>, options: { 
   return self.spawnBody({ is: 'flow', run }, call, options);
 }
 
+/** The number that `kit:run/1` runs this by. */
+export function numbered(run: (own: Self) => Flow<unknown>): number {
+  lastBody += 1;
+  bodies.set(lastBody, run);
+  return lastBody;
+}
+
 /** A process on any node; its code stands here, and only its number travels. */
 export function* childAt(
   self: Self,
@@ -43,9 +50,7 @@ export function* childAt(
   run: (own: Self) => Flow<unknown>,
   options: { readonly link?: boolean } = {},
 ): Flow<Pid> {
-  lastBody += 1;
-  bodies.set(lastBody, run);
-  const pid = yield* self.spawnAt(node, 'kit', 'run', [lastBody], options);
+  const pid = yield* self.spawnAt(node, 'kit', 'run', [numbered(run)], options);
   if (!(pid instanceof Pid)) throw new Error(`There is no process: ${shown(pid.error)}`);
   return pid;
 }
