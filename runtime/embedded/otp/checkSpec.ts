@@ -3,7 +3,7 @@
  * (`check_childspecs`, `check_flags`). Both are read from terms: maps, or the tuples of before OTP 18.
  */
 import type { Value } from '../../term/values.ts';
-import { a, Atom, Tuple, tup } from '../../term/values.ts';
+import { a, Atom, tup } from '../../term/values.ts';
 import { elementsOf, isList } from '../kernel/values.ts';
 import type { AutoShutdown, Flags, Restart, RestartStrategy, Shutdown, Spec, StartFunction } from './childSpec.ts';
 import { defaultShutdown, flags } from './childSpec.ts';
@@ -182,9 +182,4 @@ export function checkChildSpecs(specs: Value, autoShutdown?: Value): Value {
   if (autoShutdown !== undefined && under === null) return tup(a('error'), tup(a('badarg'), autoShutdown));
   const read = readSpecs(specs.map(asValue), under);
   return read.ok ? a('ok') : tup(a('error'), read.bad);
-}
-
-/** Whether a value is a tuple; for telling a term from a typed start. */
-export function isTerm(value: unknown): value is Tuple<readonly unknown[]> | Atom {
-  return value instanceof Tuple || value instanceof Atom;
 }

@@ -115,8 +115,3 @@ export function registriesOf(self: Self): Map<string, RegistryTable> {
   tables.set(self.home, made);
   return made;
 }
-
-/** The registries of a node, for who looks from outside. */
-export function registriesAt(home: object): readonly RegistryTable[] {
-  return [...(tables.get(home)?.values() ?? [])];
-}
