@@ -705,12 +705,21 @@ export class KernelNode {
       this.#endWait(process);
       return timedOut;
     }
-    process.waitTimer ??= this.setTimer(this.world.nowMs + wait.afterMs, () => {
-      process.waitTimer = null;
-      process.waitIsOver = true;
-      this.wake(process);
-    });
+    const timeOut = (process.timeOut ??= () => this.#timeOut(process));
+    process.waitTimer ??= this.world.timers.set(this.world.nowMs + wait.afterMs, timeOut);
     return stillWaiting;
+  }
+
+  /** The time of a wait is over; a node that stands still notices it when it goes on. */
+  #timeOut(process: Process): void {
+    if (!this.#alive) return;
+    if (this.#overdue !== null) {
+      this.#overdue.push(() => this.#timeOut(process));
+      return;
+    }
+    process.waitTimer = null;
+    process.waitIsOver = true;
+    this.wake(process);
   }
 
   #endWait(process: Process): void {

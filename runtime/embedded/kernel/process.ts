@@ -49,6 +49,7 @@ export const noMessages = new Ring<Value>();
 class Waiting {
   wait: Wait | null = null;
   timer: Timer | null = null;
+  timeOut: (() => void) | null = null;
   isOver = false;
   scanFrom = 0;
   marker: Ref | null = null;
@@ -130,6 +131,13 @@ export class Process {
   }
   set waitTimer(timer: Timer | null) {
     if (timer !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).timer = timer;
+  }
+  /** What its timers call; made once, for most processes that wait for a time do so often. */
+  get timeOut(): (() => void) | null {
+    return this.#waiting === null ? null : this.#waiting.timeOut;
+  }
+  set timeOut(timeOut: (() => void) | null) {
+    (this.#waiting ??= new Waiting()).timeOut = timeOut;
   }
   get waitIsOver(): boolean {
     return this.#waiting !== null && this.#waiting.isOver;
