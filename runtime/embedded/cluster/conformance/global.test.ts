@@ -378,6 +378,24 @@ describe('partitions', () => {
 });
 
 describe('global', () => {
+  // @otp global_SUITE:re_register_name
+  it('watches who has a name, and nobody any more who had it', () => {
+    const lab = net([n0, n1]);
+    const [first, second] = [lab.forever(n0), lab.forever(n0)];
+    expect(register(lab, n0, test, first.pid)).toBe(yes);
+    const watchers = (process: Process): number => process.monitoredBy?.size ?? 0;
+    // Each node watches.
+    lab.settle();
+    expect(watchers(first)).toBe(2);
+    expect(lab.on(n0, 'global', 're_register_name', [test, second.pid])).toBe(yes);
+    lab.settle();
+    expect([watchers(first), watchers(second)]).toEqual([0, 2]);
+    lab.on(n0, 'global', 'unregister_name', [test]);
+    lab.settle();
+    expect(watchers(second)).toBe(0);
+    expectNothingLeft(lab);
+  });
+
   it('calls under a lock, and gives it back whatever comes of it', () => {
     const lab = net([n0, n1]);
     lab.run(n0, function* (self): Flow<void> {
