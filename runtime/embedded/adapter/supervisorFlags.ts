@@ -39,7 +39,14 @@ export async function setFlags(
         throw new ErrorException(a('$arsenal_changed'));
       }
       const fields = (elementsOf(record) ?? []).map(asValue);
-      return tup(...fields.slice(0, 5), flags.intensity, flags.periodSeconds, ...fields.slice(7));
+      return tup(
+        ...fields.slice(0, 2),
+        a(flags.strategy),
+        ...fields.slice(3, 5),
+        flags.intensity,
+        flags.periodSeconds,
+        ...fields.slice(7),
+      );
     });
     try {
       yield* replaceState(self, process.pid, change, limitMs);
@@ -67,10 +74,17 @@ function impossible(expect: SupervisorFlags, flags: SupervisorFlags, isDynamic: 
       'Change its init/1, and restart it.',
     );
   }
-  if (expect.autoShutdown !== flags.autoShutdown || expect.strategy !== flags.strategy) {
+  if (expect.autoShutdown !== flags.autoShutdown) {
     return unsupported(
-      'Changing strategy or auto_shutdown',
-      'a simulated supervisor takes another intensity and period only: its children were checked and are kept by the rest.',
+      'Changing auto_shutdown',
+      'the children were checked against it when they were started.',
+      'Change its init/1, and restart it.',
+    );
+  }
+  if ((expect.strategy === 'simple_one_for_one') !== (flags.strategy === 'simple_one_for_one')) {
+    return unsupported(
+      'Changing the strategy',
+      'the children of simple_one_for_one are kept in another form than those of other strategies.',
       'Change its init/1, and restart it.',
     );
   }

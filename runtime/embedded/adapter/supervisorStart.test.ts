@@ -71,11 +71,14 @@ test('Flags are changed only where they are what was expected', async () => {
   expect(valueOf(await supervisors.flags({ supervisor }, patient()))).toEqual(next);
   const stale = await supervisors.setFlags({ supervisor, expect: before, flags: next }, patient());
   expect(stale).toMatchObject({ ok: false, error: { code: 'supervisor.flags_changed', details: { now: next } } });
-  const strategy = { ...next, strategy: 'one_for_one' } as const;
-  const other = await supervisors.setFlags({ supervisor, expect: next, flags: strategy }, patient());
-  expect(codeOf(other)).toBe('runtime.unsupported');
+  const other = { ...next, strategy: 'rest_for_one' } as const;
+  expect(valueOf(await supervisors.setFlags({ supervisor, expect: next, flags: other }, patient()))).toEqual(other);
+  const simple = { ...next, strategy: 'simple_one_for_one' } as const;
+  expect(codeOf(await supervisors.setFlags({ supervisor, expect: other, flags: simple }, patient()))).toBe(
+    'runtime.unsupported',
+  );
   const bad = { ...next, periodSeconds: 0 };
-  expect(codeOf(await supervisors.setFlags({ supervisor, expect: next, flags: bad }, patient()))).toBe(
+  expect(codeOf(await supervisors.setFlags({ supervisor, expect: other, flags: bad }, patient()))).toBe(
     'supervisor.bad_flags',
   );
 });

@@ -213,14 +213,16 @@ export class SupervisorState implements SupervisorView {
     const after = elementsOf(record) ?? [];
     const same =
       after.length === before.length &&
-      [1, 2, 3, 4, 10].every((at) => valueKey(asValue(before[at])) === valueKey(asValue(after[at])));
+      [1, 3, 4, 10].every((at) => valueKey(asValue(before[at])) === valueKey(asValue(after[at])));
     const flags = readFlags({
       strategy: asValue(after[2]),
       intensity: asValue(after[5]),
       period: asValue(after[6]),
       auto_shutdown: asValue(after[9]),
     });
-    if (!same || !flags.ok) throw new ErrorException(atoms.badarg);
+    // The children of simple_one_for_one are kept in another form than those of other strategies.
+    const isKept = flags.ok && (flags.is.strategy === 'simple_one_for_one') === this.simple;
+    if (!same || !isKept) throw new ErrorException(atoms.badarg);
     this.flags = flags.is;
     this.restarts = isList(after[7]) ? after[7].map(Number) : [];
     this.dynamicRestarts = Number(after[8]);
