@@ -70,7 +70,7 @@ function plain(what: 'empty' | 'demo', nodes: number | readonly string[]): Resul
   return empty.ok && what === 'demo' ? ok(demoProgram(empty.value.nodes).definition) : empty;
 }
 
-/** With the nodes, the latency and the faults that were asked for; an application that ran on all nodes runs on all of these. */
+/** With the nodes, the latency and the faults that were asked for. */
 function changed(base: CheckedDefinition, { nodes, latencyMs, faults }: TestClusterOptions): Result<CheckedDefinition> {
   const given = checkDefinition({
     nodes: nodes ?? base.nodes,
@@ -87,9 +87,7 @@ function changed(base: CheckedDefinition, { nodes, latencyMs, faults }: TestClus
     network: latencyMs === undefined ? base.network : { ...base.network, latencyMs: given.value.network.latencyMs },
     applications: base.applications.map((application) => ({
       ...application,
-      nodes: base.nodes.every((node) => application.nodes.includes(node))
-        ? names
-        : application.nodes.filter((node) => names.includes(node)),
+      nodes: application.nodes === 'all' ? 'all' : application.nodes.filter((node) => names.includes(node)),
     })),
   });
 }
