@@ -269,4 +269,3 @@ export const works = {
   spawn_exit_generator: spawnFlows,
   drawn_schedule: drawnSchedule,
 } as const;
-export type WorkName = keyof typeof works;
