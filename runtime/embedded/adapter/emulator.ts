@@ -1,5 +1,6 @@
 /** What of an emulator a simulated node has: who waits for whom; no ports. */
-import type { Result, Wait } from '../../model.ts';
+import { failure } from '../../errors.ts';
+import type { Failure, Result, Wait } from '../../model.ts';
 import { ok, processId } from '../../model.ts';
 import type { Answer, MethodTable, Params } from '../../port.ts';
 import type { Ref } from '../../term/values.ts';
@@ -17,6 +18,15 @@ export function emulatorMethods(context: Context): MethodTable {
       await Promise.resolve();
       yield { is: 'end', result: found.ok ? ok({ total: 0 }) : found };
     },
+    // Modules are values of this program: there is no file of theirs.
+    'code.source': async ({ node, module }) => {
+      const found = context.node(node);
+      if (!found.ok) return Promise.resolve(found);
+      const code = context.cluster.code.module(module);
+      return Promise.resolve(
+        code === null ? notLoaded(module, node) : ok({ path: null, behaviours: code.behaviours ?? [] }),
+      );
+    },
     'system.waits': async (params) => Promise.resolve(waits(context, params)),
   };
 }
@@ -26,6 +36,16 @@ function waits(context: Context, { node, limit }: Params<'system.waits'>): Resul
   if (!found.ok) return found;
   const all = [...found.value.processes.values()].flatMap((process) => waitOf(process) ?? []);
   return ok({ waits: all.slice(0, Math.max(0, limit)), total: all.length });
+}
+
+function notLoaded(module: string, node: string): Failure {
+  return failure(
+    'not_found',
+    'code.not_loaded',
+    `The module ${module} is not loaded on ${node}.`,
+    'Check the spelling: Elixir modules begin with Elixir.',
+    { node },
+  );
 }
 
 /** A process in a call of `gen` waits for the reply to one reference, which is its monitor of the callee. */

@@ -44,9 +44,10 @@ export type SimulatedRuntimeOptions = {
 };
 
 const refusals: Refusals = {
+  // What remains is of sandboxes (reload, rollback, setLimits).
   otherwise: {
-    why: 'the simulated cluster does not do this yet.',
-    remedy: 'Connect to a real BEAM node for it.',
+    why: 'a sandbox runs the source that it was made of, within the limits that it was given then.',
+    remedy: 'Destroy it, and create it anew.',
   },
   methods: {
     'processes.collectGarbage': {

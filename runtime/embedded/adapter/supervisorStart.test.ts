@@ -113,3 +113,10 @@ test('A simulated node has no ports', async () => {
     expect(item).toEqual({ is: 'end', result: { ok: true, value: { total: 0 } } });
   }
 });
+
+test('A module says which behaviours it has, and has no file', async () => {
+  const { code } = started().runtime.port;
+  const source = async (module: string) => code.source({ node: 'a@sim', module }, patient());
+  expect(valueOf(await source('Elixir.Shop.Catalog'))).toEqual({ path: null, behaviours: ['gen_server'] });
+  expect(codeOf(await source('Elixir.Shop.Nothing'))).toBe('code.not_loaded');
+});
