@@ -434,7 +434,7 @@ describe('supervisors', () => {
       'authorization process.protected',
     );
     const moved = { supervisor, spec, initialState: { handle: 'x' } };
-    expect(errorOf(await port.supervisors.startChild(moved, soon()))).toBe('unsupported runtime.unsupported');
+    expect(errorOf(await port.supervisors.startChild(moved, soon()))).toBe('not_found state.not_held');
   });
 
   it('of kind simple_one_for_one know their children by pid', async () => {
