@@ -256,7 +256,7 @@ describe('processes', () => {
     const full = simulatedRuntime({
       id: 'full',
       cluster,
-      clock: new OnDemandClock(cluster, () => performance.now()),
+      clock: new OnDemandClock(cluster),
       sandboxes: new SandboxManager({ childFile: 'none', wallNow: () => 0 }),
       wallNow: () => 0,
       epoch: 'one',
