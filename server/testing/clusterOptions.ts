@@ -8,6 +8,7 @@ import { openClusterFile } from '../../runtime/embedded/clusterFile/clusterFile.
 import type { CheckedDefinition, ScheduledFault } from '../../runtime/embedded/clusterFile/definition.ts';
 import { checkDefinition } from '../../runtime/embedded/clusterFile/definition.ts';
 import { demoProgram } from '../../runtime/embedded/clusterFile/program.ts';
+import type { AnyOperation } from '../core/operation.ts';
 
 /** What `defineCluster` of arsenal-otp/cluster answers. */
 export type ClusterLike = { readonly nodes: readonly string[] | number; readonly modules: readonly object[] };
@@ -90,4 +91,9 @@ function changed(base: CheckedDefinition, { nodes, latencyMs, faults }: TestClus
       nodes: application.nodes === 'all' ? 'all' : application.nodes.filter((node) => names.includes(node)),
     })),
   });
+}
+
+/** Whether it really is one, the registry says, with every rule it breaks. */
+export function isOperation(_operation: object): _operation is AnyOperation {
+  return true;
 }

@@ -1,5 +1,5 @@
 /** The pipeline over one runtime in this thread, with services that keep nothing on disk and never wait for the wall. */
-import type { Result } from '../../runtime/model.ts';
+import type { Json, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import type { AuditTrail } from '../core/calls.ts';
@@ -9,7 +9,6 @@ import { Pipeline } from '../core/pipeline.ts';
 import { Registry } from '../core/registry.ts';
 import { longestTimeoutMs } from '../core/limits.ts';
 import { builtinOperations } from '../operations/catalogue.ts';
-import type { OperationAnswer, OperationCall } from '../protocol/operation.ts';
 import { ScanStore } from '../services/scans.ts';
 
 const caller: Caller = { principal: 'test', via: 'cli', role: 'admin' };
@@ -64,18 +63,22 @@ export class Operator {
     });
   }
 
-  /** Runs an operation; its time limit is not the wall's but `signal`. */
-  execute(
-    operation: string,
-    params: OperationCall['params'],
-    mode: OperationCall['mode'],
-    signal: AbortSignal,
-  ): Promise<Result<OperationAnswer>> {
+  /** Runs an operation and answers its result, or its plan for a dry run; its time limit is not the wall's but `signal`. */
+  async run(operation: string, params: Json, signal: AbortSignal): Promise<Result<Json>> {
     this.#calls += 1;
     const id = `call-${this.#calls}`;
-    return this.#pipeline.execute(
-      { requestId: id, connection: this.#runtime.id, operation, params, mode },
+    const answer = await this.#pipeline.execute(
+      { requestId: id, connection: this.#runtime.id, operation, params, mode: 'run' },
       { caller, signal, timeoutMs: longestTimeoutMs, correlationId: id },
     );
+    if (!answer.ok) return answer;
+    switch (answer.value.mode) {
+      case 'run':
+        return ok(answer.value.result);
+      case 'dry_run':
+        return ok(answer.value.plan);
+      case 'validate':
+        return ok({ valid: true });
+    }
   }
 }

@@ -195,16 +195,7 @@ export class SimulatedTestCluster implements TestCluster {
 
   async #made(call: Call, signal: AbortSignal): Promise<Result<Json>> {
     if (call.is === 'port') return this.#onPort(call, signal);
-    const answer = await this.#operator.execute(call.name, call.params, 'run', signal);
-    if (!answer.ok) return answer;
-    switch (answer.value.mode) {
-      case 'run':
-        return ok(answer.value.result);
-      case 'dry_run':
-        return ok(answer.value.plan);
-      case 'validate':
-        return ok({ valid: true });
-    }
+    return this.#operator.run(call.name, call.params, signal);
   }
 
   async #onPort({ name, params }: Call, signal: AbortSignal): Promise<Result<Json>> {

@@ -3,10 +3,9 @@ import { startSimulation } from '../../runtime/embedded/testing/simulation.ts';
 import type { Simulation } from '../../runtime/embedded/testing/simulation.ts';
 import type { ScheduleSource } from '../../runtime/embedded/record/choices.ts';
 import type { NodeName } from '../../runtime/model.ts';
-import type { AnyOperation } from '../core/operation.ts';
 import { assertOperationSuccess } from './assertions.ts';
 import type { TestClusterOptions } from './clusterOptions.ts';
-import { plannedCluster } from './clusterOptions.ts';
+import { isOperation, plannedCluster } from './clusterOptions.ts';
 import { Operator } from './operator.ts';
 import type { CallPlan, TestCluster } from './testCluster.ts';
 import { SimulatedTestCluster } from './testCluster.ts';
@@ -50,9 +49,4 @@ export function openTestCluster(
 
 function isNames(nodes: readonly NodeName[] | TestClusterOptions): nodes is readonly NodeName[] {
   return Array.isArray(nodes);
-}
-
-/** Whether it really is one, the registry says, with every rule it breaks. */
-function isOperation(_operation: object): _operation is AnyOperation {
-  return true;
 }

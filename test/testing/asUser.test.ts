@@ -47,9 +47,13 @@ async function nodeTest(file: string): Promise<{ code: number; output: string }>
 // @row XT-07
 describe('arsenal-otp/testing from npm pack, with node:test', { timeout: 120_000 }, () => {
   it('runs the examples of docs/testing.md', async () => {
-    for (const file of ['counter.test.mjs', 'orders.test.mjs']) {
+    for (const [file, tests] of [
+      ['counter.test.mjs', 1],
+      ['refused.test.mjs', 2],
+      ['orders.test.mjs', 1],
+    ] as const) {
       const { code, output } = await nodeTest(file);
-      expect(output).toContain('# pass 1');
+      expect(output).toContain(`# pass ${tests}`);
       expect(code, output).toBe(0);
     }
   });
