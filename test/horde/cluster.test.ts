@@ -10,7 +10,8 @@ import type { Self } from '../../runtime/embedded/kernel/self.ts';
 import { atoms } from '../../runtime/embedded/kernel/values.ts';
 import { registriesOn } from '../../runtime/embedded/horde/registryTables.ts';
 import { supervisorAt } from '../../runtime/embedded/otp/supervisorState.ts';
-import { inProcess, nodeOf } from '../../runtime/embedded/testKit.ts';
+import { valueKey } from '../../runtime/embedded/kernel/valueKey.ts';
+import { inProcess, nodeOf, shown } from '../../runtime/embedded/testKit.ts';
 import {
   bootHordes,
   bootHordesOn,
@@ -317,7 +318,11 @@ describe('convergence', () => {
       cluster.crashNode(three);
       cluster.runUntil(cluster.nowMs + 3000);
       return JSON.stringify(
-        [...hordeState(nodeOf(cluster, one), 'sup').processes.entries()].map(([id, { pid }]) => [String(id), pid]),
+        [...hordeState(nodeOf(cluster, one), 'sup').processes.entries()].map(([id, { pid }]) => [
+          shown(id),
+          valueKey(id),
+          pid,
+        ]),
       );
     };
     expect(play()).toBe(play());

@@ -1,7 +1,7 @@
 /** Operations on Horde and libcluster, through the pipeline, on the demo of the simulated cluster. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
-import type { ChildSpec, HordeChild, HordeEntry, HordeView } from '../../runtime/model.ts';
+import type { ChildSpec, HordeChild, HordeEntry, HordeView, NameRow } from '../../runtime/model.ts';
 import type { Runtime, StreamItem } from '../../runtime/port.ts';
 import { atom } from '../../runtime/term/term.ts';
 import type { House } from '../../server/backend/testKit.ts';
@@ -71,6 +71,20 @@ describe('the Hordes of the demo', () => {
     expect(again.ok ? null : again.error.code).toBe('horde.not_started');
     const unknown = await runtime.port.horde.place({ ...params, name: 'Elixir.Nothing' }, soon());
     expect(unknown.ok ? null : unknown.error.code).toBe('registry.not_found');
+  });
+
+  it('are among the registries, and their names among the names', async () => {
+    const found = await runtime.port.names.registries({ nodes: [one] }, soon());
+    const hordes = found.ok ? found.value.registries.filter(({ kind }) => kind === 'horde_registry') : [];
+    expect(hordes.map(({ name, size }) => [name, size])).toEqual([[directory, 6]]);
+    const names = await frames<NameRow>(
+      runtime.port.names.list({ nodes: 'all', registry: { via: directory } }, soon()),
+    );
+    expect(names).toHaveLength(6);
+    const [first] = names;
+    if (first === undefined) throw new Error('no name');
+    const resolved = await runtime.port.names.resolve({ target: { name: first.name }, seenFrom: 'any' }, soon());
+    expect(resolved.ok && resolved.value.pid).toEqual(first.pid);
   });
 
   it('find nothing wrong with themselves', async () => {

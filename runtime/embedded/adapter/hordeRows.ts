@@ -7,14 +7,14 @@ import { agreedChild, agreedEntry, keysOf } from '../../spanning/agreement.ts';
 import { phash2 } from '../../term/phash2.ts';
 import { termKey } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
-import { Pid } from '../../term/values.ts';
+import { a, Pid } from '../../term/values.ts';
 import { withoutId } from '../horde/distribution.ts';
 import type { Member } from '../horde/options.ts';
 import { memberKey } from '../horde/options.ts';
 import { registriesOn } from '../horde/registryTables.ts';
 import { hordeSupervisorsOn } from '../horde/supervisorState.ts';
 import type { KernelNode } from '../kernel/node.ts';
-import { elementsOf } from '../kernel/values.ts';
+import { asValue, elementsOf, sameValue } from '../kernel/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import { readDynamicSpec } from '../otp/dynamicState.ts';
 import type { Context } from './context.ts';
@@ -186,21 +186,14 @@ export function orphansOn(node: KernelNode, kind: HordeKind, name: string): read
 /** A specification as `child_spec/1` of a module that uses GenServer makes it: without what is the default, as strategies hash it. */
 export function withoutDefaults(spec: Value): Value {
   const fields = new Map(fieldsOf(spec) ?? []);
-  const type = text(fields.get('type'));
-  const defaults: { readonly [key: string]: string } = {
-    restart: 'permanent',
-    type: 'worker',
-    shutdown: type === 'supervisor' ? 'infinity' : '5000',
-    modules: moduleOf(fields.get('start')),
+  const defaults: { readonly [key: string]: Value } = {
+    restart: a('permanent'),
+    type: a('worker'),
+    shutdown: fields.get('type') === a('supervisor') ? a('infinity') : 5000,
+    modules: [asValue(elementsOf(fields.get('start'))?.[0])],
   };
   // Horde knows nothing of significance, and makes up the id.
   for (const key of ['significant', 'id']) fields.delete(key);
-  for (const [key, value] of Object.entries(defaults)) if (text(fields.get(key)) === value) fields.delete(key);
+  for (const [key, value] of Object.entries(defaults)) if (sameValue(fields.get(key), value)) fields.delete(key);
   return { ...Object.fromEntries(fields), id: undefined };
-}
-function text(value: Value): string {
-  return Array.isArray(value) ? value.map(String).join() : String(value);
-}
-function moduleOf(start: Value): string {
-  return String(elementsOf(start)?.[0]);
 }

@@ -12,12 +12,12 @@ import type {
   RegistryInfo,
   Result,
 } from '../../model.ts';
-import { ok, parseProcessId } from '../../model.ts';
+import { ok, parseProcessId, processId } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { GlobalRow, GroupMembers, SpannedRows } from '../../spanning/agreement.ts';
 import { agreedGroup, agreedName, isSameProcess, keysOf } from '../../spanning/agreement.ts';
 import type { Term } from '../../term/term.ts';
-import { termKey } from '../../term/term.ts';
+import { atom, termKey, tuple } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
 import { Pid, toValue } from '../../term/values.ts';
 import { globalTables } from '../cluster/globalTables.ts';
@@ -26,6 +26,7 @@ import type { KernelNode } from '../kernel/node.ts';
 import { command } from './commands.ts';
 import type { Context } from './context.ts';
 import { refOf, termOf } from './context.ts';
+import { entryRows, hordeViews } from './hordeRows.ts';
 
 const rowsPerFrame = 1000;
 
@@ -133,11 +134,29 @@ function byId<R extends { readonly id: string }>(rows: readonly R[]): ReadonlyMa
 }
 
 function registriesOn(node: KernelNode): readonly RegistryInfo[] {
-  return [...pgScopes(node)].flatMap(([name, { groups }]): readonly RegistryInfo[] => {
+  const scopes = [...pgScopes(node)].flatMap(([name, { groups }]): readonly RegistryInfo[] => {
     const server = node.names.get(name);
     if (server === undefined) return [];
     return [{ kind: 'pg', name, node: node.name, pid: refOf(server.pid), keys: null, size: groups.size }];
   });
+  const hordes = hordeViews(node).flatMap(({ kind, name, pid, size }): readonly RegistryInfo[] =>
+    kind === 'registry' ? [{ kind: 'horde_registry', name, node: node.name, pid, keys: null, size }] : [],
+  );
+  return [...scopes, ...hordes];
+}
+
+/** The names of a Horde.Registry, each once for each process that some node has for it; null where no node runs it. */
+export function hordeNameRows(nodes: readonly KernelNode[], registry: string): readonly NameRow[] | null {
+  const rows = entryRows(nodes, registry);
+  if (rows.size === 0) return null;
+  const names = new Map<string, NameRow>();
+  for (const held of rows.values()) {
+    for (const { id, term, held: holder } of held.values()) {
+      const name = { in: 'via', module: 'Elixir.Horde.Registry', name: tuple(atom(registry), term) } as const;
+      names.set(`${id} ${processId(holder.pid)}`, { name, pid: holder.pid });
+    }
+  }
+  return [...names.values()];
 }
 
 async function* listNames(
@@ -145,18 +164,20 @@ async function* listNames(
   { nodes, registry }: Params<'names.list'>,
   { signal }: CallOptions,
 ): AsyncGenerator<StreamItem<readonly NameRow[], StreamEnd<'names.list'>>> {
+  const { up, coverage } = context.nodes(nodes);
   if (registry !== 'local' && registry !== 'global') {
-    yield { is: 'end', result: noRegistry(registry.via) };
+    const rows = hordeNameRows(up, registry.via);
+    if (rows === null) yield { is: 'end', result: noRegistry(registry.via) };
+    else yield* inFrames(rows, coverage, signal);
     return;
   }
-  const { up, coverage } = context.nodes(nodes);
   yield* inFrames(registry === 'local' ? up.flatMap(nameRows) : globalNameRows(up), coverage, signal);
 }
 
 function noRegistry(registry: string): ReturnType<typeof unsupported> {
   return unsupported(
     `Listing the names of ${registry}`,
-    'the simulated cluster lists registered and global names only.',
+    'the simulated cluster lists registered and global names, and those of a Horde.Registry that runs.',
     'List the registered or the global names.',
   );
 }
