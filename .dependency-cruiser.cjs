@@ -57,7 +57,7 @@ module.exports = {
       name: 'kernel-is-pure',
       comment: 'Clock, chance and I/O are handed in, so that a seed replays a run.',
       severity: 'error',
-      from: { path: '^runtime/embedded/(kernel|otp|cluster|demo)/', pathNot: tests },
+      from: { path: '^runtime/embedded/(kernel|otp|cluster|horde|libcluster|demo)/', pathNot: tests },
       to: { dependencyTypes: ['core', 'npm'] },
     },
     {

@@ -67,7 +67,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['runtime/embedded/{kernel,otp,cluster,demo}/**/*.ts'],
+    files: ['runtime/embedded/{kernel,otp,cluster,horde,libcluster,demo}/**/*.ts'],
     ignores: ['**/*.test.ts'],
     rules: {
       'no-restricted-globals': [

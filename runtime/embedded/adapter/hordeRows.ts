@@ -20,7 +20,7 @@ import { readDynamicSpec } from '../otp/dynamicState.ts';
 import type { Context } from './context.ts';
 import { refOf, termOf } from './context.ts';
 
-export type HordeKind = HordeView['kind'];
+type HordeKind = HordeView['kind'];
 
 function memberOf({ elements: [name, node] }: Member): HordeMember {
   return { node: node.name, name: name.name };
@@ -136,7 +136,7 @@ function lifeOn(node: KernelNode, pid: Pid): boolean | null {
 }
 
 /** Whether a process lives, where its node can be asked. */
-export function lifeIn(context: Context): Life {
+function lifeIn(context: Context): Life {
   return (ref: ProcessRef) => {
     const node = context.node(ref.node);
     return node.ok ? node.value.find(new Pid(ref.node, ref.creation, ref.id, ref.serial)) !== undefined : null;

@@ -10,7 +10,7 @@ import { memberKey } from './options.ts';
 
 export type Status = 'uninitialized' | 'alive' | 'shutting_down' | 'dead';
 export type MemberInfo = { readonly name: Member; readonly status: Status };
-export type Choice = { readonly member: MemberInfo } | { readonly error: string };
+type Choice = { readonly member: MemberInfo } | { readonly error: string };
 
 export const strategies = {
   uniform: 'Elixir.Horde.UniformDistribution',
@@ -19,7 +19,7 @@ export const strategies = {
 } as const;
 
 /** Of a child's specification, what decides where it goes: all but its id, which Horde makes up. */
-export function identifierOf(spec: Value): number {
+function identifierOf(spec: Value): number {
   return hashOf(withoutId(spec), 2 ** 27);
 }
 export function withoutId(spec: Value): Value {
@@ -86,7 +86,7 @@ export function readMemberInfo(value: Value): MemberInfo | null {
   const known = (['uninitialized', 'alive', 'shutting_down', 'dead'] as const).find((one) => status === a(one));
   return isMember(name) && known !== undefined ? { name, status: known } : null;
 }
-export function isMember(value: Value): value is Member {
+function isMember(value: Value): value is Member {
   return isTuple(value) && value.elements.length === 2 && value.elements.every((part) => part instanceof Atom);
 }
 function readMembers(value: Value): readonly MemberInfo[] {

@@ -39,7 +39,7 @@ const words = {
 } as const;
 
 /** As it stands on one node. Only its own process changes it. */
-export class ProcessesState implements SupervisorView {
+class ProcessesState implements SupervisorView {
   readonly kind = 'horde_supervisor';
   readonly module = 'Elixir.Horde.ProcessesSupervisor';
   readonly simple = false;

@@ -10,7 +10,7 @@ import type { Member } from './options.ts';
 import { crdtName, memberKey, pidKey } from './options.ts';
 
 /** A child, wherever it runs: who runs it (null: nobody, the Horde has it back), its specification, its process. */
-export type HordeProcess = { readonly member: Member; readonly spec: Value; readonly pid: Pid };
+type HordeProcess = { readonly member: Member; readonly spec: Value; readonly pid: Pid };
 
 export class HordeSupervisorState {
   /** The server. */

@@ -11,7 +11,7 @@ import { distributionOf } from '../cluster/distribution.ts';
 /** A pod as the endpoints of a service, or a list of pods, have it. */
 export type Pod = { readonly ip: string; readonly namespace: string; readonly hostname: string | null };
 /** What the API answers: pods, or a status that is not 200; `unreachable` when it does not answer at all. */
-export type KubernetesAnswer =
+type KubernetesAnswer =
   | { readonly is: 'pods'; readonly pods: readonly Pod[] }
   | { readonly is: 'status'; readonly code: number; readonly message: string }
   | { readonly is: 'unreachable' };
@@ -23,7 +23,7 @@ type Named = { readonly names: readonly string[]; node(name: string): KernelNode
 const datagramMs = 1;
 const datagramBytes = 200;
 
-export class Surroundings {
+class Surroundings {
   /** Addresses by the name that is asked for. A name that is not there has none. */
   readonly dns = new Map<string, readonly string[]>();
   /** What the API answers for a namespace and a selector, as {@link kubernetesKey} has them. */
