@@ -569,7 +569,7 @@ export const portMethods = {
    */
   'clock.recording': call.diagnose<
     { readonly name: string },
-    { readonly file: string; readonly scenario: Json; readonly test: string }
+    { readonly file: string; readonly scenario: { readonly [key: string]: Json }; readonly test: string }
   >(),
 
   'watch.open': flow.read<WatchQuery, WatchFrame, { readonly ended: 'source_gone' }>(),

@@ -97,6 +97,8 @@ const testBundles = [
   },
 ];
 
+// Its parts are named by their content: those of earlier builds would be shipped, too.
+fs.rmSync(path.join(dist, 'api'), { recursive: true, force: true });
 const startedAt = Date.now();
 const all = flags['no-tests'] ? bundles : [...bundles, ...testBundles];
 if (flags.watch) {

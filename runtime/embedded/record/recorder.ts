@@ -46,7 +46,7 @@ export class Recorder {
   }
 
   /** All of it, as the content of a scenario file. */
-  scenario(name: string): Json {
+  scenario(name: string): { readonly [key: string]: Json } {
     return {
       format: scenarioFormat,
       version: scenarioVersion,
