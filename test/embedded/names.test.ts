@@ -138,7 +138,10 @@ describe('registered names', () => {
 describe('groups of pg', () => {
   it('are shown as the nodes see them together, and watched', async () => {
     for (const node of [one, two]) await run(node, 'pg', 'start', 'shop');
-    const running = async () => valueOf(await port.names.registries({ nodes: 'all' }, soon())).registries;
+    const running = async () => {
+      const { registries } = valueOf(await port.names.registries({ nodes: 'all' }, soon()));
+      return registries.filter(({ kind }) => kind === 'pg');
+    };
     await vi.waitFor(async () => expect(await running()).toHaveLength(2));
     const seen = watch({ rows: 'groups', scope: 'shop' });
     const [here, there] = [await sleeper(one), await sleeper(two)];
