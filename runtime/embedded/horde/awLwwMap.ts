@@ -25,7 +25,7 @@ export type Diff =
   { readonly is: 'add'; readonly key: Value; readonly value: Value } | { readonly is: 'remove'; readonly key: Value };
 
 /** In how many parts two maps are compared. */
-const bucketCount = 128;
+const bucketCount = 32;
 
 export class AwLwwMap {
   readonly #seen = new Map<number, number>();
