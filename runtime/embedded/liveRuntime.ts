@@ -15,6 +15,7 @@ import { seededPrng } from './kernel/prng.ts';
 import { libclusterModules } from './libcluster/modules.ts';
 import { SandboxManager } from './sandbox/sandboxManager.ts';
 import type { Clock } from './time/clock.ts';
+import { sliceIsOverdue } from './time/guardedRun.ts';
 import { LiveClock } from './time/liveClock.ts';
 import { EventLog } from './record/eventLog.ts';
 import { Recorder } from './record/recorder.ts';
@@ -50,6 +51,8 @@ function startCluster(
     ...clusterOptions(definition),
     prng: seededPrng(seed),
     onWork: () => clock?.wake(),
+    // In deterministic time the number of reductions decides, which no wall disturbs.
+    ...(options.time !== 'deterministic' && { turnIsOverdue: sliceIsOverdue }),
   });
   const log = options.time === 'deterministic' ? new EventLog(cluster) : null;
   file?.runsIn(cluster);

@@ -8,6 +8,15 @@ import type { Cluster } from '../cluster/cluster.ts';
 /** The product promises a second; what is left is for noticing. */
 const longestTurnMs = 800;
 
+/** Code that calls the kernel again and again is ended before that by the kernel itself, at a call, so that nothing is torn. */
+const longestCallingTurnMs = 500;
+let sliceBeganAtMs = 0;
+
+/** Whether the slice that runs now takes too long: for {@link Cluster}'s `turnIsOverdue`. */
+export function sliceIsOverdue(): boolean {
+  return performance.now() - sliceBeganAtMs > longestCallingTurnMs;
+}
+
 /** A realm of its own only gives V8's time limit something to run; what runs is what `call` holds. */
 const realm: { call: (() => void) | null } = { call: null };
 const script = new vm.Script('call()', { filename: 'slice' });
@@ -16,6 +25,7 @@ const context = vm.createContext(realm);
 /** {@link Cluster.run}, bounded in time. About 30 µs more than that, for the time limit is a thread's. */
 export function runGuarded(cluster: Cluster, shouldStop: () => boolean): 'idle' | 'more' {
   let outcome: 'idle' | 'more' = 'more';
+  sliceBeganAtMs = performance.now();
   realm.call = () => {
     outcome = cluster.run(shouldStop);
   };
