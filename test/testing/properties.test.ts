@@ -116,7 +116,7 @@ describe('whatever happens to the demo cluster', { timeout: 600_000 }, () => {
         expect(named.length, where).toBe(kernel!.names.size);
         // Links: of two who live, and both know it.
         for (const one of processes) {
-          for (const pid of one.links) {
+          for (const pid of one.links ?? []) {
             const other = inner.find(pid);
             expect(other?.alive, `${where}: ${one.pid.id} is linked to one who has gone`).toBe(true);
             expect(
