@@ -2,7 +2,8 @@
 
 /** What anyone above the port may know of the runtime room. */
 const vocabulary = '^runtime/(model|errors|watch|watchChannel|watchStream|callOptions)\\.ts$|^runtime/term/';
-const tests = '\\.(test|beam\\.test|e2e|bench)\\.tsx?$|^test/|^bench/|/(test[A-Z]\\w*|\\w+Arbitrary)\\.ts$';
+const tests =
+  '\\.(test|beam\\.test|e2e|bench)\\.tsx?$|^test/|^bench/|/conformance/|/(test[A-Z]\\w*|\\w+Arbitrary)\\.ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {

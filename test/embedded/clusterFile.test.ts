@@ -186,7 +186,9 @@ describe('the examples', () => {
   it('a job queue under churn loses no job: each is done, waiting or with a worker', async () => {
     const { result } = await run(path.resolve('docs/examples/queue.cluster.ts'));
     const queue = async (): Promise<string> =>
-      String(at(await result('get_process_state', { pid: 'Jobs.Queue', node: 'queue@sim' }), 'state', 'display'));
+      JSON.stringify(
+        at(await result('get_process_state', { pid: 'Jobs.Queue', node: 'queue@sim' }), 'state', 'display'),
+      );
     const figure = (state: string, name: string): number => Number(new RegExp(`${name}: (\\d+)`).exec(state)?.[1]);
     await result('step_time', { ms: 60_000 });
     const state = await queue();

@@ -94,7 +94,7 @@ describe('global names', () => {
     const resolved = await port.names.resolve({ target: { name: leader }, seenFrom: 'any' }, soon());
     expect(valueOf(resolved).disagree).toEqual([{ node: two, pid: there }]);
 
-    valueOf(await port.holdings.release({ id: holding, owner }, soon()));
+    valueOf(await port.holdings.release({ id: holding }, soon()));
     // Somebody speaks: the nodes meet, and one of the two processes ends.
     await run(one, 'net_kernel', 'connect_node', `'${two}'`);
     await vi.waitFor(

@@ -15,7 +15,7 @@ import type { FileWorld } from './names.ts';
 import { fileNames } from './names.ts';
 
 /** The name by which a cluster file imports what it is made of. */
-export const clusterApi = 'arsenal-otp/cluster';
+const clusterApi = 'arsenal-otp/cluster';
 
 export type Program = {
   readonly definition: CheckedDefinition;

@@ -287,9 +287,6 @@ export function dropKeys(self: Self, crdt: Server, keys: readonly Value[]): Flow
     null,
   );
 }
-export function readAll(self: Self, crdt: Server): Flow<Value> {
-  return call(self, crdt, words.read);
-}
 /** Tells a server whom it is to send to. */
 export function neighbours(members: Value): Value {
   return tup(words.setNeighbours, members);
