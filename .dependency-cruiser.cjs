@@ -28,9 +28,9 @@ module.exports = {
     },
     {
       name: 'no-unresolvable',
-      comment: 'The import leads nowhere.',
+      comment: 'The import leads nowhere. (The peers of the benchmarks are a package of their own, installed by who measures.)',
       severity: 'error',
-      from: {},
+      from: { pathNot: '^bench/embedded/peers/' },
       to: { couldNotResolve: true, pathNot: '^vscode$' },
     },
     {

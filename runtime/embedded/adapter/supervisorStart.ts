@@ -4,7 +4,7 @@ import { failure, unsupported } from '../../errors.ts';
 import type { Failure, ProcessRef, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { CallOptions, Params } from '../../port.ts';
-import type { Value , Pid} from '../../term/values.ts';
+import type { Value, Pid } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive } from '../kernel/flow.ts';

@@ -88,7 +88,6 @@ function* byDns(self: Self, topology: Topology): Flow<Found> {
   return addresses.map((address) => `${basename}@${address}`).filter((node) => node !== self.node);
 }
 
- 
 function* byKubernetes(self: Self, topology: Topology): Flow<Found> {
   const { config } = topology;
   const basename = text(option(config, 'kubernetes_node_basename'));
