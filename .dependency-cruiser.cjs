@@ -28,7 +28,8 @@ module.exports = {
     },
     {
       name: 'no-unresolvable',
-      comment: 'The import leads nowhere. (The peers of the benchmarks are a package of their own, installed by who measures.)',
+      comment:
+        'The import leads nowhere. (The peers of the benchmarks are a package of their own, installed by who measures.)',
       severity: 'error',
       from: { pathNot: '^bench/embedded/peers/' },
       to: { couldNotResolve: true, pathNot: '^vscode$' },
