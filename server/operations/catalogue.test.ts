@@ -51,6 +51,7 @@ describe('every operation of Arsenal', () => {
         "detect_bottlenecks",
         "disconnect_node",
         "drop_link",
+        "export_scenario",
         "garbage_collect_process",
         "get_allocator_info",
         "get_memory_info",

@@ -74,9 +74,12 @@ describe('the Hordes of the demo', () => {
   });
 
   it('are among the registries, and their names among the names', async () => {
-    const found = await runtime.port.names.registries({ nodes: [one] }, soon());
-    const hordes = found.ok ? found.value.registries.filter(({ kind }) => kind === 'horde_registry') : [];
-    expect(hordes.map(({ name, size }) => [name, size])).toEqual([[directory, 6]]);
+    // The couriers come one after the other, in the cluster's own time.
+    await vi.waitFor(async () => {
+      const found = await runtime.port.names.registries({ nodes: [one] }, soon());
+      const hordes = found.ok ? found.value.registries.filter(({ kind }) => kind === 'horde_registry') : [];
+      expect(hordes.map(({ name, size }) => [name, size])).toEqual([[directory, 6]]);
+    }, 8000);
     const names = await frames<NameRow>(
       runtime.port.names.list({ nodes: 'all', registry: { via: directory } }, soon()),
     );
