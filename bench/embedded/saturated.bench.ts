@@ -12,7 +12,6 @@ import { callOptions } from '../../runtime/callOptions.ts';
 import { startSimulated } from '../../runtime/embedded/host.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import type { Bundles } from '../../test/embedded/bundles.ts';
-import { atom } from '../../runtime/term/term.ts';
 import { buildBundles } from '../../test/embedded/bundles.ts';
 import { valueOf } from '../../test/port/results.ts';
 import { figures, percentile, timesOf } from '../measure.ts';
@@ -95,5 +94,6 @@ it('adds little delay, and answers', async () => {
 async function asking({ port }: Runtime): Promise<() => Promise<unknown>> {
   const target = { name: { in: 'local', node: 'node1@sim', name: 'answer' } } as const;
   const { pid } = valueOf(await port.names.resolve({ target, seenFrom: 'any' }, callOptions(5000)));
-  return async () => valueOf(await port.processes.send({ pid, message: atom('x'), how: 'call' }, callOptions(5000)));
+  const message = { syntax: 'erlang', source: 'x' } as const;
+  return async () => valueOf(await port.processes.send({ pid, message, how: 'call' }, callOptions(5000)));
 }

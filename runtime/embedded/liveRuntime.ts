@@ -15,7 +15,7 @@ import { seededPrng } from './kernel/prng.ts';
 import { libclusterModules } from './libcluster/modules.ts';
 import { SandboxManager } from './sandbox/sandboxManager.ts';
 import type { Clock } from './time/clock.ts';
-import { sliceIsOverdue } from './time/guardedRun.ts';
+import { runGuarded, sliceIsOverdue } from './time/guardedRun.ts';
 import { LiveClock } from './time/liveClock.ts';
 import { EventLog } from './record/eventLog.ts';
 import { Recorder } from './record/recorder.ts';
@@ -58,7 +58,7 @@ function startCluster(
   file?.runsIn(cluster);
   scheduleFaults(cluster, definition.faults);
   // Up before anyone can ask, and the nodes connected.
-  cluster.runUntil(bootMs);
+  cluster.runUntil(bootMs, (shouldStop) => runGuarded(cluster, shouldStop));
   const runs = file === null ? 'demo' : { file: path.basename(file.path) };
   const time =
     log === null

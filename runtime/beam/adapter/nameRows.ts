@@ -73,6 +73,21 @@ export async function digestOn(target: NodeTarget, listed: Listed, options: Call
   });
 }
 
+/** How much the process whose rows these are has worked, where one process has all of them; null where that cannot be told. */
+export type OwnerWork = { readonly pid: string; readonly reductions: number };
+
+export async function ownerWork(target: NodeTarget, listed: Listed, options: CallOptions): Promise<OwnerWork | null> {
+  if (listed.rows !== 'groups') return null;
+  const name = await atomOnNode(target, listed.name, options);
+  if (!name.ok || name.value === null) return null;
+  const pid = await target.call('erlang', 'whereis', [name.value], options);
+  const owner = pid.ok ? processOf(pid.value) : null;
+  if (!pid.ok || owner === null) return null;
+  const said = await target.call('erlang', 'process_info', [pid.value, atom('reductions')], options);
+  const reductions = said.ok ? numberOf((tupleOf(said.value, 2) ?? [])[1]) : null;
+  return reductions === null ? null : { pid: processId(owner), reductions };
+}
+
 /** `[{Key, Row}]` */
 export function rawRows(term: Term | undefined): readonly RawRow[] {
   const rows: RawRow[] = [];

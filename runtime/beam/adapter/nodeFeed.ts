@@ -8,8 +8,8 @@ import type { NodeName } from '../../model.ts';
 import { integer } from '../../term/term.ts';
 import type { Term } from '../../term/term.ts';
 import type { AgentTask } from '../agent/nodeAgent.ts';
-import type { Listed, RawRow } from './nameRows.ts';
-import { digestOn, listedTerm, rawRows, rowsOn } from './nameRows.ts';
+import type { Listed, OwnerWork, RawRow } from './nameRows.ts';
+import { digestOn, listedTerm, ownerWork, rawRows, rowsOn } from './nameRows.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, listOf, tupleOf } from './read.ts';
 import type { Session } from './session.ts';
@@ -34,6 +34,8 @@ const againMs = 1_000;
 /** Reading takes at most one part in so many of a node's time, and yet a change is seen within so long. */
 const restShare = 5;
 const longestRestMs = 5_000;
+/** Reading that was not needed is saved up to this, for when something happens. */
+const mostSavedMs = 1_000;
 
 /** Feeds `listener` until `signal` aborts. Never rejects. */
 export async function feedFrom(
@@ -92,7 +94,18 @@ async function follow(task: AgentTask, target: NodeTarget, listener: FeedListene
   }
 }
 
-/** Reads the rows when their digest says that they are others; what takes the node long is asked for less often. */
+/** Looking at how much a process has worked is a little work of its own. */
+const lookReductions = 4;
+
+function hasWorked(before: OwnerWork | null, now: OwnerWork | null): boolean {
+  if (before === null || now === null || before.pid !== now.pid) return true;
+  return now.reductions - before.reductions > lookReductions;
+}
+
+/**
+ * Reads the rows when their digest says that they are others. What takes the node long is asked for less often, but for what was saved
+ * while the process that has the rows did nothing.
+ */
 async function poll(
   target: NodeTarget,
   listed: Listed,
@@ -102,18 +115,31 @@ async function poll(
 ): Promise<void> {
   const isOver = (): boolean => signal.aborted;
   let seen: string | null = null;
+  let work: OwnerWork | null = null;
+  let isDue = true;
+  let savedMs = mostSavedMs;
+  let countedAt = performance.now();
   for (;;) {
-    const askedAt = performance.now();
-    const digest = await digestOn(target, listed, callOptions(askMs, signal));
-    if (!digest.ok || isOver()) return;
-    const now = JSON.stringify([digest.value.digest, [...digest.value.dead]]);
-    if (now !== seen) {
-      const rows = await rowsOn(target, listed, callOptions(askMs, signal));
-      if (!rows.ok || isOver()) return;
-      listener.whole(target.node, target.creation, rows.value);
-      seen = now;
+    const now = await ownerWork(target, listed, callOptions(askMs, signal));
+    if (isOver()) return;
+    isDue ||= hasWorked(work, now);
+    work = now;
+    savedMs = Math.min(mostSavedMs, savedMs + (performance.now() - countedAt) / restShare);
+    countedAt = performance.now();
+    if (isDue && savedMs > 0) {
+      const digest = await digestOn(target, listed, callOptions(askMs, signal));
+      if (!digest.ok || isOver()) return;
+      const told = JSON.stringify([digest.value.digest, [...digest.value.dead]]);
+      if (told !== seen) {
+        const rows = await rowsOn(target, listed, callOptions(askMs, signal));
+        if (!rows.ok || isOver()) return;
+        listener.whole(target.node, target.creation, rows.value);
+        seen = told;
+      }
+      isDue = false;
+      savedMs -= performance.now() - countedAt;
+      countedAt = performance.now();
     }
-    const tookMs = performance.now() - askedAt;
-    await pause(Math.max(everyMs, Math.min(tookMs * restShare, longestRestMs)), signal);
+    await pause(savedMs > 0 ? everyMs : Math.max(everyMs, Math.min(-savedMs * restShare, longestRestMs)), signal);
   }
 }

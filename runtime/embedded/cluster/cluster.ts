@@ -54,6 +54,32 @@ export type ClusterOptions = {
   readonly onWork?: () => void;
 };
 
+/** As {@link Cluster.run}. */
+export type Run = (shouldStop: () => boolean) => 'idle' | 'more';
+
+/** What takes a millisecond of a virtual clock, when there is no pause in it: about ten times what a scheduler of the BEAM does. */
+const reductionsPerMs = 200_000;
+
+/** An instant of a virtual clock: it lasts until nothing is runnable, or too much has run. */
+export class Instant {
+  readonly #cluster: Cluster;
+  readonly #began: number;
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+    this.#began = cluster.reductions;
+  }
+
+  get isLong(): boolean {
+    return this.#cluster.reductions - this.#began > reductionsPerMs;
+  }
+  /** When the next one is: the next timer's, or soon where this one did not end by itself; null when nothing will happen any more. */
+  get nextAtMs(): number | null {
+    const { nowMs, timers } = this.#cluster;
+    return this.isLong ? Math.min(nowMs + 1, timers.nextAtMs ?? Infinity) : timers.nextAtMs;
+  }
+}
+
 type Slot = {
   readonly name: string;
   node: KernelNode | null;
@@ -265,15 +291,27 @@ export class Cluster implements World {
     }
   }
 
-  /** Runs on a virtual clock: from timer to timer, everything runnable in between, up to the instant `untilMs`. */
-  runUntil(untilMs: number): void {
+  /**
+   * Runs on a virtual clock: from timer to timer, everything runnable in between, up to the instant `untilMs`. Work takes no time, but
+   * for {@link reductionsPerMs} a millisecond passes: processes that are never idle do not make an instant last for ever. `run` is
+   * {@link Cluster.run} unless said.
+   */
+  runUntil(untilMs: number, run: Run = (shouldStop) => this.run(shouldStop)): void {
     for (;;) {
-      this.run(() => false);
-      const next = this.timers.nextAtMs;
+      const instant = new Instant(this);
+      while (run(() => instant.isLong) === 'more' && !instant.isLong);
+      const next = instant.nextAtMs;
       if (next === null || next > untilMs) break;
       this.advance(Math.max(next, this.#nowMs));
     }
     this.advance(untilMs);
+  }
+
+  /** Used on all nodes that are up, since each of them started. */
+  get reductions(): number {
+    let sum = 0;
+    for (const { node } of this.#slots.values()) sum += node?.reductions ?? 0;
+    return sum;
   }
 
   /** With a drawn schedule: late signals are part of what is drawn. */
