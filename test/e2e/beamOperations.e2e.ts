@@ -244,6 +244,13 @@ describe('nodes', () => {
       ['partition_cluster', { islands: [[one], [two, three]] }],
       ['delay_link', { from: one, to: two, delayMs: 10 }],
       ['drop_link', { from: one, to: two }],
+      // Of simulated clusters only: their time, their file, their record.
+      ['get_time', {}],
+      ['pause_time', {}],
+      ['resume_time', {}],
+      ['step_time', {}],
+      ['reload_cluster_file', {}],
+      ['export_scenario', {}],
     ];
     for (const [operation, params] of faults) {
       const { code, json } = await arsenal(operation, params);
