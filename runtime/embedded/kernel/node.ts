@@ -637,7 +637,9 @@ export class KernelNode {
       if (process.reductions >= until) return 'more';
       process.reductions += 1;
       if (process.fiber === null) {
-        const { handler, mailbox } = process;
+        const { handler, mailbox, profile } = process;
+        // This look at the mailbox is the first of what the next message costs.
+        if (profile !== null) profile.idle(process.reductions - 1);
         if (handler === null) return 'ended';
         if (mailbox.length === 0) return 'waiting';
         const message = mailbox.shift();
@@ -660,6 +662,9 @@ export class KernelNode {
         process.scanFrom = 0;
         process.waitIsOver = false;
         if (wait.is === 'turn') return 'more';
+        if (process.profile !== null && wait.at !== null && wait.at === process.idleAt) {
+          process.profile.idle(process.reductions);
+        }
       }
     }
   }
