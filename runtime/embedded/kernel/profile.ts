@@ -70,7 +70,7 @@ export class ReductionProfile {
     this.#charge(this.#process.reductions);
     const name = mfaText(mfa);
     this.#at = name === this.#root.name ? this.#root : this.#placeIn(this.#base(), name, mfa.module);
-    this.#at.announced = true;
+    this.#at.announced = this.#at !== this.#root && this.#at.name === name;
     this.#call();
   }
 
