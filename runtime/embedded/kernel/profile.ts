@@ -25,9 +25,9 @@ type Place = {
 };
 
 /** Reductions used in one place: the functions outermost first. */
-export type ProfiledStack = { readonly functions: readonly string[]; readonly reductions: number };
+type ProfiledStack = { readonly functions: readonly string[]; readonly reductions: number };
 /** `calls` is 0 where the process was in it from the beginning, as in the loop of its behaviour. */
-export type ProfiledFunction = {
+type ProfiledFunction = {
   readonly function: string;
   readonly module: string;
   readonly calls: number;
