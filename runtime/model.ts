@@ -580,6 +580,12 @@ export type ClockState = {
 // ------------------------------------------------------------------------------------------------------------- tracing
 
 /**
+ * What a profile weighs by: looks at a stack, microseconds, or reductions. The last where running takes no time, as on a simulated
+ * cluster: nothing of such a profile is a measure of time.
+ */
+export type ProfileUnit = 'samples' | 'us' | 'reductions';
+
+/**
  * Bounds of a trace on each node, enforced there. Any one of the first four ends it; `eventsPerSecond` bounds what is seen in a second,
  * `tracerQueue` what waits to be looked at. A term above `termBytes` (in external form) is cut where it stands; one of more than 1,000
  * times as much, and more than 4 MB, ends the trace too.

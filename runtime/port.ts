@@ -41,6 +41,7 @@ import type {
   NodeStats,
   PortRow,
   Predicate,
+  ProfileUnit,
   ProcessField,
   ProcessRef,
   ProcessTarget,
@@ -469,7 +470,8 @@ export const portMethods = {
   /**
    * Stacks of a process, sampled: outermost function first, with how often each was found in a frame's second. OTP gives at most the
    * innermost `backtrace_depth` (8) functions; then the first is `…`. Sampled where the process can be looked at, between two function
-   * calls: what it spends within one built-in function counts for its caller.
+   * calls: what it spends within one built-in function counts for its caller. Where a process takes no time there is nothing to sample:
+   * then `unit` is `reductions`, and `samples` are those that were used there, all of them, whatever `everyMs` is.
    */
   'profile.sample': flow.diagnose<
     OfProcess & { readonly everyMs: number; readonly forMs: number },
@@ -480,11 +482,17 @@ export const portMethods = {
         readonly samples: number;
       }[];
     },
-    { readonly samples: number; readonly dropped: number; readonly ended: 'time' | 'target_gone' }
+    {
+      readonly samples: number;
+      readonly dropped: number;
+      readonly unit: Exclude<ProfileUnit, 'us'>;
+      readonly ended: 'time' | 'target_gone';
+    }
   >(),
   /**
    * How often a process calls each function, and the time it spends in it without those it calls (`call_time`). `modules` absent: those
    * of the application it runs, and those found on its stack. `costs` says why it ended early: more calls a second than `callsPerSecond`.
+   * `own` is in `unit`: reductions where a process takes no time.
    */
   'profile.calls': call.diagnose<
     OfProcess & { readonly modules?: readonly string[]; readonly forMs: number; readonly callsPerSecond: number },
@@ -492,8 +500,9 @@ export const portMethods = {
       readonly functions: readonly {
         readonly function: string;
         readonly calls: number;
-        readonly ownTimeUs: number;
+        readonly own: number;
       }[];
+      readonly unit: Exclude<ProfileUnit, 'samples'>;
       readonly modules: readonly string[];
       readonly forUs: number;
       readonly ended: 'time' | 'costs' | 'target_gone';

@@ -76,10 +76,10 @@ describe.each(['load', 'interpret', 'none'] as const)('a profile, with the choic
     expect(functions[0]?.function).toBe('planted:hot/1');
     const hot = functions[0];
     const cold = functions.find((one) => one.function === 'planted:cold/1');
-    expect(hot?.ownTimeUs ?? 0).toBeGreaterThan(5 * (cold?.ownTimeUs ?? 0));
+    expect(hot?.own ?? 0).toBeGreaterThan(5 * (cold?.own ?? 0));
     // 2,001 calls of the one for 102 of the other, each round.
     expect((hot?.calls ?? 0) / (cold?.calls ?? 1)).toBeCloseTo(2_001 / 102, 0);
-    expect(hot?.ownTimeUs ?? 0).toBeLessThan(forUs * 1.1);
+    expect(hot?.own ?? 0).toBeLessThan(forUs * 1.1);
     expect(await leftOver()).toBe('{{all,false},{flags,[]},undefined}');
   });
 

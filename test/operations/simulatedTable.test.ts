@@ -14,7 +14,6 @@ const refused: { readonly [operation: string]: RegExp } = {
   list_ets_tables: /ETS/,
   get_allocator_info: /allocators/,
   get_scheduler_info: /no time of the cluster/,
-  profile_process: /nothing to sample/,
   reload_cluster_file: /not started from a cluster file/,
 };
 /** Examples that name what is not there at the start, or cannot be done there: the answer they are given. */

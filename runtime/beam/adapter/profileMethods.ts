@@ -61,7 +61,7 @@ async function* sample(
     if (atomName(how) === 'gone') ended = 'target_gone';
     yield { is: 'frame', frame: { stacks: listOf(stacks).flatMap(stackOf) } };
   }
-  yield { is: 'end', result: ended === 'time' || samples > 0 ? ok({ samples, dropped, ended }) : goneBefore(pid.node) };
+  yield { is: 'end', result: ended === 'time' || samples > 0 ? ok({ samples, dropped, unit: 'samples', ended }) : goneBefore(pid.node) };
 }
 
 function goneBefore(node: string) {
@@ -122,12 +122,13 @@ async function calls(
   if (how === undefined) return strangeAnswer(pid.node, 'The profile');
   return ok({
     ended: how,
+    unit: 'us',
     forUs: numberOf(forUs) ?? 0,
     modules: listOf(measured).flatMap((module) => atomName(module) ?? []),
     functions: listOf(called).flatMap((term) => {
       const [name, count, us] = tupleOf(term, 3) ?? [];
       const shown = functionText(name);
-      return shown === null ? [] : [{ function: shown, calls: numberOf(count) ?? 0, ownTimeUs: numberOf(us) ?? 0 }];
+      return shown === null ? [] : [{ function: shown, calls: numberOf(count) ?? 0, own: numberOf(us) ?? 0 }];
     }),
   });
 }

@@ -18,6 +18,7 @@ import { libclusterMethods } from './libcluster.ts';
 import { nameMethods } from './names.ts';
 import { nodeMethods } from './nodes.ts';
 import { processMethods } from './processes.ts';
+import { profileMethods } from './profiles.ts';
 import { RestartHistory } from './restartHistory.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { StateHandles } from './stateHandles.ts';
@@ -66,14 +67,6 @@ const refusals: Refusals = {
       why: 'object code runs on the BEAM only.',
       remedy: 'Connect to a real BEAM node to load a module.',
     },
-    'profile.sample': {
-      why: 'simulated processes run to completion between two messages, so there is nothing to sample within.',
-      remedy: 'Look at reductions and message queues instead, or connect to a real BEAM node.',
-    },
-    'profile.calls': {
-      why: 'a turn of a simulated process takes no time of the cluster, so there is none to be told apart by function.',
-      remedy: 'Trace the calls to count them, or connect to a real BEAM node.',
-    },
     'system.schedulers': {
       why: 'a turn of a simulated process takes no time of the cluster, so no scheduler is ever busy in it.',
       remedy: 'Look at the reductions of processes instead.',
@@ -106,6 +99,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...supervisorMethods(context, history, handles),
     ...holdingMethods(context, holdings),
     ...traceMethods(context, holdings),
+    ...profileMethods(context),
     ...emulatorMethods(context),
     'supervisors.start': (params, call) => startSupervisor(context, holdings, params, call),
     'supervisors.setFlags': (params, call) => setFlags(context, params, call),

@@ -182,7 +182,7 @@ export class KernelNode {
       (process.links ??= new SmallSet()).add(parent.pid);
       (parent.links ??= new SmallSet()).add(pid);
     }
-    if (this.tracer !== null) this.#traceSpawn(this.tracer, process, parent);
+    if (this.tracer !== null) this.#traceSpawn(this.tracer, process, parent, options.link === true);
     if (this.world.listening) {
       const { module, function: name, arity } = initialCall;
       this.world.emit({ is: 'spawned', pid, initialCall: `${module}:${name}/${arity}` });
@@ -191,11 +191,14 @@ export class KernelNode {
     return process;
   }
 
-  #traceSpawn(tracer: TraceRing, process: Process, parent: Process | null): void {
+  #traceSpawn(tracer: TraceRing, process: Process, parent: Process | null, isLinked: boolean): void {
     if (parent === null) return;
     if ((parent.traceFlags & traceFlag.setOnSpawn) !== 0) process.traceFlags = parent.traceFlags;
     tracer.note(traceFlag.procs, traceKind.spawn, parent, process.pid, null, process.initialCall);
     tracer.note(traceFlag.procs, traceKind.spawned, process, parent.pid, null, process.initialCall);
+    if (!isLinked) return;
+    tracer.note(traceFlag.procs, traceKind.link, parent, process.pid, null);
+    tracer.note(traceFlag.procs, traceKind.getting_linked, process, parent.pid, null);
   }
 
   /** A body that calls a function of a loaded module; `undef` when there is none, as an exit of the process. */
@@ -255,7 +258,7 @@ export class KernelNode {
         return;
       }
       case 'unlink':
-        this.find(signal.to)?.links?.delete(signal.from);
+        this.#gettingUnlinked(this.find(signal.to), signal.from);
         this.world.transmit(this, signal.from.node, { ...signal, is: 'unlink_ack', from: signal.to, to: signal.from });
         return;
       case 'unlink_ack': {
@@ -331,7 +334,12 @@ export class KernelNode {
 
   #takeExit(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
     if (!process.alive) return;
-    if (because === 'link' && process.links?.delete(from) !== true) return;
+    if (because === 'link') {
+      if (process.links?.delete(from) !== true) return;
+      // A process that the exit ends tells of its own end only.
+      const survives = process.trapExit || reason === atoms.normal;
+      if (survives) this.tracer?.note(traceFlag.procs, traceKind.getting_unlinked, process, from, null);
+    }
     if (because === 'asked' && reason === atoms.kill) this.end(process, atoms.killed);
     else if (process.trapExit) this.deliver(process, tup(atoms.exit, from, copied(reason)));
     else if (reason !== atoms.normal || (because === 'asked' && from === process.pid)) this.end(process, reason);
@@ -427,8 +435,15 @@ export class KernelNode {
   }
   /** `by` has unlinked itself from a process here. */
   unlinked(target: Process, by: Process): void {
-    const unlink = (): void => void target.links?.delete(by.pid);
+    const unlink = (): void => {
+      this.#gettingUnlinked(target, by.pid);
+    };
     if (!this.takesLater(target, unlink)) unlink();
+  }
+
+  #gettingUnlinked(process: Process | undefined, from: Pid): void {
+    if (process?.links?.delete(from) !== true) return;
+    this.tracer?.note(traceFlag.procs, traceKind.getting_unlinked, process, from, null);
   }
 
   #watched(target: Process, ref: Ref, by: Process): void {
@@ -637,7 +652,9 @@ export class KernelNode {
       if (process.reductions >= until) return 'more';
       process.reductions += 1;
       if (process.fiber === null) {
-        const { handler, mailbox } = process;
+        const { handler, mailbox, profile } = process;
+        // This look at the mailbox is the first of what the next message costs.
+        if (profile !== null) profile.idle(process.reductions - 1);
         if (handler === null) return 'ended';
         if (mailbox.length === 0) return 'waiting';
         const message = mailbox.shift();
@@ -660,6 +677,9 @@ export class KernelNode {
         process.scanFrom = 0;
         process.waitIsOver = false;
         if (wait.is === 'turn') return 'more';
+        if (process.profile !== null && wait.at !== null && wait.at === process.idleAt) {
+          process.profile.idle(process.reductions);
+        }
       }
     }
   }
@@ -743,11 +763,11 @@ export class KernelNode {
     this.#endWait(process);
     this.processes.delete(process.pid.id);
     process.pid.standFor(null);
+    if (this.tracer !== null) this.tracer.note(traceFlag.procs, traceKind.exit, process, null, reason);
     if (process.name !== null) this.unregister(process.name);
     process.fiber = null;
     process.handler = null;
     process.mailbox = noMessages;
-    if (this.tracer !== null) this.tracer.note(traceFlag.procs, traceKind.exit, process, null, reason);
     if (this.#late !== null) {
       this.#unannounced.set(process, reason);
       process.suspendedBy = null;

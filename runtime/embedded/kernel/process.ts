@@ -5,6 +5,7 @@ import type { Flow, Wait } from './flow.ts';
 import type { KernelPid, KernelRef } from './identity.ts';
 import type { Mfa } from './module.ts';
 import type { KernelNode } from './node.ts';
+import type { ReductionProfile } from './profile.ts';
 import { Ring } from './ring.ts';
 import type { Self } from './self.ts';
 import type { SmallMap, SmallSet } from './small.ts';
@@ -59,6 +60,7 @@ class Waiting {
 class Seldom {
   suspendedBy: Map<object, number> | null = null;
   flags: Map<string, Value> | null = null;
+  profile: ReductionProfile | null = null;
   spawnRequests: SmallMap<KernelRef, SpawnRequest> | null = null;
 }
 
@@ -179,6 +181,13 @@ export class Process {
   }
   set flags(flags: Map<string, Value> | null) {
     (this.#seldom ??= new Seldom()).flags = flags;
+  }
+  /** Who hears where it uses its reductions. */
+  get profile(): ReductionProfile | null {
+    return this.#seldom === null ? null : this.#seldom.profile;
+  }
+  set profile(profile: ReductionProfile | null) {
+    (this.#seldom ??= new Seldom()).profile = profile;
   }
   /** What it has asked other nodes to spawn, without an answer yet. */
   get spawnRequests(): SmallMap<KernelRef, SpawnRequest> | null {

@@ -121,12 +121,14 @@ export class Self {
   }
   /** Whether anybody wants to hear what it calls: then behaviours say so by {@link Self.called}. */
   get isCallTraced(): boolean {
-    return this.#node.tracer !== null && (this.#process.traceFlags & traceFlag.call) !== 0;
+    const { tracer } = this.#node;
+    return (tracer !== null && (this.#process.traceFlags & traceFlag.call) !== 0) || this.#process.profile !== null;
   }
   /** Says that this process calls a function now, where calls are traced. Behaviours say so of their callbacks. */
   called(module: string, name: string, args: readonly Value[]): void {
     const mfa = { module, function: name, arity: args.length };
     this.#node.tracer?.note(traceFlag.call, traceKind.call, this.#process, null, args, mfa);
+    this.#process.profile?.announce(mfa);
   }
   emit(event: KernelEvent): void {
     this.#node.world.emit(event);
@@ -281,8 +283,16 @@ export class Self {
     this.#bump();
     const code = this.#node.world.code.find(module, name, args.length);
     if (code === null) throw undef(module, name, args);
-    this.called(module, name, args);
-    return yield* settle(code(this, ...args));
+    const { profile } = this.#process;
+    const mfa = { module, function: name, arity: args.length };
+    this.#node.tracer?.note(traceFlag.call, traceKind.call, this.#process, null, args, mfa);
+    if (profile === null) return yield* settle(code(this, ...args));
+    const caller = profile.enter(mfa);
+    try {
+      return yield* settle(code(this, ...args));
+    } finally {
+      profile.leave(caller);
+    }
   }
 
   /** Whether the function is there to be called (`erlang:function_exported/3`). */

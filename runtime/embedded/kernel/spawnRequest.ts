@@ -11,6 +11,7 @@ import type { KernelNode } from './node.ts';
 import type { Process } from './process.ts';
 import type { Signal } from './signal.ts';
 import { SmallMap, SmallSet } from './small.ts';
+import { traceFlag, traceKind } from './trace.ts';
 import { atoms } from './values.ts';
 
 export type SpawnRequestOptions = {
@@ -101,7 +102,10 @@ export function spawnAnswered(node: KernelNode, { ref, to, outcome }: Extract<Si
     return;
   }
   process.spawnRequests?.delete(ref);
-  if (request.link === true) (process.links ??= new SmallSet()).add(outcome);
+  if (request.link === true) {
+    (process.links ??= new SmallSet()).add(outcome);
+    node.tracer?.note(traceFlag.procs, traceKind.link, process, outcome, null);
+  }
   if (request.monitorTag !== undefined) {
     const monitor = { target: outcome, alias: null, tag: request.monitorTag, watched: null };
     (process.monitors ??= new SmallMap()).set(ref, monitor);

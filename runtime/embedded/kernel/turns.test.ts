@@ -187,6 +187,8 @@ describe('the trace of a node', () => {
       'client receive',
       'client spawn',
       'server spawned',
+      'client link',
+      'server getting_linked',
       'server send',
       'client receive',
       'client send',
@@ -195,6 +197,7 @@ describe('the trace of a node', () => {
       'server send',
       'client receive',
       'client exit',
+      'server getting_unlinked',
     ]);
     expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_event, at) => at));
     expect(ring.dropped).toBe(0);

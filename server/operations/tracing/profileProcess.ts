@@ -17,7 +17,7 @@ export const profileProcess = defineOperation({
   name: 'profile_process',
   title: 'Profile Process',
   description:
-    'Where a process spends its time. `sample` looks at its stack at intervals, which costs it little: functions by how often they were on the stack or running, and the stacks for a flame graph. `calls` counts its calls and the time of each function without those it calls, which slows it down.',
+    'Where a process spends its time. `sample` looks at its stack at intervals, which costs it little: functions by how often they were on the stack or running, and the stacks for a flame graph. `calls` counts its calls and the time of each function without those it calls, which slows it down. `unit` says what both weigh by: on a simulated cluster, where running takes no time, by reductions.',
   category: 'tracing',
   severity: 'diagnose',
   idempotent: true,
@@ -27,7 +27,12 @@ export const profileProcess = defineOperation({
     node: onNodeParam,
     how: Type.Enum(['sample', 'calls'], { default: 'sample' }),
     forMs: Type.Integer({ minimum: 50, maximum: longestMs, default: 3_000, description: 'How long.' }),
-    everyMs: Type.Integer({ minimum: 1, maximum: 1_000, default: 5, description: 'Between two samples.' }),
+    everyMs: Type.Integer({
+      minimum: 1,
+      maximum: 1_000,
+      default: 5,
+      description: 'Between two samples; without a meaning where reductions are counted.',
+    }),
     modules: Type.Optional(
       Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
         maxItems: 200,
@@ -48,13 +53,16 @@ export const profileProcess = defineOperation({
     functions: Type.Array(
       Type.Object({
         function: Type.String(),
-        share: Type.Number({ description: '0 to 1: of the samples it was running in, or of the time measured.' }),
+        share: Type.Number({
+          description: '0 to 1: of the samples it was running in, of the time measured, or of the reductions counted.',
+        }),
         samples: nullable(
           Type.Integer({ description: 'In which it was the running function; a process that waits runs none.' }),
         ),
         onStack: nullable(Type.Integer({ description: 'In which it was anywhere on the stack.' })),
         calls: nullable(Type.Integer()),
         ownTimeMs: nullable(Type.Number()),
+        ownReductions: nullable(Type.Integer({ description: 'Instead of a time, where running takes none.' })),
       }),
     ),
     stacks: Type.Array(
@@ -62,6 +70,10 @@ export const profileProcess = defineOperation({
       { description: 'For a flame graph: outermost function first.' },
     ),
     samples: Type.Integer(),
+    unit: Type.Enum(['samples', 'us', 'reductions'], {
+      description:
+        'What is weighed by. With `reductions`, `samples` and `onStack` are reductions, and nothing is a time.',
+    }),
     ended: Type.String(),
   }),
   route: { method: 'POST', path: '/processes/:pid/profile' },
@@ -102,12 +114,21 @@ async function sampled(context: ProfileContext, pid: ProcessRef, { everyMs, forM
     functions: [...anywhere]
       .map(([name, onStack]) => {
         const samples = own.get(name) ?? 0;
-        return { function: name, share: samples / all, samples, onStack, calls: null, ownTimeMs: null };
+        return {
+          function: name,
+          share: samples / all,
+          samples,
+          onStack,
+          calls: null,
+          ownTimeMs: null,
+          ownReductions: null,
+        };
       })
       .toSorted((a, b) => b.samples - a.samples || b.onStack - a.onStack)
       .slice(0, limit),
     stacks: [...stacks.values()].toSorted((a, b) => b.samples - a.samples),
     samples: end.value.samples,
+    unit: end.value.unit,
     ended: end.value.ended,
   });
 }
@@ -125,27 +146,29 @@ async function counted(context: ProfileContext, pid: ProcessRef, { forMs, callsP
     context.options(),
   );
   if (!profiled.ok) return profiled;
-  const { functions, ended } = profiled.value;
+  const { functions, unit, ended } = profiled.value;
   const all = Math.max(
     1,
-    functions.reduce((sum, { ownTimeUs }) => sum + ownTimeUs, 0),
+    functions.reduce((sum, { own }) => sum + own, 0),
   );
   return ok({
     ...namedProcess(pid),
     how: 'calls' as const,
     functions: functions
-      .map(({ function: name, calls, ownTimeUs }) => ({
+      .map(({ function: name, calls, own }) => ({
         function: name,
-        share: ownTimeUs / all,
+        share: own / all,
         samples: null,
         onStack: null,
         calls,
-        ownTimeMs: ownTimeUs / 1_000,
+        ownTimeMs: unit === 'us' ? own / 1_000 : null,
+        ownReductions: unit === 'reductions' ? own : null,
       }))
       .toSorted((a, b) => b.share - a.share)
       .slice(0, limit),
     stacks: [],
     samples: 0,
+    unit,
     ended,
   });
 }

@@ -261,11 +261,15 @@ describe('profile_process', () => {
       { stacks: [stack('main loop hot', 1), stack('main f f', 0)] },
     ];
     const profile = { 'profile.calls': failing(late) };
-    bench.script({ ...profile, 'profile.sample': streaming(frames, { samples: 10, dropped: 0, ended: 'time' }) });
+    bench.script({
+      ...profile,
+      'profile.sample': streaming(frames, { samples: 10, dropped: 0, unit: 'samples', ended: 'time' }),
+    });
     const told = await bench.result('profile_process', { ...cart, forMs: 60, everyMs: 2, limit: 3 });
     expect(told).toMatchObject({
       how: 'sample',
       samples: 10,
+      unit: 'samples',
       ended: 'time',
       functions: [
         { function: 'hot', share: 0.4, samples: 4, onStack: 4, calls: null, ownTimeMs: null },
@@ -281,15 +285,16 @@ describe('profile_process', () => {
 
   it('shows the time of each function without those it calls', async () => {
     const functions = [
-      { function: 'a:f/0', calls: 9, ownTimeUs: 500 },
-      { function: 'a:g/1', calls: 1, ownTimeUs: 1_500 },
+      { function: 'a:f/0', calls: 9, own: 500 },
+      { function: 'a:g/1', calls: 1, own: 1_500 },
     ];
-    const answer = { functions, modules: ['a'], forUs: 2_000, ended: 'costs' } as const;
+    const answer = { functions, unit: 'us', modules: ['a'], forUs: 2_000, ended: 'costs' } as const;
     bench.script({ 'profile.sample': streamFailing(lost), 'profile.calls': answering(answer) });
     const told = await bench.result('profile_process', { ...cart, how: 'calls', modules: ['a'], limit: 1 });
     expect(told).toMatchObject({
       ended: 'costs',
-      functions: [{ function: 'a:g/1', share: 0.75, calls: 1, ownTimeMs: 1.5, samples: null }],
+      unit: 'us',
+      functions: [{ function: 'a:g/1', share: 0.75, calls: 1, ownTimeMs: 1.5, ownReductions: null, samples: null }],
     });
     await bench.result('profile_process', { ...cart, how: 'calls' });
     expect(bench.runtime.asked('profile.calls')).toEqual([
