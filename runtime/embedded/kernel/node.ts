@@ -301,7 +301,7 @@ export class KernelNode {
     if (process.runState === 'exiting') return;
     if (process.mailbox === noMessages) process.mailbox = this.#spareMailboxes.pop() ?? new Ring<Value>();
     process.mailbox.push(message);
-    if (this.tracer !== null) this.tracer.note(traceFlag.receive, traceKind.receive, process, null, message);
+    if (this.tracer !== null) this.tracer.received(process, message);
     if (process.runState !== 'waiting') return;
     if (process.wait !== null && process.wait.is === 'reply') {
       // Only what answers the reference can end this wait: it is found where it came in, and all else wakes nobody.
@@ -550,7 +550,7 @@ export class KernelNode {
     this.#running = process;
     this.#turnBegan = before;
     this.looksAt = before + reductionsPerLook;
-    if (this.tracer !== null) this.tracer.note(traceFlag.running, traceKind.in, process, null, null);
+    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.in);
     let end: TurnEnd;
     try {
       end = this.#turn(process);
@@ -559,7 +559,7 @@ export class KernelNode {
       end = 'ended';
     }
     this.#running = null;
-    if (this.tracer !== null) this.tracer.note(traceFlag.running, traceKind.out, process, null, null);
+    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.out);
     this.#reductions += process.reductions - before;
     if (!this.#alive) return true;
     if (process.doom !== null) this.#terminate(process, process.doom.reason);
@@ -573,6 +573,10 @@ export class KernelNode {
       if (this.#late?.has(process) === true) this.wake(process);
     }
     return true;
+  }
+
+  #traceRunning(process: Process, kind: number): void {
+    if ((process.traceFlags & traceFlag.running) !== 0) this.tracer?.note(traceFlag.running, kind, process, null, null);
   }
 
   /**
