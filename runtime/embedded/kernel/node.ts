@@ -96,7 +96,11 @@ export class KernelNode {
   tracer: TraceRing | null = null;
   /** Watched processes of this node, by monitors that processes of other nodes have set. */
   readonly #watchedFromAfar = new Map<Ref, Process>();
-  readonly #spareMailboxes: Ring<Value>[] = [];
+  /** The first {@link #spares} places hold one each; the array itself keeps its length, which costs less than to push and pop. */
+  readonly #spareMailboxes: (Ring<Value> | undefined)[] = new Array<Ring<Value> | undefined>(mostSpareMailboxes).fill(
+    undefined,
+  );
+  #spares = 0;
   #reductions = 0;
   #lastPid = -1;
   #lastRef = 0;
@@ -302,9 +306,9 @@ export class KernelNode {
 
   #put(process: Process, message: Value): void {
     if (process.runState === 'exiting') return;
-    if (process.mailbox === noMessages) process.mailbox = this.#spareMailboxes.pop() ?? new Ring<Value>();
+    if (process.mailbox === noMessages) process.mailbox = this.#spareMailbox();
     process.mailbox.push(message);
-    if (this.tracer !== null) this.tracer.note(traceFlag.receive, traceKind.receive, process, null, message);
+    if (this.tracer !== null) this.tracer.received(process, message);
     if (process.runState !== 'waiting') return;
     if (process.wait !== null && process.wait.is === 'reply') {
       // Only what answers the reference can end this wait: it is found where it came in, and all else wakes nobody.
@@ -565,7 +569,7 @@ export class KernelNode {
     this.#running = process;
     this.#turnBegan = before;
     this.looksAt = before + reductionsPerLook;
-    if (this.tracer !== null) this.tracer.note(traceFlag.running, traceKind.in, process, null, null);
+    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.in);
     let end: TurnEnd;
     try {
       end = this.#turn(process);
@@ -574,7 +578,7 @@ export class KernelNode {
       end = 'ended';
     }
     this.#running = null;
-    if (this.tracer !== null) this.tracer.note(traceFlag.running, traceKind.out, process, null, null);
+    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.out);
     this.#reductions += process.reductions - before;
     if (!this.#alive) return true;
     if (process.doom !== null) this.#terminate(process, process.doom.reason);
@@ -588,6 +592,10 @@ export class KernelNode {
       if (this.#late?.has(process) === true) this.wake(process);
     }
     return true;
+  }
+
+  #traceRunning(process: Process, kind: number): void {
+    if ((process.traceFlags & traceFlag.running) !== 0) this.tracer?.note(traceFlag.running, kind, process, null, null);
   }
 
   /**
@@ -632,14 +640,23 @@ export class KernelNode {
     return { process, message };
   }
 
+  #spareMailbox(): Ring<Value> {
+    if (this.#spares === 0) return new Ring<Value>();
+    this.#spares -= 1;
+    const mailbox = this.#spareMailboxes[this.#spares];
+    this.#spareMailboxes[this.#spares] = undefined;
+    return mailbox ?? new Ring<Value>();
+  }
+
   /** Between two messages a handler's process needs no mailbox. */
   #becomeIdle(process: Process): void {
     const { mailbox } = process;
     process.marker = null;
     if (mailbox === noMessages) return;
     process.mailbox = noMessages;
-    if (this.#spareMailboxes.length < mostSpareMailboxes && mailbox.capacity <= largestSpareMailbox) {
-      this.#spareMailboxes.push(mailbox);
+    if (this.#spares < mostSpareMailboxes && mailbox.capacity <= largestSpareMailbox) {
+      this.#spareMailboxes[this.#spares] = mailbox;
+      this.#spares += 1;
     }
   }
 

@@ -147,7 +147,7 @@ export class Self {
   /** As {@link Self.send}, without a copy: for a message that was made for this, of parts that nobody else can change. */
   sendOwned(to: Destination, message: Value): void {
     this.#bump();
-    this.#node.tracer?.note(traceFlag.send, traceKind.send, this.#process, to, message);
+    this.#node.tracer?.sent(this.#process, to, message);
     // To a process of this node, the commonest case, this is all.
     const receiver = to instanceof KernelPid ? to.process : null;
     if (receiver !== null && receiver.node === this.#node) this.#node.deliver(receiver, message);
@@ -170,7 +170,7 @@ export class Self {
       return true;
     }
     this.#bump();
-    this.#node.tracer?.note(traceFlag.send, traceKind.send, this.#process, to, message);
+    this.#node.tracer?.sent(this.#process, to, message);
     const name = to instanceof Pid ? to : to.elements[0].name;
     return this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message }, false);
   }

@@ -74,32 +74,40 @@ export type TraceEvent = {
   readonly mfa: Mfa | null;
 };
 
-/** Columns rather than records: noting an event allocates nothing. */
+/** A row of the ring, made once and used again and again: noting an event allocates nothing. */
+type Row = {
+  kind: number;
+  atMs: number;
+  process: Process | null;
+  subject: Value;
+  value: Value;
+  /** Of calls and spawns only. */
+  mfa: Mfa | null;
+  /** Of a message that reached a mailbox as soon as it was sent: whose. Then the row is two events. */
+  receiver: Process | null;
+};
+
+function emptyRow(): Row {
+  return { kind: 0, atMs: 0.5, process: null, subject: null, value: null, mfa: null, receiver: null };
+}
+
 export class TraceRing {
   readonly capacity: number;
-  readonly #kinds: Uint8Array;
-  readonly #times: Float64Array;
-  readonly #processes: (Process | null)[];
-  readonly #subjects: Value[];
-  readonly #values: Value[];
-  /** Of calls and spawns only. */
-  readonly #mfas: (Mfa | null)[];
+  readonly #rows: readonly Row[];
   #head = 0;
   #tail = 0;
+  /** The last row, when that is a message sent that nobody has been seen to get yet. */
+  #sent: Row | null = null;
+  #sequence = 0;
   #dropped = 0;
 
-  /** Holds up to `capacity` events, a power of two of them (rounded up). */
+  /** Has `capacity` rows, a power of two of them (rounded up). A row is one event, or a message's sending and receipt in one. */
   constructor(capacity: number) {
     this.capacity = 2 ** Math.ceil(Math.log2(Math.max(2, capacity)));
-    this.#kinds = new Uint8Array(this.capacity);
-    this.#times = new Float64Array(this.capacity);
-    this.#processes = new Array<Process | null>(this.capacity).fill(null);
-    this.#subjects = new Array<Value>(this.capacity).fill(null);
-    this.#values = new Array<Value>(this.capacity).fill(null);
-    this.#mfas = new Array<Mfa | null>(this.capacity).fill(null);
+    this.#rows = Array.from({ length: this.capacity }, emptyRow);
   }
 
-  /** How many events wait to be drained. */
+  /** How many rows wait to be drained. */
   get length(): number {
     return this.#tail - this.#head;
   }
@@ -111,53 +119,77 @@ export class TraceRing {
   /** For the kernel: notes that `process` did something, if it carries `flag`. */
   note(flag: number, kind: number, process: Process, subject: Value, value: Value, mfa: Mfa | null = null): void {
     if ((process.traceFlags & flag) === 0) return;
+    this.#sent = null;
+    const row = this.#take(kind, process, subject, value);
+    if (row !== null) row.mfa = mfa;
+  }
+
+  /** For the kernel: `process` sends a message to `to`. */
+  sent(process: Process, to: Value, message: Value): void {
+    if ((process.traceFlags & traceFlag.send) === 0) return;
+    this.#sent = this.#take(traceKind.send, process, to, message);
+  }
+
+  /** For the kernel: a message reaches the mailbox of `process`. */
+  received(process: Process, message: Value): void {
+    if ((process.traceFlags & traceFlag.receive) === 0) return;
+    const sent = this.#sent;
+    this.#sent = null;
+    if (sent !== null && sent.value === message && sent.atMs === process.node.world.nowMs) sent.receiver = process;
+    else this.#take(traceKind.receive, process, null, message);
+  }
+
+  #take(kind: number, process: Process, subject: Value, value: Value): Row | null {
     const tail = this.#tail;
-    if (tail - this.#head === this.capacity) {
+    const row = this.#rows[tail & (this.capacity - 1)];
+    if (row === undefined || tail - this.#head === this.capacity) {
       this.#dropped += 1;
-      return;
+      return null;
     }
-    const slot = tail & (this.capacity - 1);
-    this.#kinds[slot] = kind;
-    this.#times[slot] = process.node.world.nowMs;
-    this.#processes[slot] = process;
-    this.#subjects[slot] = subject;
-    this.#values[slot] = value;
-    if (mfa !== null) this.#mfas[slot] = mfa;
+    row.kind = kind;
+    row.atMs = process.node.world.nowMs;
+    row.process = process;
+    row.subject = subject;
+    row.value = value;
     this.#tail = tail + 1;
+    return row;
   }
 
   /** Forgets what waits to be drained; dropped events stay counted. */
   discard(): void {
-    for (; this.#head < this.#tail; this.#head += 1) this.#clear(this.#head & (this.capacity - 1));
+    while (this.#head < this.#tail) {
+      const row = this.#rows[this.#head & (this.capacity - 1)];
+      if (row !== undefined) this.#giveBack(row);
+    }
   }
 
-  /** Takes up to `limit` events out, oldest first. */
+  /** Takes the events of up to `limit` rows out, oldest first. */
   drain(limit: number = this.capacity): TraceEvent[] {
     const events: TraceEvent[] = [];
-    for (; this.#head < this.#tail && events.length < limit; this.#head += 1) {
-      const slot = this.#head & (this.capacity - 1);
-      const process = this.#processes[slot];
-      const is = kinds[this.#kinds[slot] ?? 0];
-      if (process !== null && process !== undefined && is !== undefined) {
-        events.push({
-          is,
-          sequence: this.#head,
-          atMs: this.#times[slot] ?? 0,
-          pid: process.pid,
-          subject: this.#subjects[slot],
-          value: this.#values[slot],
-          mfa: this.#mfas[slot] ?? null,
-        });
-      }
-      this.#clear(slot);
+    for (let left = limit; left > 0 && this.#head < this.#tail; left -= 1) {
+      const row = this.#rows[this.#head & (this.capacity - 1)];
+      if (row === undefined) break;
+      const { kind, atMs, process, subject, value, mfa, receiver } = row;
+      const sequence = this.#sequence;
+      this.#giveBack(row);
+      const is = kinds[kind];
+      if (process === null || is === undefined) continue;
+      events.push({ is, sequence, atMs, pid: process.pid, subject, value, mfa });
+      if (receiver === null) continue;
+      events.push({ is: 'receive', sequence: sequence + 1, atMs, pid: receiver.pid, subject: null, value, mfa: null });
     }
     return events;
   }
 
-  #clear(slot: number): void {
-    this.#processes[slot] = null;
-    this.#subjects[slot] = null;
-    this.#values[slot] = null;
-    if (this.#mfas[slot] !== null) this.#mfas[slot] = null;
+  /** The oldest row is free again, and holds on to nothing. */
+  #giveBack(row: Row): void {
+    this.#head += 1;
+    this.#sequence += row.receiver === null ? 1 : 2;
+    this.#sent = null;
+    row.process = null;
+    row.subject = null;
+    row.value = null;
+    row.mfa = null;
+    row.receiver = null;
   }
 }

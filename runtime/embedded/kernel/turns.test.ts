@@ -203,6 +203,34 @@ describe('the trace of a node', () => {
     expect(ring.dropped).toBe(0);
   });
 
+  it('keeps the sending and the receipt of a message in one row, and tells them as two events', () => {
+    const cluster = testCluster();
+    const node = nodeOf(cluster);
+    const ring = new TraceRing(2);
+    node.tracer = ring;
+    const receiver = spawn(node, function* () {
+      for (;;) yield* receive();
+    });
+    const sender = spawn(node, function* (self) {
+      yield* receive();
+      for (const message of [1, 2, 3]) self.send(receiver.pid, message);
+    });
+    sender.traceFlags = traceFlag.send;
+    receiver.traceFlags = traceFlag.receive;
+    node.deliver(sender, a('go'));
+    cluster.run(() => false);
+    const told = ring.drain(1).concat(ring.drain());
+    expect(told.map(({ is, sequence, pid, subject, value }) => [sequence, is, pid, subject, value])).toEqual([
+      [0, 'send', sender.pid, receiver.pid, 1],
+      [1, 'receive', receiver.pid, null, 1],
+      [2, 'send', sender.pid, receiver.pid, 2],
+      [3, 'receive', receiver.pid, null, 2],
+    ]);
+    expect(ring.dropped).toBe(2);
+    node.deliver(receiver, 3);
+    expect(ring.drain().map(({ is, sequence, value }) => [sequence, is, value])).toEqual([[4, 'receive', 3]]);
+  });
+
   it('drops what is new when it is full, and counts it', () => {
     const cluster = testCluster();
     const node = nodeOf(cluster);
