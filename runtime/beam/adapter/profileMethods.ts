@@ -61,7 +61,10 @@ async function* sample(
     if (atomName(how) === 'gone') ended = 'target_gone';
     yield { is: 'frame', frame: { stacks: listOf(stacks).flatMap(stackOf) } };
   }
-  yield { is: 'end', result: ended === 'time' || samples > 0 ? ok({ samples, dropped, unit: 'samples', ended }) : goneBefore(pid.node) };
+  yield {
+    is: 'end',
+    result: ended === 'time' || samples > 0 ? ok({ samples, dropped, unit: 'samples', ended }) : goneBefore(pid.node),
+  };
 }
 
 function goneBefore(node: string) {
