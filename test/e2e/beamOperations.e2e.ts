@@ -66,6 +66,7 @@ const named = (items: Answer | undefined, field: string, value: string) =>
   listOf(items).find((item) => textOf(item[field]) === value);
 
 describe('processes', () => {
+  // @row OP-11
   it('are listed, looked into, and stand among their own', async () => {
     const listed = await run('list_processes', { filter: { registeredName: { eq: 'Elixir.Shop.Catalogue' } } });
     expect(listed['total']).toBe(3);
@@ -89,6 +90,7 @@ describe('processes', () => {
     expect(await ask("gen_server:call('Elixir.Shop.Plain', received).")).toContain('{info,go}');
   });
 
+  // @row OP-09, OP-10
   it('are started, suspended over the end of the call, resumed, watched and ended', async () => {
     const started = await run('start_process', { module: 'timer', function: 'sleep', args: [600_000], node: two });
     const pid = started['pid'];
@@ -140,6 +142,7 @@ describe('processes', () => {
 
 describe('supervisors', () => {
   const ledger = { supervisor: 'shop_ledger_sup', node: 'ONE' };
+  // @row OP-19, OP-22
   it('are found, looked into and counted', async () => {
     const supervisors = await run('list_supervisors', { node: one });
     const kinds = new Set(listOf(supervisors['items']).map((item) => item['kind']));
@@ -151,6 +154,7 @@ describe('supervisors', () => {
     expect((await run('supervision_tree', { node: one }))['supervisors']).toBeGreaterThan(5);
   });
 
+  // @row OP-23
   it('record how often they restart their children', async () => {
     const at = { ...ledger, node: one };
     await run('restart_frequency', at);
@@ -160,6 +164,7 @@ describe('supervisors', () => {
     expect((await run('restart_frequency', at))['total']).toBeGreaterThan(0);
   });
 
+  // @row OP-16, OP-17
   it('have children added, restarted, terminated and deleted, and their strategy changed', async () => {
     const at = { supervisor: 'Shop.Warehouse', node: one };
     const spec = { id: '"spare"', module: 'shop_ledger', args: [{ $term: ':income' }] };
@@ -201,6 +206,7 @@ describe('nodes', () => {
     await run('connect_node', { node: three });
   });
 
+  // @row OP-25, OP-26
   it('tell their figures', async () => {
     expect((await run('get_system_info', { node: one }))['entries']?.['otpRelease']).toBe('25');
     expect(listOf((await run('get_memory_info'))['items'])).toHaveLength(3);
@@ -215,6 +221,7 @@ describe('nodes', () => {
     expect((await run('list_registered_processes', { node: one }))['total']).toBeGreaterThan(20);
   });
 
+  // @row OP-40
   it('tell what spans them', async () => {
     const names = await run('compare_global_names');
     expect(listOf(names['items']?.[0]?.['views'])).toHaveLength(3);
@@ -226,6 +233,7 @@ describe('nodes', () => {
     expect(await refused('horde_start_child', { supervisor: 'Shop.Nobody', spec })).not.toBe('');
   });
 
+  // @row OP-31, OP-32, OP-34, OP-35
   it('are looked through for what is wrong', async () => {
     expect((await run('analyze_deadlocks', { confirmMs: 100 }))['circles']).toEqual([]);
     expect((await run('detect_bottlenecks', { forMs: 200 }))['unseen']).toEqual([]);
@@ -266,6 +274,7 @@ describe('nodes', () => {
 });
 
 describe('traces and profiles', () => {
+  // @row OP-28, OP-29, OP-30
   it('show messages and calls in order, over nodes', async () => {
     const started = await run('trace_process', {
       pid: 'Shop.Catalogue',

@@ -42,6 +42,7 @@ const spec: ChildSpec = {
   significant: false,
 };
 
+// @row R1.1
 describe('the Hordes of the demo', () => {
   it('are seen from every node, with their members, keys and children', async () => {
     const views = await frames<HordeView>(runtime.port.horde.clusters({ nodes: 'all' }, soon()));
