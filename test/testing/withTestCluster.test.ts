@@ -7,8 +7,7 @@ import { at } from '../../server/backend/testKit.ts';
 
 const demo = { nodes: 2, cluster: 'demo', seed: 3 } as const;
 
-// @row TS-01 TS-02
-// @row TS-02, IV-07
+// @row TS-01, TS-02, IV-07
 describe('withTestCluster', () => {
   it('runs operations through the pipeline on a cluster of its own', async () => {
     await withTestCluster(['a@sim', 'b@sim'], async (cluster) => {
