@@ -258,7 +258,7 @@ describe('nodes', () => {
       ['resume_time', {}],
       ['step_time', {}],
       ['reload_cluster_file', {}],
-      ['export_scenario', {}],
+      ['export_scenario', { name: 'nothing' }],
     ];
     for (const [operation, params] of faults) {
       const { code, json } = await arsenal(operation, params);
