@@ -16,7 +16,7 @@ import {
   tagged,
 } from '../../runtime/embedded/kernel/values.ts';
 import { chooseUniform, memberValue, readMemberInfo, strategies } from '../../runtime/embedded/horde/distribution.ts';
-import { pidOfStart } from '../../runtime/embedded/horde/dynamicSupervisor.ts';
+import { startedBy } from '../../runtime/embedded/otp/dynamicStart.ts';
 import { keywords } from '../../runtime/embedded/horde/options.ts';
 import { reasonOf } from '../../runtime/embedded/kernel/exceptions.ts';
 import { cast } from '../../runtime/embedded/otp/gen.ts';
@@ -112,7 +112,7 @@ describe('module-based DynamicSupervisor', () => {
           [],
           keywords({ name: a(name) }),
         );
-        expect(pidOfStart(started)).toBeInstanceOf(Pid);
+        expect(startedBy(started)).toBeInstanceOf(Pid);
       }
       expect(yield* members(self, 's1')).toHaveLength(2);
     }, cluster);

@@ -13,7 +13,7 @@ import { receive, sleep, timedOut } from '../../runtime/embedded/kernel/flow.ts'
 import type { CodeModule } from '../../runtime/embedded/kernel/module.ts';
 import type { Self } from '../../runtime/embedded/kernel/self.ts';
 import { asValue, atoms, elementsOf, isList } from '../../runtime/embedded/kernel/values.ts';
-import { pidOfStart } from '../../runtime/embedded/horde/dynamicSupervisor.ts';
+import { startedBy } from '../../runtime/embedded/otp/dynamicStart.ts';
 import type { ServerModule } from '../../runtime/embedded/otp/genServer.ts';
 import { noreply, reply, startServer, stop } from '../../runtime/embedded/otp/genServer.ts';
 import { inProcess, nodeOf, testCluster } from '../../runtime/embedded/testKit.ts';
@@ -129,12 +129,12 @@ export function quick(syncMs = 20): Value {
 export function* startRegistry(self: Self, name: string, options: { readonly [key: string]: Value } = {}): Flow<Value> {
   const given = { name: a(name), keys: a('unique'), delta_crdt_options: quick(), ...options };
   const answer = yield* self.apply('Elixir.Horde.Registry', 'start_link', [keywords(given)]);
-  if (pidOfStart(answer) === null) throw new Error(`The registry ${name} has not started.`);
+  if (startedBy(answer) === null) throw new Error(`The registry ${name} has not started.`);
   return a(name);
 }
 export function* startSupervisor(self: Self, name: string, options: { readonly [key: string]: Value } = {}): Flow<Pid> {
   const given = { name: a(name), strategy: a('one_for_one'), delta_crdt_options: quick(), ...options };
-  const pid = pidOfStart(yield* self.apply('Elixir.Horde.DynamicSupervisor', 'start_link', [keywords(given)]));
+  const pid = startedBy(yield* self.apply('Elixir.Horde.DynamicSupervisor', 'start_link', [keywords(given)]));
   if (pid === null) throw new Error(`The supervisor ${name} has not started.`);
   return pid;
 }
@@ -153,7 +153,7 @@ export function* members(self: Self, horde: string): Flow<readonly Value[]> {
   return isList(found) ? found.map(asValue) : [];
 }
 export function* startChild(self: Self, horde: string, spec: Value): Flow<Pid> {
-  const pid = pidOfStart(yield* supervisor(self, 'start_child', a(horde), spec));
+  const pid = startedBy(yield* supervisor(self, 'start_child', a(horde), spec));
   if (pid === null) throw new Error('The child has not started.');
   return pid;
 }

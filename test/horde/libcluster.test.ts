@@ -4,7 +4,7 @@ import type { Value } from '../../runtime/term/values.ts';
 import { a, Pid, tup } from '../../runtime/term/values.ts';
 import type { Cluster } from '../../runtime/embedded/cluster/cluster.ts';
 import { keywords } from '../../runtime/embedded/horde/options.ts';
-import { pidOfStart } from '../../runtime/embedded/horde/dynamicSupervisor.ts';
+import { startedBy } from '../../runtime/embedded/otp/dynamicStart.ts';
 import type { Flow } from '../../runtime/embedded/kernel/flow.ts';
 import { receive, sleep } from '../../runtime/embedded/kernel/flow.ts';
 import { fun } from '../../runtime/embedded/kernel/localFun.ts';
@@ -99,7 +99,7 @@ describe('Epmd', () => {
   const hosts = keywords({ hosts: [a('foo@bar')] });
   it('starts GenServer and connects nodes', () =>
     scenario(function* (self) {
-      expect(pidOfStart(yield* start(self, 'Epmd', topology(self, { config: hosts })))).toBeInstanceOf(Pid);
+      expect(startedBy(yield* start(self, 'Epmd', topology(self, { config: hosts })))).toBeInstanceOf(Pid);
       expect((yield* next(self, 'connect'))?.[1]).toBe(a('foo@bar'));
       expect(yield* start(self, 'Epmd', topology(self))).toBe(atoms.ignore);
     }));

@@ -9,7 +9,7 @@ import { fun } from '../../runtime/embedded/kernel/localFun.ts';
 import type { Self } from '../../runtime/embedded/kernel/self.ts';
 import { atoms, elementsOf, errorTuple, isList, okTuple } from '../../runtime/embedded/kernel/values.ts';
 import { keywords } from '../../runtime/embedded/horde/options.ts';
-import { pidOfStart } from '../../runtime/embedded/horde/dynamicSupervisor.ts';
+import { startedBy } from '../../runtime/embedded/otp/dynamicStart.ts';
 import { shown } from '../../runtime/embedded/testKit.ts';
 import { held, hold, hordeCluster, members, next, registry, scenario, setMembers, startRegistry } from './hordeKit.ts';
 
@@ -50,7 +50,7 @@ describe('module-based Registry', () => {
     scenario(function* (self) {
       for (const name of ['r1', 'r2']) {
         const started = yield* registry(self, 'start_link', a('Elixir.TestRegistry'), [], keywords({ name: a(name) }));
-        expect(pidOfStart(started)).toBeInstanceOf(Pid);
+        expect(startedBy(started)).toBeInstanceOf(Pid);
       }
       expect(yield* members(self, 'r1')).toHaveLength(2);
     }, cluster);
@@ -135,7 +135,7 @@ describe('.register/3', () => {
     scenario(function* (self) {
       yield* startRegistry(self, 'r');
       const name = tup(a('r'), 'foo');
-      const first = pidOfStart(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [name]));
+      const first = startedBy(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [name]));
       yield* sleep(10);
       expect(yield* registry(self, 'whereis_name', name)).toBe(first);
       expect(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [name])).toBe(atoms.ignore);
@@ -144,7 +144,7 @@ describe('.register/3', () => {
   it('uses value provided in via', () =>
     scenario(function* (self) {
       const horde = yield* startRegistry(self, 'r');
-      const pid = pidOfStart(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [tup(horde, 'foo', value)]));
+      const pid = startedBy(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [tup(horde, 'foo', value)]));
       yield* sleep(10);
       expect(yield* registry(self, 'lookup', horde, 'foo')).toEqual([tup(pid, value)]);
     }));
@@ -184,7 +184,7 @@ describe('.select/2', () => {
   it('select all', () =>
     scenario(function* (self) {
       const horde = yield* startRegistry(self, 'r');
-      const pid = pidOfStart(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [tup(horde, 'hello')]));
+      const pid = startedBy(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [tup(horde, 'hello')]));
       yield* register(self, horde, 'world');
       yield* sleep(20);
       const rows = yield* select(self, horde, tup(tup(v1, v2, v3), [], [tup(tup(v1, v2, v3))]));
@@ -260,7 +260,7 @@ describe('register via callbacks', () => {
   it("register a name the 'via' way", () =>
     scenario(function* (self) {
       const horde = yield* startRegistry(self, 'r');
-      const pid = pidOfStart(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [tup(horde, 'precious')]));
+      const pid = startedBy(yield* self.apply('Elixir.IgnoreWorker', 'start_link', [tup(horde, 'precious')]));
       yield* sleep(10);
       expect(yield* registry(self, 'lookup', horde, 'precious')).toEqual([tup(pid, null)]);
     }));

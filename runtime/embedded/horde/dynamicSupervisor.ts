@@ -7,7 +7,7 @@ import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, isList, okTuple } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
-import { call, valueAt } from '../otp/gen.ts';
+import { call } from '../otp/gen.ts';
 import type { ServerModule } from '../otp/genServer.ts';
 import { startServer } from '../otp/genServer.ts';
 import type { Server } from '../otp/names.ts';
@@ -15,7 +15,7 @@ import { stop } from '../otp/stop.ts';
 import type { SupervisorInit, SupervisorModule } from '../otp/supervisor.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 import { strategies } from './distribution.ts';
-import { crdtOptions, crdtSpec, flagsFrom, ownMembers } from './hordeInit.ts';
+import { crdtOptions, crdtSpec, flagsFrom, ownMembers, startFunctions } from './hordeInit.ts';
 import { argumentError, keywords, option } from './options.ts';
 
 const moduleName = 'Elixir.Horde.DynamicSupervisor';
@@ -120,13 +120,7 @@ export const dynamicSupervisorModules: readonly CodeModule[] = [
     name: moduleName,
     behaviours: ['supervisor'],
     functions: {
-      'start_link/1': (self, options) => startLink(self, a('Elixir.Supervisor.Default'), options, options),
-      'start_link/3': startLink,
-      'child_spec/1': (_self, options) => ({
-        id: option(options, 'name') ?? a(moduleName),
-        start: tup(a(moduleName), a('start_link'), [options]),
-        type: a('supervisor'),
-      }),
+      ...startFunctions(moduleName, startLink),
       'init/1': (_self, options) => initOptions(options),
       'stop/1': (self, horde) => stopHorde(self, horde, atoms.normal),
       'stop/2': stopHorde,
@@ -160,11 +154,4 @@ export const dynamicSupervisorModules: readonly CodeModule[] = [
 function stopHorde(self: Self, horde: Value, reason: Value): Flow<Value> {
   if (!(horde instanceof Atom)) return self.error(a('function_clause'));
   return stop(self, a(`${horde.name}.Supervisor`), reason);
-}
-
-/** The first pid of `{ok, Pid}` or `{ok, Pid, Info}`. */
-export function pidOfStart(answer: Value): Pid | null {
-  const elements = elementsOf(answer) ?? [];
-  const pid = valueAt(elements, 1);
-  return elements[0] === atoms.ok && pid instanceof Pid ? pid : null;
 }

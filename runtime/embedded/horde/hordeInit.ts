@@ -2,6 +2,7 @@
 import type { Value } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
+import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
 import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
@@ -57,4 +58,17 @@ export function* flagsFrom(
   if (answer === atoms.ignore) return 'ignore';
   const flags = fieldsOf(asValue(tagged(answer, atoms.ok, 2)?.[1]));
   return flags === null ? { term: tup(a('bad_return'), tup(module, a('init'), answer)) } : { flags, name };
+}
+
+/** `start_link/1` and `child_spec/1` of a module of Horde's that starts by `start_link/3`. */
+export function startFunctions(module: string, startLink: Code): CodeModule['functions'] {
+  return {
+    'start_link/1': (self, options) => startLink(self, a('Elixir.Supervisor.Default'), options, options),
+    'start_link/3': startLink,
+    'child_spec/1': (_self, options) => ({
+      id: option(options, 'name') ?? a(module),
+      start: tup(a(module), a('start_link'), [options]),
+      type: a('supervisor'),
+    }),
+  };
 }

@@ -4,7 +4,6 @@
  */
 import type { Value, Atom } from '../../term/values.ts';
 import { a, Pid, tup } from '../../term/values.ts';
-import { reasonOf } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
@@ -12,6 +11,7 @@ import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
 import { asValue, atoms, elementsOf, errorTuple, isList, tagged } from '../kernel/values.ts';
 import type { Flags, Spec } from '../otp/childSpec.ts';
+import { startDynamic, startedBy } from '../otp/dynamicStart.ts';
 import { modulesValue, shutdownValue, startValue } from '../otp/childSpec.ts';
 import { readDynamicSpec } from '../otp/dynamicState.ts';
 import { call, cast, valueAt } from '../otp/gen.ts';
@@ -154,7 +154,7 @@ const server: ServerModule<ProcessesState> = {
     if (state.size >= state.maxChildren) return reply(errorTuple(a('max_children')), state);
     const spec = specOf(first);
     if (spec === null) return self.error(a('function_clause'));
-    const outcome = yield* startWith(self, state, spec);
+    const outcome = yield* startDynamic(self, spec.start, state.extraArguments);
     const pid = startedBy(outcome);
     if (pid !== null) {
       state.add(spec, pid);
@@ -211,21 +211,6 @@ function specOf(term: Value): Spec | null {
   return read.ok ? { ...read.is, id: asValue(elementsOf(term)?.[0]) } : null;
 }
 
-function* startWith(self: Self, state: ProcessesState, { start }: Spec): Flow<Value> {
-  let outcome: Value;
-  try {
-    outcome = yield* self.apply(start.module, start.function, [...state.extraArguments, ...(start.args ?? [])]);
-  } catch (thrown) {
-    return errorTuple(reasonOf(thrown));
-  }
-  const isAnswer = startedBy(outcome) !== null || outcome === atoms.ignore || tagged(outcome, atoms.error, 2) !== null;
-  return isAnswer ? outcome : errorTuple(outcome);
-}
-function startedBy(outcome: Value): Pid | null {
-  const pid = (tagged(outcome, atoms.ok, 2) ?? tagged(outcome, atoms.ok, 3))?.[1];
-  return pid instanceof Pid ? pid : null;
-}
-
 // ------------------------------------------------------------------------------------------------------------- restart
 
 function* childEnded(self: Self, state: ProcessesState, child: Child, reason: Value): Flow<'go on' | 'shutdown'> {
@@ -257,7 +242,7 @@ function* restart(self: Self, state: ProcessesState, child: Child, reason: Value
     return 'shutdown';
   }
   self.emit({ is: 'restart', supervisor: self.pid, childId: spec.id, reason, count: state.restarts.length });
-  const outcome = yield* startWith(self, state, spec);
+  const outcome = yield* startDynamic(self, spec.start, state.extraArguments);
   const error = tagged(outcome, atoms.error, 2);
   const pid = startedBy(outcome);
   if (error === null) {

@@ -12,7 +12,7 @@ import { call } from '../otp/gen.ts';
 import type { SupervisorInit, SupervisorModule } from '../otp/supervisor.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 import { stop } from '../otp/stop.ts';
-import { crdtOptions, crdtSpec, flagsFrom, ownMembers } from './hordeInit.ts';
+import { crdtOptions, crdtSpec, flagsFrom, ownMembers, startFunctions } from './hordeInit.ts';
 import { select } from './matchSpec.ts';
 import { argumentError, keywords, option } from './options.ts';
 import type { Registration } from './registryTables.ts';
@@ -217,13 +217,7 @@ export const registryModule: CodeModule = {
   name: moduleName,
   behaviours: ['supervisor'],
   functions: {
-    'start_link/1': (self, options) => startLink(self, a('Elixir.Supervisor.Default'), options, options),
-    'start_link/3': startLink,
-    'child_spec/1': (_self, options) => ({
-      id: option(options, 'name') ?? a(moduleName),
-      start: tup(a(moduleName), a('start_link'), [options]),
-      type: a('supervisor'),
-    }),
+    ...startFunctions(moduleName, startLink),
     'init/1': (_self, options) => initOptions(options),
     'stop/1': (self, server) => stop(self, serverOf(self, server)),
     'register/3': register,

@@ -1,7 +1,6 @@
 /** Elixir's DynamicSupervisor (1.14): children that come and go at run time, each restarted for itself. */
 import type { Atom, Value } from '../../term/values.ts';
 import { a, Pid, tup } from '../../term/values.ts';
-import { reasonOf } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
@@ -10,6 +9,7 @@ import { fieldsOf } from './checkSpec.ts';
 import type { Spec } from './childSpec.ts';
 import { modulesValue, specValue } from './childSpec.ts';
 import type { DynamicFlags } from './dynamicState.ts';
+import { startDynamic, startedBy } from './dynamicStart.ts';
 import { dynamicFlagsValue, DynamicState, keyOf, readDynamicFlags, readDynamicSpec } from './dynamicState.ts';
 import { stopDynamicChildren } from './dynamicStop.ts';
 import type { Server } from './gen.ts';
@@ -134,7 +134,7 @@ class DynamicServer implements ServerModule<DynamicState> {
     if (state.settings.maxChildren !== 'infinity' && state.size >= state.settings.maxChildren) {
       return reply(errorTuple(words.maxChildren), state);
     }
-    const outcome = yield* startWith(self, state, spec);
+    const outcome = yield* startDynamic(self, spec.start, state.settings.extraArguments);
     const pid = startedBy(outcome);
     if (pid !== null) {
       state.add(spec, pid);
@@ -218,23 +218,6 @@ function taskSpec(self: Self, [args, restartType, shutdown]: readonly Value[]): 
   );
 }
 
-/** Calls the start function; what it throws is an error. */
-function* startWith(self: Self, state: DynamicState, { start }: Spec): Flow<Value> {
-  const args = [...state.settings.extraArguments, ...(start.args ?? [])];
-  let outcome: Value;
-  try {
-    outcome = yield* self.apply(start.module, start.function, args);
-  } catch (thrown) {
-    return errorTuple(reasonOf(thrown));
-  }
-  const fine = startedBy(outcome) !== null || outcome === atoms.ignore || tagged(outcome, atoms.error, 2) !== null;
-  return fine ? outcome : errorTuple(outcome);
-}
-function startedBy(outcome: Value): Pid | null {
-  const pid = (tagged(outcome, atoms.ok, 2) ?? tagged(outcome, atoms.ok, 3))?.[1];
-  return pid instanceof Pid ? pid : null;
-}
-
 function* terminate(self: Self, state: DynamicState, pid: Value): Flow<Value> {
   const child = state.byPid(pid);
   if (child === undefined) return errorTuple(a('not_found'));
@@ -281,7 +264,7 @@ function* restart(self: Self, state: DynamicState, child: Child, reason: Value):
     return 'shutdown';
   }
   self.emit({ is: 'restart', supervisor: self.pid, childId: undefined, reason, count: counted });
-  const outcome = yield* startWith(self, state, child.spec);
+  const outcome = yield* startDynamic(self, child.spec.start, state.settings.extraArguments);
   const pid = startedBy(outcome);
   const error = tagged(outcome, atoms.error, 2);
   const from = keyOf(child);
