@@ -4,6 +4,7 @@ import { failure, processNotFound, unsupported } from '../../errors.ts';
 import type { ChildSpec, Failure, ProcessRef, Result, SupervisorFlags, SupervisorKind } from '../../model.ts';
 import { fail, ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Params } from '../../port.ts';
+import { flagsChanged, impossibleFlags, strategyFixed } from '../../supervisorFlagErrors.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, isAtom, list } from '../../term/term.ts';
 import { answered, briefly, strangeAnswer } from './callError.ts';
@@ -289,7 +290,7 @@ export async function setFlags(
   const found = await supervisorToChange(session, supervisor, options);
   if (!found.ok) return found;
   const known = found.value;
-  const refused = impossibleFlags(known, expect, flags);
+  const refused = known.kind === 'horde_supervisor' ? ofHorde('Changing the flags') : impossibleFlags(expect, flags);
   if (refused !== null) return refused;
   const wait = integer(waitOf(options));
   const args = [pidOf(supervisor), flagsTerm(expect), flagsTerm(flags), wait];
@@ -301,48 +302,16 @@ export async function setFlags(
     case 'set':
       return now === null ? strangeAnswer(known.target.node, 'The flags read back') : ok(now);
     case 'changed':
-      return failure(
-        'conflict',
-        'supervisor.flags_changed',
-        `The flags of ${pidText(supervisor)} are not what was expected.`,
-        'Look at them, and decide again.',
-        { node: supervisor.node, ...(now !== null && { details: { now } }) },
-      );
+      return flagsChanged(supervisor, now);
     case 'fixed':
-      return strategyFixed(known);
+      return strategyFixed(
+        isDynamic(known.kind)
+          ? `${pidText(supervisor)} is a dynamic supervisor, which knows one_for_one only.`
+          : undefined,
+      );
     case 'late':
       return late(supervisor);
     default:
       return unknownLayout(supervisor);
   }
-}
-
-function strategyFixed({ pid, kind }: Known): Failure {
-  return unsupported(
-    'Changing the strategy',
-    isDynamic(kind)
-      ? `${pidText(pid)} is a dynamic supervisor, which knows one_for_one only.`
-      : `the children of simple_one_for_one are kept in another form than those of other strategies.`,
-    'Change its init/1, and restart it.',
-  );
-}
-
-function impossibleFlags(known: Known, expect: SupervisorFlags, flags: SupervisorFlags): Failure | null {
-  if (known.kind === 'horde_supervisor') return ofHorde('Changing the flags');
-  if (expect.autoShutdown !== flags.autoShutdown) {
-    return unsupported(
-      'Changing auto_shutdown',
-      'the children were checked against it when they were started.',
-      'Change its init/1, and restart it.',
-    );
-  }
-  const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
-  if (isCount(flags.intensity, 0) && isCount(flags.periodSeconds, 1)) return null;
-  return failure(
-    'validation',
-    'supervisor.bad_flags',
-    'An intensity is a whole number from 0 on, a period a whole number of seconds from 1 on.',
-    'Correct them.',
-    { pointer: isCount(flags.intensity, 0) ? '/flags/periodSeconds' : '/flags/intensity' },
-  );
 }

@@ -1,8 +1,9 @@
 /** Changing the flags of a supervisor, where they are what is expected. */
-import { failure, unsupported } from '../../errors.ts';
-import type { Failure, ProcessRef, Result, SupervisorFlags } from '../../model.ts';
-import { ok, pidText } from '../../model.ts';
+import { unsupported } from '../../errors.ts';
+import type { Failure, Result, SupervisorFlags } from '../../model.ts';
+import { ok } from '../../model.ts';
 import type { CallOptions, Params } from '../../port.ts';
+import { flagsChanged, impossibleFlags, strategyFixed } from '../../supervisorFlagErrors.ts';
 import { a, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
@@ -74,37 +75,6 @@ function impossible(expect: SupervisorFlags, flags: SupervisorFlags, isDynamic: 
       'Change its init/1, and restart it.',
     );
   }
-  if (expect.autoShutdown !== flags.autoShutdown) {
-    return unsupported(
-      'Changing auto_shutdown',
-      'the children were checked against it when they were started.',
-      'Change its init/1, and restart it.',
-    );
-  }
-  if ((expect.strategy === 'simple_one_for_one') !== (flags.strategy === 'simple_one_for_one')) {
-    return unsupported(
-      'Changing the strategy',
-      'the children of simple_one_for_one are kept in another form than those of other strategies.',
-      'Change its init/1, and restart it.',
-    );
-  }
-  const isCount = (value: number, least: number): boolean => Number.isSafeInteger(value) && value >= least;
-  if (isCount(flags.intensity, 0) && isCount(flags.periodSeconds, 1)) return null;
-  return failure(
-    'validation',
-    'supervisor.bad_flags',
-    'An intensity is a whole number from 0 on, a period a whole number of seconds from 1 on.',
-    'Correct them.',
-    { pointer: isCount(flags.intensity, 0) ? '/flags/periodSeconds' : '/flags/intensity' },
-  );
-}
-
-function flagsChanged(supervisor: ProcessRef, now: SupervisorFlags): Failure {
-  return failure(
-    'conflict',
-    'supervisor.flags_changed',
-    `The flags of ${pidText(supervisor)} are not what was expected.`,
-    'Look at them, and decide again.',
-    { node: supervisor.node, details: { now } },
-  );
+  if ((expect.strategy === 'simple_one_for_one') !== (flags.strategy === 'simple_one_for_one')) return strategyFixed();
+  return impossibleFlags(expect, flags);
 }
