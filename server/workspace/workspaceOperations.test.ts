@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Diagnostic } from 'vscode-languageserver/node';
 import { callOptions } from '../../runtime/callOptions.ts';
 import { ok } from '../../runtime/model.ts';
@@ -193,6 +193,24 @@ describe('a module of the workspace', () => {
     await save('x.ts', reading('answers_anew', 'return ok(3)'));
     expect(registry.find('answers')).toBeNull();
     expect(await execute('answers_anew', {})).toEqual({ ok: true, value: 3 });
+  });
+});
+
+describe('a module that is saved while it is being loaded', () => {
+  it('is loaded anew', async () => {
+    const first = path.join(folder, 'arsenal', 'operations', 'x.ts');
+    const register = registry.register.bind(registry);
+    // The moment between its being read and its being done with.
+    const registering = vi.spyOn(registry, 'register').mockImplementationOnce((...args) => {
+      fs.writeFileSync(first, reading('later', 'return ok(22)'));
+      return register(...args);
+    });
+    await save('x.ts', reading('sooner', 'return ok(1)'));
+    expect(registering).toHaveBeenCalledTimes(1);
+    operations.fileChanged(first);
+    await operations.settled();
+    expect(await execute('later', {})).toEqual({ ok: true, value: 22 });
+    expect(registry.find('sooner')).toBeNull();
   });
 });
 
