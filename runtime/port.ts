@@ -518,6 +518,27 @@ export const portMethods = {
     { readonly replaced: boolean }
   >(),
 
+  /**
+   * Calls `module:function(args…)` in a process of its own on the node, and answers what became of it, as erpc:call/4 would. When time
+   * runs out or the call is cancelled that process is killed; what it did stays done. `output` is what was written to its group leader
+   * meanwhile, at most `maxOutputChars` of it. A value of more than `maxBytes` in external form is elided.
+   */
+  'code.call': call.destroy<
+    OnNode & {
+      readonly module: string;
+      readonly function: string;
+      readonly args: readonly TermInput[];
+      readonly maxBytes: number;
+      readonly maxOutputChars: number;
+    },
+    {
+      readonly became:
+        | { readonly is: 'returned'; readonly value: Term }
+        | { readonly is: 'raised'; readonly class: 'error' | 'exit' | 'throw'; readonly reason: Term };
+      readonly output: string;
+      readonly outputWhole: boolean;
+    }
+  >(),
   /** Reads a simulated cluster's file again and puts its code in place; `changed`: the servers whose state its code_change changed. */
   'code.reload': call.change<
     Nothing,

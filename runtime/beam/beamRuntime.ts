@@ -12,6 +12,7 @@ import { emulatorMethods } from './adapter/emulatorMethods.ts';
 import { holdingMethods } from './adapter/holdingMethods.ts';
 import { hordeMethods } from './adapter/hordeMethods.ts';
 import { libclusterMethods } from './adapter/libclusterMethods.ts';
+import { codeMethods } from './adapter/codeCall.ts';
 import { crashMethods } from './adapter/crashMethods.ts';
 import { Links } from './adapter/links.ts';
 import { nameMethods } from './adapter/nameMethods.ts';
@@ -210,6 +211,7 @@ class BeamRuntime implements BeamConnection {
       ...libclusterMethods(session),
       ...supervisorMethods(session),
       ...crashMethods(session),
+      ...codeMethods(session),
       ...systemMethods(session),
       ...tableMethods(session),
       ...emulatorMethods(session),

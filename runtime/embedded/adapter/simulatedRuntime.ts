@@ -8,6 +8,7 @@ import type { Clock } from '../time/clock.ts';
 import type { ClusterFile } from '../clusterFile/clusterFile.ts';
 import { clockMethods } from './clock.ts';
 import { clusterFileMethods } from './clusterFile.ts';
+import { codeMethods } from './codeCall.ts';
 import { Context } from './context.ts';
 import { CrashHistory } from './crashHistory.ts';
 import { emulatorMethods } from './emulator.ts';
@@ -95,6 +96,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...faultMethods(context, holdings),
     ...clockMethods(clock),
     ...clusterFileMethods(context, options.clusterFile ?? null),
+    ...codeMethods(context),
     ...processMethods({ context, holdings, handles, crashes }),
     ...supervisorMethods(context, history, handles),
     ...holdingMethods(context, holdings),
