@@ -1,20 +1,15 @@
 /** A new operation of the user's own: a module that works as it stands, and what the editor needs to know its types without an install. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import type {
-  CodeAction,
-  CodeActionParams,
-  CreateFile,
-  TextDocumentEdit,
-  WorkspaceEdit,
-} from 'vscode-languageserver/node';
+import { pathToFileURL } from 'node:url';
+import type { CodeAction, CodeActionParams } from 'vscode-languageserver/node';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import { failure } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Result } from '../../runtime/model.ts';
 import { scaffoldActionKind } from '../protocol/lsp.ts';
 import type { ScaffoldAnswer, ScaffoldParams } from '../protocol/lsp.ts';
+import { editOf, filePath, folderPath, isInside } from './scaffoldEdits.ts';
 
 const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 const longestName = 64;
@@ -124,17 +119,6 @@ export function resolveScaffold(action: CodeAction, options: ScaffoldOptions): C
   return made.ok ? { ...action, edit: editOf(made.value) } : action;
 }
 
-function editOf({ files }: ScaffoldAnswer): WorkspaceEdit {
-  const documentChanges = files.flatMap(({ uri, text }): (CreateFile | TextDocumentEdit)[] => [
-    { kind: 'create', uri, options: { overwrite: true } },
-    {
-      textDocument: { uri, version: null },
-      edits: [{ range: { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } }, newText: text }],
-    },
-  ]);
-  return { documentChanges };
-}
-
 function freeName(folder: string, options: ScaffoldOptions): string {
   for (let number = 1; ; number += 1) {
     const name = number === 1 ? 'my_operation' : `my_operation_${number}`;
@@ -224,24 +208,4 @@ function snakeCaseOf(name: string): string {
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
     .replaceAll(/[-. ]+/g, '_')
     .toLowerCase();
-}
-
-function folderPath(folder: string): string | null {
-  const file = folder.startsWith('file:') ? filePath(folder) : folder;
-  return file !== null && path.isAbsolute(file) && fs.statSync(file, { throwIfNoEntry: false })?.isDirectory() === true
-    ? file
-    : null;
-}
-
-function filePath(uri: string): string | null {
-  try {
-    return uri.startsWith('file:') ? fileURLToPath(uri) : null;
-  } catch {
-    return null;
-  }
-}
-
-function isInside(folder: string, file: string): boolean {
-  const relative = path.relative(folder, file);
-  return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
 }
