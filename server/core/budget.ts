@@ -7,7 +7,7 @@ import type { CallOptions } from '../../runtime/port.ts';
 import { bug, wordsOf } from './errors.ts';
 
 /**
- * How long code that was cut off may still say what became of it: it knows its effect, we could only say that we do not. Longer than
+ * How long, unless it says itself, code that was cut off may still say what became of it: it knows its effect, we could only say that we do not. Longer than
  * the port's own grace, whose answer it waits for.
  */
 const lastWordMs = 100;
@@ -27,12 +27,13 @@ export function withinBudget<T>(
   effect: Effect,
   budget: CallOptions,
   run: () => Promise<Result<T>>,
+  graceMs = lastWordMs,
 ): Promise<Bounded<T>> {
   return new Promise((resolve) => {
     const ended = settled(operation, effect, run);
     const cut = (failure: Failure) => {
       stop();
-      lastWord = setTimeout(() => resolve({ answer: failure, late: ended }), lastWordMs);
+      lastWord = setTimeout(() => resolve({ answer: failure, late: ended }), graceMs);
     };
     let lastWord: ReturnType<typeof setTimeout> | undefined;
     const onAbort = () => cut(cancelled(effect));

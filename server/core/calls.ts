@@ -16,6 +16,23 @@ export type CallExtras = {
   readonly timeoutMs?: number;
   readonly correlationId?: string;
   readonly onProgress?: (progress: OperationProgress) => Promise<void> | void;
+  /** The requestId of the batch that this call is an item of: that was counted against the rate, this is not. */
+  readonly parent?: string;
+};
+
+/** What one of several calls that are done as a whole would do: nothing is claimed, nothing written down. */
+export type PreparedCall = {
+  readonly entry: CatalogueEntry;
+  /** null when it only looks. */
+  readonly plan: Plan<Json> | null;
+  /** Whether its operation can undo what it did; what only looks leaves nothing to undo. */
+  readonly canUndo: boolean;
+};
+/** A prepared call that was run. */
+export type PlannedRun = {
+  readonly answer: Result<OperationAnswer>;
+  /** Has its operation undo it, within `budget`; waits first for the last word of one that was cut off. */
+  undo(budget: CallOptions): Promise<Result<null>>;
 };
 
 /** A connection as the pipeline sees it. */
@@ -112,6 +129,8 @@ export type FinishedCall = {
   readonly correlationId: string;
   readonly connection: string | null;
   readonly caller: Caller;
+  /** Of the batch that it was an item of. */
+  readonly parent: string | null;
   readonly mode: OperationCall['mode'];
   readonly startedAt: number;
   readonly durationMs: number;

@@ -37,6 +37,7 @@ export class Flight {
       correlationId: this.correlationId,
       connection: this.call.connection,
       caller: this.extras.caller,
+      parent: this.extras.parent ?? null,
       mode: this.mode,
       startedAt: this.#startedAt,
       durationMs: this.durationMs(),

@@ -64,6 +64,8 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   readonly errors?: CatalogueEntry['errors'];
   /** Default time limit; 30 s when absent. */
   readonly timeoutMs?: number;
+  /** How long it may still say what became of it after it was cut off, where that takes longer than 0.1 s: it has to undo first. */
+  readonly graceMs?: number;
   /** Its own validation, after the schema's. */
   validate?(params: Static<P>): readonly Problem[];
   /** A further condition on the caller, after roles and access. */
@@ -99,22 +101,23 @@ type Changing<N extends MethodName, P extends TObject, R extends TSchema, S exte
 };
 export type ProbedEffect = Exclude<Effect, 'partial'>;
 
-/** An operation that changes something: `change` or `destroy`. */
+/**
+ * An operation that changes something: `change` or `destroy`. One whose plan alone says how grave it is (it does what its parameters
+ * name) may be `read`; its calls are allowed, and written down, by the severity of their plan.
+ */
 export type WriteOperation<N extends MethodName, P extends TObject, R extends TSchema, S extends Json> = Changing<
   N,
   P,
   R,
   S
-> & { readonly severity: Extract<SeverityFor<N>, 'change' | 'destroy'> };
+> & { readonly severity: SeverityFor<N> };
 
 /**
  * Operations with their types forgotten, as the registry holds them. Method parameters are bivariant in TypeScript, which is sound here
  * because the pipeline hands `execute` and `plan` only parameters their schema has accepted, and `apply` only a plan of its own.
  */
 export type AnyReadOperation = Looking<MethodName, TObject, TSchema> & { readonly severity: 'read' | 'diagnose' };
-export type AnyWriteOperation = Changing<MethodName, TObject, TSchema, Json> & {
-  readonly severity: 'change' | 'destroy';
-};
+export type AnyWriteOperation = Changing<MethodName, TObject, TSchema, Json> & { readonly severity: Severity };
 export type AnyOperation = AnyReadOperation | AnyWriteOperation;
 
 /**

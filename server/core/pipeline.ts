@@ -7,15 +7,27 @@
  * 8 record: the outcome on the audit log, metrics, history, events. 9 answer, with the correlation id.
  */
 import { createHash } from 'node:crypto';
-import { unsupported } from '../../runtime/errors.ts';
+import { childOptions, remainingNow } from '../../runtime/callOptions.ts';
+import { failure, unsupported } from '../../runtime/errors.ts';
 import type { Effect, Failure, Json, Result } from '../../runtime/model.ts';
 import { fail, ok } from '../../runtime/model.ts';
-import type { MethodName, Port } from '../../runtime/port.ts';
+import type { CallOptions, MethodName, Port } from '../../runtime/port.ts';
 import { buildPort, restrictPort, safeNeeds } from '../../runtime/portFacade.ts';
 import type { OperationAnswer, OperationCall, PlanSummary } from '../protocol/operation.ts';
 import { checkRole, defaultRole, graverRole } from './authorization.ts';
+import type { Bounded } from './budget.ts';
 import { threw, withinBudget } from './budget.ts';
-import type { Authorized, CallExtras, Claim, FinishedCall, Intent, PipelineServices, Validated } from './calls.ts';
+import type {
+  Authorized,
+  CallExtras,
+  Claim,
+  FinishedCall,
+  Intent,
+  PipelineServices,
+  PlannedRun,
+  PreparedCall,
+  Validated,
+} from './calls.ts';
 import { canonicalJson } from './canonicalJson.ts';
 import type { Context } from './context.ts';
 import { makeContext } from './context.ts';
@@ -37,6 +49,8 @@ type ChangingReady = {
 };
 /** A call that may be done, and what exactly would be done. */
 type Ready = LookingReady | ChangingReady;
+/** What `apply` answered, and its public form. */
+type Applied = Bounded<unknown> & { readonly result: Result<Json> };
 type OwnClaim = Extract<Claim, { readonly is: 'ours' }>;
 /** The answer, and whether the operation's code had its turn: if not, nothing has happened. */
 type Passed = { readonly answer: Result<OperationAnswer>; readonly executed: boolean };
@@ -61,7 +75,59 @@ export class Pipeline {
     return answer.ok ? answer : fail({ ...answer.error, correlationId: flight.correlationId });
   }
 
-  async #pass(flight: Flight): Promise<Result<OperationAnswer>> {
+  /**
+   * Steps 1 to 5 of a call that is to be done as a part of a whole, but for what stands once for the whole: the claim of its requestId
+   * and the intent. `extras.parent` names the whole. Error beside those of the steps: `call.only_planned` for a dry run.
+   */
+  async prepare(call: OperationCall, extras: CallExtras): Promise<Result<PreparedCall>> {
+    const flight = new Flight(call, extras);
+    const valid = this.#check(flight);
+    if (!valid.ok) return valid;
+    if (flight.mode !== 'run') return onlyPlanned(valid.value.found.entry.name);
+    const ready = await this.#ready(flight, valid.value);
+    if (!ready.ok) return ready;
+    const { entry } = valid.value.found;
+    return ready.value.is === 'looking'
+      ? ok({ entry, plan: null, canUndo: true })
+      : ok({ entry, plan: ready.value.plan, canUndo: ready.value.operation.compensate !== undefined });
+  }
+
+  /**
+   * Runs a call that was prepared, as it was planned then, through all steps but planning, claim and intent: whoever calls this has
+   * written down the intent of the whole. Never rejects.
+   */
+  async runPlanned(call: OperationCall, extras: CallExtras, plan: Plan<Json> | null): Promise<PlannedRun> {
+    const flight = new Flight(call, extras);
+    const run = await this.#runPlanned(flight, plan);
+    flight.enter('record');
+    this.#tellObservers(flight, run.answer);
+    return run;
+  }
+
+  async #runPlanned(flight: Flight, plan: Plan<Json> | null): Promise<PlannedRun> {
+    const nothing = (answer: Result<OperationAnswer>) => ({ answer, undo: () => Promise.resolve(ok(null)) });
+    const valid = this.#check(flight);
+    if (!valid.ok) return nothing(valid);
+    flight.enter('authorize');
+    const allowed = authorize(valid.value, this.#services);
+    if (!allowed.ok) return nothing(allowed);
+    flight.enter('prepare');
+    const call = allowed.value;
+    const possible = checkNeeds(call);
+    if (!possible.ok) return nothing(possible);
+    const { operation } = call.found;
+    if (!isWrite(operation)) return nothing((await this.#look(flight, { is: 'looking', call, operation })).answer);
+    const readable = checkedPlan(operation, plan);
+    if (!readable.ok) return nothing(readable);
+    const ready: ChangingReady = { is: 'changing', call, operation, plan: readable.value };
+    const { result, answer, late } = await this.#apply(flight, ready);
+    const undo = async (budget: CallOptions) =>
+      undone(ready, late === null ? answer : await within(late, answer, budget), budget);
+    return { answer: answerOf(flight, result), undo };
+  }
+
+  /** Steps 1 to 3. */
+  #check(flight: Flight): Result<Validated> {
     flight.enter('receive');
     const received = receive(flight.call, flight.extras, flight.correlationId, this.#services);
     if (!received.ok) return received;
@@ -70,7 +136,11 @@ export class Pipeline {
     const known = authenticate(received.value);
     if (!known.ok) return known;
     flight.enter('validate');
-    const valid = validate(known.value);
+    return validate(known.value);
+  }
+
+  async #pass(flight: Flight): Promise<Result<OperationAnswer>> {
+    const valid = this.#check(flight);
     if (!valid.ok) return valid;
     const { correlationId } = flight;
     switch (flight.mode) {
@@ -114,7 +184,7 @@ export class Pipeline {
     if (!call.ok) return call;
     flight.enter('prepare');
     const { operation, entry } = valid.found;
-    const admitted = this.#services.admit(valid.extras.caller, entry);
+    const admitted = valid.extras.parent === undefined ? this.#services.admit(valid.extras.caller, entry) : ok(null);
     if (!admitted.ok) return admitted;
     const possible = checkNeeds(call.value);
     if (!possible.ok) return possible;
@@ -152,24 +222,31 @@ export class Pipeline {
     return { answer: answerOf(flight, shape(call, answer, 'none')), executed: true };
   }
 
-  async #change(flight: Flight, { call, operation, plan }: ChangingReady, claim: OwnClaim): Promise<Passed> {
-    const declared = await this.#services.audit.intent(intentOf(call, plan));
+  async #change(flight: Flight, ready: ChangingReady, claim: OwnClaim): Promise<Passed> {
+    const { call, plan } = ready;
+    // What turned out to be only looking changes nothing, and leaves nothing.
+    const audited = plan.severity === 'change' || plan.severity === 'destroy';
+    const declared = audited ? await this.#services.audit.intent(intentOf(call, plan)) : ok(null);
     if (!declared.ok) return { answer: declared, executed: false };
-    flight.enter('execute');
-    const context = contextOf(call, methodsOf(operation));
-    const { answer, late } = await withinBudget(operation.name, 'unknown', call.budget, () =>
-      operation.apply(context, plan),
-    );
-    flight.enter('shape');
-    const result = shape(call, answer, 'applied');
+    const { result, late } = await this.#apply(flight, ready);
     flight.enter('record');
-    await this.#recordOutcome(flight, result, false);
+    if (audited) await this.#recordOutcome(flight, result, false);
     void late?.then(async (truth) => {
       const known = shape(call, truth, 'applied');
       claim.correct(answerOf(flight, known));
-      await this.#recordOutcome(flight, known, true);
+      if (audited) await this.#recordOutcome(flight, known, true);
     });
     return { answer: answerOf(flight, result), executed: true };
+  }
+
+  /** Steps 6 and 7 of what was planned. */
+  async #apply(flight: Flight, { call, operation, plan }: ChangingReady): Promise<Applied> {
+    flight.enter('execute');
+    const context = contextOf(call, methodsOf(operation));
+    const apply = () => operation.apply(context, plan);
+    const { answer, late } = await withinBudget(operation.name, 'unknown', call.budget, apply, operation.graceMs);
+    flight.enter('shape');
+    return { answer, late, result: shape(call, answer, 'applied') };
   }
 
   #recordOutcome(flight: Flight, result: Result<Json>, late: boolean): Promise<void> {
@@ -188,6 +265,63 @@ export class Pipeline {
       }
     }
   }
+}
+
+/**
+ * Undoes what was applied. What failed without effect needs no undoing; of what is not known to have had one, its operation's probe
+ * must say that none is left. Errors: the operation's own, `operation.cannot_undo`, `operation.undo_unknown`.
+ */
+async function undone(
+  { call, operation, plan }: ChangingReady,
+  done: Result<unknown>,
+  budget: CallOptions,
+): Promise<Result<null>> {
+  if (!done.ok && done.error.effect === 'none') return ok(null);
+  if (operation.compensate === undefined) return cannotUndo(operation.name);
+  const context = contextOf({ ...call, budget }, methodsOf(operation));
+  const compensate = operation.compensate.bind(operation);
+  const { answer } = await withinBudget(operation.name, 'unknown', budget, () => compensate(context, plan, done));
+  if (!answer.ok || done.ok || done.error.effect !== 'unknown') return answer;
+  const probe = operation.probe?.bind(operation);
+  const left = await withinBudget(operation.name, 'none', budget, async () => ok(await probe?.(context, plan)));
+  return left.answer.ok && left.answer.value === 'none' ? ok(null) : undoUnknown(operation.name);
+}
+
+/** The last word of code that was cut off, or what was said instead of it when half of the time is up: the rest is for undoing. */
+async function within<T>(late: Promise<T>, otherwise: T, budget: CallOptions): Promise<T> {
+  const half = childOptions(budget, remainingNow(budget) / 2);
+  const said = await withinBudget('undo', 'unknown', half, async () => ok(await late));
+  return said.answer.ok ? said.answer.value : otherwise;
+}
+
+function cannotUndo(operation: string): Failure {
+  return failure(
+    'unsupported',
+    'operation.cannot_undo',
+    `${operation} cannot be undone.`,
+    'See what it did, and undo it by hand where that is possible.',
+    { effect: 'none', details: { operation } },
+  );
+}
+
+function undoUnknown(operation: string): Failure {
+  return failure(
+    'execution',
+    'operation.undo_unknown',
+    `Whether anything is left of ${operation} is not known.`,
+    'Look at the target.',
+    { effect: 'unknown', details: { operation } },
+  );
+}
+
+function onlyPlanned(operation: string): Failure {
+  return failure(
+    'validation',
+    'call.only_planned',
+    `${operation} is only to be planned here, and cannot be a part of something that is run.`,
+    'Leave dryRun out, or dry-run the whole.',
+    { pointer: '/dryRun' },
+  );
 }
 
 function planFor(ready: Ready): PlanSummary {

@@ -115,15 +115,16 @@ function severityRules(operation: AnyOperation): readonly string[] {
   if (unknown.length > 0) return [`needs: ${unknown.join(', ')} is no method of the port`];
   const writes = severity === 'change' || severity === 'destroy';
   const least = methods.map((need) => severities.indexOf(portMethods[need].effect));
-  const runs = writes
-    ? 'plan' in operation && typeof operation.plan === 'function' && typeof operation.apply === 'function'
-    : 'execute' in operation && typeof operation.execute === 'function' && !('plan' in operation);
+  const runs =
+    'plan' in operation
+      ? typeof operation.plan === 'function' && typeof operation.apply === 'function' && !('execute' in operation)
+      : !writes && 'execute' in operation && typeof operation.execute === 'function';
   return [
     ...(severities.includes(severity) ? [] : ['severity: must be read, diagnose, change or destroy']),
     ...(severities.indexOf(severity) >= Math.max(0, ...least) ? [] : ['severity: is less than that of its needs']),
     ...(runs
       ? []
-      : [writes ? 'must have plan and apply, since it changes something' : 'must have execute, and no plan']),
+      : [writes ? 'must have plan and apply, since it changes something' : 'must have execute, or plan and apply']),
   ];
 }
 
