@@ -448,6 +448,12 @@ export class Self {
     return this.#node.names.get(name.name)?.pid ?? null;
   }
 
+  /** `erlang:bump_reductions/1`: counts work that was done without a call into the kernel. */
+  bumpReductions(count: number): void {
+    this.#process.reductions += count - 1;
+    this.#bump();
+  }
+
   #bump(): void {
     const process = this.#process;
     process.reductions += 1;
