@@ -4,7 +4,7 @@ import { a, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { sleep } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, elementsOf, isList, tagged, partsOf } from '../kernel/values.ts';
 import { call } from '../otp/gen.ts';
 import { multiCall } from '../otp/multiCall.ts';
 import { distributionOf } from './distribution.ts';
@@ -19,9 +19,9 @@ const [setWord, delWord] = [a('set_lock'), a('del_lock')];
 /** Asks `global` on each node; the replies that came, in the order of the nodes. */
 function* askAll(self: Self, nodes: readonly string[], request: Value): Flow<readonly (readonly [string, Value])[]> {
   const answer = yield* multiCall(self, nodes.map(a), globalServer, request);
-  const [replies] = elementsOf(answer) ?? [];
+  const [replies] = partsOf(answer);
   return (isList(replies) ? replies : []).map((one) => {
-    const [node, reply] = elementsOf(one) ?? [];
+    const [node, reply]: readonly unknown[] = partsOf(one);
     return [String(node), asValue(reply)] as const;
   });
 }

@@ -4,7 +4,7 @@ import { a, Atom, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, okTuple } from '../kernel/values.ts';
+import { atoms, itemsOf, okTuple, partsOf } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { call } from '../otp/gen.ts';
@@ -89,7 +89,7 @@ const signalShutdown: ServerModule<readonly Value[]> = {
   module: signalName,
   init: (self, targets) => {
     self.trapExit(true);
-    return { is: 'ok', state: isList(targets) ? targets.map(asValue) : [] };
+    return { is: 'ok', state: itemsOf(targets) };
   },
   *terminate(self, _reason, targets): Flow<void> {
     for (const target of targets) yield* call(self, serverOf(self, target), a('horde_shutting_down'));
@@ -99,13 +99,13 @@ const signalShutdown: ServerModule<readonly Value[]> = {
 
 function serverOf(self: Self, value: Value): Server {
   if (value instanceof Atom || value instanceof Pid) return value;
-  const [name, node] = elementsOf(value) ?? [];
+  const [name, node] = partsOf(value);
   return name instanceof Atom && node instanceof Atom ? tup(name, node) : self.error(a('function_clause'));
 }
 
 /** Whatever `Supervisor.child_spec/2` takes, as a map: one already, `Module` or `{Module, Argument}`. */
 function* specFrom(self: Self, given: Value): Flow<Value> {
-  const [module, argument] = given instanceof Atom ? [given, []] : (elementsOf(given) ?? []).map(asValue);
+  const [module, argument] = given instanceof Atom ? [given, []] : partsOf(given);
   return module instanceof Atom ? yield* self.apply(module.name, 'child_spec', [argument]) : given;
 }
 

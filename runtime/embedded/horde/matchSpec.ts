@@ -7,14 +7,14 @@ import { a, Atom, Float, Pid, Tuple, toTerm, tup } from '../../term/values.ts';
 import { compareTerms } from '../../term/order.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
-import { asValue, atoms, elementsOf, isList, isTuple } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, isTuple, partsOf } from '../kernel/values.ts';
 
 type Bindings = ReadonlyMap<string, Value>;
 
 /** The results of `ets:select/2` over these rows; `badarg` where the specification is none. */
 export function select(rows: readonly Value[], spec: Value): readonly Value[] {
   const clauses = (isList(spec) ? spec : []).map((clause) => {
-    const [head, guards, body, ...more] = elementsOf(clause) ?? [];
+    const [head, guards, body, ...more] = partsOf(clause);
     if (!isList(guards) || !isList(body) || body.length === 0 || more.length > 0)
       throw new ErrorException(atoms.badarg);
     return { head: asValue(head), guards: guards.map(asValue), body: body.map(asValue) };

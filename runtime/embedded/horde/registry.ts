@@ -6,7 +6,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, okTuple, samePid, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, itemsOf, okTuple, partsOf, samePid, tagged } from '../kernel/values.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { call } from '../otp/gen.ts';
 import type { SupervisorInit, SupervisorModule } from '../otp/supervisor.ts';
@@ -122,7 +122,7 @@ const whole = a('$_');
 
 function matchSpec(key: Value, who: Value, pattern: Value, guards: Value, body: Value): Value {
   const own = tup(a('=:='), tup(a('element'), 1, whole), tup(a('const'), key));
-  return [tup(tup(any, any, tup(who, pattern)), [own, ...(isList(guards) ? guards.map(asValue) : [])], [body])];
+  return [tup(tup(any, any, tup(who, pattern)), [own, ...itemsOf(guards)], [body])];
 }
 
 function match(self: Self, registry: Value, key: Value, pattern: Value, guards: Value): readonly Value[] {
@@ -140,7 +140,7 @@ function* unregisterMatch(self: Self, registry: Value, key: Value, pattern: Valu
 /** `select/2`: patterns of `{key, pid, value}`. */
 function selectRows(self: Self, registry: Value, spec: Value): Value {
   const parts = (isList(spec) ? spec : []).map((part): Value => {
-    const [head, guards, body] = (elementsOf(part) ?? []).map(asValue);
+    const [head, guards, body] = partsOf(part);
     const pattern = elementsOf(head);
     if (pattern?.length !== 3) {
       throw argumentError('invalid match specification in Registry.select/2');
@@ -154,9 +154,9 @@ function selectRows(self: Self, registry: Value, spec: Value): Value {
 function* dispatch(self: Self, registry: Value, key: Value, what: Value): Flow<Value> {
   const held = tables(self, registry).keys.get(key);
   if (held === undefined) return atoms.ok;
-  const [module, name, args] = elementsOf(what) ?? [];
+  const [module, name, args] = partsOf(what);
   if (module instanceof Atom && name instanceof Atom) {
-    yield* self.apply(module.name, name.name, [[rowOf(held)], ...(isList(args) ? args.map(asValue) : [])]);
+    yield* self.apply(module.name, name.name, [[rowOf(held)], ...itemsOf(args)]);
   } else yield* applyFun(self, what, [[rowOf(held)]]);
   return atoms.ok;
 }

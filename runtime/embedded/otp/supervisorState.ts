@@ -6,7 +6,7 @@ import type { SupervisorKind } from '../../model.ts';
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
-import { asValue, atoms, elementsOf, isList, samePid } from '../kernel/values.ts';
+import { asValue, atoms, isList, samePid, partsOf } from '../kernel/values.ts';
 import { valueKey } from '../kernel/valueKey.ts';
 import { readFlags } from './checkSpec.ts';
 import type { Flags, Spec } from './childSpec.ts';
@@ -209,8 +209,8 @@ export class SupervisorState implements SupervisorView {
   /** Takes over what such a record says (`sys:replace_state`), except for children and names: `badarg` when it has others. */
   restore(record: Value): this {
     const now = this.show();
-    const before = elementsOf(now) ?? [];
-    const after = elementsOf(record) ?? [];
+    const before = partsOf(now);
+    const after = partsOf(record);
     const same =
       after.length === before.length &&
       [1, 3, 4, 10].every((at) => valueKey(asValue(before[at])) === valueKey(asValue(after[at])));
