@@ -64,6 +64,8 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   readonly errors?: CatalogueEntry['errors'];
   /** Default time limit; 30 s when absent. */
   readonly timeoutMs?: number;
+  /** It acts by other calls, each of which is authorized by itself: how grave its plan is is then said, not asked for. */
+  readonly delegates?: true;
   /** How long it may still say what became of it after it was cut off, where that takes longer than 0.1 s: it has to undo first. */
   readonly graceMs?: number;
   /** Its own validation, after the schema's. */

@@ -200,7 +200,7 @@ export class Pipeline {
       operation.plan(context, call.params),
     );
     const plan = answer.ok ? checkedPlan(operation, answer.value) : answer;
-    if (!plan.ok) return plan;
+    if (!plan.ok || operation.delegates === true) return plan;
     const { severity } = plan.value;
     const role = checkRole(
       call.extras.caller,

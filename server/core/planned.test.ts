@@ -198,5 +198,9 @@ describe('an operation whose plan says how grave it is', () => {
     expect(errorOf(await house.run(call)).code).toBe('connection.read_only');
     const operator = { caller: { ...admin, role: 'operator' as const } };
     expect(errorOf(await house.run(call, operator)).code).toBe('role.insufficient');
+    // What acts by other calls leaves that to them, and is written down all the same.
+    const delegating = bench({ operations: [{ ...grave, delegates: true }], access: () => 'read_only' });
+    expect((await delegating.run(call, operator)).ok).toBe(true);
+    expect(delegating.intents).toMatchObject([{ severity: 'destroy' }]);
   });
 });
