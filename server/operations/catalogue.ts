@@ -9,6 +9,7 @@ import { disconnectNode } from './distributed/disconnectNode.ts';
 import { listGroups } from './distributed/listGroups.ts';
 import { listTopologies } from './distributed/listTopologies.ts';
 import { nodeInfo } from './distributed/nodeInfo.ts';
+import { remoteExecute } from './distributed/remoteExecute.ts';
 import { addNode } from './faults/addNode.ts';
 import { crashNode } from './faults/crashNode.ts';
 import { delayLink } from './faults/delayLink.ts';
@@ -50,6 +51,7 @@ import { listSupervisors } from './supervisor/listSupervisors.ts';
 import { restartChild } from './supervisor/restartChild.ts';
 import { restartFrequency } from './supervisor/restartFrequency.ts';
 import { restartSupervisor } from './supervisor/restartSupervisor.ts';
+import { simulateFailure } from './supervisor/simulateFailure.ts';
 import { startSupervisor } from './supervisor/startSupervisor.ts';
 import { stopSupervisor } from './supervisor/stopSupervisor.ts';
 import { supervisionTree } from './supervisor/supervisionTree.ts';
@@ -117,6 +119,7 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     startSupervisor,
     stopSupervisor,
     restartSupervisor,
+    simulateFailure,
     listRegisteredProcesses(scans),
     getSystemInfo,
     getMemoryInfo,
@@ -143,6 +146,7 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     nodeInfo,
     connectNode,
     disconnectNode,
+    remoteExecute,
     listTopologies(scans),
     listGroups(scans),
     compareGlobalNames(scans),

@@ -54,6 +54,9 @@ export const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(sch
 export const shownTermResult = Type.Object({ display: Type.String(), term: Type.Unsafe<Term>({ type: 'object' }) });
 export type ShownTerm = Static<typeof shownTermResult>;
 
+/** An error as part of an answer that went well otherwise. */
+export const errorResult = Type.Unsafe<ArsenalError>({ type: 'object', description: 'Why not.' });
+
 /** What became of each node that was asked. */
 export const coverageResult = Type.Unsafe<Coverage>({
   type: 'array',
