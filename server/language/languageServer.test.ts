@@ -44,6 +44,7 @@ beforeEach(() => {
   server = serveLanguage(createConnection(new StreamMessageReader(up), new StreamMessageWriter(down)), {
     defaultHome: home,
     declarationsFile,
+    clusterScaffold: { typesFolder: home, examplesFolder: path.resolve('docs', 'examples') },
     startBackend: (folder, log) =>
       createBackend({
         home: folder,

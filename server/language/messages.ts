@@ -8,6 +8,7 @@ import { Errors, Check } from 'typebox/value';
 import { failure } from '../../runtime/errors.ts';
 import { agentChoices, localLaunchers, ok } from '../../runtime/model.ts';
 import type { Failure, Json, Result } from '../../runtime/model.ts';
+import { clusterExamples } from '../protocol/lsp.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
@@ -111,6 +112,14 @@ export const outcomeSchema = Type.Object({ requestId: text(200) });
 
 /** `ScaffoldParams` */
 export const scaffoldSchema = Type.Object({ name: text(100), workspaceFolder: text(4_096) });
+
+/** `ClusterScaffoldParams` */
+export const scaffoldClusterSchema = Type.Object({
+  workspaceFolder: text(4_096),
+  name: Type.Optional(text(100)),
+  example: Type.Optional(Type.Union(clusterExamples.map((example) => Type.Literal(example)))),
+  language: Type.Optional(Type.Union([Type.Literal('ts'), Type.Literal('json')])),
+});
 
 /** `ArsenalInitializationOptions` */
 export const initializationSchema = Type.Object({

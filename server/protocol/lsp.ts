@@ -121,3 +121,26 @@ export const scaffoldOperation = new RequestType<ScaffoldParams, ScaffoldAnswer,
 );
 /** Kind of the code action that scaffolds an operation. */
 export const scaffoldActionKind = 'source.arsenal.scaffoldOperation';
+
+/** What a new cluster file can begin with. */
+export const clusterExamples = ['empty', 'leader', 'cache', 'queue'] as const;
+export type ClusterExample = (typeof clusterExamples)[number];
+export type ClusterScaffoldParams = {
+  readonly workspaceFolder: string;
+  /** Of `NAME.cluster.ts`; `arsenal` unless said, which is the one that is run by itself. */
+  readonly name?: string;
+  /** `empty` unless said. */
+  readonly example?: ClusterExample;
+  /** `ts` unless said; a `json` file describes nodes, network and faults around the demo. */
+  readonly language?: 'ts' | 'json';
+};
+export type ClusterScaffoldAnswer = ScaffoldAnswer & {
+  /** What is left for the user to do, in sentences. */
+  readonly notes: readonly string[];
+};
+/** client → server: the files of a new cluster file; the client writes them. */
+export const scaffoldCluster = new RequestType<ClusterScaffoldParams, ClusterScaffoldAnswer, FailureData>(
+  'arsenal/cluster/scaffold',
+);
+/** Kind of the code action that fills an empty cluster file. */
+export const clusterScaffoldActionKind = 'source.arsenal.scaffoldCluster';
