@@ -25,6 +25,7 @@ import { supervisorMethods } from './adapter/supervisorMethods.ts';
 import { systemMethods } from './adapter/systemMethods.ts';
 import { tableMethods } from './adapter/tableMethods.ts';
 import { traceMethods } from './adapter/traceMethods.ts';
+import { userOperationMethods } from './adapter/userOperations.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { AgentImage } from './agent/bringing.ts';
 import { agentImage } from './agent/bringing.ts';
@@ -217,6 +218,7 @@ class BeamRuntime implements BeamConnection {
       ...emulatorMethods(session),
       ...traceMethods(session),
       ...profileMethods(session),
+      ...userOperationMethods(session),
       ...watchMethods(this.#watches),
       ...holdingMethods(session),
     };
