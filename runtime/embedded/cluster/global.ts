@@ -7,7 +7,7 @@ import type { FunBody } from '../kernel/localFun.ts';
 import { applyFun, fun, LocalFun } from '../kernel/localFun.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, isList, partsOf } from '../kernel/values.ts';
+import { atoms, isList, itemsOf, partsOf } from '../kernel/values.ts';
 import { call } from '../otp/gen.ts';
 import { startServer } from '../otp/genServer.ts';
 import { logText } from '../otp/logger.ts';
@@ -41,7 +41,7 @@ function underLock(self: Self, body: FunBody): Flow<Value> {
 }
 
 function atomsOf(nodes: Value | undefined): readonly Atom[] {
-  return isList(nodes) ? nodes.filter((node) => node instanceof Atom) : [];
+  return itemsOf(nodes).filter((node) => node instanceof Atom);
 }
 
 function* registerName(self: Self, name: Value, pid: Value, method: Value): Flow<Value> {

@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import { applyFun, LocalFun } from '../kernel/localFun.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList, partsOf } from '../kernel/values.ts';
+import { asValue, elementsOf, itemsOf, partsOf } from '../kernel/values.ts';
 import { cast } from '../otp/gen.ts';
 import { distributionOf } from './distribution.ts';
 import type { LockId } from './globalLocks.ts';
@@ -86,7 +86,7 @@ class Locker {
   /** Takes a message about known nodes; false when it is none. */
   #learn(message: Value): boolean {
     const [tag, second] = partsOf(message);
-    if (tag === words.addToKnown) this.#add((isList(second) ? second : []).map(String));
+    if (tag === words.addToKnown) this.#add(itemsOf(second).map(String));
     else if (tag === words.removeFromKnown) this.#remove(nodeNameOf(second));
     else return false;
     return true;

@@ -12,7 +12,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { ValueMap } from '../kernel/valueKey.ts';
-import { asValue, atoms, isList, isTuple, itemsOf, partsOf, tagged } from '../kernel/values.ts';
+import { asValue, atoms, isTuple, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { Server } from '../otp/gen.ts';
 import { call, valueAt } from '../otp/gen.ts';
@@ -84,8 +84,7 @@ class CausalCrdt implements ServerModule<State> {
       return reply(new Map(found), state);
     }
     if (what === words.operation) yield* this.#operate(self, state, argument);
-    else if (what === words.bulk)
-      for (const one of isList(argument) ? argument : []) yield* this.#operate(self, state, one);
+    else if (what === words.bulk) for (const one of itemsOf(argument)) yield* this.#operate(self, state, one);
     else return self.error(a('function_clause'));
     return reply(atoms.ok, state);
   }

@@ -7,13 +7,13 @@ import { a, Atom, Float, Pid, Tuple, toTerm, tup } from '../../term/values.ts';
 import { compareTerms } from '../../term/order.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
-import { asValue, atoms, elementsOf, isList, isTuple, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, isTuple, itemsOf, partsOf } from '../kernel/values.ts';
 
 type Bindings = ReadonlyMap<string, Value>;
 
 /** The results of `ets:select/2` over these rows; `badarg` where the specification is none. */
 export function select(rows: readonly Value[], spec: Value): readonly Value[] {
-  const clauses = (isList(spec) ? spec : []).map((clause) => {
+  const clauses = itemsOf(spec).map((clause) => {
     const [head, guards, body, ...more] = partsOf(clause);
     if (!isList(guards) || !isList(body) || body.length === 0 || more.length > 0)
       throw new ErrorException(atoms.badarg);

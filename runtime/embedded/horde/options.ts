@@ -3,7 +3,7 @@ import type { Tuple, Value, Pid } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, isList, partsOf } from '../kernel/values.ts';
+import { asValue, itemsOf, partsOf } from '../kernel/values.ts';
 
 /** `[{Key, Value}]`, without those that are undefined. */
 export function keywords(options: { readonly [key: string]: Value }): Value {
@@ -14,7 +14,7 @@ export function keywords(options: { readonly [key: string]: Value }): Value {
 
 /** The value of an option; undefined when it is not given. */
 export function option(options: Value, key: string): Value {
-  for (const pair of isList(options) ? options : []) {
+  for (const pair of itemsOf(options)) {
     const [name, value] = partsOf(pair);
     if (name instanceof Atom && name.name === key) return asValue(value);
   }
@@ -48,7 +48,7 @@ export function memberOf(self: Self, value: Value): Member {
   throw new ErrorException(a('function_clause'));
 }
 export function membersOf(self: Self, values: Value): readonly Member[] {
-  return isList(values) ? values.map((value) => memberOf(self, asValue(value))) : [];
+  return itemsOf(values).map((value) => memberOf(self, asValue(value)));
 }
 
 /** A process' identity as text: pids of other nodes need not be one object. */

@@ -6,7 +6,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, itemsOf, okTuple, partsOf, samePid, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, itemsOf, okTuple, partsOf, samePid, tagged } from '../kernel/values.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { call } from '../otp/gen.ts';
 import type { SupervisorInit, SupervisorModule } from '../otp/supervisor.ts';
@@ -139,7 +139,7 @@ function* unregisterMatch(self: Self, registry: Value, key: Value, pattern: Valu
 
 /** `select/2`: patterns of `{key, pid, value}`. */
 function selectRows(self: Self, registry: Value, spec: Value): Value {
-  const parts = (isList(spec) ? spec : []).map((part): Value => {
+  const parts = itemsOf(spec).map((part): Value => {
     const [head, guards, body] = partsOf(part);
     const pattern = elementsOf(head);
     if (pattern?.length !== 3) {

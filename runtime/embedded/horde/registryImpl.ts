@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
-import { asValue, atoms, isList, samePid, tagged, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, isList, itemsOf, partsOf, samePid, tagged } from '../kernel/values.ts';
 import { valueAt } from '../otp/gen.ts';
 import type { CallStep, Init, ServerModule, Step } from '../otp/genServer.ts';
 import { noreply, reply, startServer } from '../otp/genServer.ts';
@@ -55,7 +55,7 @@ const registryImpl: ServerModule<State> = {
     self.trapExit(true);
     const name = atomOption(options, 'name');
     const given = option(options, 'listeners') ?? [];
-    const listeners = isList(given) ? given.filter((one) => one instanceof Atom) : [];
+    const listeners = itemsOf(given).filter((one) => one instanceof Atom);
     if (!isList(given) || listeners.length !== given.length) {
       throw argumentError('expected :listeners to be a list of named processes');
     }
@@ -66,7 +66,7 @@ const registryImpl: ServerModule<State> = {
     if (members === a('auto')) yield* setInitialMembers(self, state, membersHere(self, name));
     else if (members !== undefined) yield* setInitialMembers(self, state, membersOf(self, members));
     const meta = option(options, 'meta');
-    for (const pair of isList(meta) ? meta : []) {
+    for (const pair of itemsOf(meta)) {
       const [key, value] = partsOf(pair);
       yield* putMeta(self, state, key, value);
     }
@@ -117,7 +117,7 @@ const registryImpl: ServerModule<State> = {
   *handleInfo(self, message, state): Flow<Step<State>> {
     const update = tagged(message, words.crdtUpdate, 2);
     if (update !== null) {
-      for (const diff of isList(update[1]) ? update[1] : []) yield* take(self, state, partsOf(diff));
+      for (const diff of itemsOf(update[1])) yield* take(self, state, partsOf(diff));
       return noreply(state);
     }
     const pid = tagged(message, atoms.exit, 3)?.[1];

@@ -12,7 +12,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, samePid, tagged, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, itemsOf, partsOf, samePid, tagged } from '../kernel/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import type { From } from '../otp/gen.ts';
 import { call, fromOf, reply as sendReply, valueAt } from '../otp/gen.ts';
@@ -176,7 +176,7 @@ class SupervisorImpl implements ServerModule<State> {
     const elements = partsOf(message);
     const [tag] = elements;
     if (tag === words.crdtUpdate) {
-      const diffs = isList(elements[1]) ? elements[1].map((diff) => partsOf(diff)) : [];
+      const diffs = itemsOf(elements[1]).map((diff) => partsOf(diff));
       for (const diff of diffs) updateMember(self, state, diff);
       for (const diff of diffs) yield* this.#updateProcess(self, state, diff);
       if (diffs.some(isAboutMembers)) {
@@ -411,7 +411,7 @@ function* askMembers(self: Self, state: State, request: Atom): Flow<readonly Val
 function* whichChildren(self: Self, state: State): Flow<Value> {
   const all = yield* askMembers(self, state, a('which_children'));
   return all.flatMap((rows) =>
-    (isList(rows) ? rows : []).map((row): Value => {
+    itemsOf(rows).map((row): Value => {
       const [, pid, type, modules] = partsOf(row);
       return tup(undefined, pid, type, modules);
     }),
@@ -422,7 +422,7 @@ function* whichChildren(self: Self, state: State): Flow<Value> {
 function* countChildren(self: Self, state: State): Flow<Value> {
   const sums: { [name: string]: number } = {};
   for (const counts of yield* askMembers(self, state, a('count_children'))) {
-    for (const pair of isList(counts) ? counts : []) {
+    for (const pair of itemsOf(counts)) {
       const [name, count] = partsOf(pair);
       if (name instanceof Atom) sums[name.name] = (sums[name.name] ?? 0) + Number(count);
     }

@@ -3,7 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { CodeModule } from '../kernel/module.ts';
-import { isList, itemsOf, partsOf } from '../kernel/values.ts';
+import { itemsOf, partsOf } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import type { SupervisorModule } from '../otp/supervisor.ts';
@@ -21,7 +21,7 @@ const supervisor: SupervisorModule = {
   module: clusterSupervisor,
   init: (_self, args) => {
     const [topologies] = itemsOf(args);
-    const children = (isList(topologies) ? topologies : []).map((pair) => childOf(partsOf(pair)));
+    const children = itemsOf(topologies).map((pair) => childOf(partsOf(pair)));
     return { flags: flags({ strategy: 'one_for_one', intensity: 3, periodSeconds: 5 }), children };
   },
 };

@@ -4,7 +4,7 @@ import { a, Atom as AtomClass, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { isList, itemsOf, partsOf } from '../kernel/values.ts';
+import { itemsOf, partsOf } from '../kernel/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import type { Level } from '../otp/logger.ts';
 import { logText } from '../otp/logger.ts';
@@ -77,7 +77,7 @@ function* applied(self: Self, mfa: Value, further: readonly Value[]): Flow<Value
 
 function* connected(self: Self, { listNodes }: Topology): Flow<ReadonlySet<string>> {
   const nodes = yield* applied(self, listNodes, []);
-  return new Set((isList(nodes) ? nodes : []).flatMap((node) => (node instanceof AtomClass ? [node.name] : [])));
+  return new Set(itemsOf(nodes).flatMap((node) => (node instanceof AtomClass ? [node.name] : [])));
 }
 
 /** Connects to those of the nodes that are not connected. */

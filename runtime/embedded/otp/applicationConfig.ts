@@ -4,7 +4,7 @@ import { a, Atom, tup } from '../../term/values.ts';
 import { reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, errorTuple, isList, itemsOf, partsOf, sameValue } from '../kernel/values.ts';
+import { asValue, atoms, errorTuple, itemsOf, partsOf, sameValue } from '../kernel/values.ts';
 import { readApplication } from './applicationFile.ts';
 import type { Applications } from './applicationTable.ts';
 
@@ -19,7 +19,7 @@ function environment(state: Applications, name: string): readonly Value[] {
 /** Takes over resources of applications that are loaded, and the configuration in place of the one before. */
 export function changeData(state: Applications, resources: Value, config: Value): Value {
   const sections = new Map<string, Map<string, Value>>();
-  for (const section of isList(config) ? config : []) {
+  for (const section of itemsOf(config)) {
     const [name, entries] = partsOf(section);
     if (name instanceof Atom) sections.set(name.name, entriesOf(entries));
   }
@@ -35,7 +35,7 @@ export function changeData(state: Applications, resources: Value, config: Value)
 
 function entriesOf(entries: unknown): Map<string, Value> {
   const found = new Map<string, Value>();
-  for (const entry of isList(entries) ? entries : []) {
+  for (const entry of itemsOf(entries)) {
     const [key, value] = partsOf(entry);
     if (key instanceof Atom) found.set(key.name, asValue(value));
   }
@@ -45,7 +45,7 @@ function entriesOf(entries: unknown): Map<string, Value> {
 /** Tells each running application what of its environment has changed since; `ok`, or what some of them answered instead. */
 export function* tellOfChanges(self: Self, state: Applications, before: Value): Flow<Value> {
   const then = new Map<string, Map<string, Value>>();
-  for (const section of isList(before) ? before : []) {
+  for (const section of itemsOf(before)) {
     const [name, entries] = partsOf(section);
     if (name instanceof Atom) then.set(name.name, entriesOf(entries));
   }

@@ -5,7 +5,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, itemsOf, okTuple, partsOf, tagged } from '../kernel/values.ts';
 import { masterChild, startMaster, stopMaster } from './applicationMaster.ts';
 import type { Application, Applications, StartType } from './applicationTable.ts';
 import { applicationsOf, rowOf, useApplications } from './applicationTable.ts';
@@ -116,9 +116,9 @@ function setEnv(state: Applications, [first, second, value, options]: readonly V
     state.setEnv(first.name, second.name, value, isPersistent(options));
     return atoms.ok;
   }
-  for (const section of isList(first) ? first : []) {
+  for (const section of itemsOf(first)) {
     const [name, entries] = partsOf(section);
-    for (const entry of isList(entries) ? entries : []) {
+    for (const entry of itemsOf(entries)) {
       const [key, held] = partsOf(entry);
       if (name instanceof Atom && key instanceof Atom) {
         state.setEnv(name.name, key.name, asValue(held), isPersistent(second));

@@ -1,7 +1,7 @@
 /** Application resources: by name as a node knows them, or as the term `{application, Name, Options}`. */
 import type { Value } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
-import { asValue, isList, tagged, partsOf } from '../kernel/values.ts';
+import { asValue, isList, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import type { Application, Applications } from './applicationTable.ts';
 import type { Read } from './checkSpec.ts';
 import { chars } from './text.ts';
@@ -45,7 +45,7 @@ function applicationOf(name: string, options: readonly unknown[]): Application {
     includedApplications: names('included_applications'),
     registered: names('registered'),
     modules: names('modules'),
-    env: Object.fromEntries((isList(env) ? env : []).map((entry) => pairOf(entry))),
+    env: Object.fromEntries(itemsOf(env).map((entry) => pairOf(entry))),
     ...(isList(phases) && {
       startPhases: phases.map((phase) => pairOf(phase)).map(([phase, value]) => ({ phase, argument: value })),
     }),
@@ -54,7 +54,9 @@ function applicationOf(name: string, options: readonly unknown[]): Application {
 }
 
 function namesIn(value: unknown): readonly string[] {
-  return isList(value) ? value.filter((one) => one instanceof Atom).map(({ name }) => name) : [];
+  return itemsOf(value)
+    .filter((one) => one instanceof Atom)
+    .map(({ name }) => name);
 }
 function pairOf(entry: unknown): readonly [string, Value] {
   const [key, value] = partsOf(entry);

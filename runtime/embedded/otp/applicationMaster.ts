@@ -9,7 +9,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, itemsOf, okTuple, partsOf, tagged } from '../kernel/values.ts';
 import type { Application } from './applicationTable.ts';
 import { applicationsOf } from './applicationTable.ts';
 import { valueAt } from './gen.ts';
@@ -178,7 +178,7 @@ function* runStarter(self: Self, master: Pid, tag: Value, application: Applicati
 function startOf({ start }: Application) {
   if (start === undefined) return null;
   if (start.module !== 'application_starter') return { ...start, included: false };
-  const [module, argument] = isList(start.argument) ? start.argument : [];
+  const [module, argument] = itemsOf(start.argument);
   return module instanceof Atom ? { module: module.name, argument: asValue(argument), included: true } : null;
 }
 

@@ -1,15 +1,15 @@
 /** The text of a crash report: `proc_lib:format/1,2,3` and `proc_lib:report_cb/2`. */
 import type { Value } from '../../term/values.ts';
 import { Atom } from '../../term/values.ts';
-import { asValue, atoms, elementsOf, isList, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, itemsOf, partsOf } from '../kernel/values.ts';
 import type { FormatOptions, Pieces } from './text.ts';
 import { formatted, printed } from './text.ts';
 
 /** The two lists of a crash report as text, on several lines or one; what is no such report is shown as it is. */
 export function formatCrash(report: Value, options: FormatOptions = {}): string {
-  const [own, links] = isList(report) ? report : [];
+  const [own, links] = itemsOf(report);
   const isLine = options.singleLine === true;
-  const neighbours = isList(links) ? links.flatMap((near) => neighbour(near, isLine)) : [];
+  const neighbours = itemsOf(links).flatMap((near) => neighbour(near, isLine));
   const pieces: Pieces = [
     ...[isLine ? 'crasher: ' : '  crasher:~n', ...items(own, isLine, '    ')],
     ...[isLine ? '; neighbours: ' : '  neighbours:~n', ...neighbours],

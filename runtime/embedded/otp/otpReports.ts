@@ -1,7 +1,7 @@
 /** The reports of supervisors and of the application controller as text (`supervisor:format_log/1,2` and its like). */
 import type { Value } from '../../term/values.ts';
 import { a } from '../../term/values.ts';
-import { asValue, isList, tagged, partsOf } from '../kernel/values.ts';
+import { asValue, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { fieldsOf } from './checkSpec.ts';
 import type { FormatOptions, Pieces } from './text.ts';
 import { formatAndArgs, formatted, nameText } from './text.ts';
@@ -20,7 +20,7 @@ export function logText(report: Value, options: FormatOptions = {}): string {
 function namedParts(report: Value): ReadonlyMap<string, Value> {
   const parts = fieldsOf(report)?.get('report');
   const found = new Map<string, Value>();
-  for (const part of isList(parts) ? parts : []) {
+  for (const part of itemsOf(parts)) {
     const [name, value] = partsOf(part);
     found.set(nameText(asValue(name)), asValue(value));
   }
@@ -60,7 +60,7 @@ function sentences(report: Value): Pieces {
 /** `id=Id,pid=Pid.`, of several that are alike `id=Id,nb_children=N.` */
 function childText(child: Value): string {
   const field = (name: string): { readonly is: Value } | null => {
-    for (const entry of isList(child) ? child : []) {
+    for (const entry of itemsOf(child)) {
       const found = tagged(entry, a(name), 2);
       if (found !== null) return { is: asValue(found[1]) };
     }

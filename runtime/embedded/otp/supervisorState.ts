@@ -6,7 +6,7 @@ import type { SupervisorKind } from '../../model.ts';
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
-import { asValue, atoms, isList, samePid, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, itemsOf, partsOf, samePid } from '../kernel/values.ts';
 import { valueKey } from '../kernel/valueKey.ts';
 import { readFlags } from './checkSpec.ts';
 import type { Flags, Spec } from './childSpec.ts';
@@ -224,7 +224,7 @@ export class SupervisorState implements SupervisorView {
     const isKept = flags.ok && (flags.is.strategy === 'simple_one_for_one') === this.simple;
     if (!same || !isKept) throw new ErrorException(atoms.badarg);
     this.flags = flags.is;
-    this.restarts = isList(after[7]) ? after[7].map(Number) : [];
+    this.restarts = itemsOf(after[7]).map(Number);
     this.dynamicRestarts = Number(after[8]);
     this.argument = asValue(after[11]);
     return this;
