@@ -121,7 +121,7 @@ export class TimeItem implements vscode.Disposable {
   }
 
   private async timeOf(connection: string): Promise<Time | null> {
-    const answer = await this.runner.run({ operation: 'get_time', params: {}, connection });
+    const answer = await this.runner.run({ operation: 'get_time', params: {}, connection, severity: 'read' });
     return answer.ok && answer.value.mode === 'run' && isTime(answer.value.result) ? answer.value.result : null;
   }
 }

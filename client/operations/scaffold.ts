@@ -10,9 +10,12 @@ import { errorText } from './operate.ts';
 
 /** Asks for a folder, if there are several, and a name; writes the files. */
 export async function scaffoldOperationFile(context: ArsenalContext): Promise<void> {
-  const folder = await chooseFolder();
-  if (folder === null) return;
   const title = vscode.l10n.t('New Operation');
+  const folder = await chooseFolder(
+    title,
+    vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'),
+  );
+  if (folder === null) return;
   const asked = await askText(
     { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 1, steps: 1, back: false },
     '',
@@ -36,32 +39,35 @@ export async function writeOperation(
   folder: vscode.WorkspaceFolder,
 ): Promise<Result<ScaffoldAnswer>> {
   const made = await context.server.request(scaffoldOperation, { name, workspaceFolder: folder.uri.toString() });
-  if (!made.ok) return made;
-  for (const { uri, text } of made.value.files) {
-    await vscode.workspace.fs.writeFile(vscode.Uri.parse(uri), new TextEncoder().encode(text));
-  }
+  if (made.ok) await writeFiles(made.value);
   return made;
 }
 
-async function chooseFolder(): Promise<vscode.WorkspaceFolder | null> {
+/** Writes what was scaffolded; answers the files. */
+export async function writeFiles({ files }: ScaffoldAnswer): Promise<readonly vscode.Uri[]> {
+  const written = files.map(({ uri, text }) => ({ uri: vscode.Uri.parse(uri), text }));
+  for (const { uri, text } of written) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(text));
+  return written.map(({ uri }) => uri);
+}
+
+/** The workspace folder to write into, asked for if there are several; without one, says `none`. */
+export async function chooseFolder(title: string, none: string): Promise<vscode.WorkspaceFolder | null> {
   const folders = vscode.workspace.workspaceFolders ?? [];
   const [only] = folders;
   if (only === undefined) {
-    void vscode.window.showInformationMessage(
-      vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'),
-    );
+    void vscode.window.showInformationMessage(none);
     return null;
   }
   if (!vscode.workspace.isTrusted) {
     void vscode.window.showInformationMessage(
-      vscode.l10n.t('Trust this workspace first: its operations are code that runs.'),
+      vscode.l10n.t('Trust this workspace first: what is written there is code that runs.'),
     );
     return null;
   }
   if (folders.length === 1) return only;
   const asked = await askPick(
     {
-      title: vscode.l10n.t('New Operation'),
+      title,
       placeholder: vscode.l10n.t('In which folder?'),
       step: 1,
       steps: 1,
