@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Value } from '../../term/values.ts';
 import { a, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
-import { receive, sleep } from '../kernel/flow.ts';
+import { sleep } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue } from '../kernel/values.ts';

@@ -57,7 +57,9 @@ export function* flagsFrom(
   const answer = isDefault ? own(given) : yield* self.apply(module.name, 'init', [given]);
   if (answer === atoms.ignore) return 'ignore';
   const flags = fieldsOf(asValue(tagged(answer, atoms.ok, 2)?.[1]));
-  return flags === null ? { term: tup(a('bad_return'), tup(module, a('init'), answer)) } : { flags, name };
+  return flags === null
+    ? { term: tup(a('stop'), tup(a('bad_return'), tup(module, a('init'), answer))) }
+    : { flags, name };
 }
 
 /** `start_link/1` and `child_spec/1` of a module of Horde's that starts by `start_link/3`. */
