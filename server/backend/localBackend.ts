@@ -34,6 +34,7 @@ import { logFilesIn } from '../services/audit/logFiles.ts';
 import { Events } from '../services/events.ts';
 import { History } from '../services/history.ts';
 import { Metrics } from '../services/metrics.ts';
+import { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 import { Outcomes } from '../services/outcomes.ts';
 import type { RateLimits } from '../services/rateLimit.ts';
 import { RateLimiter } from '../services/rateLimit.ts';
@@ -41,6 +42,7 @@ import { ScanStore } from '../services/scans.ts';
 import type { Backend, BackendCallOptions } from './backend.ts';
 import type { ConnectionChange } from './connections.ts';
 import { Connections } from './connections.ts';
+import { Discovery } from './discovery.ts';
 import { NodeEvents } from './nodeEvents.ts';
 import type { OpenRuntime } from './openers.ts';
 import { openerOf } from './openers.ts';
@@ -65,6 +67,8 @@ export type BackendOptions = {
   /** Overrides, by operation, the least role its severity asks for. */
   readonly roles?: RoleTable;
   readonly rateLimits?: RateLimits;
+  /** Names of operations of the nodes' own that do no more than they say: one that says it looks may run where writes are refused. */
+  readonly trustedOperations?: readonly string[];
   /** Instead of the runtimes there are. For tests. */
   readonly openRuntime?: OpenRuntime;
   /** Instead of the files under `home`. For tests. */
@@ -118,11 +122,14 @@ class LocalBackendHere implements LocalBackend {
   readonly #hub: WatchHub;
   readonly #topics: Topics;
   readonly #nodeEvents: NodeEvents;
+  readonly #nodeOperations: NodeOperations;
+  readonly #discovery: Discovery;
   #closing: Promise<void> | null = null;
 
   constructor(options: BackendOptions) {
     const { log = () => undefined, allowWrites = false } = options;
     this.registry = new Registry(options.roles);
+    this.#nodeOperations = new NodeOperations(this.registry, options.trustedOperations);
     const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
     this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
     this.#connections = new Connections(options.openRuntime ?? openerOf(options), { allowWrites });
@@ -146,6 +153,15 @@ class LocalBackendHere implements LocalBackend {
         return found.ok ? ok(found.value.runtime) : found;
       },
       onChange: (listener) => this.#connections.onChange(listener),
+    });
+    this.#discovery = new Discovery({
+      nodeOperations: this.#nodeOperations,
+      runtime: (id) => {
+        const found = this.#connections.find(id);
+        return found.ok ? ok(found.value.runtime) : found;
+      },
+      watched: () => this.#hub.watched(),
+      connections: () => this.#connections.list().map(({ id }) => id),
     });
     this.#nodeEvents = new NodeEvents((connection, what) => this.#events.publish(connection, what));
     this.#registerBuiltins();
@@ -182,7 +198,13 @@ class LocalBackendHere implements LocalBackend {
   }
 
   catalogue(): readonly CatalogueEntry[] {
+    this.#discovery.lookAtAll();
     return this.registry.list();
+  }
+
+  async discover(connection: ConnectionId, { caller }: BackendCallOptions): Promise<Result<null>> {
+    const known = checkCaller(caller);
+    return known.ok ? this.#discovery.lookAnew(connection) : known;
   }
 
   availability(connection: ConnectionId): Result<readonly Availability[]> {
@@ -190,9 +212,11 @@ class LocalBackendHere implements LocalBackend {
     if (!found.ok) return found;
     const { runtime } = found.value.runtime.capabilities;
     return ok(
-      this.registry.list().map(({ name, needs }) => ({
+      this.registry.list().map(({ name, needs, origin }) => ({
         operation: name,
-        capability: needs.map((need) => runtime[need]).find(({ can }) => !can) ?? { can: true },
+        capability:
+          needs.map((need) => runtime[need]).find(({ can }) => !can) ??
+          (origin.from === 'node' && !this.#nodeOperations.isOn(connection, name) ? onOtherNodes : { can: true }),
       })),
     );
   }
@@ -211,7 +235,10 @@ class LocalBackendHere implements LocalBackend {
     return found.ok ? readLocalLog(found.value.runtime, node, from, signal) : found;
   }
 
-  execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
+  async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
+    if (call.connection !== null && this.registry.find(call.operation) === null && checkCaller(options.caller).ok) {
+      await this.#discovery.lookAnew(call.connection);
+    }
     return this.#pipeline.execute(call, options);
   }
 
@@ -247,6 +274,7 @@ class LocalBackendHere implements LocalBackend {
   }
 
   async #closeAll(): Promise<void> {
+    this.#discovery.close();
     this.#hub.close();
     await this.#connections.close();
     this.#topics.close();
@@ -259,7 +287,11 @@ class LocalBackendHere implements LocalBackend {
       search: (query: string) => this.registry.search(query),
       describe: (name: string) => this.registry.find(name)?.entry ?? null,
     };
-    for (const operation of builtinOperations({ catalogue, scans: this.#scans })) {
+    for (const operation of builtinOperations({
+      catalogue,
+      scans: this.#scans,
+      nodeOperations: this.#nodeOperations,
+    })) {
       const registered = this.registry.register(operation, { from: 'builtin' });
       // One of ours that breaks the rules is a mistake in this program, not a state it can be in.
       if (!registered.ok) throw new Error(registered.error.message);
@@ -271,8 +303,10 @@ class LocalBackendHere implements LocalBackend {
       this.#hub.closeConnection(id);
       this.#scans.forget(id);
       this.#nodeEvents.forget(id);
+      this.#discovery.forget(id);
     }
     if (!stateChanged) return;
+    if (state.is === 'ready' || state.is === 'degraded') void this.#discovery.look(id);
     this.#events.publish(id, {
       is: 'connection_state',
       state: state.is,
@@ -280,6 +314,12 @@ class LocalBackendHere implements LocalBackend {
     });
   }
 }
+
+const onOtherNodes: Availability['capability'] = {
+  can: false,
+  why: 'no node of this connection has it.',
+  remedy: 'Load its module on one of them, or choose the connection that has it.',
+};
 
 function mayConnect(caller: Caller): Result<null> {
   const known = checkCaller(caller);

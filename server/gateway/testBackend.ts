@@ -119,6 +119,7 @@ export function testBackend(state: ConnectionInfo['state'] = { is: 'ready', epoc
       touched.push('catalogue');
       return testCatalogue;
     },
+    discover: () => Promise.resolve(ok(null)),
     availability: notHere,
     execute: (call, options) => {
       touched.push('execute');

@@ -38,7 +38,11 @@ import { startProcess } from './process/startProcess.ts';
 import { suspendProcess } from './process/suspendProcess.ts';
 import type { CatalogueReader } from './registry/catalogueRows.ts';
 import { describeOperation } from './registry/describeOperation.ts';
+import { discoverOperations } from './registry/discoverOperations.ts';
 import { listOperations } from './registry/listOperations.ts';
+import { loadOperations } from './registry/loadOperations.ts';
+import type { NodeOperationSink } from './registry/nodeOperationRows.ts';
+import { nobodysCatalogue } from './registry/nodeOperationRows.ts';
 import { searchOperations } from './registry/searchOperations.ts';
 import { createSandbox } from './sandbox/createSandbox.ts';
 import { destroySandbox } from './sandbox/destroySandbox.ts';
@@ -86,10 +90,19 @@ import { traceMessages } from './tracing/traceMessages.ts';
 import { traceProcess } from './tracing/traceProcess.ts';
 
 /** What some operations look at beside the port. */
-export type House = { readonly catalogue: CatalogueReader; readonly scans: Scans };
+export type House = {
+  readonly catalogue: CatalogueReader;
+  readonly scans: Scans;
+  /** Who keeps the operations that nodes have. */
+  readonly nodeOperations?: NodeOperationSink;
+};
 
 /** All of them, in a house. */
-export function builtinOperations({ catalogue, scans }: House): readonly AnyOperation[] {
+export function builtinOperations({
+  catalogue,
+  scans,
+  nodeOperations = nobodysCatalogue,
+}: House): readonly AnyOperation[] {
   return [
     listProcesses(scans),
     getProcessInfo,
@@ -173,5 +186,7 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     listOperations(catalogue, scans),
     describeOperation(catalogue),
     searchOperations(catalogue, scans),
+    discoverOperations(nodeOperations),
+    loadOperations(nodeOperations),
   ];
 }
