@@ -1,4 +1,4 @@
-/** Writes a cluster file of the user's own into a workspace folder, opens it, and offers to run it. */
+/** Writes a cluster file of the user's own into a workspace folder, and opens it. */
 import * as vscode from 'vscode';
 import { clusterExamples, scaffoldCluster } from '../../server/protocol/lsp.ts';
 import type { ClusterExample } from '../../server/protocol/lsp.ts';
@@ -24,15 +24,8 @@ export async function createClusterFile(context: ArsenalContext, argument: unkno
   }
   const [file] = await writeFiles(made.value);
   for (const note of made.value.notes) void vscode.window.showInformationMessage(note);
-  if (file === undefined) return;
-  await vscode.window.showTextDocument(file);
-  const run = vscode.l10n.t('Run');
-  // Not waited for: who does not answer goes on writing.
-  void vscode.window
-    .showInformationMessage(vscode.l10n.t('The cluster file can be run as it is.'), run)
-    .then((chosen) => {
-      if (chosen === run) void vscode.commands.executeCommand('arsenal.runClusterFile', file);
-    });
+  // It says above its first line how it is run.
+  if (file !== undefined) await vscode.window.showTextDocument(file);
 }
 
 function named(argument: unknown): Beginning | null {

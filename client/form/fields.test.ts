@@ -59,6 +59,15 @@ describe('fieldsOf', () => {
     expect(field('args').kind).toEqual({ is: 'json' });
   });
 
+  it('knows lists of lists of what can be picked, which are made by choosing one side', () => {
+    const kindOf = (property: object) => fieldsOf({ type: 'object', properties: { property } })[0]?.kind;
+    const node = { type: 'string', 'x-arsenal': { pick: 'node' } };
+    const listOf = (items: object) => ({ type: 'array', items });
+    expect(kindOf(listOf(listOf(node)))).toEqual({ is: 'sides', pick: 'node' });
+    expect(kindOf(listOf(node))).toEqual({ is: 'json' });
+    expect(kindOf(listOf(listOf({ type: 'string' })))).toEqual({ is: 'json' });
+  });
+
   it('makes no field of a schema without properties', () => {
     expect(fieldsOf({ type: 'object' })).toEqual([]);
     expect(fieldsOf({ properties: { x: 3 } })).toEqual([]);

@@ -192,7 +192,7 @@ export function connectionLabel(saved: SavedConnection): string {
   if (saved.kind === 'simulated') {
     return saved.clusterFile === undefined
       ? vscode.l10n.t('Simulated cluster')
-      : vscode.l10n.t('Simulated cluster {0}', visibleText(path.basename(saved.clusterFile)));
+      : vscode.l10n.t('Simulated {0}', visibleText(path.basename(saved.clusterFile)));
   }
   if (saved.kind === 'beam') return visibleText(saved.node);
   return saved.project === undefined

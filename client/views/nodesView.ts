@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { ConnectionId, NodeRow, NodeStats, ProcessRow } from '../../runtime/model.ts';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
+import { clusterView, readNodeRows } from '../../server/protocol/clusterView.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { isNodeRow, isProcessRow } from '../rows.ts';
@@ -18,7 +19,13 @@ import { errorNotice, noticeItem, rowNotices, sessionChildren, sessionItem, sess
 
 export type NodesData =
   | SessionData
-  | { readonly is: 'node'; readonly connection: ConnectionId; readonly row: NodeRow }
+  | {
+      readonly is: 'node';
+      readonly connection: ConnectionId;
+      readonly row: NodeRow;
+      /** What is wrong with it, in sentences. */
+      readonly reasons: readonly string[];
+    }
   | { readonly is: 'figure'; readonly name: string; readonly value: string; readonly icon: string }
   | {
       readonly is: 'processes';
@@ -100,7 +107,7 @@ export class NodesView extends LiveTree<NodesData> {
       case 'notice':
         return noticeItem(data);
       case 'node':
-        return nodeItem(data.row, this.parts.sessions.find(data.connection)?.kind === 'local-cluster');
+        return nodeItem(data.row, data.reasons, this.parts.sessions.find(data.connection)?.kind === 'local-cluster');
       case 'figure': {
         const item = new vscode.TreeItem(data.name);
         item.description = labelText(data.value);
@@ -135,11 +142,15 @@ export class NodesView extends LiveTree<NodesData> {
   private async nodes(element: TreeElement<NodesData>, info: ConnectionInfo): Promise<readonly Child<NodesData>[]> {
     const notices = sessionNotices({ is: 'open', key: info.id, info });
     const live = await this.rowsOf(element);
-    const rows = [...(live?.rows().values() ?? [])].filter(isNodeRow).sort((a, b) => a.node.localeCompare(b.node));
+    // As the graph shows them.
+    const { nodes } = clusterView(readNodeRows(live?.rows() ?? []).nodes);
     return [
       ...notices,
       ...(notices.length > 0 ? [] : rowNotices(info, 'cluster.nodes', live)),
-      ...rows.map((row) => ({ key: row.node, data: { is: 'node', connection: info.id, row } as const })),
+      ...nodes.map(({ row, reasons }) => ({
+        key: row.node,
+        data: { is: 'node', connection: info.id, row, reasons } as const,
+      })),
     ];
   }
 
@@ -184,13 +195,13 @@ export function moreItem(left: number | null, view: string, of: string): vscode.
 }
 
 /** `isOurs`: of a cluster that we have started, so that what it prints is in a file of ours. */
-function nodeItem(row: NodeRow, isOurs: boolean): vscode.TreeItem {
+function nodeItem(row: NodeRow, reasons: readonly string[], isOurs: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(
     labelText(row.node),
     row.stats === null ? vscode.TreeItemCollapsibleState.None : vscode.TreeItemCollapsibleState.Collapsed,
   );
   const looks = {
-    up: ['pass-filled', 'testing.iconPassed'],
+    up: reasons.length === 0 ? ['pass-filled', 'testing.iconPassed'] : ['warning', 'list.warningForeground'],
     down: ['error', 'testing.iconFailed'],
     unreachable: ['question', 'list.warningForeground'],
     connecting: ['loading~spin', undefined],
@@ -198,9 +209,10 @@ function nodeItem(row: NodeRow, isOurs: boolean): vscode.TreeItem {
   const [icon, color] = looks[row.status];
   item.iconPath =
     color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
-  item.description = nodeDescription(row);
+  item.description = nodeDescription(row, reasons);
   item.tooltip = tooltip(row.node, [
     [vscode.l10n.t('Status'), row.status],
+    [vscode.l10n.t('Trouble'), row.status === 'up' && reasons.length > 0 ? reasons.join(' ') : null],
     [vscode.l10n.t('Since'), new Date(row.since).toLocaleString()],
     [vscode.l10n.t('OTP release'), row.otpRelease],
     [
@@ -226,12 +238,13 @@ function observerText({ observer, observerWhy = '' }: NodeRow): string {
   return observerWhy === '' ? what : `${what} (${observerWhy})`;
 }
 
-function nodeDescription(row: NodeRow): string {
+function nodeDescription(row: NodeRow, reasons: readonly string[]): string {
   if (row.status === 'down') return vscode.l10n.t('down since {0}', new Date(row.since).toLocaleTimeString());
   if (row.status === 'unreachable') return vscode.l10n.t('not reachable from here');
   if (row.stats === null) return row.hidden ? vscode.l10n.t('hidden') : '';
   const { processCount, memoryBytes } = row.stats;
   const parts = [
+    ...reasons.slice(0, 1).map((reason) => labelText(reason.replace(/\.$/, ''))),
     vscode.l10n.t('{0} processes', processCount.toLocaleString()),
     ...(memoryBytes === null ? [] : [bytesText(memoryBytes)]),
     ...(row.hidden ? [vscode.l10n.t('hidden')] : []),

@@ -233,8 +233,9 @@ function labelOf(spec: ConnectSpec, id: ConnectionId): string {
     return spec.project === undefined ? 'Local cluster' : `Local cluster ${path.basename(spec.project)}`;
   }
   const number = id.replace(/^\D+/, '');
-  const runs = spec.kind === 'simulated' && spec.clusterFile !== undefined ? path.basename(spec.clusterFile) : '';
-  return ['Simulated cluster', runs, number].filter((part) => part !== '').join(' ');
+  const runs =
+    spec.kind === 'simulated' && spec.clusterFile !== undefined ? path.basename(spec.clusterFile) : 'cluster';
+  return number === '' ? `Simulated ${runs}` : `Simulated ${runs} ${number}`;
 }
 
 function notFound(): { readonly ok: false; readonly error: ArsenalError } {
