@@ -92,12 +92,23 @@ export type ReadOperation<N extends SafeMethod, P extends TObject, R extends TSc
  */
 export type Plan<S extends Json> = PlanSummary & { readonly steps: S };
 
-type Changing<N extends MethodName, P extends TObject, R extends TSchema, S extends Json> = Common<N, P, R> & {
+type Changing<
+  N extends MethodName,
+  P extends TObject,
+  R extends TSchema,
+  S extends Json,
+  U extends MethodName,
+> = Common<N, P, R> & {
+  /**
+   * Further methods that only `compensate` gets: to take back what was started can take more than to start it, and is not what the
+   * caller asked for. They do not make the operation graver.
+   */
+  readonly undoNeeds?: readonly U[];
   /** Looks up what would be done; has only the methods of `needs` that cannot change anything. */
   plan(context: Context<SafeMethod<N>>, params: Static<P>): Promise<Result<Plan<S>>>;
   apply(context: Context<N>, plan: Plan<S>): Promise<Result<Static<R>>>;
   /** Undoes what `apply` did, or did in part. */
-  compensate?(context: Context<N>, plan: Plan<S>, done: Result<Static<R>>): Promise<Result<null>>;
+  compensate?(context: Context<N | U>, plan: Plan<S>, done: Result<Static<R>>): Promise<Result<null>>;
   /** After a crash between intent and outcome: what became of it, asked of the world by another process. */
   probe?(context: Context<SafeMethod<N>>, plan: Plan<S>): Promise<ProbedEffect>;
 };
@@ -107,28 +118,35 @@ export type ProbedEffect = Exclude<Effect, 'partial'>;
  * An operation that changes something: `change` or `destroy`. One whose plan alone says how grave it is (it does what its parameters
  * name) may be `read`; its calls are allowed, and written down, by the severity of their plan.
  */
-export type WriteOperation<N extends MethodName, P extends TObject, R extends TSchema, S extends Json> = Changing<
-  N,
-  P,
-  R,
-  S
-> & { readonly severity: SeverityFor<N> };
+export type WriteOperation<
+  N extends MethodName,
+  P extends TObject,
+  R extends TSchema,
+  S extends Json,
+  U extends MethodName = never,
+> = Changing<N, P, R, S, U> & { readonly severity: SeverityFor<N> };
 
 /**
  * Operations with their types forgotten, as the registry holds them. Method parameters are bivariant in TypeScript, which is sound here
  * because the pipeline hands `execute` and `plan` only parameters their schema has accepted, and `apply` only a plan of its own.
  */
 export type AnyReadOperation = Looking<MethodName, TObject, TSchema> & { readonly severity: 'read' | 'diagnose' };
-export type AnyWriteOperation = Changing<MethodName, TObject, TSchema, Json> & { readonly severity: Severity };
+export type AnyWriteOperation = Changing<MethodName, TObject, TSchema, Json, MethodName> & {
+  readonly severity: Severity;
+};
 export type AnyOperation = AnyReadOperation | AnyWriteOperation;
 
 /**
  * Defines an operation: with `plan` and `apply` one that changes something, with `execute` one that looks. What types cannot check
  * (names, maxima in schemas, examples) is checked when it is registered.
  */
-export function defineOperation<const N extends MethodName, P extends TObject, R extends TSchema, S extends Json>(
-  operation: WriteOperation<N, P, R, S>,
-): WriteOperation<N, P, R, S>;
+export function defineOperation<
+  const N extends MethodName,
+  P extends TObject,
+  R extends TSchema,
+  S extends Json,
+  const U extends MethodName = never,
+>(operation: WriteOperation<N, P, R, S, U>): WriteOperation<N, P, R, S, U>;
 export function defineOperation<const N extends SafeMethod, P extends TObject, R extends TSchema>(
   operation: ReadOperation<N, P, R>,
 ): ReadOperation<N, P, R>;
@@ -139,6 +157,11 @@ export function defineOperation(operation: object): object {
 /** The port methods it gets. */
 export function methodsOf({ needs, mayUse = [] }: AnyOperation): readonly MethodName[] {
   return [...needs, ...mayUse];
+}
+
+/** The port methods its `compensate` gets. */
+export function undoMethodsOf(operation: AnyWriteOperation): readonly MethodName[] {
+  return [...methodsOf(operation), ...(operation.undoNeeds ?? [])];
 }
 
 /** Whether it plans and applies. */

@@ -34,7 +34,7 @@ import { makeContext } from './context.ts';
 import { bug, withoutConnection } from './errors.ts';
 import { Flight } from './flight.ts';
 import type { AnyReadOperation, AnyWriteOperation, Plan, Problem } from './operation.ts';
-import { isWrite, methodsOf } from './operation.ts';
+import { isWrite, methodsOf, undoMethodsOf } from './operation.ts';
 import { isJson, resultLimits } from './plainData.ts';
 import { checkedPlan, planOfLooking, summaryOf } from './plans.ts';
 import type { Registered } from './registry.ts';
@@ -278,7 +278,7 @@ async function undone(
 ): Promise<Result<null>> {
   if (!done.ok && done.error.effect === 'none') return ok(null);
   if (operation.compensate === undefined) return cannotUndo(operation.name);
-  const context = contextOf({ ...call, budget }, methodsOf(operation));
+  const context = contextOf({ ...call, budget }, undoMethodsOf(operation));
   const compensate = operation.compensate.bind(operation);
   const { answer } = await withinBudget(operation.name, 'unknown', budget, () => compensate(context, plan, done));
   if (!answer.ok || done.ok || done.error.effect !== 'unknown') return answer;

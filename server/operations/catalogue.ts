@@ -1,13 +1,20 @@
 /** Arsenal's own operations. This list is the only one; everything else is derived from it. */
 import type { AnyOperation } from '../core/operation.ts';
 import type { Scans } from './lists.ts';
+import { balanceClusterLoad } from './distributed/balanceClusterLoad.ts';
+import { cancelOperation } from './analytics/cancelOperation.ts';
+import { operationHistory } from './analytics/operationHistory.ts';
+import { operationStats } from './analytics/operationStats.ts';
+import type { CallState } from './analytics/state.ts';
 import { clusterHealth } from './distributed/clusterHealth.ts';
 import { clusterTopology } from './distributed/clusterTopology.ts';
+import { clusterSupervisionTrees } from './distributed/clusterSupervisionTrees.ts';
 import { compareGlobalNames } from './distributed/compareGlobalNames.ts';
 import { connectNode } from './distributed/connectNode.ts';
 import { disconnectNode } from './distributed/disconnectNode.ts';
 import { listGroups } from './distributed/listGroups.ts';
 import { listTopologies } from './distributed/listTopologies.ts';
+import { migrateProcesses } from './distributed/migrateProcesses.ts';
 import { nodeInfo } from './distributed/nodeInfo.ts';
 import { remoteExecute } from './distributed/remoteExecute.ts';
 import { addNode } from './faults/addNode.ts';
@@ -27,6 +34,7 @@ import { getProcessInfo } from './process/getProcessInfo.ts';
 import { getProcessState } from './process/getProcessState.ts';
 import { getProcessTree } from './process/getProcessTree.ts';
 import { killProcess } from './process/killProcess.ts';
+import { killProcesses } from './process/killProcesses.ts';
 import { listCrashes } from './process/listCrashes.ts';
 import { listProcesses } from './process/listProcesses.ts';
 import { migrateProcess } from './process/migrateProcess.ts';
@@ -39,6 +47,8 @@ import { suspendProcess } from './process/suspendProcess.ts';
 import type { CatalogueReader } from './registry/catalogueRows.ts';
 import { describeOperation } from './registry/describeOperation.ts';
 import { discoverOperations } from './registry/discoverOperations.ts';
+import type { Batches } from './registry/executeBatch.ts';
+import { executeBatch } from './registry/executeBatch.ts';
 import { listOperations } from './registry/listOperations.ts';
 import { loadOperations } from './registry/loadOperations.ts';
 import type { NodeOperationSink } from './registry/nodeOperationRows.ts';
@@ -95,6 +105,10 @@ export type House = {
   readonly scans: Scans;
   /** Who keeps the operations that nodes have. */
   readonly nodeOperations?: NodeOperationSink;
+  /** Where there is nothing that outlives a call (a test's cluster), there are no batches. */
+  readonly batches?: Batches;
+  /** Nor is it known there what was called. */
+  readonly state?: CallState;
 };
 
 /** All of them, in a house. */
@@ -102,12 +116,15 @@ export function builtinOperations({
   catalogue,
   scans,
   nodeOperations = nobodysCatalogue,
+  batches,
+  state,
 }: House): readonly AnyOperation[] {
   return [
     listProcesses(scans),
     getProcessInfo,
     startProcess,
     killProcess,
+    killProcesses,
     garbageCollectProcess,
     getProcessState,
     suspendProcess,
@@ -156,10 +173,13 @@ export function builtinOperations({
     profileProcess,
     clusterTopology,
     clusterHealth,
+    clusterSupervisionTrees,
     nodeInfo,
     connectNode,
     disconnectNode,
     remoteExecute,
+    migrateProcesses,
+    balanceClusterLoad,
     listTopologies(scans),
     listGroups(scans),
     compareGlobalNames(scans),
@@ -188,5 +208,7 @@ export function builtinOperations({
     searchOperations(catalogue, scans),
     discoverOperations(nodeOperations),
     loadOperations(nodeOperations),
+    ...(batches === undefined ? [] : [executeBatch(batches)]),
+    ...(state === undefined ? [] : [operationHistory(state, scans), operationStats(state), cancelOperation(state)]),
   ];
 }

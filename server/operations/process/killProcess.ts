@@ -83,7 +83,8 @@ export const killProcess = defineOperation({
 
 type LookContext = Context<'processes.info' | 'cluster.nodes'>;
 
-async function lookAt(context: LookContext, process: ProcessRef): Promise<Result<RowPage>> {
+/** Its registered name and initial call. Error: `process.not_found`. */
+export async function lookAt(context: Context<'processes.info'>, process: ProcessRef): Promise<Result<RowPage>> {
   const info = await context.port.processes.info(
     { pids: [process], keys: ['registered_name', 'initial_call'] },
     context.options(),
@@ -104,7 +105,7 @@ async function probeEnded(context: LookContext, process: ProcessRef): Promise<Pr
 }
 
 /** Whether a process traps exits or not, `normal` from another does not end it (OTP reference manual, "Receiving Exit Signals"). */
-function survived(process: ProcessRef, reason: Term): Result<never> {
+export function survived(process: ProcessRef, reason: Term): Result<never> {
   const lived = isAtom(reason, 'normal')
     ? { code: 'process.ignores_normal', why: 'normal from another ends no process' }
     : { code: 'process.traps_exits', why: 'it traps exits' };
