@@ -26,6 +26,7 @@ import { StateHandles } from './stateHandles.ts';
 import { setFlags } from './supervisorFlags.ts';
 import { supervisorMethods } from './supervisors.ts';
 import { startSupervisor } from './supervisorStart.ts';
+import { tableMethods } from './tables.ts';
 import { traceMethods } from './traces.ts';
 import { openWatch } from './watches.ts';
 import { Lifetime, whileOpen } from './whileOpen.ts';
@@ -55,14 +56,6 @@ const refusals: Refusals = {
     'processes.collectGarbage': {
       why: 'simulated processes have no heaps of their own: the JavaScript engine collects for all of them.',
       remedy: 'Connect to a real BEAM node to collect the garbage of one process.',
-    },
-    'system.ets': {
-      why: 'the simulated nodes have no ETS tables.',
-      remedy: 'Connect to a real BEAM node to look at tables.',
-    },
-    'system.etsRows': {
-      why: 'the simulated nodes have no ETS tables.',
-      remedy: 'Connect to a real BEAM node to look at tables.',
     },
     'code.load': {
       why: 'object code runs on the BEAM only.',
@@ -103,6 +96,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...traceMethods(context, holdings),
     ...profileMethods(context),
     ...emulatorMethods(context),
+    ...tableMethods(context),
     'supervisors.start': (params, call) => startSupervisor(context, holdings, params, call),
     'supervisors.setFlags': (params, call) => setFlags(context, params, call),
     ...sandboxes.methods,

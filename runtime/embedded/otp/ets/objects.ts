@@ -38,9 +38,8 @@ function insertRow(table: Table, row: Row): void {
     table.put(key, [row]);
     return;
   }
-  const there = table.rows.under(key);
-  if (table.options.type === 'bag' && there.some((other) => isExactly(other, row))) return;
-  table.put(key, [...there, row]);
+  if (table.options.type === 'bag' && table.rows.under(key).some((other) => isExactly(other, row))) return;
+  table.append(key, row);
 }
 
 /** `ets:insert/2` */

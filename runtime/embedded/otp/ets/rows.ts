@@ -17,8 +17,10 @@ export interface Rows {
   readonly size: number;
   /** The objects with this key; an ordered table compares by `==`. */
   under(key: Value): readonly Row[];
-  /** Puts these objects in place of all that have the key. */
-  put(key: Value, rows: readonly Row[]): void;
+  /** Puts these objects in place of all that have the key; answers those. */
+  put(key: Value, rows: readonly Row[]): readonly Row[];
+  /** Puts one more object under a key. */
+  append(key: Value, row: Row): void;
   clear(): void;
   first(): Group | null;
   last(): Group | null;
@@ -36,11 +38,11 @@ class Bucket {
   readonly key: Value;
   readonly hash: unknown;
   readonly number: number;
-  rows: readonly Row[];
+  rows: Row[];
   before: Bucket | null = null;
   behind: Bucket | null = null;
 
-  constructor(key: Value, hash: unknown, number: number, rows: readonly Row[]) {
+  constructor(key: Value, hash: unknown, number: number, rows: Row[]) {
     this.key = key;
     this.hash = hash;
     this.number = number;
@@ -65,18 +67,30 @@ export class HashRows implements Rows {
   under(key: Value): readonly Row[] {
     return this.#byKey.get(hashKey(key))?.rows ?? [];
   }
-  put(key: Value, rows: readonly Row[]): void {
+  put(key: Value, rows: readonly Row[]): readonly Row[] {
     const hash = hashKey(key);
     const known = this.#byKey.get(hash);
-    this.#size += rows.length - (known?.rows.length ?? 0);
+    const before = known?.rows ?? [];
+    this.#size += rows.length - before.length;
     if (known === undefined) {
-      if (rows.length > 0) this.#append(new Bucket(key, hash, (this.#lastNumber += 1), rows));
-      return;
+      if (rows.length > 0) this.#append(new Bucket(key, hash, (this.#lastNumber += 1), [...rows]));
+      return before;
     }
-    known.rows = rows;
+    known.rows = [...rows];
     if (rows.length > 0) this.#empty.delete(known);
     else if (this.#fixed) this.#empty.add(known);
     else this.#remove(known);
+    return before;
+  }
+  append(key: Value, row: Row): void {
+    const hash = hashKey(key);
+    const known = this.#byKey.get(hash);
+    if (known === undefined) this.#append(new Bucket(key, hash, (this.#lastNumber += 1), [row]));
+    else {
+      known.rows.push(row);
+      this.#empty.delete(known);
+    }
+    this.#size += 1;
   }
   clear(): void {
     if (this.#fixed) {
@@ -156,12 +170,17 @@ export class OrderedRows implements Rows {
     const { at, found } = this.#search(termOf(key));
     return found ? (this.#sorted[at]?.rows ?? []) : [];
   }
-  put(key: Value, rows: readonly Row[]): void {
+  put(key: Value, rows: readonly Row[]): readonly Row[] {
     const term = termOf(key);
     const { at, found } = this.#search(term);
+    const before = found ? (this.#sorted[at]?.rows ?? []) : [];
     const row = rows.at(-1);
     if (row === undefined) this.#sorted.splice(at, found ? 1 : 0);
     else this.#sorted.splice(at, found ? 1 : 0, { key, term, rows: [row] });
+    return before;
+  }
+  append(key: Value, row: Row): void {
+    this.put(key, [row]);
   }
   clear(): void {
     this.#sorted = [];

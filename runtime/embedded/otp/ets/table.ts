@@ -42,7 +42,7 @@ export class Table {
   /** How often each process holds it fixed, and since when (the cluster's milliseconds). */
   readonly fixations = new Map<Pid, number>();
   fixedSinceMs = 0;
-  #words: number | null = null;
+  #words = wordsOfTable;
 
   constructor(id: Ref, name: AtomValue, owner: Pid, options: TableOptions) {
     this.id = id;
@@ -63,10 +63,6 @@ export class Table {
   }
   /** Words of memory that it would take on a 64-bit BEAM. */
   get words(): number {
-    this.#words ??= [...this.groups()].reduce(
-      (sum, { rows }) => rows.reduce((part, row) => part + wordsOfObject + flatWords(row), sum),
-      wordsOfTable,
-    );
     return this.#words;
   }
   /** All groups, in the table's order. */
@@ -81,13 +77,25 @@ export class Table {
     if (row.elements.length < this.options.keyPosition) throw badarg();
     return asValue(row.elements[this.options.keyPosition - 1]);
   }
+  /** Puts these objects in place of all that have the key. */
   put(key: Value, rows: readonly Row[]): void {
-    this.rows.put(key, rows);
-    this.#words = null;
+    const before = this.rows.put(key, rows);
+    // Most of a long list stays as it is: what is at both ends is not measured anew.
+    let from = 0;
+    while (from < rows.length && rows[from] === before[from]) from += 1;
+    let [end, endBefore] = [rows.length, before.length];
+    while (end > from && endBefore > from && rows[end - 1] === before[endBefore - 1])
+      [end, endBefore] = [end - 1, endBefore - 1];
+    this.#words += wordsOf(rows.slice(from, end)) - wordsOf(before.slice(from, endBefore));
+  }
+  /** Puts one more object under a key. */
+  append(key: Value, row: Row): void {
+    this.rows.append(key, row);
+    this.#words += wordsOf([row]);
   }
   clear(): void {
     this.rows.clear();
-    this.#words = null;
+    this.#words = wordsOfTable;
   }
 
   fix(pid: Pid, nowMs: number): void {
@@ -109,6 +117,10 @@ export class Table {
 
 export function isAtomValue(value: Value): value is AtomValue {
   return value instanceof Atom || typeof value === 'boolean' || value === null || value === undefined;
+}
+
+function wordsOf(rows: readonly Row[]): number {
+  return rows.reduce((words, row) => words + wordsOfObject + flatWords(row), 0);
 }
 
 /** The references that are, or were, of tables. */
