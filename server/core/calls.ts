@@ -4,8 +4,11 @@ import type { CallOptions, Runtime, Severity } from '../../runtime/port.ts';
 import type { Access } from '../protocol/connection.ts';
 import type { CatalogueEntry, OperationAnswer, OperationCall, OperationProgress } from '../protocol/operation.ts';
 import type { Caller, CallerWay, ConnectionFacts } from './context.ts';
+import type { AnswerCache } from './answerCache.ts';
+import type { PluggedMiddleware } from './middleware.ts';
 import type { Plan } from './operation.ts';
 import type { Found } from './registry.ts';
+import type { SpanExporter } from './spans.ts';
 
 export type JsonObject = { readonly [key: string]: Json };
 
@@ -16,6 +19,8 @@ export type CallExtras = {
   readonly timeoutMs?: number;
   readonly correlationId?: string;
   readonly onProgress?: (progress: OperationProgress) => Promise<void> | void;
+  /** The caller's span (W3C Trace Context, `traceparent`), of which the call's becomes a child. */
+  readonly traceparent?: string;
   /** The requestId of the batch that this call is an item of: that was counted against the rate, this is not. */
   readonly parent?: string;
 };
@@ -57,16 +62,6 @@ export const pipelineSteps = [
   'answer',
 ] as const;
 export type PipelineStep = (typeof pipelineSteps)[number];
-
-export type Received = {
-  readonly call: OperationCall;
-  readonly params: JsonObject;
-  readonly found: Found | null;
-  readonly extras: CallExtras;
-  readonly budget: CallOptions;
-};
-export type Validated = Received & { readonly found: Found };
-export type Authorized = Validated & { readonly connection: CallConnection | null };
 
 /** What is about to be done, written down before it is. */
 export type Intent = {
@@ -116,9 +111,11 @@ export type Claim =
   | { readonly is: 'joined'; readonly answer: Promise<Result<OperationAnswer>> }
   | { readonly is: 'refused'; readonly failure: Failure };
 
+export type OwnClaim = Extract<Claim, { readonly is: 'ours' }>;
+
 /** Sees to it that one requestId is one execution. */
 export interface Claims {
-  claim(call: ClaimedCall): Promise<Claim>;
+  claim(call: ClaimedCall): Claim | Promise<Claim>;
 }
 
 /** A call that is over, for metrics, history, events and spans. */
@@ -135,6 +132,12 @@ export type FinishedCall = {
   readonly startedAt: number;
   readonly durationMs: number;
   readonly error: ArsenalError | null;
+  /** How often its code was run, when that was more than once. */
+  readonly attempts?: number;
+  /** How old the answer was, when it was taken from the cache. */
+  readonly ageMs?: number;
+  /** Its span, when spans are made. */
+  readonly traceparent?: string;
   /** The steps it went through; the last before `record` is where it was refused or failed. */
   readonly steps: readonly PipelineStep[];
 };
@@ -149,4 +152,10 @@ export type PipelineServices = {
   readonly claims: Claims;
   /** Told of every call that is over; what they throw is theirs alone. */
   readonly observers: readonly ((finished: FinishedCall) => void)[];
+  /** Further middlewares, each at the end of its step, before anything is done. What they throw refuses the call. */
+  readonly middlewares?: readonly PluggedMiddleware[];
+  /** Where spans go; without it none are made. */
+  readonly spans?: SpanExporter;
+  /** Where answers are kept that may be given again; a cache of the pipeline's own, when absent. */
+  readonly answers?: AnswerCache;
 };

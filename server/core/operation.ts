@@ -64,6 +64,13 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   readonly errors?: CatalogueEntry['errors'];
   /** Default time limit; 30 s when absent. */
   readonly timeoutMs?: number;
+  /** Of its parameters and its result; 1 when absent. Grows when callers have to change because of it. */
+  readonly version?: number;
+  /**
+   * Tries again what failed because something could not be reached or did not answer: only what had no effect, or is idempotent, with
+   * jitter, and only within the time of the call. Without it nothing is tried again.
+   */
+  readonly retry?: RetryPolicy;
   /** It acts by other calls, each of which is authorized by itself: how grave its plan is is then said, not asked for. */
   readonly delegates?: true;
   /** How long it may still say what became of it after it was cut off, where that takes longer than 0.1 s: it has to undo first. */
@@ -75,9 +82,29 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   /** The public form of the result; what it answers is checked against `result`. */
   shape?(result: Static<R>): Json;
   telemetry?(event: OperationTelemetry): void;
+  /** Before it is run, once it is allowed: may refuse. What it throws refuses too, and nothing has been done. */
+  before?(params: Static<P>, who: AuthorizeContext): Result<null> | Promise<Result<null>>;
+  /** After it was run, with what it answers. What it throws is of no consequence. */
+  after?(event: OperationTelemetry, answer: Result<Json>): void;
+};
+
+/** `times`: how often, beside the first time. The wait before each is twice the one before, from `firstDelayMs` (default 50). */
+export type RetryPolicy = { readonly times: number; readonly firstDelayMs?: number };
+
+/**
+ * How long an answer may be given again, to calls on the same connection with the same parameters (or, where `key` answers the same for
+ * them) and the same role. What shows private data (`diagnose`) or says `perCaller` is given to its caller only. A write through the
+ * same connection makes all of them forgotten.
+ */
+export type CachePolicy<P> = {
+  readonly ttlMs: number;
+  readonly perCaller?: boolean;
+  key?(params: P): Json;
 };
 
 type Looking<N extends MethodName, P extends TObject, R extends TSchema> = Common<N, P, R> & {
+  /** Only where it says so is an answer given twice. */
+  readonly cache?: CachePolicy<Static<P>>;
   execute(context: Context<N>, params: Static<P>): Promise<Result<Static<R>>>;
 };
 

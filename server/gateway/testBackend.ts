@@ -16,6 +16,7 @@ export function testEntry(name: string, change: Partial<CatalogueEntry> = {}): C
     title: `Title of ${name}`,
     description: `What ${name} does.`,
     category: 'process',
+    version: 1,
     severity: 'read',
     idempotent: true,
     role: 'viewer',

@@ -20,6 +20,8 @@ export type CatalogueEntry = {
   readonly title: string;
   readonly description: string;
   readonly category: string;
+  /** Grows when parameters or result change so that callers have to. */
+  readonly version: number;
   readonly severity: Severity;
   readonly idempotent: boolean;
   readonly role: Role;
@@ -57,7 +59,14 @@ export type PlanSummary = {
 };
 
 export type OperationAnswer =
-  | { readonly mode: 'run'; readonly result: Json; readonly durationMs: number; readonly correlationId: string }
+  | {
+      readonly mode: 'run';
+      readonly result: Json;
+      readonly durationMs: number;
+      readonly correlationId: string;
+      /** How old the result is, when it was not made for this call. */
+      readonly ageMs?: number;
+    }
   | { readonly mode: 'dry_run'; readonly plan: PlanSummary; readonly correlationId: string }
   | { readonly mode: 'validate'; readonly valid: true; readonly correlationId: string };
 
