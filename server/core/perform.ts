@@ -55,9 +55,7 @@ function attempt(flight: Flight, operation: AnyOperation): Promise<Bounded<unkno
   if (!isWrite(operation)) {
     return withinBudget(operation.name, 'none', flight.budget, () => operation.execute(context, flight.params));
   }
-  const { plan } = flight;
-  if (plan === null) throw new Error(`${operation.name} was not planned`);
-  const apply = () => operation.apply(context, plan);
+  const apply = () => operation.apply(context, flight.madePlan);
   return withinBudget(operation.name, 'unknown', flight.budget, apply, operation.graceMs);
 }
 

@@ -149,11 +149,7 @@ function methodsIn(operation: AnyOperation, part: Part): readonly MethodName[] {
 }
 
 /** What the operation is given, with that part of the port. */
-export function contextOf(
-  flight: Flight,
-  part: Part,
-  budget: CallOptions = flight.budget,
-): Context<MethodName> {
+export function contextOf(flight: Flight, part: Part, budget: CallOptions = flight.budget): Context<MethodName> {
   const { connection, extras, operation } = flight;
   const { caller } = extras;
   const { requestId } = flight.call;

@@ -10,6 +10,7 @@ import { wordsOf } from './errors.ts';
 import type { Problem } from './operation.ts';
 import { isJsonObject, pointerStep } from './plainData.ts';
 import { maxBytesKeyword } from './schemaRules.ts';
+import { erlangFormats } from './types.ts';
 
 /** Where a value comes from: in a query string or on a command line everything is text, and is read as the schema says. */
 export type ValueSource = 'json' | 'text';
@@ -40,6 +41,7 @@ function makeAjv(source: ValueSource): Ajv2020 {
     logger: false,
   });
   formats(ajv);
+  for (const [format, validate] of Object.entries(erlangFormats)) ajv.addFormat(format, validate);
   ajv.addKeyword({
     keyword: maxBytesKeyword,
     schemaType: 'number',
