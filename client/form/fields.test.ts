@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Json } from '../../runtime/model.ts';
 import { fieldsOf, parseField } from './fields.ts';
 import type { Field } from './fields.ts';
 
@@ -60,9 +61,9 @@ describe('fieldsOf', () => {
   });
 
   it('knows lists of lists of what can be picked, which are made by choosing one side', () => {
-    const kindOf = (property: object) => fieldsOf({ type: 'object', properties: { property } })[0]?.kind;
+    const kindOf = (property: Json) => fieldsOf({ type: 'object', properties: { property } })[0]?.kind;
     const node = { type: 'string', 'x-arsenal': { pick: 'node' } };
-    const listOf = (items: object) => ({ type: 'array', items });
+    const listOf = (items: Json) => ({ type: 'array', items });
     expect(kindOf(listOf(listOf(node)))).toEqual({ is: 'sides', pick: 'node' });
     expect(kindOf(listOf(node))).toEqual({ is: 'json' });
     expect(kindOf(listOf(listOf({ type: 'string' })))).toEqual({ is: 'json' });

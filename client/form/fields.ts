@@ -12,6 +12,7 @@ export const pickKinds = [
   'registeredName',
   'module',
   'sandbox',
+  'trace',
   'operation',
 ] as const;
 export type PickKind = (typeof pickKinds)[number];

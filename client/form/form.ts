@@ -116,7 +116,7 @@ export class OperationForm {
     if (kind.is === 'sides') {
       const items = await this.picks.items(kind.pick, connection, values);
       // Fewer cannot be parted; they are typed, and refused with words.
-      if (items.length > 1) return withValue(await askSides({ ...position, placeholder: questionOf(field) }, items));
+      if (items.length > 1) return withValue(await askSides(position, items));
     }
     const parse = (text: string) => parseField(field, text);
     if (kind.is === 'text' && kind.pick !== null) {
@@ -177,7 +177,11 @@ function hintOf({ key, kind }: Field, { examples }: CatalogueEntry): string {
 }
 
 /** Asks which of `items` are on one side; answers them, and the others. */
-async function askSides(heading: Heading, items: readonly PickItem<Json>[]): Promise<Asked<Json>> {
+async function askSides(
+  position: Omit<Heading, 'placeholder'>,
+  items: readonly PickItem<Json>[],
+): Promise<Asked<Json>> {
+  const heading = { ...position, placeholder: vscode.l10n.t('Choose one group; those that are left are the other') };
   const asked = await askMany(heading, items, ({ length }) =>
     length === 0 || length === items.length
       ? vscode.l10n.t('Choose some of them, not all: the others are the other side.')

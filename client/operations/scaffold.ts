@@ -1,7 +1,7 @@
 /** Scaffolds an operation of the user's own into a workspace folder and opens it. */
 import * as vscode from 'vscode';
 import { scaffoldOperation } from '../../server/protocol/lsp.ts';
-import type { ScaffoldAnswer } from '../../server/protocol/lsp.ts';
+import type { OperationLanguage, ScaffoldAnswer } from '../../server/protocol/lsp.ts';
 import type { Result } from '../../runtime/model.ts';
 import type { ArsenalContext } from '../context.ts';
 import { askPick, askText } from '../form/prompts.ts';
@@ -16,14 +16,23 @@ export async function scaffoldOperationFile(context: ArsenalContext): Promise<vo
     vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'),
   );
   if (folder === null) return;
+  const language = await askPick<OperationLanguage>(
+    { title, placeholder: vscode.l10n.t('In which language?'), step: 1, steps: 2, back: false },
+    [
+      { label: 'TypeScript', description: vscode.l10n.t('runs in Arsenal, on every kind of connection'), value: 'ts' },
+      { label: 'Elixir', description: vscode.l10n.t('runs on the nodes that have the module'), value: 'elixir' },
+      { label: 'Erlang', description: vscode.l10n.t('runs on the nodes that have the module'), value: 'erlang' },
+    ],
+  );
+  if (language.is !== 'answered') return;
   const asked = await askText(
-    { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 1, steps: 1, back: false },
+    { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 2, steps: 2, back: false },
     '',
     (text) =>
       /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(text) ? null : vscode.l10n.t('Lower-case words joined by underscores.'),
   );
   if (asked.is !== 'answered') return;
-  const made = await writeOperation(context, asked.value, folder);
+  const made = await writeOperation(context, asked.value, folder, language.value);
   if (!made.ok) {
     void vscode.window.showErrorMessage(errorText(made.error));
     return;
@@ -37,8 +46,10 @@ export async function writeOperation(
   context: Pick<ArsenalContext, 'server'>,
   name: string,
   folder: vscode.WorkspaceFolder,
+  language: OperationLanguage = 'ts',
 ): Promise<Result<ScaffoldAnswer>> {
-  const made = await context.server.request(scaffoldOperation, { name, workspaceFolder: folder.uri.toString() });
+  const workspaceFolder = folder.uri.toString();
+  const made = await context.server.request(scaffoldOperation, { name, workspaceFolder, language });
   if (made.ok) await writeFiles(made.value);
   return made;
 }

@@ -8,11 +8,13 @@ import { ok } from '../../runtime/model.ts';
 import type { Result } from '../../runtime/model.ts';
 import type { ScaffoldAnswer } from '../protocol/lsp.ts';
 import { addGenerateCluster } from './generateCluster.ts';
+import { addGenerateOperation } from './generateOperation.ts';
 import type { CliIo, ExitCode } from './io.ts';
 
 export function addGenerateCommand(program: Command, io: CliIo, ended: (code: ExitCode) => void): void {
   const generate = program.command('generate').description('write files to begin with');
   addGenerateCluster(generate, io, ended);
+  addGenerateOperation(generate, io, ended);
 }
 
 /** Writes what was scaffolded; answers the files, as they are seen from `folder`. Errors: `scaffold.cannot_write`. */

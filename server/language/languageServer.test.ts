@@ -39,11 +39,9 @@ beforeEach(() => {
   runtime = fakeShop({ kind: 'simulated' });
   workspaces = [];
   logged = [];
-  const declarationsFile = path.join(home, 'operation.d.ts');
-  fs.writeFileSync(declarationsFile, '// types\n');
+  for (const each of ['operation', 'testing']) fs.writeFileSync(path.join(home, `${each}.d.ts`), '// types\n');
   server = serveLanguage(createConnection(new StreamMessageReader(up), new StreamMessageWriter(down)), {
     defaultHome: home,
-    declarationsFile,
     clusterScaffold: { typesFolder: home, examplesFolder: path.resolve('docs', 'examples') },
     startBackend: (folder, log) =>
       createBackend({

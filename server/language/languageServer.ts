@@ -69,8 +69,6 @@ import { snapshotOf, serveWatches } from './watches.ts';
 export type LanguageServerParts = {
   /** Where state is kept when the client does not say. */
   readonly defaultHome: string;
-  /** The declarations of `arsenal-otp/operation`, for scaffolding. */
-  readonly declarationsFile: string;
   readonly clusterScaffold: ClusterScaffoldOptions;
   readonly startBackend: (home: string, log: BackendLog) => Promise<Result<LocalBackend>>;
   readonly startWorkspace: (options: Omit<WorkspaceOptions, 'workerFile' | 'operationApiFile'>) => WorkspaceOperations;
@@ -175,7 +173,7 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
     for (const file of changes.flatMap((change) => pathOf(change.uri))) started?.workspace?.fileChanged(file);
   });
   const scaffolding: ScaffoldOptions = {
-    declarationsFile: parts.declarationsFile,
+    typesFolder: parts.clusterScaffold.typesFolder,
     isTaken: (name) => started?.backend.registry.find(name) != null,
   };
   connection.onCodeAction((params) => {

@@ -5,7 +5,8 @@ import type { ArsenalError, Coverage, Json } from '../../runtime/model.ts';
 import type { Term } from '../../runtime/term/term.ts';
 
 /** What a form offers for a parameter beside typing: live lists of these. */
-export type Pick = 'process' | 'node' | 'supervisor' | 'child' | 'registeredName' | 'module' | 'sandbox' | 'operation';
+export type Pick =
+  'process' | 'node' | 'supervisor' | 'child' | 'registeredName' | 'module' | 'sandbox' | 'trace' | 'operation';
 export const pick = (what: Pick) => ({ 'x-arsenal': { pick: what } });
 
 const processForms =

@@ -113,10 +113,18 @@ export type ScaffoldParams = {
   /** snake_case */
   readonly name: string;
   readonly workspaceFolder: string;
+  /** `ts` unless said: a module of the workspace. The others run on the nodes that have them. */
+  readonly language?: OperationLanguage;
 };
+export const operationLanguages = ['ts', 'elixir', 'erlang'] as const;
+export type OperationLanguage = (typeof operationLanguages)[number];
 export type ScaffoldAnswer = { readonly files: readonly { readonly uri: string; readonly text: string }[] };
+export type OperationScaffoldAnswer = ScaffoldAnswer & {
+  /** The next steps, in sentences. */
+  readonly notes: readonly string[];
+};
 /** client → server: the files of a new operation of the user's own; the client writes them. */
-export const scaffoldOperation = new RequestType<ScaffoldParams, ScaffoldAnswer, FailureData>(
+export const scaffoldOperation = new RequestType<ScaffoldParams, OperationScaffoldAnswer, FailureData>(
   'arsenal/operation/scaffold',
 );
 /** Kind of the code action that scaffolds an operation. */

@@ -148,11 +148,10 @@ async function execute(
 
 describe('a module of the workspace', () => {
   it('is scaffolded, registered on save and runs with the port methods it needs', async () => {
-    const declarationsFile = path.join(built, 'd.ts');
-    fs.writeFileSync(declarationsFile, '');
+    for (const each of ['operation', 'testing']) fs.writeFileSync(path.join(built, `${each}.d.ts`), '');
     const made = scaffoldFiles(
       { name: 'count_processes', workspaceFolder: folder },
-      { declarationsFile, isTaken: (name) => registry.find(name) !== null },
+      { typesFolder: built, isTaken: (name) => registry.find(name) !== null },
     );
     if (!made.ok) throw new Error(made.error.message);
     await save('countProcesses.ts', made.value.files[0]?.text ?? '');

@@ -14,6 +14,7 @@ import {
   moveMany,
   moveNeeds,
   nothingDone,
+  probeMoves,
   putBack,
   readUndo,
   takeBack,
@@ -83,7 +84,7 @@ export const balanceClusterLoad = defineOperation({
   severity: 'destroy',
   idempotent: false,
   needs: [...loadNeeds, ...movableNeeds, 'processes.info', ...moveNeeds],
-  mayUse: ['supervisors.childSpec'],
+  mayUse: ['supervisors.childSpec', 'holdings.list'],
   params: Type.Object({
     by: Type.Enum([...loadMeasures], { default: 'processes', description: 'What load is.' }),
     apply: Type.Boolean({ default: false, description: 'Move them; otherwise they are only named.' }),
@@ -173,6 +174,8 @@ export const balanceClusterLoad = defineOperation({
     if (error !== null && atomic) return fail(error);
     return ok({ ...told, items: [...rows], back: [], undo: undoText(done) });
   },
+  probe: (context, { steps }) =>
+    probeMoves(context, [...steps.run, ...steps.back.map(({ now }) => ({ process: now }))], steps.how),
   async compensate(context, { steps }, done) {
     return takeBack(context, done.ok ? done.value.undo : null, steps.how);
   },

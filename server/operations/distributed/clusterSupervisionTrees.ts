@@ -65,7 +65,10 @@ export const clusterSupervisionTrees = defineOperation({
     const found = await collect(context.port.supervisors.find({ nodes: nodes ?? 'all' }, context.options()), mostRows);
     if (!found.ok) return found;
     const { rows, end } = found.value;
-    const answered = end.nodes.filter(({ status }) => status !== 'missing').map(({ node }) => node);
+    const answered = end.nodes
+      .filter(({ status }) => status !== 'missing')
+      .map(({ node }) => node)
+      .toSorted();
     let truncated = false;
     const items = [];
     for (const node of answered) {

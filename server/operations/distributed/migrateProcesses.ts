@@ -13,6 +13,7 @@ import {
   moveMany,
   moveNeeds,
   nothingDone,
+  probeMoves,
   takeBack,
   undoText,
 } from '../process/moves.ts';
@@ -29,7 +30,7 @@ export const migrateProcesses = defineOperation({
   severity: 'destroy',
   idempotent: false,
   needs: [...resolveNeeds, ...moveNeeds],
-  mayUse: ['processes.info'],
+  mayUse: ['processes.info', 'holdings.list'],
   params: Type.Object({
     pids: Type.Array(pidParam, { minItems: 1, maxItems: most, uniqueItems: true, description: 'The processes.' }),
     node: onNodeParam,
@@ -99,6 +100,7 @@ export const migrateProcesses = defineOperation({
     if (error !== null) return fail(error);
     return ok({ items: [...rows], moved: done.length, undo: undoText(done) });
   },
+  probe: (context, { steps }) => probeMoves(context, steps.moves, steps.how),
   async compensate(context, { steps }, done) {
     return takeBack(context, done.ok ? done.value.undo : null, steps.how);
   },

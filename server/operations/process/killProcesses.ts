@@ -9,7 +9,8 @@ import { errorResult, nullable, onNodeParam, pidParam, placementOfProcess, shown
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, shownTerm, termFromText } from '../terms.ts';
-import { lookAt, survived } from './killProcess.ts';
+import { survived } from './killProcess.ts';
+import { lookAt } from './probeEnded.ts';
 
 const most = 1_000;
 const lookedUpAtOnce = 8;

@@ -5,7 +5,7 @@ import { nodeParam, onNodeParam, pidParam, placementOfProcess, supervisorParam }
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { nameText } from '../terms.ts';
-import { homeOf, moveBack, moveHowParams, moveNeeds, moveOne } from './moves.ts';
+import { homeOf, moveBack, moveHowParams, moveNeeds, moveOne, probeMoves } from './moves.ts';
 
 export const migrateProcess = defineOperation({
   name: 'migrate_process',
@@ -16,7 +16,7 @@ export const migrateProcess = defineOperation({
   severity: 'destroy',
   idempotent: false,
   needs: [...resolveNeeds, ...moveNeeds],
-  mayUse: ['processes.info'],
+  mayUse: ['processes.info', 'holdings.list'],
   params: Type.Object({
     pid: pidParam,
     node: onNodeParam,
@@ -98,6 +98,7 @@ export const migrateProcess = defineOperation({
       forwarder,
     });
   },
+  probe: (context, { steps }) => probeMoves(context, [steps.move], steps.how),
   /** Back to its node and supervisor, with the state it has by then; it is a new process once more. */
   async compensate(context, { steps }, done) {
     const pid = done.ok ? parseProcessId(done.value.pid) : null;

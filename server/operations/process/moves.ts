@@ -4,9 +4,11 @@ import { failure } from '../../../runtime/errors.ts';
 import type { ArsenalError, HoldingOwner, Migrated, NodeName, ProcessRef, Result } from '../../../runtime/model.ts';
 import { fail, ok, parseProcessId, processId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
+import type { ProbedEffect } from '../../core/operation.ts';
 import { mapLimited } from '../limited.ts';
 import { errorResult, nullable } from '../parameters.ts';
 import { cell } from '../processRows.ts';
+import { probeEnded } from './probeEnded.ts';
 
 export const moveNeeds = ['processes.migrate', 'holdings.release'] as const;
 type MoveContext = Context<(typeof moveNeeds)[number]>;
@@ -172,6 +174,31 @@ export function nothingDone(rows: readonly MovedRow[]): ArsenalError | null {
     ({ became, error }) => became === 'not_run' || (became === 'failed' && error?.effect === 'none'),
   );
   return isUntouched ? first : null;
+}
+
+/**
+ * What became of moves that nobody has told of: one that was done has left a forwarder of that request for a while; one whose process
+ * lives and forwards nothing was not.
+ */
+export async function probeMoves(
+  context: Context<'holdings.list' | 'processes.info' | 'cluster.nodes'>,
+  moves: readonly Pick<Move, 'process'>[],
+  { owner }: MoveHow,
+): Promise<ProbedEffect> {
+  const listed = await context.port.holdings.list({}, context.options());
+  if (!listed.ok) return 'unknown';
+  const forwards = new Set(
+    listed.value.holdings.flatMap(({ owner: { requestId }, target }) =>
+      requestId === owner.requestId && target !== null ? [processId(target)] : [],
+    ),
+  );
+  const effects = await mapLimited(moves, 8, async ({ process }): Promise<ProbedEffect> => {
+    if (forwards.has(processId(process))) return 'applied';
+    // After its time a forwarder is gone, and with it what told of the move.
+    return (await probeEnded(context, process)) === 'none' ? 'none' : 'unknown';
+  });
+  const [first = 'none'] = effects;
+  return effects.every((effect) => effect === first) ? first : 'unknown';
 }
 
 // ----------------------------------------------------------------------------------------------------------- undo handles

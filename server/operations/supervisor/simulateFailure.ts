@@ -6,6 +6,7 @@ import { defineOperation } from '../../core/operation.ts';
 import type { Context } from '../../core/context.ts';
 import { errorResult, nullable, onNodeParam, placementOfProcess, supervisorParam } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
+import { probeEnded } from '../process/probeEnded.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, termFromText } from '../terms.ts';
 import { childParam, childText, findChild } from './childParameters.ts';
@@ -23,7 +24,7 @@ export const simulateFailure = defineOperation({
   severity: 'destroy',
   idempotent: false,
   needs: [...resolveNeeds, 'supervisors.find', 'supervisors.children', 'supervisors.flags', 'processes.exit'],
-  mayUse: ['supervisors.childSpec', 'supervisors.restarts'],
+  mayUse: ['supervisors.childSpec', 'supervisors.restarts', 'processes.info'],
   params: Type.Object({
     supervisor: supervisorParam,
     node: onNodeParam,
@@ -133,6 +134,11 @@ export const simulateFailure = defineOperation({
       asPredicted: stopped === null ? isAsPredicted(prediction, { restarts, exceeded, times: rounds.length }) : null,
       stopped,
     });
+  },
+  async probe(context, { steps: { process, times } }) {
+    const first = await probeEnded(context, process);
+    // How often it has failed after the first time nobody can know.
+    return first === 'applied' && times > 1 ? 'unknown' : first;
   },
 });
 
