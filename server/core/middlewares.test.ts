@@ -77,7 +77,7 @@ describe('the middlewares', () => {
       step,
       says: 'Looks on.',
       async run(flight, next) {
-        seen.push(`${step} ${flight.params['limit'] ?? '-'}`);
+        seen.push(`${step} ${JSON.stringify(flight.params['limit'] ?? null)}`);
         const answer = await next(flight);
         seen.push(`${step} ${answer.ok}`);
         return answer;
@@ -92,7 +92,7 @@ describe('the middlewares', () => {
     };
     const { run, pipeline } = bench({ services: { middlewares: [watching('authorize'), stops, watching('receive')] } });
     valueOf(await run());
-    expect(seen).toEqual(['receive -', 'authorize 3', 'authorize true', 'receive true']);
+    expect(seen).toEqual(['receive null', 'authorize 3', 'authorize true', 'receive true']);
     expect(errorOf(await run({ params: { limit: 9 } })).code).toBe('sample.refused');
     const names = pipeline.middlewares().map(({ name }) => name);
     expect(names.indexOf('watch_authorize')).toBe(names.indexOf('rate_limit') - 1);

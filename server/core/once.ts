@@ -53,14 +53,18 @@ class FlightsClaim implements ClaimedCall {
     this.principal = extras.caller.principal;
     this.write = isWrite(operation.operation);
     this.#make = () => fingerprintOf(this.principal, call.connection, this.operation, params);
-    if (!isSmall(params, mostKeptCharacters)) void this.fingerprint;
+    if (!isSmall(params, mostKeptCharacters)) this.#settleFingerprint();
   }
 
   /** Made when it is asked for: of what only looks it is needed only when the requestId is known already. */
   get fingerprint(): string {
+    this.#settleFingerprint();
+    return this.#fingerprint;
+  }
+
+  #settleFingerprint(): void {
     if (this.#make !== null) this.#fingerprint = this.#make();
     this.#make = null;
-    return this.#fingerprint;
   }
 }
 

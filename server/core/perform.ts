@@ -8,14 +8,14 @@ import type { Bounded } from './budget.ts';
 import { threw, withinBudget } from './budget.ts';
 import { bug } from './errors.ts';
 import type { Flight } from './flight.ts';
-import type { Answer, MiddlewareFacts, Next } from './middleware.ts';
+import type { Answer, Middleware, MiddlewareFacts, Next } from './middleware.ts';
 import type { AnyOperation, Problem, RetryPolicy } from './operation.ts';
 import { isWrite } from './operation.ts';
 import { isJson, resultLimits } from './plainData.ts';
 import { contextOf } from './prepare.ts';
 
 /** What {@link perform} does, in the form of the middlewares around it. */
-export const performing: readonly (MiddlewareFacts & { appliesTo?(operation: AnyOperation): boolean })[] = [
+export const performing: readonly (MiddlewareFacts & Pick<Middleware, 'appliesTo'>)[] = [
   {
     name: 'retry',
     step: 'execute',

@@ -63,7 +63,11 @@ export function sizeUpTo(value: Json, most: number): number {
   if (typeof value !== 'object' || value === null) return 5;
   let size = 2;
   if (Array.isArray(value)) {
-    for (let at = 0; at < value.length && size <= most; at += 1) size += sizeUpTo(value[at] ?? null, most - size) + 1;
+    const parts: readonly Json[] = value;
+    for (const part of parts) {
+      if (size > most) break;
+      size += sizeUpTo(part, most - size) + 1;
+    }
     return size;
   }
   for (const [name, part] of Object.entries(value)) {

@@ -58,9 +58,8 @@ export const beforeHook = gate(
   },
   (flight) => {
     const { operation } = flight.operation;
-    const { before } = operation;
-    if (before === undefined || flight.mode !== 'run' || flight.purpose === 'prepare') return null;
-    return runBefore(flight, before.bind(operation));
+    const isRun = flight.mode === 'run' && flight.purpose !== 'prepare';
+    return operation.before !== undefined && isRun ? runBefore(flight, operation.before.bind(operation)) : null;
   },
 );
 

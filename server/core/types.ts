@@ -53,7 +53,7 @@ export const Type: typeof TypeBox & ErlangTypes = { ...TypeBox, ...erlangTypes }
 
 /** Atoms are text in UTF-8, of which half a surrogate pair is none. */
 function isAtomText(text: string): boolean {
-  return [...text].length <= longestAtom && text !== '' && !/\p{Surrogate}/u.test(text);
+  return text !== '' && Array.from(text).length <= longestAtom && !/\p{Surrogate}/u.test(text);
 }
 
 const local = String.raw`\d{1,10}\.\d{1,10}\.\d{1,10}`;

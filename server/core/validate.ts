@@ -113,8 +113,9 @@ function saysDefault(schema: Json): boolean {
   return JSON.stringify(schema).includes('"default":');
 }
 
-function outermostCopy<T extends Json>(value: T): T {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : value;
+function outermostCopy<T extends Json>(value: T): T;
+function outermostCopy(value: Json): Json {
+  return isJsonObject(value) ? { ...value } : value;
 }
 
 /** A copy of plain data, all the way down. */
