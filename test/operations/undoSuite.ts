@@ -24,7 +24,7 @@ export type Undoing = {
   /** A specification that the supervisor takes. */
   readonly spec: Json;
   /** A server that can move to `other`, and the supervisor that has it. */
-  movable(): Promise<{ readonly pid: string; readonly supervisor: string }>;
+  readonly movable: () => Promise<{ readonly pid: string; readonly supervisor: string }>;
 };
 
 /** The value of a success, as JSON. */
