@@ -1,8 +1,8 @@
 /** What is checked of a cluster's definition: each part that can be wrong, and where the complaint points. */
 import { describe, expect, it } from 'vitest';
-import { errorOf, valueOf } from '../../../server/core/testKit.ts';
-import { checkDefinition, defineCluster } from './definition.ts';
-import { codeModule, genServer, ok, supervisor } from './modules.ts';
+import { errorOf, valueOf } from '../../server/core/testKit.ts';
+import { checkDefinition, defineCluster } from '../../runtime/embedded/clusterFile/definition.ts';
+import { codeModule, genServer, ok, supervisor } from '../../runtime/embedded/clusterFile/modules.ts';
 
 const counter = genServer('counter', { init: () => ok(0) });
 const top = supervisor('top', { children: [{ module: counter }] });
