@@ -50,6 +50,8 @@ export type ClusterOptions = {
   readonly processLimit?: number;
   /** Whether the turn that runs now has taken too long, by the host's clock; asked every 20,000 reductions of a long turn. */
   readonly turnIsOverdue?: () => boolean;
+  /** A monotonic clock of the wall, milliseconds: turns are bounded by it so that all nodes have one within `roundMs`. */
+  readonly turns?: { readonly wallMs: () => number; readonly roundMs: number };
   /** Called when there is something to run, or a timer was set, outside a run. */
   readonly onWork?: () => void;
 };
@@ -326,6 +328,13 @@ export class Cluster implements World {
     return this.#options.turnIsOverdue?.() ?? false;
   }
 
+  get turnClock(): (() => number) | null {
+    return this.#options.turns?.wallMs ?? null;
+  }
+  get turnMs(): number {
+    return (this.#options.turns?.roundMs ?? 0) / Math.max(1, this.#slots.size);
+  }
+
   get listening(): boolean {
     return this.#listeners.size > 0;
   }
@@ -350,13 +359,14 @@ export class Cluster implements World {
   /** One of the runnable processes of all nodes, drawn; false when there is none. */
   #runDrawn(schedule: Prng): boolean {
     let runnable = 0;
-    for (const { node } of this.#slots.values()) if (node !== null && !node.hung) runnable += node.runQueue.length;
+    for (const { node } of this.#slots.values()) if (node !== null && !node.hung) runnable += node.runQueue.drawable;
     if (runnable === 0) return false;
     let drawn = schedule.below(runnable);
     for (const { node } of this.#slots.values()) {
       if (node === null || node.hung) continue;
-      if (drawn < node.runQueue.length) return node.runNext(node.runQueue.start + drawn);
-      drawn -= node.runQueue.length;
+      const { drawable } = node.runQueue;
+      if (drawn < drawable) return node.runNext(drawn);
+      drawn -= drawable;
     }
     return false;
   }

@@ -17,6 +17,7 @@ import type { Prng } from './prng.ts';
 import type { AliasMode, Body, Monitor, MonitorTarget } from './process.ts';
 import { noMessages, Process } from './process.ts';
 import { Ring } from './ring.ts';
+import { RunQueue } from './runQueue.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
 import { SmallMap, SmallSet } from './small.ts';
@@ -54,6 +55,10 @@ export interface World {
   readonly processLimit: number;
   /** Whether the turn that runs now has taken too long by a clock: asked seldom. Never on a virtual clock. */
   turnIsOverdue(): boolean;
+  /** A monotonic clock of the wall, in milliseconds, by which turns are bounded too; null: by reductions only. */
+  readonly turnClock: (() => number) | null;
+  /** How long a turn goes on by {@link World.turnClock}. */
+  readonly turnMs: number;
 }
 
 export type SpawnOptions = {
@@ -64,12 +69,19 @@ export type SpawnOptions = {
   readonly idleAt?: string;
   readonly link?: boolean;
   readonly groupLeader?: Pid;
+  /** It works for somebody outside who waits: it runs before what does not, unless the schedule is drawn. */
+  readonly isUrgent?: boolean;
 };
 
 /** As the BEAM's default, `+P 262144`. */
 export const defaultProcessLimit = 262_144;
 /** Reductions a process may use before others run. One is one message, one resumption or one call into the kernel. */
 export const reductionsPerTurn = 2000;
+
+/** So many reductions pass between two looks at the clock that bounds turns, where there is one. */
+const reductionsPerGlance = 16;
+/** How many processes, one after the other, an urgent one makes urgent for a turn: a supervisor, its child, and both once more. */
+const standingUrgency = 5;
 
 /** After so many reductions of one turn, which no code that gives way ever uses, its process is ended whatever the clock says. */
 export const mostReductionsPerTurn = 10_000_000;
@@ -91,7 +103,7 @@ export class KernelNode {
   readonly startedAtMs: number;
   readonly processes = new Map<number, Process>();
   readonly names = new Map<string, Process>();
-  readonly runQueue = new Ring<Process>();
+  readonly runQueue = new RunQueue();
   /** Who hears what processes do in detail; null: nobody, and it costs nothing. */
   tracer: TraceRing | null = null;
   /** Watched processes of this node, by monitors that processes of other nodes have set. */
@@ -108,6 +120,8 @@ export class KernelNode {
   /** The message that was taken last: that of the running process. */
   #taken: Value = undefined;
   #turnBegan = 0;
+  /** What the running process lends to those that it sends to, or spawns, of its urgency. */
+  #lends = 0;
   /** The reductions at which the running process is next asked whether it takes too long. */
   looksAt = 0;
   #alive = true;
@@ -180,6 +194,7 @@ export class KernelNode {
     const leader = options.groupLeader ?? parent?.groupLeader ?? null;
     const idleAt = options.idleAt ?? null;
     const process = new Process(this, pid, initialCall, parent?.pid ?? null, leader, options.body, idleAt);
+    if (options.isUrgent === true && this.#late === null) process.standingUrgency = standingUrgency;
     pid.standFor(process);
     this.processes.set(pid.id, process);
     if (options.link === true && parent !== null) {
@@ -300,8 +315,13 @@ export class KernelNode {
   deliver(process: Process, message: Value): void {
     if (process.runState === 'exiting') return;
     // What comes behind a signal that is late does not overtake it.
-    if (this.#late !== null && this.takesLater(process, () => this.#put(process, message))) return;
+    if (this.#late !== null && this.#putsLater(process, message)) return;
     this.#put(process, message);
+  }
+
+  // A function of its own, so that nothing is kept for it where no signal is late.
+  #putsLater(process: Process, message: Value): boolean {
+    return this.takesLater(process, () => this.#put(process, message));
   }
 
   #put(process: Process, message: Value): void {
@@ -309,7 +329,10 @@ export class KernelNode {
     if (process.mailbox === noMessages) process.mailbox = this.#spareMailbox();
     process.mailbox.push(message);
     if (this.tracer !== null) this.tracer.received(process, message);
-    if (process.runState !== 'waiting') return;
+    if (process.runState !== 'waiting') {
+      if (this.#lends > 0) this.#hasten(process);
+      return;
+    }
     if (process.wait !== null && process.wait.is === 'reply') {
       // Only what answers the reference can end this wait: it is found where it came in, and all else wakes nobody.
       if (!answers(message, process.wait.ref)) return;
@@ -499,7 +522,7 @@ export class KernelNode {
     this.#unannounced.clear();
     this.names.clear();
     this.#watchedFromAfar.clear();
-    while (this.runQueue.shift() !== undefined);
+    this.runQueue.clear();
   }
 
   /** The node stands still, as by SIGSTOP, until {@link KernelNode.goOn}. Whoever runs the nodes passes it by. */
@@ -548,15 +571,10 @@ export class KernelNode {
 
   // -------------------------------------------------------------------------------------------------- scheduling
 
-  /**
-   * Runs the process at this position of the run queue (the oldest unless said) for one turn; false when the queue is empty. Where
-   * another than the oldest runs, the oldest takes its place in the queue: a drawn schedule costs the same however many wait.
-   */
-  runNext(position: number = this.runQueue.start): boolean {
-    const process = this.runQueue.at(position);
-    if (this.runQueue.length === 0 || process === undefined) return false;
-    if (position === this.runQueue.start) this.runQueue.shift();
-    else this.runQueue.takeAt(position);
+  /** Runs the next process for one turn, or the one that is drawn, below `runQueue.drawable`; false when there is none. */
+  runNext(drawn: number | null = null): boolean {
+    const process = drawn === null ? this.runQueue.shift() : this.runQueue.draw(drawn);
+    if (process === undefined) return false;
     process.queued = false;
     if (this.#late !== null) {
       if (this.#unannounced.has(process)) this.#announce(process, this.#unannounced.get(process));
@@ -569,6 +587,8 @@ export class KernelNode {
     this.#running = process;
     this.#turnBegan = before;
     this.looksAt = before + reductionsPerLook;
+    const { urgency } = process;
+    if (urgency > 0) this.#lend(process, urgency - 1);
     if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.in);
     let end: TurnEnd;
     try {
@@ -578,6 +598,7 @@ export class KernelNode {
       end = 'ended';
     }
     this.#running = null;
+    this.#lends = 0;
     if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.out);
     this.#reductions += process.reductions - before;
     if (!this.#alive) return true;
@@ -592,6 +613,11 @@ export class KernelNode {
       if (this.#late?.has(process) === true) this.wake(process);
     }
     return true;
+  }
+
+  #lend(process: Process, urgency: number): void {
+    process.lentUrgency = 0;
+    this.#lends = urgency;
   }
 
   #traceRunning(process: Process, kind: number): void {
@@ -633,6 +659,7 @@ export class KernelNode {
     if (process === null) return null;
     const message = this.#taken;
     this.#running = null;
+    this.#lends = 0;
     this.#draining = false;
     this.#reductions += process.reductions - this.#turnBegan;
     this.#reportOverrun(process);
@@ -662,11 +689,18 @@ export class KernelNode {
 
   #turn(process: Process): TurnEnd {
     const self = (process.self ??= new Self(process));
-    const until = process.reductions + reductionsPerTurn;
+    const last = process.reductions + reductionsPerTurn;
+    let until = this.world.turnClock === null ? last : process.reductions + reductionsPerGlance;
+    let endsAtMs: number | null = null;
     if (process.starting !== null) this.#start(process, process.starting, self);
     for (;;) {
       if (process.doom !== null) return 'ended';
-      if (process.reductions >= until) return 'more';
+      if (process.reductions >= until) {
+        if (until === last || this.world.turnClock === null) return 'more';
+        const nowMs = this.world.turnClock();
+        if (nowMs >= (endsAtMs ??= nowMs + this.world.turnMs)) return 'more';
+        until = Math.min(last, process.reductions + reductionsPerGlance);
+      }
       process.reductions += 1;
       if (process.fiber === null) {
         const { handler, mailbox, profile } = process;
@@ -742,9 +776,18 @@ export class KernelNode {
       this.#endWait(process);
       return timedOut;
     }
-    const timeOut = (process.timeOut ??= () => this.#timeOut(process));
-    process.waitTimer ??= this.world.timers.set(this.world.nowMs + wait.afterMs, timeOut);
+    process.waitTimer ??= this.world.timers.set(
+      this.world.nowMs + wait.afterMs,
+      process.timeOut ?? this.#timeOutOf(process),
+    );
     return stillWaiting;
+  }
+
+  // A function of its own, so that what it keeps is made once a process, not at each look at a mailbox.
+  #timeOutOf(process: Process): () => void {
+    const timeOut = (): void => this.#timeOut(process);
+    process.timeOut = timeOut;
+    return timeOut;
   }
 
   /** The time of a wait is over; a node that stands still notices it when it goes on. */
@@ -766,10 +809,20 @@ export class KernelNode {
 
   #enqueue(process: Process): void {
     if (process.queued || process.suspendedBy !== null) return;
+    if (this.#lends > process.urgency) process.lentUrgency = this.#lends;
     process.queued = true;
     const wasIdle = this.runQueue.length === 0;
     this.runQueue.push(process);
     if (wasIdle) this.world.becameRunnable();
+  }
+
+  /** A process that waits for its turn already is sent something by an urgent one. */
+  #hasten(process: Process): void {
+    if (!process.queued || process.urgency >= this.#lends) return;
+    const isUrgent = process.urgency > 0;
+    if (!isUrgent) this.runQueue.remove(process);
+    process.lentUrgency = this.#lends;
+    if (!isUrgent) this.runQueue.push(process);
   }
 
   // ------------------------------------------------------------------------------------------------------ ending

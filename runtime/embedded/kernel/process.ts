@@ -7,6 +7,8 @@ import type { Mfa } from './module.ts';
 import type { KernelNode } from './node.ts';
 import type { ReductionProfile } from './profile.ts';
 import { Ring } from './ring.ts';
+import type { Rank } from './runQueue.ts';
+import { rank } from './runQueue.ts';
 import type { Self } from './self.ts';
 import type { SmallMap, SmallSet } from './small.ts';
 import type { SpawnRequest } from './spawnRequest.ts';
@@ -41,6 +43,8 @@ export type Monitor = {
   watched: Process | null;
 };
 
+/** process_flag(priority, …): `max` is OTP's own. */
+export type Priority = 'low' | 'normal' | 'high' | 'max';
 export type RunState = 'runnable' | 'running' | 'waiting' | 'exiting';
 
 /** The mailbox of every process that has no messages and waits for none in particular. Nothing is ever put into it. */
@@ -58,6 +62,10 @@ class Waiting {
 }
 /** What hardly any process ever has. */
 class Seldom {
+  priority: Priority = 'normal';
+  standingUrgency = 0;
+  lentUrgency = 0;
+  timesUp = 0;
   suspendedBy: Map<object, number> | null = null;
   flags: Map<string, Value> | null = null;
   profile: ReductionProfile | null = null;
@@ -175,7 +183,42 @@ export class Process {
   set suspendedBy(owners: Map<object, number> | null) {
     (this.#seldom ??= new Seldom()).suspendedBy = owners;
   }
-  /** What process_flag/2 has set, trap_exit apart. */
+  get priority(): Priority {
+    return this.#seldom === null ? 'normal' : this.#seldom.priority;
+  }
+  set priority(priority: Priority) {
+    if (priority !== 'normal' || this.#seldom !== null) (this.#seldom ??= new Seldom()).priority = priority;
+  }
+  /**
+   * Above 0: it works for somebody outside, and so runs before all that does not. What it sends to, or spawns, is urgent for its next
+   * turn too, by one less: so an answer that several processes have part in is not waited for at each of them.
+   */
+  get urgency(): number {
+    const seldom = this.#seldom;
+    return seldom === null ? 0 : Math.max(seldom.standingUrgency, seldom.lentUrgency);
+  }
+  /** The urgency that it always has. */
+  set standingUrgency(urgency: number) {
+    (this.#seldom ??= new Seldom()).standingUrgency = urgency;
+  }
+  /** The urgency that it has for its next turn. */
+  set lentUrgency(urgency: number) {
+    if (urgency !== 0 || this.#seldom !== null) (this.#seldom ??= new Seldom()).lentUrgency = urgency;
+  }
+  /** Where it stands in the run queue. */
+  get rank(): Rank {
+    if (this.#seldom === null) return rank.normal;
+    return this.urgency > 0 ? rank.urgent : rank[this.#seldom.priority];
+  }
+  /** For the run queue: how often its turn has come since it last had one, this time included. */
+  comesUp(): number {
+    return ((this.#seldom ??= new Seldom()).timesUp += 1);
+  }
+  /** For the run queue: it has its turn. */
+  hasTurn(): void {
+    if (this.#seldom !== null) this.#seldom.timesUp = 0;
+  }
+  /** What process_flag/2 has set, trap_exit and priority apart. */
   get flags(): Map<string, Value> | null {
     return this.#seldom === null ? null : this.#seldom.flags;
   }
