@@ -16,6 +16,7 @@ import type { CodeServer, Mfa } from './module.ts';
 import type { Prng } from './prng.ts';
 import type { AliasMode, Body, Monitor, MonitorTarget } from './process.ts';
 import { noMessages, Process } from './process.ts';
+import { ProcessTable } from './processTable.ts';
 import { Ring } from './ring.ts';
 import { RunQueue } from './runQueue.ts';
 import { Self } from './self.ts';
@@ -101,7 +102,7 @@ export class KernelNode {
   readonly creation: number;
   readonly world: World;
   readonly startedAtMs: number;
-  readonly processes = new Map<number, Process>();
+  readonly processes = new ProcessTable();
   readonly names = new Map<string, Process>();
   readonly runQueue = new RunQueue();
   /** Who hears what processes do in detail; null: nobody, and it costs nothing. */
@@ -169,8 +170,7 @@ export class KernelNode {
   find(pid: Pid): Process | undefined {
     if (pid instanceof KernelPid) return pid.process?.node === this ? pid.process : undefined;
     if (pid.node !== this.name || pid.creation !== this.creation) return undefined;
-    const process = this.processes.get(pid.id);
-    return process?.pid.serial === pid.serial ? process : undefined;
+    return this.processes.find(pid);
   }
 
   makeRef(): KernelRef {
@@ -196,7 +196,7 @@ export class KernelNode {
     const process = new Process(this, pid, initialCall, parent?.pid ?? null, leader, options.body, idleAt);
     if (options.isUrgent === true && this.#late === null) process.standingUrgency = standingUrgency;
     pid.standFor(process);
-    this.processes.set(pid.id, process);
+    this.processes.add(process);
     if (options.link === true && parent !== null) {
       (process.links ??= new SmallSet()).add(parent.pid);
       (parent.links ??= new SmallSet()).add(pid);
@@ -356,7 +356,11 @@ export class KernelNode {
   exitSignal(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
     const isOwn = because === 'asked' && from === process.pid;
     if (this.#late === null || isOwn) this.#takeExit(process, from, reason, because);
-    else this.#later(process, () => this.#takeExit(process, from, reason, because));
+    else this.#takeExitLater(process, from, reason, because);
+  }
+
+  #takeExitLater(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
+    this.#later(process, () => this.#takeExit(process, from, reason, because));
   }
 
   #takeExit(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
@@ -428,7 +432,7 @@ export class KernelNode {
     (process.monitors ??= new SmallMap()).set(ref, { target, alias, tag, watched: local });
     if (alias !== null) ref.standFor(process, alias);
     if (local !== null) {
-      if (!this.takesLater(local, () => this.#watched(local, ref, process))) this.#watched(local, ref, process);
+      if (this.#late === null || !this.#watchedLater(local, ref, process)) this.#watched(local, ref, process);
     } else if (node === this.name) this.#down(process, ref, atoms.noproc);
     else if (!this.world.transmit(this, node, { is: 'monitor', ref, from: process.pid, to })) {
       this.#down(process, ref, atoms.noconnection);
@@ -471,6 +475,10 @@ export class KernelNode {
   #gettingUnlinked(process: Process | undefined, from: Pid): void {
     if (process?.links?.delete(from) !== true) return;
     this.tracer?.note(traceFlag.procs, traceKind.getting_unlinked, process, from, null);
+  }
+
+  #watchedLater(target: Process, ref: Ref, by: Process): boolean {
+    return this.takesLater(target, () => this.#watched(target, ref, by));
   }
 
   #watched(target: Process, ref: Ref, by: Process): void {
@@ -831,7 +839,7 @@ export class KernelNode {
     if (!process.alive) return;
     process.runState = 'exiting';
     this.#endWait(process);
-    this.processes.delete(process.pid.id);
+    this.processes.delete(process);
     process.pid.standFor(null);
     if (this.tracer !== null) this.tracer.note(traceFlag.procs, traceKind.exit, process, null, reason);
     if (process.name !== null) this.unregister(process.name);
@@ -891,8 +899,12 @@ export class KernelNode {
   #down(process: Process, ref: Ref, reason: Value): void {
     const monitor: Monitor | undefined = process.monitors?.get(ref);
     if (monitor === undefined) return;
-    if (this.#late !== null) this.#later(process, () => this.#takeDown(process, ref, monitor, reason));
-    else this.#takeDown(process, ref, monitor, reason);
+    if (this.#late === null) this.#takeDown(process, ref, monitor, reason);
+    else this.#takeDownLater(process, ref, monitor, reason);
+  }
+
+  #takeDownLater(process: Process, ref: Ref, monitor: Monitor, reason: Value): void {
+    this.#later(process, () => this.#takeDown(process, ref, monitor, reason));
   }
 
   #takeDown(process: Process, ref: Ref, monitor: Monitor, reason: Value): void {

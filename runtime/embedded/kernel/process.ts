@@ -62,6 +62,8 @@ class Waiting {
 }
 /** What hardly any process ever has. */
 class Seldom {
+  name: string | null = null;
+  trapExit = false;
   priority: Priority = 'normal';
   standingUrgency = 0;
   lentUrgency = 0;
@@ -91,9 +93,7 @@ export class Process {
   /** Where it is while it waits between two messages; null: its initial call. */
   idleAt: string | null;
 
-  name: string | null = null;
   groupLeader: Pid;
-  trapExit = false;
   reductions = 0;
   runState: RunState = 'runnable';
   queued = false;
@@ -182,6 +182,19 @@ export class Process {
   }
   set suspendedBy(owners: Map<object, number> | null) {
     (this.#seldom ??= new Seldom()).suspendedBy = owners;
+  }
+  /** Its registered name. */
+  get name(): string | null {
+    return this.#seldom === null ? null : this.#seldom.name;
+  }
+  set name(name: string | null) {
+    if (name !== null || this.#seldom !== null) (this.#seldom ??= new Seldom()).name = name;
+  }
+  get trapExit(): boolean {
+    return this.#seldom !== null && this.#seldom.trapExit;
+  }
+  set trapExit(on: boolean) {
+    if (on || this.#seldom !== null) (this.#seldom ??= new Seldom()).trapExit = on;
   }
   get priority(): Priority {
     return this.#seldom === null ? 'normal' : this.#seldom.priority;
