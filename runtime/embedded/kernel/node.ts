@@ -597,7 +597,7 @@ export class KernelNode {
     this.looksAt = before + reductionsPerLook;
     const { urgency } = process;
     if (urgency > 0) this.#lend(process, urgency - 1);
-    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.in);
+    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.in);
     let end: TurnEnd;
     try {
       end = this.#turn(process);
@@ -607,7 +607,7 @@ export class KernelNode {
     }
     this.#running = null;
     this.#lends = 0;
-    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.out);
+    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.out);
     this.#reductions += process.reductions - before;
     if (!this.#alive) return true;
     if (process.doom !== null) this.#terminate(process, process.doom.reason);
@@ -629,7 +629,7 @@ export class KernelNode {
   }
 
   #traceRunning(process: Process, kind: number): void {
-    if ((process.traceFlags & traceFlag.running) !== 0) this.tracer?.note(traceFlag.running, kind, process, null, null);
+    this.tracer?.note(traceFlag.running, kind, process, null, null);
   }
 
   /**
@@ -724,7 +724,7 @@ export class KernelNode {
       }
       const received = process.wait === null ? timedOut : this.#received(process, process.wait);
       if (received === stillWaiting) return 'waiting';
-      process.wait = null;
+      process.goesOn();
       if (received !== timedOut) this.#taken = received;
       const step = process.fiber.next(received);
       if (step.done === true) {
@@ -732,9 +732,7 @@ export class KernelNode {
         if (process.handler === null) return 'ended';
       } else {
         const wait = step.value;
-        process.wait = wait;
-        process.scanFrom = 0;
-        process.waitIsOver = false;
+        process.waits(wait);
         if (wait.is === 'turn') return 'more';
         if (process.profile !== null && wait.at !== null && wait.at === process.idleAt) {
           process.profile.idle(process.reductions);
@@ -784,18 +782,16 @@ export class KernelNode {
       this.#endWait(process);
       return timedOut;
     }
-    process.waitTimer ??= this.world.timers.set(
-      this.world.nowMs + wait.afterMs,
-      process.timeOut ?? this.#timeOutOf(process),
-    );
+    const atMs = this.world.nowMs + wait.afterMs;
+    const timer = process.waitTimer;
+    if (timer === null) process.waitTimer = this.#timerOf(process, atMs);
+    else if (timer.index < 0) this.world.timers.setAgain(timer, atMs);
     return stillWaiting;
   }
 
   // A function of its own, so that what it keeps is made once a process, not at each look at a mailbox.
-  #timeOutOf(process: Process): () => void {
-    const timeOut = (): void => this.#timeOut(process);
-    process.timeOut = timeOut;
-    return timeOut;
+  #timerOf(process: Process, atMs: number): Timer {
+    return this.world.timers.set(atMs, () => this.#timeOut(process));
   }
 
   /** The time of a wait is over; a node that stands still notices it when it goes on. */
@@ -805,19 +801,17 @@ export class KernelNode {
       this.#overdue.push(() => this.#timeOut(process));
       return;
     }
-    process.waitTimer = null;
     process.waitIsOver = true;
     this.wake(process);
   }
 
   #endWait(process: Process): void {
     if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
-    process.waitTimer = null;
   }
 
   #enqueue(process: Process): void {
     if (process.queued || process.suspendedBy !== null) return;
-    if (this.#lends > process.urgency) process.lentUrgency = this.#lends;
+    if (this.#lends > 0 && this.#lends > process.urgency) process.lentUrgency = this.#lends;
     process.queued = true;
     const wasIdle = this.runQueue.length === 0;
     this.runQueue.push(process);

@@ -54,7 +54,6 @@ export const noMessages = new Ring<Value>();
 class Waiting {
   wait: Wait | null = null;
   timer: Timer | null = null;
-  timeOut: (() => void) | null = null;
   isOver = false;
   scanFrom = 0;
   marker: Ref | null = null;
@@ -133,21 +132,23 @@ export class Process {
   get wait(): Wait | null {
     return this.#waiting === null ? null : this.#waiting.wait;
   }
-  set wait(wait: Wait | null) {
-    if (wait !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).wait = wait;
+  /** For the kernel: it begins to wait. */
+  waits(wait: Wait): void {
+    const waiting = (this.#waiting ??= new Waiting());
+    waiting.wait = wait;
+    waiting.scanFrom = 0;
+    waiting.isOver = false;
   }
+  /** For the kernel: it has what it waited for. */
+  goesOn(): void {
+    if (this.#waiting !== null) this.#waiting.wait = null;
+  }
+  /** The timer of its waits; made once, for most processes that wait for a time do so often. */
   get waitTimer(): Timer | null {
     return this.#waiting === null ? null : this.#waiting.timer;
   }
   set waitTimer(timer: Timer | null) {
     if (timer !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).timer = timer;
-  }
-  /** What its timers call; made once, for most processes that wait for a time do so often. */
-  get timeOut(): (() => void) | null {
-    return this.#waiting === null ? null : this.#waiting.timeOut;
-  }
-  set timeOut(timeOut: (() => void) | null) {
-    (this.#waiting ??= new Waiting()).timeOut = timeOut;
   }
   get waitIsOver(): boolean {
     return this.#waiting !== null && this.#waiting.isOver;
@@ -165,6 +166,12 @@ export class Process {
   /** The reference made last; {@link markedAt} is where the mailbox ended then. */
   get marker(): Ref | null {
     return this.#waiting === null ? null : this.#waiting.marker;
+  }
+  /** For the kernel: it has made a reference. */
+  mark(marker: Ref): void {
+    const waiting = (this.#waiting ??= new Waiting());
+    waiting.marker = marker;
+    waiting.markedAt = this.mailbox.end;
   }
   set marker(marker: Ref | null) {
     if (marker !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).marker = marker;

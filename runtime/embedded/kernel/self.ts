@@ -170,8 +170,7 @@ export class Self {
   makeRef(): KernelRef {
     bump(this.#process);
     const ref = this.#process.node.makeRef();
-    this.#process.marker = ref;
-    this.#process.markedAt = this.#process.mailbox.end;
+    this.#process.mark(ref);
     return ref;
   }
 
