@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { registerClusterGraph } from './clusterGraph.ts';
 import type { ClusterPanels } from './clusterPanel.ts';
 import { Catalogue } from './catalogue.ts';
+import { watchClusterFiles } from './clusterFile/clusterFiles.ts';
 import { setContextKey } from './contextKeys.ts';
 import { DisposableStore } from './disposables.ts';
 import { OperationForm } from './form/form.ts';
@@ -81,6 +82,7 @@ export class ArsenalContext implements vscode.Disposable {
       operations: store.add(new OperationsView(watches, this.catalogue, sessions, server)),
     };
     this.clusterGraph = store.add(registerClusterGraph(this, extension.extensionUri));
+    store.add(watchClusterFiles(this));
     this.listen();
   }
 

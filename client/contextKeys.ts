@@ -3,6 +3,8 @@ import * as vscode from 'vscode';
 /** The `when` clause keys of package.json that we set. */
 type ContextKeys = {
   'arsenal.connected': boolean;
+  /** Whether a workspace folder holds a cluster file. */
+  'arsenal.hasClusterFile': boolean;
   'arsenal.server': 'stopped' | 'starting' | 'running' | 'failed';
 };
 

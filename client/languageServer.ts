@@ -35,10 +35,10 @@ export class LanguageServer implements vscode.Disposable {
       'Arsenal',
       { run, debug: { ...run, options: { execArgv: ['--nolazy', '--inspect'] } } },
       {
-        documentSelector: ['typescript', 'javascript', 'elixir', 'erlang'].map((language) => ({
-          scheme: 'file',
-          language,
-        })),
+        documentSelector: [
+          ...['typescript', 'javascript', 'elixir', 'erlang'].map((language) => ({ scheme: 'file', language })),
+          { scheme: 'file', pattern: '**/*.cluster.json' },
+        ],
         outputChannel: log,
         initializationOptions: (): ArsenalInitializationOptions => ({
           trusted: vscode.workspace.isTrusted,

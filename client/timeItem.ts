@@ -121,7 +121,7 @@ export class TimeItem implements vscode.Disposable {
   }
 
   private async timeOf(connection: string): Promise<Time | null> {
-    const answer = await this.runner.run({ operation: 'get_time', params: {}, connection });
+    const answer = await this.runner.run({ operation: 'get_time', params: {}, connection, severity: 'read' });
     return answer.ok && answer.value.mode === 'run' && isTime(answer.value.result) ? answer.value.result : null;
   }
 }
@@ -137,8 +137,8 @@ function isTime(value: unknown): value is Time {
   );
 }
 
-function shortText({ mode, paused, speed }: Time): string {
-  if (paused) return vscode.l10n.t('$(debug-pause) time paused');
+function shortText({ mode, paused, speed, nowMs }: Time): string {
+  if (paused) return vscode.l10n.t('$(debug-pause) time paused at {0} s', (nowMs / 1000).toFixed(1));
   return mode === 'deterministic' ? vscode.l10n.t('$(beaker) time on demand') : `$(watch) ${speed ?? 1}×`;
 }
 
@@ -146,5 +146,7 @@ function words({ mode, paused, speed, nowMs }: Time): string {
   const seconds = (nowMs / 1000).toFixed(1);
   if (paused) return vscode.l10n.t('Time stands still at {0} s', seconds);
   if (mode === 'deterministic') return vscode.l10n.t('Time passes only while a call waits; it is {0} s', seconds);
-  return vscode.l10n.t('Time passes {0} times as fast as on the wall', speed ?? 1);
+  return speed === null || speed === 1
+    ? vscode.l10n.t('Time passes as on the wall')
+    : vscode.l10n.t('Time passes {0} times as fast as on the wall', speed);
 }

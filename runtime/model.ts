@@ -761,3 +761,32 @@ export type ProcessRow = {
   readonly reductions?: number;
   readonly messageQueueLen?: number;
 };
+
+// -------------------------------------------------------------------------------------------- operations that nodes have
+
+/**
+ * A module on a node that has the callbacks of an operation, as they answered. From the node: untrusted. `operation` has a name and a
+ * schema of its own; `predecessor` is the older form, with a route in their place.
+ */
+export type NodeOperation = {
+  readonly node: NodeName;
+  /** As the atom's text: `Elixir.Shop.Restock`, `shop_restock`. */
+  readonly module: string;
+  /** MD5 of the code, hexadecimal: another one is another version. */
+  readonly version: string;
+  readonly form: 'operation' | 'predecessor';
+  /** What the callbacks answered, by their names (`name`, `params_schema`, `rest_config`, …), as JSON; or why nothing is known. */
+  readonly told:
+    | { readonly is: 'told'; readonly answers: { readonly [callback: string]: Json } }
+    | { readonly is: 'broken'; readonly why: string };
+};
+
+/** What became of an operation that ran on a node. */
+export type NodeOperationRun = {
+  readonly value: Json;
+  readonly version: string;
+  /** What it printed, cut at some length. */
+  readonly output: string;
+  /** Of `execute` alone, measured on the node. */
+  readonly tookUs: number;
+};

@@ -38,6 +38,8 @@ import type {
   NameView,
   NodeInfo,
   NodeName,
+  NodeOperation,
+  NodeOperationRun,
   NodeStats,
   PortRow,
   Predicate,
@@ -103,6 +105,16 @@ type OfSupervisor = { readonly supervisor: ProcessRef };
 type Child = OfSupervisor & { readonly childId: Term };
 type Held = { readonly owner: HoldingOwner; readonly lingerMs: number };
 type Covered = { readonly nodes: Coverage };
+type NodeOperationCall = OnNode & {
+  readonly module: string;
+  readonly version: string;
+  readonly params: { readonly [name: string]: Json };
+  /** Who asks, for its own `authorize`. */
+  readonly caller: { readonly principal: string; readonly role: string };
+  readonly maxHeapBytes: number;
+  readonly maxBytes: number;
+  readonly maxOutputChars: number;
+};
 
 // ----------------------------------------------------------------------------------------------------------- the table
 
@@ -518,6 +530,27 @@ export const portMethods = {
     { readonly replaced: boolean }
   >(),
 
+  /**
+   * Calls `module:function(args…)` in a process of its own on the node, and answers what became of it, as erpc:call/4 would. When time
+   * runs out or the call is cancelled that process is killed; what it did stays done. `output` is what was written to its group leader
+   * meanwhile, at most `maxOutputChars` of it. A value of more than `maxBytes` in external form is elided.
+   */
+  'code.call': call.destroy<
+    OnNode & {
+      readonly module: string;
+      readonly function: string;
+      readonly args: readonly TermInput[];
+      readonly maxBytes: number;
+      readonly maxOutputChars: number;
+    },
+    {
+      readonly became:
+        | { readonly is: 'returned'; readonly value: Term }
+        | { readonly is: 'raised'; readonly class: 'error' | 'exit' | 'throw'; readonly reason: Term };
+      readonly output: string;
+      readonly outputWhole: boolean;
+    }
+  >(),
   /** Reads a simulated cluster's file again and puts its code in place; `changed`: the servers whose state its code_change changed. */
   'code.reload': call.change<
     Nothing,
@@ -527,6 +560,31 @@ export const portMethods = {
       readonly failed: readonly { readonly pid: ProcessRef; readonly why: string }[];
     }
   >(),
+
+  /**
+   * Modules that have the callbacks of an operation, among the code that is loaded on the nodes; none is loaded for it. Their callbacks
+   * that describe them are called, each in a process of its own with a short deadline, when their code is not what it was last time.
+   * `onDisk`: also those of the nodes' applications that are not loaded, by their files; they are named only.
+   */
+  'operations.find': call.read<
+    OnNodes & { readonly onDisk: boolean },
+    Covered & {
+      readonly operations: readonly NodeOperation[];
+      readonly unloaded: readonly { readonly node: NodeName; readonly module: string }[];
+    }
+  >(),
+  /** Loads such modules: those named, or all there are. */
+  'operations.load': call.change<
+    OnNode & { readonly modules: readonly string[] | 'all' },
+    { readonly loaded: readonly string[]; readonly failed: readonly { readonly module: string; readonly why: string }[] }
+  >(),
+  /**
+   * Runs one where it is, in a process of its own that is killed when the time is up, when its heap takes more than `maxHeapBytes`, and
+   * when the call is given up. What it may do is not known: it is code of the node's. Refused when the code is not `version` any more.
+   */
+  'operations.execute': call.change<NodeOperationCall, NodeOperationRun>(),
+  /** The same, of one that the user has said only looks. */
+  'operations.query': call.diagnose<NodeOperationCall, NodeOperationRun>(),
 
   'faults.addNode': call.change<{ readonly node: NodeName }, NodeInfo>(),
   /** Takes the node down at once, as a power cut does. */

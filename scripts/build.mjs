@@ -99,6 +99,8 @@ const testBundles = [
 
 // Its parts are named by their content: those of earlier builds would be shipped, too.
 fs.rmSync(path.join(dist, 'api'), { recursive: true, force: true });
+// What "Create Cluster File" writes: the documented examples, as they are tested.
+fs.cpSync(inProject('docs', 'examples'), path.join(dist, 'examples'), { recursive: true });
 const startedAt = Date.now();
 const all = flags['no-tests'] ? bundles : [...bundles, ...testBundles];
 if (flags.watch) {

@@ -20,6 +20,11 @@ const wanted = [
   'dist/THIRD-PARTY-NOTICES.txt',
   'dist/operationWorker.js',
   'dist/types/operation.d.ts',
+  'dist/types/cluster.d.ts',
+  'dist/types/testing.d.ts',
+  'dist/examples/leader.cluster.ts',
+  'dist/examples/cache.cluster.ts',
+  'dist/examples/queue.cluster.ts',
   'dist/simulatedWorker.js',
   'dist/sandboxChild.js',
   'dist/webview/cluster.js',
@@ -43,7 +48,7 @@ const complaints = [];
 const files = await listFiles({ cwd: stage, packageManager: PackageManager.None });
 for (const file of wanted) if (!files.includes(file)) complaints.push(`${file} is missing`);
 for (const file of files) {
-  const isSource = /\.(ts|tsx|map)$/.test(file) && !file.endsWith('.d.ts');
+  const isSource = /\.(ts|tsx|map)$/.test(file) && !file.endsWith('.d.ts') && !file.startsWith('dist/examples/');
   if (isSource) complaints.push(`${file} does not belong into it; see .vscodeignore`);
 }
 const packagePath = path.join(check ? stage : projectRoot, `${name}-${version}.vsix`);

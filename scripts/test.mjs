@@ -1,5 +1,8 @@
 // `npm test`: installs what is missing, builds, and runs every required suite, to its end even when one has failed.
-// Closes with a line of its own: "N passed, N failed".
+// Closes with the names of what failed, and a line of its own: "N passed, N failed".
+//
+// What failed in a suite on live nodes, or in the workbench, is run once more by itself: those share two cores with all that they
+// start. What passes then is named as unsteady, with what it said when it failed: it is to be mended, but is no reason to stop.
 //
 //   node scripts/test.mjs [--only unit,beam,…]
 //
@@ -15,7 +18,10 @@ import { inProject, projectRoot } from './lib/paths.mjs';
 import { run } from './lib/processes.mjs';
 import { ensureSystem } from './system.mjs';
 
-/** @typedef {{ passed: number, failed: number, problem?: string }} Outcome */
+/** @typedef {{ test: string, said: string }} Failure */
+/** @typedef {{ passed: number, failed: number, problem?: string, failures?: Failure[], unsteady?: Failure[] }} Outcome */
+/** @typedef {{ status: string, fullName: string, failureMessages: string[] }} VitestTest */
+/** @typedef {{ numPassedTests: number, numFailedTests: number, numFailedTestSuites: number, testResults: { name: string, status: string, message?: string, assertionResults: VitestTest[] }[] }} VitestReport */
 /** @typedef {import('./system.mjs').SystemNeedName} SystemNeedName */
 /** @typedef {{ name: string, needs: SystemNeedName[], likes?: SystemNeedName[], timeoutMs: number, run: (timeoutMs: number) => Promise<Outcome> }} Suite */
 /** @typedef {Suite & { variable: string, value: string, what: string }} OptionalSuite */
@@ -41,15 +47,20 @@ const required = [
     // Without it some of its tests are skipped.
     likes: ['rebar3'],
     timeoutMs: 12 * minute + moreMs,
-    run: (timeoutMs) => vitest('beam', [], timeoutMs),
+    run: (timeoutMs) => twice((again) => vitest('beam', again, timeoutMs)),
   },
-  { name: 'editor', needs: ['chromium', 'fonts', 'erlang', 'elixir'], timeoutMs: 12 * minute, run: editor },
+  {
+    name: 'editor',
+    needs: ['chromium', 'fonts', 'erlang', 'elixir'],
+    timeoutMs: 12 * minute,
+    run: (timeoutMs) => twice(() => editor(timeoutMs)),
+  },
   { name: 'start', needs: ['chromium', 'fonts', 'erlang', 'elixir'], timeoutMs: 8 * minute, run: startChecks },
   {
     name: 'e2e',
     needs: ['chromium', 'fonts', 'erlang', 'elixir'],
     timeoutMs: 15 * minute,
-    run: (timeoutMs) => vitest('e2e', [], timeoutMs),
+    run: (timeoutMs) => twice((again) => vitest('e2e', again, timeoutMs)),
   },
   {
     name: 'package',
@@ -106,11 +117,21 @@ if (build.code !== 0) process.exit(1);
 
 const total = { passed: 0, failed: 0 };
 const summary = [];
+/** @type {string[]} */
+const failures = [];
+/** @type {string[]} */
+const unsteady = [];
 for (const suite of required.filter(({ name }) => only?.includes(name) ?? true)) summary.push(await runSuite(suite));
 for (const suite of optional) {
   if ((process.env[suite.variable] ?? '') !== '') summary.push(await runSuite(suite));
   else if (only === undefined)
     summary.push(`- ${suite.name}: off (${suite.what}); set ${suite.variable}=${suite.value} to run it`);
+}
+for (const [heading, lines] of /** @type {const} */ ([
+  ['Failed', failures],
+  ['Unsteady: failed, and passed when run again by itself', unsteady],
+])) {
+  if (lines.length > 0) console.log(`\n${heading}:\n${lines.map((line) => `  ${line}`).join('\n')}`);
 }
 console.log(`\n${summary.join('\n')}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
@@ -131,10 +152,12 @@ async function runSuite(suite) {
   }
   for (const line of await ensureSystem(suite.likes ?? [])) console.log(line);
   const startedAt = Date.now();
-  const { passed, failed, problem } = await suite.run(suite.timeoutMs);
+  const { passed, failed, problem, ...named } = await suite.run(suite.timeoutMs);
   const seconds = Math.round((Date.now() - startedAt) / 1_000);
   total.passed += passed;
   total.failed += failed;
+  failures.push(...(named.failures ?? []).map(({ test, said }) => `${suite.name}: ${test}: ${said}`));
+  unsteady.push(...(named.unsteady ?? []).map(({ test, said }) => `${suite.name}: ${test}: ${said}`));
   const words = problem === undefined ? '' : `; ${problem}`;
   return `${failed === 0 ? '✓' : '✗'} ${suite.name}: ${passed} passed, ${failed} failed in ${seconds} s${words}`;
 }
@@ -164,7 +187,7 @@ async function script(name, args, timeoutMs) {
  * @param {string[]} args
  * @param {number} timeoutMs
  * @param {NodeJS.ProcessEnv} [env]
- * @returns {Promise<Outcome>}
+ * @returns {Promise<Outcome & { files?: string[] }>}
  */
 async function vitest(project, args, timeoutMs, env = {}) {
   const report = path.join(scratch, `${project}.json`);
@@ -179,7 +202,10 @@ async function vitest(project, args, timeoutMs, env = {}) {
     { cwd: projectRoot, timeoutMs, env },
   );
   if (!fs.existsSync(report)) return single({ ...result, code: result.code === 0 ? 1 : result.code });
-  const { numPassedTests: passed, numFailedTests, numFailedTestSuites } = JSON.parse(fs.readFileSync(report, 'utf8'));
+  /** @type {VitestReport} */
+  const said = JSON.parse(fs.readFileSync(report, 'utf8'));
+  const { numPassedTests: passed, numFailedTests, numFailedTestSuites } = said;
+  const broken = brokenFiles(said);
   // A file that could not be loaded, a coverage threshold or an unhandled rejection fails the run without a failed test.
   const failed = numFailedTests > 0 || result.code === 0 ? numFailedTests : 1;
   if (result.code === 0 && passed === 0) return { passed, failed: 1, problem: 'no test ran' };
@@ -187,10 +213,59 @@ async function vitest(project, args, timeoutMs, env = {}) {
     return {
       passed,
       failed,
+      ...broken,
       problem: `it exited ${result.code} (${numFailedTestSuites} files, coverage or a stray rejection)`,
     };
   }
-  return { passed, failed };
+  return { passed, failed, ...broken };
+}
+
+/**
+ * Which tests failed, and in which files; a file that could not be loaded has failed as a whole.
+ *
+ * @param {VitestReport} report
+ */
+function brokenFiles({ testResults }) {
+  const failed = testResults.filter(({ status }) => status === 'failed');
+  const failures = failed.flatMap(({ name, message = '', assertionResults }) => {
+    const file = path.relative(projectRoot, name);
+    const tests = assertionResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ fullName, failureMessages }) => ({
+        test: `${file}: ${fullName}`,
+        said: firstLine(failureMessages[0] ?? ''),
+      }));
+    return tests.length > 0 ? tests : [{ test: file, said: firstLine(message) }];
+  });
+  return { failures, files: failed.map(({ name }) => path.relative(projectRoot, name)) };
+}
+
+/** @param {string} text */
+function firstLine(text) {
+  return text.split('\n', 1)[0] ?? '';
+}
+
+/**
+ * Runs a suite, and what failed in it once more; `again` are the files to run, none for all.
+ *
+ * @param {(again: string[]) => Promise<Outcome & { files?: string[] }>} runOnce
+ * @returns {Promise<Outcome>}
+ */
+async function twice(runOnce) {
+  const { files = [], ...first } = await runOnce([]);
+  // What says no more than that something is wrong (time was up, no test ran) is not tried again.
+  if (first.failed === 0 || first.failed !== first.failures?.length) return first;
+  console.log(`\n--- once more, what failed: ${files.length === 0 ? 'the suite' : files.join(', ')}`);
+  const second = await runOnce(files);
+  const total = first.passed + first.failed;
+  const failed = second.failed;
+  return {
+    passed: total - failed,
+    failed,
+    ...(second.problem !== undefined && { problem: second.problem }),
+    failures: second.failures ?? [],
+    unsteady: first.failures.filter(({ test }) => !second.failures?.some((other) => other.test === test)),
+  };
 }
 
 /** @param {number} timeoutMs */
@@ -200,8 +275,12 @@ async function editor(timeoutMs) {
   const args = [inProject('test', 'harness', 'editorSuite.mjs'), '--json', report, '--timeout', seconds];
   const result = await run(process.execPath, args, { cwd: projectRoot, timeoutMs });
   if (!fs.existsSync(report)) return single({ ...result, code: result.code === 0 ? 1 : result.code });
-  const { passed, failed, problem } = JSON.parse(fs.readFileSync(report, 'utf8'));
-  return { passed, failed, ...(problem !== undefined && { problem }) };
+  /** @type {import('../test/harness/editorSuite.mjs').EditorSuiteResult} */
+  const { passed, failed, problem, tests } = JSON.parse(fs.readFileSync(report, 'utf8'));
+  const failures = tests
+    .filter(({ state }) => state === 'failed')
+    .map(({ title, error }) => ({ test: title, said: firstLine(error ?? '') }));
+  return { passed, failed, failures, ...(problem !== undefined && { problem }) };
 }
 
 /**

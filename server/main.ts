@@ -19,7 +19,7 @@ const beside = (name: string) => path.join(__dirname, name);
 
 const server = serveLanguage(connection, {
   defaultHome: stateHome(undefined, process.env),
-  declarationsFile: beside(path.join('types', 'operation.d.ts')),
+  clusterScaffold: { typesFolder: beside('types'), examplesFolder: beside('examples') },
   startBackend: (home, log) =>
     createBackend({
       home,

@@ -14,6 +14,8 @@ export const commandIds = [
   'arsenal.openCluster',
   'arsenal.runOperation',
   'arsenal.scaffoldOperation',
+  'arsenal.createClusterFile',
+  'arsenal.runClusterFile',
   'arsenal.refresh',
   'arsenal.restartServer',
   'arsenal.showLog',

@@ -1,5 +1,7 @@
 /** Every command, in one table. */
 import * as vscode from 'vscode';
+import { createClusterFile } from '../clusterFile/createClusterFile.ts';
+import { runClusterFile } from '../clusterFile/runClusterFile.ts';
 import type { ArsenalContext } from '../context.ts';
 import { isRecord } from '../decode.ts';
 import { askPick } from '../form/prompts.ts';
@@ -33,6 +35,8 @@ const commands: { readonly [Id in CommandId]: Command } = {
   },
   'arsenal.runOperation': (context, argument) => runOperation(context, argument),
   'arsenal.scaffoldOperation': (context) => scaffoldOperationFile(context),
+  'arsenal.createClusterFile': (context, argument) => createClusterFile(context, argument),
+  'arsenal.runClusterFile': (context, argument) => runClusterFile(context, argument),
   'arsenal.refresh': (context) => {
     for (const tree of Object.values(context.trees)) tree.renew();
   },

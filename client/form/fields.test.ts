@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Json } from '../../runtime/model.ts';
 import { fieldsOf, parseField } from './fields.ts';
 import type { Field } from './fields.ts';
 
@@ -57,6 +58,15 @@ describe('fieldsOf', () => {
     expect(field('mode').kind).toEqual({ is: 'choice', options: ['a', 1, null] });
     expect(field('reason').fallback).toBe('kill');
     expect(field('args').kind).toEqual({ is: 'json' });
+  });
+
+  it('knows lists of lists of what can be picked, which are made by choosing one side', () => {
+    const kindOf = (property: Json) => fieldsOf({ type: 'object', properties: { property } })[0]?.kind;
+    const node = { type: 'string', 'x-arsenal': { pick: 'node' } };
+    const listOf = (items: Json) => ({ type: 'array', items });
+    expect(kindOf(listOf(listOf(node)))).toEqual({ is: 'sides', pick: 'node' });
+    expect(kindOf(listOf(node))).toEqual({ is: 'json' });
+    expect(kindOf(listOf(listOf({ type: 'string' })))).toEqual({ is: 'json' });
   });
 
   it('makes no field of a schema without properties', () => {

@@ -12,6 +12,7 @@ export const pickKinds = [
   'registeredName',
   'module',
   'sandbox',
+  'trace',
   'operation',
 ] as const;
 export type PickKind = (typeof pickKinds)[number];
@@ -32,6 +33,8 @@ export type FieldKind =
     }
   | { readonly is: 'boolean' }
   | { readonly is: 'choice'; readonly options: readonly Json[] }
+  /** Lists of what can be picked: two of them are made by choosing which are on one side. */
+  | { readonly is: 'sides'; readonly pick: PickKind }
   /** Anything else: typed as JSON. */
   | { readonly is: 'json' };
 
@@ -93,7 +96,13 @@ function kindOf(property: { readonly [key: string]: unknown }): FieldKind {
       pick: pickOf(property['x-arsenal']),
     };
   }
-  return { is: 'json' };
+  const pick = pickOf(itemsOf(itemsOf(property))?.['x-arsenal']);
+  return pick === null ? { is: 'json' } : { is: 'sides', pick };
+}
+
+function itemsOf(schema: unknown): { readonly [key: string]: unknown } | null {
+  if (!isRecord(schema) || schema['type'] !== 'array') return null;
+  return isRecord(schema['items']) ? schema['items'] : null;
 }
 
 /** `enum`, or a union of constants as TypeBox writes one. */
@@ -139,6 +148,7 @@ export function parseField(field: Field, typed: string): Parsed {
       const option = kind.options.find((one) => choiceText(one) === typed.trim());
       return option === undefined ? problem({ is: 'not_a_choice' }) : { ok: true, value: option };
     }
+    case 'sides':
     case 'json':
       return parseJson(typed);
   }

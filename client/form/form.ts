@@ -6,13 +6,14 @@ import * as vscode from 'vscode';
 import type { ConnectionId, Json } from '../../runtime/model.ts';
 import type { CatalogueEntry } from '../../server/protocol/operation.ts';
 import type { OperationRunner } from '../operations/runner.ts';
+import { isJson, isRecord } from '../decode.ts';
 import { labelText } from '../text.ts';
 import { choiceText, fieldsOf, parseField } from './fields.ts';
 import type { Field } from './fields.ts';
 import type { Picks } from './picks.ts';
 import { problemText } from './problemText.ts';
-import { askPick, askText } from './prompts.ts';
-import type { Asked, Heading } from './prompts.ts';
+import { askMany, askPick, askText } from './prompts.ts';
+import type { Asked, Heading, PickItem } from './prompts.ts';
 
 export type FormValues = { readonly [key: string]: Json };
 
@@ -99,7 +100,7 @@ export class OperationForm {
     const { kind, key } = field;
     const heading: Heading = {
       ...position,
-      placeholder: field.description === '' ? key : `${key}: ${field.description}`,
+      placeholder: [questionOf(field), hintOf(field, operation)].join(' ').trim(),
     };
     const withValue = (asked: Asked<Json>): Asked<FormValues> =>
       asked.is === 'answered' ? { is: 'answered', value: { ...values, [key]: asked.value } } : asked;
@@ -111,6 +112,11 @@ export class OperationForm {
           options.map((option) => ({ label: labelText(choiceText(option)), value: option })),
         ),
       );
+    }
+    if (kind.is === 'sides') {
+      const items = await this.picks.items(kind.pick, connection, values);
+      // Fewer cannot be parted; they are typed, and refused with words.
+      if (items.length > 1) return withValue(await askSides(position, items));
     }
     const parse = (text: string) => parseField(field, text);
     if (kind.is === 'text' && kind.pick !== null) {
@@ -154,6 +160,36 @@ export class OperationForm {
     const { pointer, message } = answer.error;
     return pointer === `/${key}` || pointer?.startsWith(`/${key}/`) === true ? labelText(message, 300) : null;
   }
+}
+
+function questionOf({ key, description }: Field): string {
+  return description === '' ? key : `${key}: ${description}`;
+}
+
+/** How to write what has to be typed as JSON: as in one of the operation's examples. */
+function hintOf({ key, kind }: Field, { examples }: CatalogueEntry): string {
+  if (kind.is !== 'json') return '';
+  const example = examples.find(({ params }) => isRecord(params) && Object.hasOwn(params, key))?.params;
+  const value = isRecord(example) ? example[key] : undefined;
+  return isJson(value) && value !== null
+    ? vscode.l10n.t('As JSON, such as {0}', labelText(JSON.stringify(value), 200))
+    : vscode.l10n.t('As JSON.');
+}
+
+/** Asks which of `items` are on one side; answers them, and the others. */
+async function askSides(
+  position: Omit<Heading, 'placeholder'>,
+  items: readonly PickItem<Json>[],
+): Promise<Asked<Json>> {
+  const heading = { ...position, placeholder: vscode.l10n.t('Choose one group; those that are left are the other') };
+  const asked = await askMany(heading, items, ({ length }) =>
+    length === 0 || length === items.length
+      ? vscode.l10n.t('Choose some of them, not all: the others are the other side.')
+      : null,
+  );
+  if (asked.is !== 'answered') return asked;
+  const all = items.flatMap(({ value }) => (value === undefined ? [] : [value]));
+  return { is: 'answered', value: [[...asked.value], all.filter((each) => !asked.value.includes(each))] };
 }
 
 function shownValue(field: Field, values: FormValues): string {

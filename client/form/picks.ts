@@ -1,4 +1,5 @@
 /** Live lists to pick a process, a node, a supervisor, a name, a sandbox or an operation from. */
+import * as vscode from 'vscode';
 import type { ConnectionId, Json } from '../../runtime/model.ts';
 import { pidText, processId } from '../../runtime/model.ts';
 import type { WatchTarget } from '../../runtime/port.ts';
@@ -68,6 +69,8 @@ export class Picks {
           description: row.state,
           value: row.id,
         }));
+      case 'trace':
+        return this.traces(connection, values);
       case 'module':
         return [];
     }
@@ -104,11 +107,24 @@ export class Picks {
     });
   }
 
+  private async traces(connection: ConnectionId, values: FormValues): Promise<readonly PickItem<Json>[]> {
+    const items = await this.listed('list_traces', connection, values);
+    return recordsIn(items).flatMap(({ trace, running, events, nodes }) => {
+      if (typeof trace !== 'string') return [];
+      const where = Array.isArray(nodes) ? nodes.map(String).join(', ') : '';
+      const state = running === true ? vscode.l10n.t('running') : vscode.l10n.t('ended');
+      return [
+        { label: labelText(trace), description: labelText(`${state} · ${String(events)} · ${where}`), value: trace },
+      ];
+    });
+  }
+
   private async listed(operation: string, connection: ConnectionId, values: FormValues): Promise<readonly Json[]> {
     const node = values['node'];
     const supervisor = values['supervisor'];
     const params = {
-      limit: mostPicks,
+      // What lists all there is takes no limit.
+      ...(operation !== 'list_traces' && { limit: mostPicks }),
       ...(typeof node === 'string' && { node }),
       ...(operation === 'which_children' && typeof supervisor === 'string' && { supervisor }),
     };

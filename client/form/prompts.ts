@@ -63,6 +63,27 @@ export async function askPick<T>(
   });
 }
 
+/** Asks for some of `items`. `check` answers what is wrong with a choice, or null; it is said, and asked on. */
+export async function askMany<T>(
+  heading: Heading,
+  items: readonly PickItem<T>[],
+  check: (chosen: readonly T[]) => string | null,
+): Promise<Asked<readonly T[]>> {
+  const picker = vscode.window.createQuickPick<PickItem<T>>();
+  applyHeading(picker, heading);
+  picker.canSelectMany = true;
+  picker.matchOnDescription = true;
+  picker.items = items;
+  return answerOf<readonly T[], PickItem<T>>(picker, (settle) => {
+    picker.onDidAccept(() => {
+      const chosen = picker.selectedItems.flatMap(({ value }) => (value === undefined ? [] : [value]));
+      const problem = check(chosen);
+      if (problem === null) settle({ is: 'answered', value: chosen });
+      else picker.title = `${heading.title} · ${problem}`;
+    });
+  });
+}
+
 /**
  * Asks for a text. `check` answers what is wrong with it, or null, as it is typed; `checkFurther` may take its time (the server) and is
  * asked when typing pauses and once more before the answer is taken.
@@ -124,8 +145,8 @@ function applyHeading(input: vscode.QuickPick<vscode.QuickPickItem> | vscode.Inp
   input.buttons = heading.back ? [vscode.QuickInputButtons.Back] : [];
 }
 
-async function answerOf<T>(
-  input: vscode.QuickPick<vscode.QuickPickItem & { value?: T }> | vscode.InputBox,
+async function answerOf<T, I extends vscode.QuickPickItem = PickItem<T>>(
+  input: vscode.QuickPick<I> | vscode.InputBox,
   listen: (settle: (answer: Asked<T>) => void) => void,
 ): Promise<Asked<T>> {
   try {

@@ -23,6 +23,8 @@ export type RunRequest = {
   readonly params: { readonly [key: string]: Json };
   readonly connection: ConnectionId | null;
   readonly mode?: OperationCall['mode'];
+  /** Said by who asks for something that only looks, before the catalogue may be there to say it. */
+  readonly severity?: 'read';
   /** What to call it before the user. */
   readonly summary?: string;
   readonly token?: vscode.CancellationToken;
@@ -65,7 +67,7 @@ export class OperationRunner implements vscode.Disposable {
     const requestId = randomUUID();
     const { operation, params, connection, token, onProgress } = request;
     const mode = request.mode ?? 'run';
-    const severity = this.catalogue.find(operation)?.severity;
+    const severity = request.severity ?? this.catalogue.find(operation)?.severity;
     // What is not known to be harmless is treated as a write.
     const writes = mode === 'run' && severity !== 'read' && severity !== 'diagnose';
     if (writes) {

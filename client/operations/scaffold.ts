@@ -1,7 +1,7 @@
 /** Scaffolds an operation of the user's own into a workspace folder and opens it. */
 import * as vscode from 'vscode';
 import { scaffoldOperation } from '../../server/protocol/lsp.ts';
-import type { ScaffoldAnswer } from '../../server/protocol/lsp.ts';
+import type { OperationLanguage, ScaffoldAnswer } from '../../server/protocol/lsp.ts';
 import type { Result } from '../../runtime/model.ts';
 import type { ArsenalContext } from '../context.ts';
 import { askPick, askText } from '../form/prompts.ts';
@@ -10,17 +10,29 @@ import { errorText } from './operate.ts';
 
 /** Asks for a folder, if there are several, and a name; writes the files. */
 export async function scaffoldOperationFile(context: ArsenalContext): Promise<void> {
-  const folder = await chooseFolder();
-  if (folder === null) return;
   const title = vscode.l10n.t('New Operation');
+  const folder = await chooseFolder(
+    title,
+    vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'),
+  );
+  if (folder === null) return;
+  const language = await askPick<OperationLanguage>(
+    { title, placeholder: vscode.l10n.t('In which language?'), step: 1, steps: 2, back: false },
+    [
+      { label: 'TypeScript', description: vscode.l10n.t('runs in Arsenal, on every kind of connection'), value: 'ts' },
+      { label: 'Elixir', description: vscode.l10n.t('runs on the nodes that have the module'), value: 'elixir' },
+      { label: 'Erlang', description: vscode.l10n.t('runs on the nodes that have the module'), value: 'erlang' },
+    ],
+  );
+  if (language.is !== 'answered') return;
   const asked = await askText(
-    { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 1, steps: 1, back: false },
+    { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 2, steps: 2, back: false },
     '',
     (text) =>
       /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(text) ? null : vscode.l10n.t('Lower-case words joined by underscores.'),
   );
   if (asked.is !== 'answered') return;
-  const made = await writeOperation(context, asked.value, folder);
+  const made = await writeOperation(context, asked.value, folder, language.value);
   if (!made.ok) {
     void vscode.window.showErrorMessage(errorText(made.error));
     return;
@@ -34,34 +46,39 @@ export async function writeOperation(
   context: Pick<ArsenalContext, 'server'>,
   name: string,
   folder: vscode.WorkspaceFolder,
+  language: OperationLanguage = 'ts',
 ): Promise<Result<ScaffoldAnswer>> {
-  const made = await context.server.request(scaffoldOperation, { name, workspaceFolder: folder.uri.toString() });
-  if (!made.ok) return made;
-  for (const { uri, text } of made.value.files) {
-    await vscode.workspace.fs.writeFile(vscode.Uri.parse(uri), new TextEncoder().encode(text));
-  }
+  const workspaceFolder = folder.uri.toString();
+  const made = await context.server.request(scaffoldOperation, { name, workspaceFolder, language });
+  if (made.ok) await writeFiles(made.value);
   return made;
 }
 
-async function chooseFolder(): Promise<vscode.WorkspaceFolder | null> {
+/** Writes what was scaffolded; answers the files. */
+export async function writeFiles({ files }: ScaffoldAnswer): Promise<readonly vscode.Uri[]> {
+  const written = files.map(({ uri, text }) => ({ uri: vscode.Uri.parse(uri), text }));
+  for (const { uri, text } of written) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(text));
+  return written.map(({ uri }) => uri);
+}
+
+/** The workspace folder to write into, asked for if there are several; without one, says `none`. */
+export async function chooseFolder(title: string, none: string): Promise<vscode.WorkspaceFolder | null> {
   const folders = vscode.workspace.workspaceFolders ?? [];
   const [only] = folders;
   if (only === undefined) {
-    void vscode.window.showInformationMessage(
-      vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'),
-    );
+    void vscode.window.showInformationMessage(none);
     return null;
   }
   if (!vscode.workspace.isTrusted) {
     void vscode.window.showInformationMessage(
-      vscode.l10n.t('Trust this workspace first: its operations are code that runs.'),
+      vscode.l10n.t('Trust this workspace first: what is written there is code that runs.'),
     );
     return null;
   }
   if (folders.length === 1) return only;
   const asked = await askPick(
     {
-      title: vscode.l10n.t('New Operation'),
+      title,
       placeholder: vscode.l10n.t('In which folder?'),
       step: 1,
       steps: 1,

@@ -12,7 +12,13 @@ export type SavedReach = {
 };
 
 export type SavedConnection =
-  | { readonly kind: 'simulated'; readonly nodes?: number; readonly seed?: number }
+  | {
+      readonly kind: 'simulated';
+      readonly nodes?: number;
+      readonly seed?: number;
+      /** What it runs; without it the workspace's own cluster file, else the demo. */
+      readonly clusterFile?: string;
+    }
   | {
       readonly kind: 'local-cluster';
       /** The project's folder; without it, plain Erlang nodes. */
@@ -30,7 +36,10 @@ export type SavedConnection =
 
 /** One text for one system, whatever its cookie: key of tree roots, of recent connections and of secrets. */
 export function connectionKey(saved: SavedConnection): string {
-  if (saved.kind === 'simulated') return `simulated:${saved.nodes ?? ''}:${saved.seed ?? ''}`;
+  if (saved.kind === 'simulated') {
+    const { nodes, seed, clusterFile } = saved;
+    return `simulated:${nodes ?? ''}:${seed ?? ''}${clusterFile === undefined ? '' : `:${clusterFile}`}`;
+  }
   // A project has one local cluster, however it was started.
   if (saved.kind === 'local-cluster') return `local-cluster:${saved.project ?? ''}`;
   const { address, epmd, erlEpmdPort, ssh } = saved;

@@ -189,7 +189,11 @@ export class Sessions implements vscode.Disposable {
 
 /** What to call a connection that is not open. */
 export function connectionLabel(saved: SavedConnection): string {
-  if (saved.kind === 'simulated') return vscode.l10n.t('Simulated cluster');
+  if (saved.kind === 'simulated') {
+    return saved.clusterFile === undefined
+      ? vscode.l10n.t('Simulated cluster')
+      : vscode.l10n.t('Simulated {0}', visibleText(path.basename(saved.clusterFile)));
+  }
   if (saved.kind === 'beam') return visibleText(saved.node);
   return saved.project === undefined
     ? vscode.l10n.t('Local cluster')

@@ -2,6 +2,8 @@
 import * as vscode from 'vscode';
 import type { ConnectionId, NodeRow, NodeStats, ProcessRow } from '../../runtime/model.ts';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
+import { clusterView, readNodeRows } from '../../server/protocol/clusterView.ts';
+import type { ClusterView, NodeView } from '../../server/protocol/clusterView.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { isNodeRow, isProcessRow } from '../rows.ts';
@@ -14,11 +16,25 @@ import type { Watches } from '../watches.ts';
 import type { Child, TreeElement } from './liveTree.ts';
 import { LiveTree } from './liveTree.ts';
 import type { SessionData } from './sessionItems.ts';
-import { errorNotice, noticeItem, rowNotices, sessionChildren, sessionItem, sessionNotices } from './sessionItems.ts';
+import {
+  errorNotice,
+  notice,
+  noticeItem,
+  rowNotices,
+  sessionChildren,
+  sessionItem,
+  sessionNotices,
+} from './sessionItems.ts';
 
 export type NodesData =
   | SessionData
-  | { readonly is: 'node'; readonly connection: ConnectionId; readonly row: NodeRow }
+  | {
+      readonly is: 'node';
+      readonly connection: ConnectionId;
+      readonly row: NodeRow;
+      /** What is wrong with it, in a word and in sentences; null when nothing is. */
+      readonly trouble: Trouble | null;
+    }
   | { readonly is: 'figure'; readonly name: string; readonly value: string; readonly icon: string }
   | {
       readonly is: 'processes';
@@ -28,6 +44,8 @@ export type NodesData =
     }
   | { readonly is: 'process'; readonly connection: ConnectionId; readonly row: ProcessRow }
   | { readonly is: 'more'; readonly of: string; readonly left: number | null };
+
+type Trouble = { readonly word: string; readonly reasons: readonly string[] };
 
 /** A node that comes or goes is to be seen within a second, whatever figures are refreshed. */
 const nodesAtMostMs = 500;
@@ -85,7 +103,7 @@ export class NodesView extends LiveTree<NodesData> {
       case 'session':
         return data.entry.is === 'open' ? this.nodes(element, data.entry.info) : sessionNotices(data.entry);
       case 'node':
-        return figures(data.connection, data.row);
+        return [...troubles(data), ...figures(data.connection, data.row)];
       case 'processes':
         return this.processes(element, data);
       default:
@@ -100,7 +118,7 @@ export class NodesView extends LiveTree<NodesData> {
       case 'notice':
         return noticeItem(data);
       case 'node':
-        return nodeItem(data.row, this.parts.sessions.find(data.connection)?.kind === 'local-cluster');
+        return nodeItem(data.row, data.trouble, this.parts.sessions.find(data.connection)?.kind === 'local-cluster');
       case 'figure': {
         const item = new vscode.TreeItem(data.name);
         item.description = labelText(data.value);
@@ -135,11 +153,15 @@ export class NodesView extends LiveTree<NodesData> {
   private async nodes(element: TreeElement<NodesData>, info: ConnectionInfo): Promise<readonly Child<NodesData>[]> {
     const notices = sessionNotices({ is: 'open', key: info.id, info });
     const live = await this.rowsOf(element);
-    const rows = [...(live?.rows().values() ?? [])].filter(isNodeRow).sort((a, b) => a.node.localeCompare(b.node));
+    // As the graph shows them.
+    const view = clusterView(readNodeRows(live?.rows() ?? []).nodes);
     return [
       ...notices,
       ...(notices.length > 0 ? [] : rowNotices(info, 'cluster.nodes', live)),
-      ...rows.map((row) => ({ key: row.node, data: { is: 'node', connection: info.id, row } as const })),
+      ...view.nodes.map((node) => ({
+        key: node.row.node,
+        data: { is: 'node', connection: info.id, row: node.row, trouble: troubleOf(view, node) } as const,
+      })),
     ];
   }
 
@@ -167,6 +189,24 @@ export class NodesView extends LiveTree<NodesData> {
   }
 }
 
+/** What is wrong with a node that is up: a partition keeps it from others, or what the graph calls degraded. */
+function troubleOf({ islands }: ClusterView, { row, reasons }: NodeView): Trouble | null {
+  if (row.status !== 'up') return null;
+  const isInPart = islands.some(({ members }) => members.includes(row.node));
+  const others = islands.filter(({ members }) => !members.includes(row.node)).flatMap(({ members }) => members);
+  if (isInPart && others.length > 0) {
+    const cutOff = vscode.l10n.t('It is cut off from {0}.', others.join(', '));
+    return { word: vscode.l10n.t('cut off'), reasons: [cutOff, ...reasons] };
+  }
+  return reasons.length === 0 ? null : { word: vscode.l10n.t('degraded'), reasons };
+}
+
+function troubles({ trouble }: Extract<NodesData, { is: 'node' }>): readonly Child<NodesData>[] {
+  return (trouble?.reasons ?? []).map((reason, at) =>
+    notice(`trouble:${at}`, reason, '', 'warning', { color: 'list.warningForeground' }),
+  );
+}
+
 function byQueueThenPid(a: ProcessRow, b: ProcessRow): number {
   const byQueue = (b.messageQueueLen ?? 0) - (a.messageQueueLen ?? 0);
   return byQueue === 0 ? a.display.localeCompare(b.display, 'en', { numeric: true }) : byQueue;
@@ -184,13 +224,13 @@ export function moreItem(left: number | null, view: string, of: string): vscode.
 }
 
 /** `isOurs`: of a cluster that we have started, so that what it prints is in a file of ours. */
-function nodeItem(row: NodeRow, isOurs: boolean): vscode.TreeItem {
+function nodeItem(row: NodeRow, trouble: Trouble | null, isOurs: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(
     labelText(row.node),
     row.stats === null ? vscode.TreeItemCollapsibleState.None : vscode.TreeItemCollapsibleState.Collapsed,
   );
   const looks = {
-    up: ['pass-filled', 'testing.iconPassed'],
+    up: trouble === null ? ['pass-filled', 'testing.iconPassed'] : ['warning', 'list.warningForeground'],
     down: ['error', 'testing.iconFailed'],
     unreachable: ['question', 'list.warningForeground'],
     connecting: ['loading~spin', undefined],
@@ -198,9 +238,10 @@ function nodeItem(row: NodeRow, isOurs: boolean): vscode.TreeItem {
   const [icon, color] = looks[row.status];
   item.iconPath =
     color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
-  item.description = nodeDescription(row);
+  item.description = nodeDescription(row, trouble);
   item.tooltip = tooltip(row.node, [
     [vscode.l10n.t('Status'), row.status],
+    [vscode.l10n.t('Trouble'), trouble?.reasons.join(' ') ?? null],
     [vscode.l10n.t('Since'), new Date(row.since).toLocaleString()],
     [vscode.l10n.t('OTP release'), row.otpRelease],
     [
@@ -226,12 +267,13 @@ function observerText({ observer, observerWhy = '' }: NodeRow): string {
   return observerWhy === '' ? what : `${what} (${observerWhy})`;
 }
 
-function nodeDescription(row: NodeRow): string {
+function nodeDescription(row: NodeRow, trouble: Trouble | null): string {
   if (row.status === 'down') return vscode.l10n.t('down since {0}', new Date(row.since).toLocaleTimeString());
   if (row.status === 'unreachable') return vscode.l10n.t('not reachable from here');
   if (row.stats === null) return row.hidden ? vscode.l10n.t('hidden') : '';
   const { processCount, memoryBytes } = row.stats;
   const parts = [
+    ...(trouble === null ? [] : [trouble.word]),
     vscode.l10n.t('{0} processes', processCount.toLocaleString()),
     ...(memoryBytes === null ? [] : [bytesText(memoryBytes)]),
     ...(row.hidden ? [vscode.l10n.t('hidden')] : []),

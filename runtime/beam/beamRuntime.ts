@@ -12,6 +12,7 @@ import { emulatorMethods } from './adapter/emulatorMethods.ts';
 import { holdingMethods } from './adapter/holdingMethods.ts';
 import { hordeMethods } from './adapter/hordeMethods.ts';
 import { libclusterMethods } from './adapter/libclusterMethods.ts';
+import { codeMethods } from './adapter/codeCall.ts';
 import { crashMethods } from './adapter/crashMethods.ts';
 import { Links } from './adapter/links.ts';
 import { nameMethods } from './adapter/nameMethods.ts';
@@ -24,6 +25,7 @@ import { supervisorMethods } from './adapter/supervisorMethods.ts';
 import { systemMethods } from './adapter/systemMethods.ts';
 import { tableMethods } from './adapter/tableMethods.ts';
 import { traceMethods } from './adapter/traceMethods.ts';
+import { userOperationMethods } from './adapter/userOperations.ts';
 import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { AgentImage } from './agent/bringing.ts';
 import { agentImage } from './agent/bringing.ts';
@@ -210,11 +212,13 @@ class BeamRuntime implements BeamConnection {
       ...libclusterMethods(session),
       ...supervisorMethods(session),
       ...crashMethods(session),
+      ...codeMethods(session),
       ...systemMethods(session),
       ...tableMethods(session),
       ...emulatorMethods(session),
       ...traceMethods(session),
       ...profileMethods(session),
+      ...userOperationMethods(session),
       ...watchMethods(this.#watches),
       ...holdingMethods(session),
     };

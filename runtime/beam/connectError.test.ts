@@ -94,9 +94,11 @@ describe('the error of a failed connection', () => {
   });
 
   it('is tried again only when that costs the node nothing', () => {
-    const again = new Set(errors.filter(isWorthRetrying).map(({ kind }) => kind));
+    const isClosed = (error: DistError) => error.kind === 'protocol' && error.what === 'closed';
+    const again = new Set(errors.filter((error) => !isClosed(error) && isWorthRetrying(error)).map(({ kind }) => kind));
     expect(isWorthRetrying({ kind: 'tls', message, what: 'unknown_ca', host: 'box', code: '' })).toBe(false);
     expect(isWorthRetrying({ kind: 'route', message, host: 'box', port: 1, code: 'ssh_host', detail: '' })).toBe(false);
+    expect(isWorthRetrying({ kind: 'protocol', message, what: 'closed' })).toBe(true);
     for (const kind of ['bad_cookie', 'not_allowed', 'name_type', 'name_in_use', 'protocol', 'wrong_node'] as const) {
       expect(again.has(kind), kind).toBe(false);
     }

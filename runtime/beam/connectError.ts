@@ -16,6 +16,9 @@ export function isWorthRetrying(error: DistError): boolean {
     case 'noconnection':
     case 'timeout':
       return true;
+    case 'protocol':
+      // A node that is ending takes connections and says nothing; one that refuses us has a word for it.
+      return error.what === 'closed';
     case 'tls':
       return error.what === 'silent' || error.what === 'closed';
     case 'route':

@@ -38,6 +38,8 @@ export interface Backend {
   connections(): readonly ConnectionInfo[];
 
   catalogue(): readonly CatalogueEntry[];
+  /** Looks now which operations the nodes of a connection have; the catalogue is in step with them afterwards. */
+  discover(connection: ConnectionId, options: BackendCallOptions): Promise<Result<null>>;
   availability(connection: ConnectionId): Result<readonly Availability[]>;
   execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>>;
   outcome(requestId: string, options: BackendCallOptions): Promise<Result<OperationOutcome>>;

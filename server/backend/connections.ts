@@ -233,7 +233,9 @@ function labelOf(spec: ConnectSpec, id: ConnectionId): string {
     return spec.project === undefined ? 'Local cluster' : `Local cluster ${path.basename(spec.project)}`;
   }
   const number = id.replace(/^\D+/, '');
-  return number === '' ? 'Simulated cluster' : `Simulated cluster ${number}`;
+  const runs =
+    spec.kind === 'simulated' && spec.clusterFile !== undefined ? path.basename(spec.clusterFile) : 'cluster';
+  return number === '' ? `Simulated ${runs}` : `Simulated ${runs} ${number}`;
 }
 
 function notFound(): { readonly ok: false; readonly error: ArsenalError } {

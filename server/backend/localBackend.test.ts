@@ -356,7 +356,8 @@ describe('watches', () => {
     expect(said.at(-1)).toContain('operation_removed');
     expect(said.some((what) => what.includes('operation_finished'))).toBe(true);
     expect(house.backend.metrics.all()[0]).toMatchObject({ operation: 'count_nodes', calls: 1 });
-    expect(house.backend.history.last(1)).toMatchObject([{ operation: 'count_nodes' }]);
+    const [last] = await house.backend.state.calls(house.options.caller);
+    expect(last).toMatchObject({ state: 'ended', call: { operation: 'count_nodes' } });
     connections.release();
     await house.backend.close();
     expect(catalogue.source.ended).toEqual({ error: null });

@@ -5,7 +5,7 @@ import type { ConnectionId, NodeName, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { RoleTable } from '../core/authorization.ts';
 import { checkRole, defaultRole } from '../core/authorization.ts';
-import type { FinishedCall } from '../core/calls.ts';
+import type { CallExtras, FinishedCall } from '../core/calls.ts';
 import type { Caller } from '../core/context.ts';
 import { Pipeline } from '../core/pipeline.ts';
 import { Registry } from '../core/registry.ts';
@@ -32,15 +32,27 @@ import { Journal } from '../services/audit/journal.ts';
 import type { LogFiles } from '../services/audit/logFiles.ts';
 import { logFilesIn } from '../services/audit/logFiles.ts';
 import { Events } from '../services/events.ts';
-import { History } from '../services/history.ts';
 import { Metrics } from '../services/metrics.ts';
+import type { BatchServices } from '../services/batch/batches.ts';
+import { BatchRunner } from '../services/batch/batches.ts';
+import { batchName } from '../operations/registry/executeBatch.ts';
+import { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 import { Outcomes } from '../services/outcomes.ts';
 import type { RateLimits } from '../services/rateLimit.ts';
 import { RateLimiter } from '../services/rateLimit.ts';
 import { ScanStore } from '../services/scans.ts';
+import { CallStateOf } from '../services/state/callState.ts';
+import type { StateFiles } from '../services/state/stateFiles.ts';
+import { stateFilesIn } from '../services/state/stateFiles.ts';
+import { StateManager } from '../services/state/stateManager.ts';
+import type { HistoryLimits } from '../services/state/stateStore.ts';
+import { StateStore } from '../services/state/stateStore.ts';
 import type { Backend, BackendCallOptions } from './backend.ts';
+import type { BatchOutcomeServices } from './batchOutcome.ts';
+import { batchOutcome, isOmitted } from './batchOutcome.ts';
 import type { ConnectionChange } from './connections.ts';
 import { Connections } from './connections.ts';
+import { Discovery } from './discovery.ts';
 import { NodeEvents } from './nodeEvents.ts';
 import type { OpenRuntime } from './openers.ts';
 import { openerOf } from './openers.ts';
@@ -65,17 +77,22 @@ export type BackendOptions = {
   /** Overrides, by operation, the least role its severity asks for. */
   readonly roles?: RoleTable;
   readonly rateLimits?: RateLimits;
+  /** Names of operations of the nodes' own that do no more than they say: one that says it looks may run where writes are refused. */
+  readonly trustedOperations?: readonly string[];
+  /** How much is kept of the calls that are over, and for how long. */
+  readonly history?: HistoryLimits;
   /** Instead of the runtimes there are. For tests. */
   readonly openRuntime?: OpenRuntime;
   /** Instead of the files under `home`. For tests. */
   readonly auditFiles?: LogFiles;
+  readonly stateFiles?: StateFiles;
 };
 
 /** A backend in this process, whose catalogue can be added to. */
 export interface LocalBackend extends Backend {
   readonly registry: Registry;
   readonly metrics: Metrics;
-  readonly history: History;
+  readonly state: StateManager;
   /**
    * What a node of a local cluster printed; null: the build. Errors: `connection.not_found`, `node.not_found`, and `runtime.unsupported`
    * for a cluster whose nodes we have not started.
@@ -89,6 +106,9 @@ export interface LocalBackend extends Backend {
   /** Publishes an event of whoever adds to the catalogue: a module of the user's that is broken. */
   publish(what: ArsenalEvent['what']): void;
 }
+
+/** A batch is many calls: so many at once of each caller, then one in two seconds. */
+const batchRateLimits: RateLimits = { burst: 20, perSecond: 0.5 };
 
 /** Makes a backend. It touches nothing on disk before there is something to keep. Error: `home.invalid`. */
 export function createBackend(options: BackendOptions): Promise<Result<LocalBackend>> {
@@ -108,37 +128,50 @@ export function createBackend(options: BackendOptions): Promise<Result<LocalBack
 class LocalBackendHere implements LocalBackend {
   readonly registry: Registry;
   readonly metrics = new Metrics();
-  readonly history = new History();
+  readonly state: StateManager;
   readonly #connections: Connections;
   readonly #pipeline: Pipeline;
   readonly #audit: AuditLog;
+  readonly #journal: Journal;
   readonly #outcomes: Outcomes;
   readonly #events = new Events();
   readonly #scans = new ScanStore();
   readonly #hub: WatchHub;
   readonly #topics: Topics;
   readonly #nodeEvents: NodeEvents;
+  readonly #nodeOperations: NodeOperations;
+  readonly #discovery: Discovery;
   #closing: Promise<void> | null = null;
 
   constructor(options: BackendOptions) {
     const { log = () => undefined, allowWrites = false } = options;
     this.registry = new Registry(options.roles);
+    this.#nodeOperations = new NodeOperations(this.registry, options.trustedOperations);
     const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
     this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
     this.#connections = new Connections(options.openRuntime ?? openerOf(options), { allowWrites });
+    this.#journal = new Journal(files);
     this.#outcomes = new Outcomes({
-      journal: new Journal(files),
+      journal: this.#journal,
       probe: (entry) => probeInterrupted(entry, this.registry, this.#connections),
       settle: (requestId, operation, effect) => this.#audit.settle(requestId, operation, effect),
     });
+    this.state = new StateManager(
+      new StateStore(options.stateFiles ?? stateFilesIn(path.join(options.home, 'history')), {
+        ...(options.history !== undefined && { limits: options.history }),
+        warn: (message, cause) => log('warn', message, { cause: String(cause) }),
+      }),
+      (name) => this.registry.find(name)?.entry ?? null,
+    );
     const limiter = new RateLimiter(options.rateLimits);
+    const batchLimiter = new RateLimiter(batchRateLimits);
     this.#pipeline = new Pipeline({
       find: (name) => this.registry.find(name),
       connection: (id) => this.#connections.find(id),
-      admit: (caller, entry) => limiter.admit(caller, entry.name),
+      admit: (caller, entry) => (entry.name === batchName ? batchLimiter : limiter).admit(caller, entry.name),
       audit: this.#audit,
       claims: this.#outcomes,
-      observers: [this.metrics.observe, this.history.observe, (call) => publishFinished(this.#events, call)],
+      observers: [this.metrics.observe, (call) => publishFinished(this.#events, call)],
     });
     this.#hub = new WatchHub({
       runtime: (id) => {
@@ -146,6 +179,15 @@ class LocalBackendHere implements LocalBackend {
         return found.ok ? ok(found.value.runtime) : found;
       },
       onChange: (listener) => this.#connections.onChange(listener),
+    });
+    this.#discovery = new Discovery({
+      nodeOperations: this.#nodeOperations,
+      runtime: (id) => {
+        const found = this.#connections.find(id);
+        return found.ok ? ok(found.value.runtime) : found;
+      },
+      watched: () => this.#hub.watched(),
+      connections: () => this.#connections.list().map(({ id }) => id),
     });
     this.#nodeEvents = new NodeEvents((connection, what) => this.#events.publish(connection, what));
     this.#registerBuiltins();
@@ -182,7 +224,13 @@ class LocalBackendHere implements LocalBackend {
   }
 
   catalogue(): readonly CatalogueEntry[] {
+    this.#discovery.lookAtAll();
     return this.registry.list();
+  }
+
+  async discover(connection: ConnectionId, { caller }: BackendCallOptions): Promise<Result<null>> {
+    const known = checkCaller(caller);
+    return known.ok ? this.#discovery.lookAnew(connection) : known;
   }
 
   availability(connection: ConnectionId): Result<readonly Availability[]> {
@@ -190,9 +238,11 @@ class LocalBackendHere implements LocalBackend {
     if (!found.ok) return found;
     const { runtime } = found.value.runtime.capabilities;
     return ok(
-      this.registry.list().map(({ name, needs }) => ({
+      this.registry.list().map(({ name, needs, origin }) => ({
         operation: name,
-        capability: needs.map((need) => runtime[need]).find(({ can }) => !can) ?? { can: true },
+        capability:
+          needs.map((need) => runtime[need]).find(({ can }) => !can) ??
+          (origin.from === 'node' && !this.#nodeOperations.isOn(connection, name) ? onOtherNodes : { can: true }),
       })),
     );
   }
@@ -211,13 +261,46 @@ class LocalBackendHere implements LocalBackend {
     return found.ok ? readLocalLog(found.value.runtime, node, from, signal) : found;
   }
 
-  execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
-    return this.#pipeline.execute(call, options);
+  async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
+    if (call.connection !== null && this.registry.find(call.operation) === null && checkCaller(options.caller).ok) {
+      await this.#discovery.lookAnew(call.connection);
+    }
+    return this.#run(call, options);
+  }
+
+  #run(call: OperationCall, options: CallExtras): Promise<Result<OperationAnswer>> {
+    return this.state.run(call, options, (extras) => this.#pipeline.execute(call, extras));
   }
 
   async outcome(requestId: string, { caller }: BackendCallOptions): Promise<Result<OperationOutcome>> {
     const known = checkCaller(caller);
-    return known.ok ? ok(await this.#outcomes.outcome(requestId, caller)) : known;
+    return known.ok ? ok(await this.#outcomeOf(requestId, caller)) : known;
+  }
+
+  /** From memory, from the audit log, from the history: each knows of what the one before does not. */
+  async #outcomeOf(requestId: string, caller: Caller): Promise<OperationOutcome> {
+    const outcome = await this.#outcomes.outcome(requestId, caller);
+    switch (outcome.state) {
+      case 'never_seen':
+        return (await this.state.outcome(requestId, caller)) ?? outcome;
+      case 'interrupted':
+        return outcome.operation === batchName ? batchOutcome(outcome, requestId, this.#batchOutcomes()) : outcome;
+      case 'done': {
+        const { result } = outcome;
+        return (result.ok && isOmitted(result.value) ? await this.state.outcome(requestId, caller) : null) ?? outcome;
+      }
+      case 'running':
+        return outcome;
+    }
+  }
+
+  #batchOutcomes(): BatchOutcomeServices {
+    return {
+      journal: this.#journal,
+      store: this.state.store,
+      probe: (entry) => probeInterrupted(entry, this.registry, this.#connections),
+      settle: (requestId, operation, effect) => this.#audit.settle(requestId, operation, effect),
+    };
   }
 
   async openWatch(topic: WatchTopic, { caller }: BackendCallOptions): Promise<Result<OpenedWatch>> {
@@ -225,6 +308,10 @@ class LocalBackendHere implements LocalBackend {
     if (!known.ok) return known;
     const allowed = checkRole(caller, 'watch', defaultRole('read'));
     if (!allowed.ok) return allowed;
+    if (topic.of === 'execution') {
+      const followed = this.state.follow(topic.requestId, caller);
+      return followed.ok ? ok({ source: followed.value, release: () => undefined }) : followed;
+    }
     if (topic.of !== 'runtime') return ok({ source: this.#topics.source(topic.of), release: () => undefined });
     const found = this.#connections.has(topic.connection);
     if (!found.ok) return found;
@@ -247,10 +334,12 @@ class LocalBackendHere implements LocalBackend {
   }
 
   async #closeAll(): Promise<void> {
+    this.#discovery.close();
     this.#hub.close();
     await this.#connections.close();
     this.#topics.close();
     await this.#audit.close();
+    await this.state.close();
   }
 
   #registerBuiltins(): void {
@@ -259,11 +348,37 @@ class LocalBackendHere implements LocalBackend {
       search: (query: string) => this.registry.search(query),
       describe: (name: string) => this.registry.find(name)?.entry ?? null,
     };
-    for (const operation of builtinOperations({ catalogue, scans: this.#scans })) {
+    for (const operation of builtinOperations({
+      catalogue,
+      scans: this.#scans,
+      nodeOperations: this.#nodeOperations,
+      batches: new BatchRunner({
+        pipeline: this.#itemPipeline(),
+        find: (name) => this.registry.find(name),
+        outcome: (outcome) => this.#audit.outcome(outcome),
+        undone: (requestId, operation) => this.#audit.settle(requestId, operation, 'none'),
+      }),
+      state: new CallStateOf(this.state),
+    })) {
       const registered = this.registry.register(operation, { from: 'builtin' });
       // One of ours that breaks the rules is a mistake in this program, not a state it can be in.
       if (!registered.ok) throw new Error(registered.error.message);
     }
+  }
+
+  /** The pipeline for the items of batches: what is kept of calls is kept of them too. */
+  #itemPipeline(): BatchServices['pipeline'] {
+    return {
+      execute: (call, extras) => this.#run(call, extras),
+      prepare: (call, extras) => this.#pipeline.prepare(call, extras),
+      runPlanned: (call, extras, plan) =>
+        this.state.runAs(
+          call,
+          extras,
+          (own) => this.#pipeline.runPlanned(call, own, plan),
+          ({ answer }) => answer,
+        ),
+    };
   }
 
   #connectionChanged({ id, state, stateChanged }: ConnectionChange): void {
@@ -271,8 +386,10 @@ class LocalBackendHere implements LocalBackend {
       this.#hub.closeConnection(id);
       this.#scans.forget(id);
       this.#nodeEvents.forget(id);
+      this.#discovery.forget(id);
     }
     if (!stateChanged) return;
+    if (state.is === 'ready' || state.is === 'degraded') void this.#discovery.look(id);
     this.#events.publish(id, {
       is: 'connection_state',
       state: state.is,
@@ -281,6 +398,12 @@ class LocalBackendHere implements LocalBackend {
   }
 }
 
+const onOtherNodes: Availability['capability'] = {
+  can: false,
+  why: 'no node of this connection has it.',
+  remedy: 'Load its module on one of them, or choose the connection that has it.',
+};
+
 function mayConnect(caller: Caller): Result<null> {
   const known = checkCaller(caller);
   return known.ok ? checkRole(caller, 'connect', defaultRole('change')) : known;
@@ -288,7 +411,8 @@ function mayConnect(caller: Caller): Result<null> {
 
 /** Only what ran is news; a form that validates as one types is not. */
 function publishFinished(events: Events, call: FinishedCall): void {
-  if (call.entry === null || call.mode !== 'run') return;
+  // A batch is told of as one.
+  if (call.entry === null || call.mode !== 'run' || call.parent !== null) return;
   events.publish(call.connection, {
     is: 'operation_finished',
     operation: call.entry.name,

@@ -67,6 +67,13 @@ export class WatchHub {
     return this.#shared.size;
   }
 
+  /** The connections that somebody watches. */
+  watched(): readonly ConnectionId[] {
+    return [
+      ...new Set([...this.#shared.values()].filter(({ users }) => users > 0).map(({ connection }) => connection)),
+    ];
+  }
+
   /** Ends every watch of a connection that is closed. */
   closeConnection(connection: ConnectionId): void {
     for (const [key, shared] of this.#shared) {

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { addClusterCommand } from './cluster.ts';
 import { describe, operations } from './catalogue.ts';
+import { addGenerateCommand } from './generate.ts';
 import type { CatalogueOptions } from './catalogue.ts';
 import { exitCode } from './io.ts';
 import type { CliIo } from './io.ts';
@@ -87,6 +88,10 @@ export async function runCommandLine(io: CliIo, args: readonly string[]): Promis
   });
 
   addScenarioCommand(program, io, (ended) => {
+    code = ended;
+  });
+
+  addGenerateCommand(program, io, (ended) => {
     code = ended;
   });
 

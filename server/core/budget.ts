@@ -4,11 +4,12 @@ import { isResult } from '../../runtime/callGuard.ts';
 import { cancelled, timedOut } from '../../runtime/errors.ts';
 import type { Effect, Failure, Result } from '../../runtime/model.ts';
 import type { CallOptions } from '../../runtime/port.ts';
+import { onAbort } from './callBudget.ts';
 import { bug, wordsOf } from './errors.ts';
 
 /**
- * How long code that was cut off may still say what became of it: it knows its effect, we could only say that we do not. Longer than
- * the port's own grace, whose answer it waits for.
+ * How long, unless it says itself, code that was cut off may still say what became of it: it knows its effect, we could only say that
+ * we do not. Longer than the port's own grace, whose answer it waits for.
  */
 const lastWordMs = 100;
 
@@ -25,24 +26,27 @@ export type Bounded<T> = {
 export function withinBudget<T>(
   operation: string,
   effect: Effect,
-  budget: CallOptions,
+  budget: CallOptions & { readonly follows?: AbortSignal },
   run: () => Promise<Result<T>>,
+  graceMs = lastWordMs,
 ): Promise<Bounded<T>> {
+  // The signal a budget follows says the same, and need not be made.
+  const signal = budget.follows ?? budget.signal;
   return new Promise((resolve) => {
     const ended = settled(operation, effect, run);
     const cut = (failure: Failure) => {
       stop();
-      lastWord = setTimeout(() => resolve({ answer: failure, late: ended }), lastWordMs);
+      lastWord = setTimeout(() => resolve({ answer: failure, late: ended }), graceMs);
     };
     let lastWord: ReturnType<typeof setTimeout> | undefined;
-    const onAbort = () => cut(cancelled(effect));
+    const onCancel = () => cut(cancelled(effect));
     const timer = setTimeout(() => cut(timedOut(operation, effect)), remainingNow(budget));
+    const unfollow = signal.aborted ? null : onAbort(signal, onCancel);
     const stop = () => {
       clearTimeout(timer);
-      budget.signal.removeEventListener('abort', onAbort);
+      unfollow?.();
     };
-    if (budget.signal.aborted) onAbort();
-    else budget.signal.addEventListener('abort', onAbort, { once: true });
+    if (unfollow === null) onCancel();
     void ended.then((answer) => {
       stop();
       clearTimeout(lastWord);

@@ -4,8 +4,11 @@ import type { CallOptions, Runtime, Severity } from '../../runtime/port.ts';
 import type { Access } from '../protocol/connection.ts';
 import type { CatalogueEntry, OperationAnswer, OperationCall, OperationProgress } from '../protocol/operation.ts';
 import type { Caller, CallerWay, ConnectionFacts } from './context.ts';
+import type { AnswerCache } from './answerCache.ts';
+import type { PluggedMiddleware } from './middleware.ts';
 import type { Plan } from './operation.ts';
 import type { Found } from './registry.ts';
+import type { SpanExporter } from './spans.ts';
 
 export type JsonObject = { readonly [key: string]: Json };
 
@@ -16,6 +19,25 @@ export type CallExtras = {
   readonly timeoutMs?: number;
   readonly correlationId?: string;
   readonly onProgress?: (progress: OperationProgress) => Promise<void> | void;
+  /** The caller's span (W3C Trace Context, `traceparent`), of which the call's becomes a child. */
+  readonly traceparent?: string;
+  /** The requestId of the batch that this call is an item of: that was counted against the rate, this is not. */
+  readonly parent?: string;
+};
+
+/** What one of several calls that are done as a whole would do: nothing is claimed, nothing written down. */
+export type PreparedCall = {
+  readonly entry: CatalogueEntry;
+  /** null when it only looks. */
+  readonly plan: Plan<Json> | null;
+  /** Whether its operation can undo what it did; what only looks leaves nothing to undo. */
+  readonly canUndo: boolean;
+};
+/** A prepared call that was run. */
+export type PlannedRun = {
+  readonly answer: Result<OperationAnswer>;
+  /** Has its operation undo it, within `budget`; waits first for the last word of one that was cut off. */
+  undo(budget: CallOptions): Promise<Result<null>>;
 };
 
 /** A connection as the pipeline sees it. */
@@ -40,16 +62,6 @@ export const pipelineSteps = [
   'answer',
 ] as const;
 export type PipelineStep = (typeof pipelineSteps)[number];
-
-export type Received = {
-  readonly call: OperationCall;
-  readonly params: JsonObject;
-  readonly found: Found | null;
-  readonly extras: CallExtras;
-  readonly budget: CallOptions;
-};
-export type Validated = Received & { readonly found: Found };
-export type Authorized = Validated & { readonly connection: CallConnection | null };
 
 /** What is about to be done, written down before it is. */
 export type Intent = {
@@ -99,9 +111,11 @@ export type Claim =
   | { readonly is: 'joined'; readonly answer: Promise<Result<OperationAnswer>> }
   | { readonly is: 'refused'; readonly failure: Failure };
 
+export type OwnClaim = Extract<Claim, { readonly is: 'ours' }>;
+
 /** Sees to it that one requestId is one execution. */
 export interface Claims {
-  claim(call: ClaimedCall): Promise<Claim>;
+  claim(call: ClaimedCall): Claim | Promise<Claim>;
 }
 
 /** A call that is over, for metrics, history, events and spans. */
@@ -112,10 +126,18 @@ export type FinishedCall = {
   readonly correlationId: string;
   readonly connection: string | null;
   readonly caller: Caller;
+  /** Of the batch that it was an item of. */
+  readonly parent: string | null;
   readonly mode: OperationCall['mode'];
   readonly startedAt: number;
   readonly durationMs: number;
   readonly error: ArsenalError | null;
+  /** How often its code was run, when that was more than once. */
+  readonly attempts?: number;
+  /** How old the answer was, when it was taken from the cache. */
+  readonly ageMs?: number;
+  /** Its span, when spans are made. */
+  readonly traceparent?: string;
   /** The steps it went through; the last before `record` is where it was refused or failed. */
   readonly steps: readonly PipelineStep[];
 };
@@ -130,4 +152,10 @@ export type PipelineServices = {
   readonly claims: Claims;
   /** Told of every call that is over; what they throw is theirs alone. */
   readonly observers: readonly ((finished: FinishedCall) => void)[];
+  /** Further middlewares, each at the end of its step, before anything is done. What they throw refuses the call. */
+  readonly middlewares?: readonly PluggedMiddleware[];
+  /** Where spans go; without it none are made. */
+  readonly spans?: SpanExporter;
+  /** Where answers are kept that may be given again; a cache of the pipeline's own, when absent. */
+  readonly answers?: AnswerCache;
 };

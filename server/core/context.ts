@@ -34,18 +34,25 @@ export type Context<N extends MethodName> = {
 };
 
 type ContextParts<N extends MethodName> = Omit<Context<N>, 'options' | 'emit' | 'signal' | 'correlationId'> & {
-  readonly budget: CallOptions;
+  readonly budget: CallOptions & { readonly follows?: AbortSignal };
   readonly onProgress: ((progress: OperationProgress) => Promise<void> | void) | undefined;
 };
 
 /** Makes the context of one call. `budget` shrinks with time; after its signal aborts, nothing more is emitted. */
 export function makeContext<N extends MethodName>(parts: ContextParts<N>): Context<N> {
-  const { budget, onProgress, ...rest } = parts;
+  const { budget, onProgress, connection, port, caller, owner, requestId } = parts;
   return {
-    ...rest,
-    signal: budget.signal,
+    connection,
+    port,
+    caller,
+    owner,
+    requestId,
     correlationId: budget.correlationId,
-    options: (capMs) => childOptions(budget, capMs),
+    get signal() {
+      return budget.signal;
+    },
+    // Each port call makes a signal of its own, and stops listening to this one when it has answered.
+    options: (capMs) => childOptions(budget, capMs, budget.follows ?? budget.signal),
     emit: async (progress) => {
       if (onProgress !== undefined && !budget.signal.aborted) await onProgress(progress);
     },

@@ -2,6 +2,7 @@
 import { failure } from '../../runtime/errors.ts';
 import type { Effect, Failure } from '../../runtime/model.ts';
 import type { Capability } from '../../runtime/port.ts';
+import type { OperationCall } from '../protocol/operation.ts';
 
 /** What was thrown, in words; anything can be. */
 export function wordsOf(thrown: unknown): string {
@@ -25,6 +26,15 @@ export function bug(code: string, message: string, effect: Effect, operation: st
       details: { operation },
     },
   );
+}
+
+/** What is said when the pipeline itself, or a service of its, broke: a bug of ours. */
+export function pipelineThrew(
+  { call, executed }: { readonly call: OperationCall; readonly executed: boolean },
+  thrown: unknown,
+): Failure {
+  const said = `The call could not be brought to its end: ${wordsOf(thrown).slice(0, 500)}`;
+  return bug('pipeline.threw', said, executed ? 'unknown' : 'none', call.operation);
 }
 
 /** No operation of that name, nor alias. */

@@ -1,47 +1,126 @@
 /** What is known of one call from its first step to its last. */
-import type { Result } from '../../runtime/model.ts';
+import type { Json, Result } from '../../runtime/model.ts';
 import type { OperationAnswer, OperationCall } from '../protocol/operation.ts';
-import type { CallExtras, FinishedCall, PipelineStep } from './calls.ts';
-import { correlationIdOf } from './steps.ts';
-import type { Registered } from './registry.ts';
+import { CallBudget } from './callBudget.ts';
+import type { CallConnection, CallExtras, FinishedCall, JsonObject, OwnClaim, PipelineStep } from './calls.ts';
+import { bug } from './errors.ts';
+import { defaultTimeoutMs } from './limits.ts';
+import type { Plan } from './operation.ts';
+import type { Found } from './registry.ts';
+import type { ActiveSpan } from './spans.ts';
+
+/**
+ * Why a call passes: `call`, to be done or planned for whoever made it; `prepare`, to be planned as a part of a whole; `planned`, to be
+ * done as it was prepared.
+ */
+export type Purpose = 'call' | 'prepare' | 'planned';
+
+const idPattern = /^[\w.:~-]{1,128}$/;
+const noParams: JsonObject = {};
+const notRun = bug('pipeline.not_run', 'The call was not run.', 'none', 'unknown');
+
+/** Whether it is an id that is safe to log and to send back. */
+export function isId(text: string): boolean {
+  return idPattern.test(text);
+}
 
 export class Flight {
   readonly call: OperationCall;
   readonly extras: CallExtras;
+  readonly purpose: Purpose;
+  /** The caller's, or one made here when it gave none that is safe. */
   readonly correlationId: string;
   /** What is done in the end: a parameter can make a run a dry run. */
   mode: OperationCall['mode'];
+  /** Null where there is no such operation. */
+  found: Found | null = null;
+  /** As they were sent, until they are validated; then with defaults, and without those that are the pipeline's. */
+  params: JsonObject = noParams;
+  connection: CallConnection | null = null;
+  plan: Plan<Json> | null = null;
+  claim: OwnClaim | null = null;
+  /** What `apply` answered, before it was shaped. */
+  applied: Result<unknown> | null = null;
+  /** The public form of that. */
+  result: Result<Json> = notRun;
+  /** What it answers after all, when it was cut off before. */
+  late: Promise<Result<unknown>> | null = null;
+  /** Whether the operation's code had its turn: if not, nothing has happened. */
+  executed = false;
+  attempts = 1;
+  /** Null while no spans are made. */
+  span: ActiveSpan | null = null;
+  /** How old the answer is, when it was taken from the cache. */
+  ageMs: number | null = null;
+  #budget: CallBudget | null = null;
   readonly #steps: PipelineStep[] = [];
   readonly #startedAt = Date.now();
   readonly #startedMs = performance.now();
 
-  constructor(call: OperationCall, extras: CallExtras) {
+  constructor(call: OperationCall, extras: CallExtras, purpose: Purpose = 'call') {
     this.call = call;
     this.mode = call.mode;
     this.extras = extras;
-    this.correlationId = correlationIdOf(extras.correlationId);
+    this.purpose = purpose;
+    const { correlationId } = extras;
+    this.correlationId = correlationId !== undefined && isId(correlationId) ? correlationId : crypto.randomUUID();
+  }
+
+  /** The time it has in all, from its beginning. */
+  limit(timeoutMs: number): void {
+    this.#budget = this.#budgetOf(timeoutMs);
+  }
+
+  /** Its time and its signal: 30 s, unless {@link limit} says otherwise. */
+  get budget(): CallBudget {
+    this.#budget ??= this.#budgetOf(defaultTimeoutMs);
+    return this.#budget;
   }
 
   enter(step: PipelineStep): void {
-    this.#steps.push(step);
+    if (this.#steps.at(-1) !== step) this.#steps.push(step);
+  }
+
+  /** The operation, which must have been found by now. */
+  get operation(): Found {
+    if (this.found === null) throw new Error('no operation was found yet');
+    return this.found;
+  }
+
+  /** What stands for its connection in caches. */
+  get connectionKey(): string {
+    return this.connection?.facts.id ?? '';
+  }
+
+  /** By the wall clock, in milliseconds. */
+  get startedAt(): number {
+    return this.#startedAt;
   }
 
   durationMs(): number {
     return performance.now() - this.#startedMs;
   }
 
-  finished(found: Registered | null, answer: Result<OperationAnswer>): FinishedCall {
+  finished(answer: Result<OperationAnswer>): FinishedCall {
     return {
-      entry: found?.entry ?? null,
+      entry: this.found?.entry ?? null,
       requestId: this.call.requestId,
       correlationId: this.correlationId,
       connection: this.call.connection,
       caller: this.extras.caller,
+      parent: this.extras.parent ?? null,
       mode: this.mode,
       startedAt: this.#startedAt,
       durationMs: this.durationMs(),
       error: answer.ok ? null : answer.error,
       steps: [...this.#steps],
+      ...(this.attempts > 1 && { attempts: this.attempts }),
+      ...(this.ageMs !== null && { ageMs: this.ageMs }),
+      ...(this.span !== null && { traceparent: this.span.traceparent }),
     };
+  }
+
+  #budgetOf(timeoutMs: number): CallBudget {
+    return new CallBudget(timeoutMs, this.#startedMs, this.extras.signal, this.correlationId);
   }
 }

@@ -64,6 +64,17 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   readonly errors?: CatalogueEntry['errors'];
   /** Default time limit; 30 s when absent. */
   readonly timeoutMs?: number;
+  /** Of its parameters and its result; 1 when absent. Grows when callers have to change because of it. */
+  readonly version?: number;
+  /**
+   * Tries again what failed because something could not be reached or did not answer: only what had no effect, or is idempotent, with
+   * jitter, and only within the time of the call. Without it nothing is tried again.
+   */
+  readonly retry?: RetryPolicy;
+  /** It acts by other calls, each of which is authorized by itself: how grave its plan is is then said, not asked for. */
+  readonly delegates?: true;
+  /** How long it may still say what became of it after it was cut off, where that takes longer than 0.1 s: it has to undo first. */
+  readonly graceMs?: number;
   /** Its own validation, after the schema's. */
   validate?(params: Static<P>): readonly Problem[];
   /** A further condition on the caller, after roles and access. */
@@ -71,9 +82,29 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   /** The public form of the result; what it answers is checked against `result`. */
   shape?(result: Static<R>): Json;
   telemetry?(event: OperationTelemetry): void;
+  /** Before it is run, once it is allowed: may refuse. What it throws refuses too, and nothing has been done. */
+  before?(params: Static<P>, who: AuthorizeContext): Result<null> | Promise<Result<null>>;
+  /** After it was run, with what it answers. What it throws is of no consequence. */
+  after?(event: OperationTelemetry, answer: Result<Json>): void;
+};
+
+/** `times`: how often, beside the first time. The wait before each is twice the one before, from `firstDelayMs` (default 50). */
+export type RetryPolicy = { readonly times: number; readonly firstDelayMs?: number };
+
+/**
+ * How long an answer may be given again, to calls on the same connection with the same parameters (or, where `key` answers the same for
+ * them) and the same role. What shows private data (`diagnose`) or says `perCaller` is given to its caller only. A write through the
+ * same connection makes all of them forgotten.
+ */
+export type CachePolicy<P> = {
+  readonly ttlMs: number;
+  readonly perCaller?: boolean;
+  key?(params: P): Json;
 };
 
 type Looking<N extends MethodName, P extends TObject, R extends TSchema> = Common<N, P, R> & {
+  /** Only where it says so is an answer given twice. */
+  readonly cache?: CachePolicy<Static<P>>;
   execute(context: Context<N>, params: Static<P>): Promise<Result<Static<R>>>;
 };
 
@@ -88,32 +119,47 @@ export type ReadOperation<N extends SafeMethod, P extends TObject, R extends TSc
  */
 export type Plan<S extends Json> = PlanSummary & { readonly steps: S };
 
-type Changing<N extends MethodName, P extends TObject, R extends TSchema, S extends Json> = Common<N, P, R> & {
+type Changing<
+  N extends MethodName,
+  P extends TObject,
+  R extends TSchema,
+  S extends Json,
+  U extends MethodName,
+> = Common<N, P, R> & {
+  /**
+   * Further methods that only `compensate` gets: to take back what was started can take more than to start it, and is not what the
+   * caller asked for. They do not make the operation graver.
+   */
+  readonly undoNeeds?: readonly U[];
   /** Looks up what would be done; has only the methods of `needs` that cannot change anything. */
   plan(context: Context<SafeMethod<N>>, params: Static<P>): Promise<Result<Plan<S>>>;
   apply(context: Context<N>, plan: Plan<S>): Promise<Result<Static<R>>>;
   /** Undoes what `apply` did, or did in part. */
-  compensate?(context: Context<N>, plan: Plan<S>, done: Result<Static<R>>): Promise<Result<null>>;
+  compensate?(context: Context<N | U>, plan: Plan<S>, done: Result<Static<R>>): Promise<Result<null>>;
   /** After a crash between intent and outcome: what became of it, asked of the world by another process. */
   probe?(context: Context<SafeMethod<N>>, plan: Plan<S>): Promise<ProbedEffect>;
 };
 export type ProbedEffect = Exclude<Effect, 'partial'>;
 
-/** An operation that changes something: `change` or `destroy`. */
-export type WriteOperation<N extends MethodName, P extends TObject, R extends TSchema, S extends Json> = Changing<
-  N,
-  P,
-  R,
-  S
-> & { readonly severity: Extract<SeverityFor<N>, 'change' | 'destroy'> };
+/**
+ * An operation that changes something: `change` or `destroy`. One whose plan alone says how grave it is (it does what its parameters
+ * name) may be `read`; its calls are allowed, and written down, by the severity of their plan.
+ */
+export type WriteOperation<
+  N extends MethodName,
+  P extends TObject,
+  R extends TSchema,
+  S extends Json,
+  U extends MethodName = never,
+> = Changing<N, P, R, S, U> & { readonly severity: SeverityFor<N> };
 
 /**
  * Operations with their types forgotten, as the registry holds them. Method parameters are bivariant in TypeScript, which is sound here
  * because the pipeline hands `execute` and `plan` only parameters their schema has accepted, and `apply` only a plan of its own.
  */
 export type AnyReadOperation = Looking<MethodName, TObject, TSchema> & { readonly severity: 'read' | 'diagnose' };
-export type AnyWriteOperation = Changing<MethodName, TObject, TSchema, Json> & {
-  readonly severity: 'change' | 'destroy';
+export type AnyWriteOperation = Changing<MethodName, TObject, TSchema, Json, MethodName> & {
+  readonly severity: Severity;
 };
 export type AnyOperation = AnyReadOperation | AnyWriteOperation;
 
@@ -121,9 +167,13 @@ export type AnyOperation = AnyReadOperation | AnyWriteOperation;
  * Defines an operation: with `plan` and `apply` one that changes something, with `execute` one that looks. What types cannot check
  * (names, maxima in schemas, examples) is checked when it is registered.
  */
-export function defineOperation<const N extends MethodName, P extends TObject, R extends TSchema, S extends Json>(
-  operation: WriteOperation<N, P, R, S>,
-): WriteOperation<N, P, R, S>;
+export function defineOperation<
+  const N extends MethodName,
+  P extends TObject,
+  R extends TSchema,
+  S extends Json,
+  const U extends MethodName = never,
+>(operation: WriteOperation<N, P, R, S, U>): WriteOperation<N, P, R, S, U>;
 export function defineOperation<const N extends SafeMethod, P extends TObject, R extends TSchema>(
   operation: ReadOperation<N, P, R>,
 ): ReadOperation<N, P, R>;
@@ -134,6 +184,11 @@ export function defineOperation(operation: object): object {
 /** The port methods it gets. */
 export function methodsOf({ needs, mayUse = [] }: AnyOperation): readonly MethodName[] {
   return [...needs, ...mayUse];
+}
+
+/** The port methods its `compensate` gets. */
+export function undoMethodsOf(operation: AnyWriteOperation): readonly MethodName[] {
+  return [...methodsOf(operation), ...(operation.undoNeeds ?? [])];
 }
 
 /** Whether it plans and applies. */

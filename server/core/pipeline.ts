@@ -1,280 +1,215 @@
 /**
- * The one way of every call, wherever it comes from: nine steps, in this order ({@link pipelineSteps}).
+ * The one way of every call, wherever it comes from: nine steps, in this order ({@link pipelineSteps}), each made of middlewares
+ * ({@link Pipeline.middlewares} says which, in the order in which they begin).
  *
  * 1 receive, 2 authenticate, 3 validate, 4 authorize: may refuse; nothing has been asked of the target (steps.ts).
- * 5 prepare: the rate limit, whether the runtime can do it, and for a write its plan and then its intent, on disk. May refuse.
- * 6 execute: the operation's own code, within the time given. 7 shape: its result, checked against its schema.
- * 8 record: the outcome on the audit log, metrics, history, events. 9 answer, with the correlation id.
+ * 5 prepare: the rate limit, whether the runtime can do it, an answer from the cache, and for a write its plan and then its intent, on
+ * disk. May refuse (prepare.ts, cached.ts, audited.ts).
+ * 6 execute: the operation's own code, within the time given. 7 shape: its result, checked against its schema (perform.ts).
+ * 8 record: the outcome on the audit log, metrics, history, events, hooks. 9 answer, with the correlation id.
  */
-import { createHash } from 'node:crypto';
-import { unsupported } from '../../runtime/errors.ts';
-import type { Effect, Failure, Json, Result } from '../../runtime/model.ts';
+import type { Json, Result } from '../../runtime/model.ts';
 import { fail, ok } from '../../runtime/model.ts';
-import type { MethodName, Port } from '../../runtime/port.ts';
-import { buildPort, restrictPort, safeNeeds } from '../../runtime/portFacade.ts';
-import type { OperationAnswer, OperationCall, PlanSummary } from '../protocol/operation.ts';
-import { checkRole, defaultRole, graverRole } from './authorization.ts';
-import { threw, withinBudget } from './budget.ts';
-import type { Authorized, CallExtras, Claim, FinishedCall, Intent, PipelineServices, Validated } from './calls.ts';
-import { canonicalJson } from './canonicalJson.ts';
-import type { Context } from './context.ts';
-import { makeContext } from './context.ts';
-import { bug, withoutConnection } from './errors.ts';
+import type { OperationAnswer, OperationCall } from '../protocol/operation.ts';
+import { AnswerCache } from './answerCache.ts';
+import { audited } from './audited.ts';
+import { cached } from './cached.ts';
+import type { CallExtras, FinishedCall, PipelineServices, PlannedRun, PreparedCall } from './calls.ts';
+import { pipelineThrew } from './errors.ts';
 import { Flight } from './flight.ts';
-import type { AnyReadOperation, AnyWriteOperation, Plan, Problem } from './operation.ts';
-import { isWrite, methodsOf } from './operation.ts';
-import { isJson, resultLimits } from './plainData.ts';
-import { checkedPlan, planOfLooking, summaryOf } from './plans.ts';
-import type { Registered } from './registry.ts';
-import { accessTo, authenticate, authorize, receive, validate } from './steps.ts';
+import type { Answer, Middleware, MiddlewareFacts, Next, PluggedMiddleware } from './middleware.ts';
+import { compose, contained } from './middleware.ts';
+import { once } from './once.ts';
+import type { AnyOperation, OperationTelemetry, Plan } from './operation.ts';
+import { isWrite } from './operation.ts';
+import { perform, performing } from './perform.ts';
+import { beforeHook, capabilities, onlyPlanned, planned, rateLimit } from './prepare.ts';
+import type { SpanExporter } from './spans.ts';
+import { ActiveSpan, attributesOf, readTraceparent } from './spans.ts';
+import {
+  connectionAccess,
+  envelope,
+  knownCaller,
+  knownConnection,
+  onlyValidated,
+  ownCondition,
+  ownValidation,
+  parameters,
+  sufficientRole,
+} from './steps.ts';
+import { undo } from './undo.ts';
 
-type LookingReady = { readonly is: 'looking'; readonly call: Authorized; readonly operation: AnyReadOperation };
-type ChangingReady = {
-  readonly is: 'changing';
-  readonly call: Authorized;
-  readonly operation: AnyWriteOperation;
-  readonly plan: Plan<Json>;
-};
-/** A call that may be done, and what exactly would be done. */
-type Ready = LookingReady | ChangingReady;
-type OwnClaim = Extract<Claim, { readonly is: 'ours' }>;
-/** The answer, and whether the operation's code had its turn: if not, nothing has happened. */
-type Passed = { readonly answer: Result<OperationAnswer>; readonly executed: boolean };
+type Said = MiddlewareFacts & { appliesTo?(operation: AnyOperation): boolean };
 
-/** The port of a call without a connection: only an operation that needs nothing of a runtime comes that far. */
-const portOfNothing: Port = buildPort({}, withoutConnection);
+/** What happens at the end of every call, in the form of the middlewares before it. */
+const ending: readonly Said[] = [
+  {
+    name: 'after',
+    step: 'record',
+    says: 'The operation’s hook, after it was run, and its telemetry.',
+    appliesTo: ({ after, telemetry }) => after !== undefined || telemetry !== undefined,
+  },
+  { name: 'observers', step: 'record', says: 'Metrics, history, events: whoever is told of every call that is over.' },
+  { name: 'answer', step: 'answer', says: 'The answer, or an error that says its effect, with the correlation id.' },
+];
 
 /** Runs calls, any number at a time; one requestId is one execution. */
 export class Pipeline {
   readonly #services: PipelineServices;
+  readonly #said: readonly Said[];
+  readonly #way: Next;
 
   constructor(services: PipelineServices) {
     this.#services = services;
+    const answers = services.answers ?? new AnswerCache();
+    const middlewares = middlewaresOf(services, answers);
+    this.#way = compose(middlewares, perform(answers));
+    this.#said = [...middlewares, ...performing, ...ending];
+  }
+
+  /** What calls pass, or those of one operation, in the order in which it begins. */
+  middlewares(operation?: AnyOperation): readonly MiddlewareFacts[] {
+    return this.#said
+      .filter(({ appliesTo }) => operation === undefined || appliesTo === undefined || appliesTo(operation))
+      .map(({ name, step, says }) => ({ name, step, says }));
   }
 
   /** Runs, plans or validates. Never rejects; every error says its effect and carries the correlation id. */
   async execute(call: OperationCall, extras: CallExtras): Promise<Result<OperationAnswer>> {
     const flight = new Flight(call, extras);
     const answer = await this.#pass(flight);
-    flight.enter('record');
-    this.#tellObservers(flight, answer);
+    this.#end(flight, answer);
     return answer.ok ? answer : fail({ ...answer.error, correlationId: flight.correlationId });
   }
 
-  async #pass(flight: Flight): Promise<Result<OperationAnswer>> {
-    flight.enter('receive');
-    const received = receive(flight.call, flight.extras, flight.correlationId, this.#services);
-    if (!received.ok) return received;
-    flight.mode = received.value.call.mode;
-    flight.enter('authenticate');
-    const known = authenticate(received.value);
-    if (!known.ok) return known;
-    flight.enter('validate');
-    const valid = validate(known.value);
-    if (!valid.ok) return valid;
-    const { correlationId } = flight;
-    switch (flight.mode) {
-      case 'validate':
-        return ok({ mode: 'validate', valid: true, correlationId });
-      case 'dry_run': {
-        const ready = await this.#ready(flight, valid.value);
-        return ready.ok ? ok({ mode: 'dry_run', plan: planFor(ready.value), correlationId }) : ready;
-      }
-      case 'run':
-        return this.#once(flight, valid.value);
+  /**
+   * Steps 1 to 5 of a call that is to be done as a part of a whole, but for what stands once for the whole: the claim of its requestId
+   * and the intent. `extras.parent` names the whole. Error beside those of the steps: `call.only_planned` for a dry run.
+   */
+  async prepare(call: OperationCall, extras: CallExtras): Promise<Result<PreparedCall>> {
+    const flight = new Flight(call, extras, 'prepare');
+    const answer = await this.#pass(flight);
+    if (!answer.ok) return answer;
+    const { operation, entry } = flight.operation;
+    const canUndo = !isWrite(operation) || operation.compensate !== undefined;
+    return ok({ entry, plan: flight.plan, canUndo });
+  }
+
+  /**
+   * Runs a call that was prepared, as it was planned then, through all steps but planning, claim and intent: whoever calls this has
+   * written down the intent of the whole. Never rejects.
+   */
+  async runPlanned(call: OperationCall, extras: CallExtras, plan: Plan<Json> | null): Promise<PlannedRun> {
+    const flight = new Flight(call, extras, 'planned');
+    flight.plan = plan;
+    const answer = await this.#pass(flight);
+    this.#end(flight, answer);
+    return { answer, undo: (budget) => undo(flight, budget) };
+  }
+
+  async #pass(flight: Flight): Promise<Answer> {
+    try {
+      return await this.#way(flight);
+    } catch (thrown) {
+      return pipelineThrew(flight, thrown);
     }
   }
 
-  /** Runs the call, unless its requestId has been run: then answers what became of that. */
-  async #once(flight: Flight, valid: Validated): Promise<Result<OperationAnswer>> {
-    const claim = await this.#services.claims.claim({
-      requestId: valid.call.requestId,
-      principal: valid.extras.caller.principal,
-      operation: valid.found.entry.name,
-      fingerprint: fingerprintOf(valid),
-      write: isWrite(valid.found.operation),
-    });
-    if (claim.is === 'refused') return claim.failure;
-    if (claim.is === 'joined') return claim.answer;
-    const { answer, executed } = await this.#run(flight, valid, claim);
-    claim.settle(answer, executed);
-    return answer;
-  }
-
-  async #run(flight: Flight, valid: Validated, claim: OwnClaim): Promise<Passed> {
-    const ready = await this.#ready(flight, valid);
-    if (!ready.ok) return { answer: ready, executed: false };
-    return ready.value.is === 'looking' ? this.#look(flight, ready.value) : this.#change(flight, ready.value, claim);
-  }
-
-  /** Steps 4 and 5 but for the intent: allowed, within the rate, possible there, and planned. */
-  async #ready(flight: Flight, valid: Validated): Promise<Result<Ready>> {
-    flight.enter('authorize');
-    const call = authorize(valid, this.#services);
-    if (!call.ok) return call;
-    flight.enter('prepare');
-    const { operation, entry } = valid.found;
-    const admitted = this.#services.admit(valid.extras.caller, entry);
-    if (!admitted.ok) return admitted;
-    const possible = checkNeeds(call.value);
-    if (!possible.ok) return possible;
-    if (!isWrite(operation)) return ok({ is: 'looking', call: call.value, operation });
-    const plan = await this.#plan(call.value, operation);
-    return plan.ok ? ok({ is: 'changing', call: call.value, operation, plan: plan.value }) : plan;
-  }
-
-  /** What would be done. A plan graver than its operation asks for the role and the access of its own severity. */
-  async #plan(call: Authorized, operation: AnyWriteOperation): Promise<Result<Plan<Json>>> {
-    const context = contextOf(call, safeNeeds(methodsOf(operation)));
-    const { answer } = await withinBudget(operation.name, 'none', call.budget, () =>
-      operation.plan(context, call.params),
-    );
-    const plan = answer.ok ? checkedPlan(operation, answer.value) : answer;
-    if (!plan.ok) return plan;
-    const { severity } = plan.value;
-    const role = checkRole(
-      call.extras.caller,
-      operation.name,
-      graverRole(call.found.entry.role, defaultRole(severity)),
-    );
-    if (!role.ok) return role;
-    const access = call.call.mode === 'run' ? accessTo(call.connection, call, severity) : ok(null);
-    return access.ok ? plan : access;
-  }
-
-  async #look(flight: Flight, { call, operation }: LookingReady): Promise<Passed> {
-    flight.enter('execute');
-    const context = contextOf(call, methodsOf(operation));
-    const { answer } = await withinBudget(operation.name, 'none', call.budget, () =>
-      operation.execute(context, call.params),
-    );
-    flight.enter('shape');
-    return { answer: answerOf(flight, shape(call, answer, 'none')), executed: true };
-  }
-
-  async #change(flight: Flight, { call, operation, plan }: ChangingReady, claim: OwnClaim): Promise<Passed> {
-    const declared = await this.#services.audit.intent(intentOf(call, plan));
-    if (!declared.ok) return { answer: declared, executed: false };
-    flight.enter('execute');
-    const context = contextOf(call, methodsOf(operation));
-    const { answer, late } = await withinBudget(operation.name, 'unknown', call.budget, () =>
-      operation.apply(context, plan),
-    );
-    flight.enter('shape');
-    const result = shape(call, answer, 'applied');
+  /** The call is over, and is not undone because somebody could not count it. */
+  #end(flight: Flight, answer: Answer): void {
     flight.enter('record');
-    await this.#recordOutcome(flight, result, false);
-    void late?.then(async (truth) => {
-      const known = shape(call, truth, 'applied');
-      claim.correct(answerOf(flight, known));
-      await this.#recordOutcome(flight, known, true);
-    });
-    return { answer: answerOf(flight, result), executed: true };
-  }
-
-  #recordOutcome(flight: Flight, result: Result<Json>, late: boolean): Promise<void> {
-    const { requestId, operation } = flight.call;
-    return this.#services.audit.outcome({ requestId, operation, result, durationMs: flight.durationMs(), late });
-  }
-
-  #tellObservers(flight: Flight, answer: Result<OperationAnswer>): void {
-    const found = this.#services.find(flight.call.operation);
-    const finished = flight.finished(found, answer);
-    for (const observe of [...this.#services.observers, (call: FinishedCall) => tellOperation(found, call)]) {
+    const finished = flight.finished(answer);
+    for (const observe of this.#services.observers) {
       try {
         observe(finished);
       } catch {
-        // The call is over, and is not undone because somebody could not count it.
+        // Theirs alone.
       }
+    }
+    try {
+      tellOperation(flight, finished);
+    } catch {
+      // Theirs alone.
     }
   }
 }
 
-function planFor(ready: Ready): PlanSummary {
-  return ready.is === 'looking' ? planOfLooking(ready.operation) : summaryOf(ready.plan);
+/** In the order in which they begin. */
+function middlewaresOf(services: PipelineServices, answers: AnswerCache): readonly Middleware[] {
+  const plugged = (step: PluggedMiddleware['step']) =>
+    (services.middlewares ?? []).filter((middleware) => middleware.step === step).map(contained);
+  return [
+    spanned(services),
+    envelope(services),
+    ...plugged('receive'),
+    knownCaller,
+    ...plugged('authenticate'),
+    parameters,
+    ownValidation,
+    ...plugged('validate'),
+    onlyValidated,
+    once(services),
+    sufficientRole,
+    knownConnection(services),
+    connectionAccess,
+    ownCondition,
+    ...plugged('authorize'),
+    rateLimit(services),
+    capabilities,
+    beforeHook,
+    ...plugged('prepare'),
+    cached(answers),
+    planned,
+    onlyPlanned,
+    audited(services),
+  ];
 }
 
-function contextOf<N extends MethodName>(call: Authorized, needs: readonly N[]): Context<N> {
-  const { connection, extras, found, budget } = call;
-  const { caller } = extras;
-  const { requestId } = call.call;
-  return makeContext({
-    connection: connection?.facts ?? null,
-    port: restrictPort<N>(connection?.runtime.port ?? portOfNothing, needs),
-    caller,
-    owner: { principal: caller.principal, client: caller.via, operation: found.entry.name, requestId },
-    requestId,
-    budget,
-    onProgress: extras.onProgress,
-  });
-}
-
-/** Whether the runtime has every method the operation needs; the menu knew already, but capabilities change. */
-function checkNeeds({ connection, found }: Authorized): Result<null> {
-  if (connection === null) return ok(null);
-  const { capabilities } = connection.runtime;
-  for (const need of found.entry.needs) {
-    const capability = capabilities.runtime[need];
-    if (!capability.can) return unsupported(found.entry.title, capability.why, capability.remedy);
-  }
-  return ok(null);
-}
-
-/** Step 7: the public form of the result, which must be what the operation's schema promises. */
-function shape({ found }: Authorized, answer: Result<unknown>, effect: Effect): Result<Json> {
-  if (!answer.ok) return answer;
-  const { operation, result } = found;
-  try {
-    const shaped: unknown = operation.shape === undefined ? answer.value : operation.shape(answer.value);
-    const checked = isJson(shaped, resultLimits) ? result.check(shaped) : { problems: [] };
-    return 'problems' in checked ? badResult(operation.name, checked.problems, effect) : ok(checked.value);
-  } catch (thrown) {
-    return threw(operation.name, effect, thrown);
-  }
-}
-
-function badResult(operation: string, problems: readonly Problem[], effect: Effect): Failure {
-  const said =
-    problems.map(({ pointer, message }) => `${pointer} ${message}`).join('; ') || 'it is not JSON, or too large';
-  return bug(
-    'operation.bad_result',
-    `${operation} answered what its schema does not allow: ${said}`,
-    effect,
-    operation,
-  );
-}
-
-function answerOf(flight: Flight, result: Result<Json>): Result<OperationAnswer> {
-  if (!result.ok) return result;
-  const { correlationId } = flight;
-  return ok({ mode: 'run', result: result.value, durationMs: flight.durationMs(), correlationId });
-}
-
-function intentOf(call: Authorized, plan: Plan<Json>): Intent {
-  const { connection } = call;
+/** A call's span is a child of its caller's, and says what became of it; no parameters: they may hold secrets. */
+function spanned({ spans }: PipelineServices): Middleware {
   return {
-    requestId: call.call.requestId,
-    correlationId: call.budget.correlationId,
-    operation: call.found.entry.name,
-    connection: connection === null ? null : { ...connection.facts, label: connection.label },
-    caller: call.extras.caller,
-    severity: plan.severity,
-    params: call.params,
-    plan,
-    fingerprint: fingerprintOf(call),
+    name: 'span',
+    step: 'receive',
+    says: 'A span of the call, in the trace of its caller, where spans are exported.',
+    run: (flight, next) => (spans === undefined ? next(flight) : inOwnSpan(spans, flight, next)),
   };
 }
 
-/** Equal for two calls exactly when the same person asks the same of the same system. */
-function fingerprintOf({ call, found, params, extras }: Validated): string {
-  const said = canonicalJson([extras.caller.principal, call.connection, found.entry.name, params]);
-  return createHash('sha256').update(said).digest('hex');
+async function inOwnSpan(spans: SpanExporter, flight: Flight, next: Next): Promise<Answer> {
+  const { traceparent } = flight.extras;
+  const span = new ActiveSpan(spans, 'server', traceparent === undefined ? null : readTraceparent(traceparent));
+  flight.span = span;
+  const answer = await next(flight);
+  const { entry, connection, caller, mode, requestId, correlationId, parent, attempts, ageMs } =
+    flight.finished(answer);
+  const attributes = attributesOf({
+    'arsenal.operation': entry?.name,
+    'arsenal.category': entry?.category,
+    'arsenal.severity': entry?.severity,
+    'arsenal.connection': connection,
+    'arsenal.via': caller.via,
+    'arsenal.mode': mode,
+    'arsenal.request_id': requestId,
+    'arsenal.correlation_id': correlationId,
+    'arsenal.batch': parent,
+    'arsenal.attempts': attempts,
+    'arsenal.cache_age_ms': ageMs,
+    'error.type': answer.ok ? undefined : answer.error.class,
+    'arsenal.effect': answer.ok ? undefined : answer.error.effect,
+  });
+  const exception = answer.ok ? null : { type: answer.error.code, message: answer.error.message };
+  // What callers make up names no spans.
+  span.end(entry?.name ?? 'unknown', attributes, exception);
+  return answer;
 }
 
-function tellOperation(found: Registered | null, call: FinishedCall): void {
-  found?.operation.telemetry?.({
-    operation: found.entry.name,
-    category: found.entry.category,
+function tellOperation(flight: Flight, call: FinishedCall): void {
+  const operation = flight.found?.operation;
+  if (call.entry === null || operation === undefined) return;
+  if (operation.telemetry === undefined && operation.after === undefined) return;
+  const event: OperationTelemetry = {
+    operation: call.entry.name,
+    category: call.entry.category,
     connection: call.connection,
     via: call.caller.via,
     mode: call.mode,
@@ -282,5 +217,10 @@ function tellOperation(found: Registered | null, call: FinishedCall): void {
     outcome: call.error === null ? 'ok' : 'failed',
     error: call.error,
     correlationId: call.correlationId,
-  });
+  };
+  try {
+    operation.telemetry?.(event);
+  } finally {
+    if (flight.executed) operation.after?.(event, flight.result);
+  }
 }

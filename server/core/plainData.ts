@@ -9,12 +9,37 @@ export const paramLimits: PlainDataLimits = { depth: 32, values: 100_000, charac
 export const resultLimits: PlainDataLimits = { depth: 64, values: 1_000_000, characters: 33_554_432 };
 
 type Waiting = { readonly value: unknown; readonly pointer: string; readonly depth: number };
+type Counted = { values: number; characters: number };
 
 /**
  * What keeps `value` from being plain JSON within the limits: cycles (too deep), functions, NaN, class instances,
- * `undefined` in an array; null when nothing does. Walks without recursion, so that no depth overflows the stack.
+ * `undefined` in an array; null when nothing does.
  */
 export function plainDataProblem(value: unknown, limits: PlainDataLimits = paramLimits): Problem | null {
+  // Nearly always there is none, and then nobody asks where it is.
+  return isPlainWithin(value, limits, 0, { values: 0, characters: 0 }) ? null : problemIn(value, limits);
+}
+
+/** No deeper than the limit, which no stack is too small for. */
+function isPlainWithin(value: unknown, limits: PlainDataLimits, depth: number, counted: Counted): boolean {
+  counted.values += 1;
+  counted.characters += typeof value === 'string' ? value.length : 8;
+  if (counted.values > limits.values || counted.characters > limits.characters || depth > limits.depth) return false;
+  if (typeof value !== 'object' || value === null) return isPlain(value);
+  if (Array.isArray(value)) {
+    for (const part of value) if (!isPlainWithin(part, limits, depth + 1, counted)) return false;
+    return true;
+  }
+  if (!isPlainObject(value)) return false;
+  for (const name of Object.keys(value)) {
+    counted.characters += name.length;
+    if (!isPlainWithin(Reflect.get(value, name), limits, depth + 1, counted)) return false;
+  }
+  return counted.characters <= limits.characters;
+}
+
+/** Walks without recursion, so that it can say where the problem is at any depth. */
+function problemIn(value: unknown, limits: PlainDataLimits): Problem | null {
   const waiting: Waiting[] = [{ value, pointer: '', depth: 0 }];
   let values = 0;
   let characters = 0;
@@ -29,6 +54,27 @@ export function plainDataProblem(value: unknown, limits: PlainDataLimits = param
     for (const part of partsOf(next)) waiting.push(part);
   }
   return null;
+}
+
+/** About how many characters `value` has as JSON; stops counting above `most`. */
+export function sizeUpTo(value: Json, most: number): number {
+  if (typeof value === 'string') return value.length + 2;
+  if (typeof value !== 'object' || value === null) return 5;
+  let size = 2;
+  if (Array.isArray(value)) {
+    for (let at = 0; at < value.length && size <= most; at += 1) size += sizeUpTo(value[at] ?? null, most - size) + 1;
+    return size;
+  }
+  for (const [name, part] of Object.entries(value)) {
+    if (size > most) break;
+    size += name.length + 4 + sizeUpTo(part, most - size);
+  }
+  return size;
+}
+
+/** Whether `value` has about that many characters as JSON, or fewer. */
+export function isSmall(value: Json, characters: number): boolean {
+  return sizeUpTo(value, characters) <= characters;
 }
 
 /** Whether `value` is JSON that {@link plainDataProblem} has nothing against. */

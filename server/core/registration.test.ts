@@ -102,8 +102,8 @@ describe('checkOperation', () => {
 
   it('wants execute of what looks, and plan and apply of what changes', () => {
     const execute = () => Promise.resolve(ok({}));
-    expect(broken(untyped({ execute: 'x' }))).toEqual(['must have execute, and no plan']);
-    expect(broken(untyped({ plan: execute }))).toEqual(['must have execute, and no plan']);
+    expect(broken(untyped({ execute: 'x' }))).toEqual(['must have execute, or plan and apply']);
+    expect(broken(untyped({ plan: execute }))).toEqual(['must have execute, or plan and apply']);
     expect(broken(untyped({ severity: 'change' }))).toEqual(['must have plan and apply, since it changes something']);
     expect(broken(Object.assign(changing(), { apply: null }))).toHaveLength(1);
   });

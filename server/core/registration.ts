@@ -19,6 +19,8 @@ const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 const routePath = /^(\/([a-z0-9-]+|:[a-zA-Z]+))+$/;
 const longestName = 64;
 const longestText = 4000;
+const mostRetries = 5;
+const longestCachedMs = 3_600_000;
 
 /** Parameters every operation takes, unless it has one of that name itself; the pipeline heeds them, the operation never sees them. */
 const timeoutMs: JsonSchema = {
@@ -73,6 +75,7 @@ function check(operation: AnyOperation, when: 'now' | 'later'): Result<CheckedOp
   const broken = [
     ...texts(operation),
     ...severityRules(operation),
+    ...policies(operation),
     ...(schema['type'] === 'object' ? [] : ['params: must be an object schema']),
     ...unboundedParts(schema).map(({ at, missing }) => `params${at}: must state ${missing}`),
     ...presets(operation, schema),
@@ -115,15 +118,34 @@ function severityRules(operation: AnyOperation): readonly string[] {
   if (unknown.length > 0) return [`needs: ${unknown.join(', ')} is no method of the port`];
   const writes = severity === 'change' || severity === 'destroy';
   const least = methods.map((need) => severities.indexOf(portMethods[need].effect));
-  const runs = writes
-    ? 'plan' in operation && typeof operation.plan === 'function' && typeof operation.apply === 'function'
-    : 'execute' in operation && typeof operation.execute === 'function' && !('plan' in operation);
+  const runs =
+    'plan' in operation
+      ? typeof operation.plan === 'function' && typeof operation.apply === 'function' && !('execute' in operation)
+      : !writes && 'execute' in operation && typeof operation.execute === 'function';
   return [
     ...(severities.includes(severity) ? [] : ['severity: must be read, diagnose, change or destroy']),
     ...(severities.indexOf(severity) >= Math.max(0, ...least) ? [] : ['severity: is less than that of its needs']),
     ...(runs
       ? []
-      : [writes ? 'must have plan and apply, since it changes something' : 'must have execute, and no plan']),
+      : [writes ? 'must have plan and apply, since it changes something' : 'must have execute, or plan and apply']),
+  ];
+}
+
+function policies(operation: AnyOperation): readonly string[] {
+  const { version = 1, retry } = operation;
+  const cache: unknown = 'cache' in operation ? operation.cache : undefined;
+  const isWhole = (value: unknown, most: number) =>
+    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+  const ttlMs: unknown = typeof cache === 'object' && cache !== null ? Reflect.get(cache, 'ttlMs') : undefined;
+  return [
+    ...(isWhole(version, 1_000_000) ? [] : ['version: must be a whole number, at least 1']),
+    ...(retry === undefined || isWhole(retry.times, mostRetries) ? [] : [`retry: must be 1 to ${mostRetries} times`]),
+    ...(cache === undefined || isWhole(ttlMs, longestCachedMs)
+      ? []
+      : [`cache: ttlMs must be a whole number of milliseconds, at most ${longestCachedMs}`]),
+    ...(cache === undefined || !isWrite(operation)
+      ? []
+      : ['cache: what changes something cannot be answered from memory']),
   ];
 }
 

@@ -29,6 +29,9 @@ export type Found = Registered & {
   readonly requires: readonly string[];
 };
 
+/** What a name that is no alias presets. */
+export const nothingPreset: Found['preset'] = Object.freeze({});
+
 export type RegistryChange = { readonly is: 'registered' | 'removed'; readonly entry: CatalogueEntry };
 
 /**
@@ -36,9 +39,8 @@ export type RegistryChange = { readonly is: 'registered' | 'removed'; readonly e
  * Every change is made at once or not at all.
  */
 export class Registry {
-  readonly #byName = new Map<string, Registered>();
-  /** Alias → name of the operation. */
-  readonly #aliases = new Map<string, string>();
+  readonly #byName = new Map<string, Found>();
+  readonly #byAlias = new Map<string, Found>();
   readonly #listeners = new Set<(change: RegistryChange) => void>();
   readonly #roles: RoleTable;
 
@@ -67,8 +69,11 @@ export class Registry {
       );
     }
     this.#forget(entry.name);
-    this.#byName.set(entry.name, { operation, entry, params, result, common });
-    for (const alias of entry.aliases) this.#aliases.set(alias.name, entry.name);
+    const registered: Registered = { operation, entry, params, result, common };
+    this.#byName.set(entry.name, { ...registered, preset: nothingPreset, requires: [] });
+    for (const { name, preset, requires = [] } of entry.aliases) {
+      this.#byAlias.set(name, { ...registered, preset, requires });
+    }
     this.#tell({ is: 'registered', entry });
     return ok(entry);
   }
@@ -84,12 +89,7 @@ export class Registry {
 
   /** The operation of that name or alias. */
   find(name: string): Found | null {
-    const direct = this.#byName.get(name);
-    if (direct !== undefined) return { ...direct, preset: {}, requires: [] };
-    const held = this.#byName.get(this.#aliases.get(name) ?? '');
-    const alias = held?.entry.aliases.find((candidate) => candidate.name === name);
-    if (held === undefined || alias === undefined) return null;
-    return { ...held, preset: alias.preset, requires: alias.requires ?? [] };
+    return this.#byName.get(name) ?? this.#byAlias.get(name) ?? null;
   }
 
   /** The catalogue, or one category of it, by category and name. */
@@ -118,8 +118,8 @@ export class Registry {
   }
 
   #isTaken(name: string, by: CatalogueEntry): boolean {
-    const owner = this.#byName.get(name) ?? this.#byName.get(this.#aliases.get(name) ?? '');
-    if (owner === undefined) return false;
+    const owner = this.find(name);
+    if (owner === null) return false;
     return owner.entry.name !== by.name || by.origin.from === 'builtin' || !sameOrigin(owner.entry.origin, by.origin);
   }
 
@@ -127,7 +127,7 @@ export class Registry {
     const held = this.#byName.get(name);
     if (held === undefined) return;
     this.#byName.delete(name);
-    for (const alias of held.entry.aliases) this.#aliases.delete(alias.name);
+    for (const alias of held.entry.aliases) this.#byAlias.delete(alias.name);
   }
 
   #tell(change: RegistryChange): void {
@@ -149,6 +149,7 @@ function entryOf(
     title,
     description,
     category,
+    version: operation.version ?? 1,
     severity,
     idempotent,
     role,

@@ -71,6 +71,7 @@ export function changing(change: Partial<AnyWriteOperation> = {}): AnyWriteOpera
 }
 
 export type Bench = {
+  readonly pipeline: Pipeline;
   readonly registry: Registry;
   readonly runtime: FakeRuntime;
   readonly intents: readonly Intent[];
@@ -138,6 +139,7 @@ export function bench(options: BenchOptions = {}): Bench {
     observers: [...(options.observers ?? []), (call) => void finished.push(call)],
   });
   return {
+    pipeline,
     registry,
     runtime,
     intents,

@@ -8,7 +8,7 @@ import { ok } from '../../runtime/model.ts';
 import type { JsonSchema } from '../protocol/operation.ts';
 import { wordsOf } from './errors.ts';
 import type { Problem } from './operation.ts';
-import { pointerStep } from './plainData.ts';
+import { isJsonObject, pointerStep } from './plainData.ts';
 import { maxBytesKeyword } from './schemaRules.ts';
 
 /** Where a value comes from: in a query string or on a command line everything is text, and is read as the schema says. */
@@ -69,7 +69,7 @@ export function compileSchema(schema: JsonSchema): Result<CompiledSchema> {
     const compile = (source: ValueSource) => compileWith(validators[source], schema);
     const fromJson = compile('json');
     let fromText: typeof fromJson | null = null;
-    const mayFill = JSON.stringify(schema).includes('"default":');
+    const copy = copierFor(schema);
     const validator = (source: ValueSource) => {
       if (source === 'json') return fromJson;
       fromText ??= compile('text');
@@ -78,10 +78,10 @@ export function compileSchema(schema: JsonSchema): Result<CompiledSchema> {
     return ok({
       schema,
       check: (value, source = 'json') => {
-        const copy = { value: mayFill || source === 'text' ? structuredClone(value) : value };
+        const filled = { value: source === 'text' ? jsonCopy(value) : copy(value) };
         const validate = validator(source);
-        return validate(copy.value)
-          ? copy
+        return validate(filled.value)
+          ? filled
           : { problems: problemsOf([validate.errors].flat().filter((error) => error != null)) };
       },
     });
@@ -93,6 +93,34 @@ export function compileSchema(schema: JsonSchema): Result<CompiledSchema> {
       'Correct the schema.',
     );
   }
+}
+
+/**
+ * How a value is copied before defaults are filled in: not at all where there are none, and only its outermost object where there are
+ * none further in.
+ */
+function copierFor(schema: JsonSchema): <T extends Json>(value: T) => T {
+  const { properties = null, ...rest } = schema;
+  const outermost = isJsonObject(properties) ? Object.values(properties).filter(isJsonObject) : [];
+  if (saysDefault([rest, ...outermost.map(({ default: _own, ...further }) => further)])) return jsonCopy;
+  return saysDefault(properties) ? outermostCopy : (value) => value;
+}
+
+/** A property of that name counts too: then more is copied than need be. */
+function saysDefault(schema: Json): boolean {
+  return JSON.stringify(schema).includes('"default":');
+}
+
+function outermostCopy<T extends Json>(value: T): T {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : value;
+}
+
+/** A copy of plain data, all the way down. */
+function jsonCopy<T extends Json>(value: T): T;
+function jsonCopy(value: Json): Json {
+  if (Array.isArray(value)) return value.map((part: Json) => jsonCopy(part));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]: [string, Json]) => [name, jsonCopy(part)]));
 }
 
 /**

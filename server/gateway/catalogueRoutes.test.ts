@@ -9,6 +9,7 @@ function entry(name: string, method: 'GET' | 'POST' | 'DELETE', path: string): C
     title: name,
     description: name,
     category: 'process',
+    version: 1,
     severity: 'read',
     idempotent: true,
     role: 'viewer',

@@ -16,6 +16,7 @@ export function testEntry(name: string, change: Partial<CatalogueEntry> = {}): C
     title: `Title of ${name}`,
     description: `What ${name} does.`,
     category: 'process',
+    version: 1,
     severity: 'read',
     idempotent: true,
     role: 'viewer',
@@ -119,6 +120,7 @@ export function testBackend(state: ConnectionInfo['state'] = { is: 'ready', epoc
       touched.push('catalogue');
       return testCatalogue;
     },
+    discover: () => Promise.resolve(ok(null)),
     availability: notHere,
     execute: (call, options) => {
       touched.push('execute');

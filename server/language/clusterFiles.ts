@@ -88,7 +88,7 @@ export class ClusterFiles {
         severity: 1,
         source: 'Arsenal',
         code: error.code,
-        message: `${error.message} ${error.remedy}`,
+        message: `${withoutPlace(error.message, at)} ${error.remedy}`,
       },
     ]);
   }
@@ -100,9 +100,15 @@ function isBeside(running: string, file: string): boolean {
   return /\.m?[jt]s$/.test(file) && !inside.startsWith('..') && !path.isAbsolute(inside);
 }
 
-function placeOf(
-  error: ArsenalError,
-): { readonly file: string; readonly line: number; readonly column: number } | null {
+type Place = { readonly file: string; readonly line: number; readonly column: number };
+
+/** A mark stands at its place already. */
+function withoutPlace(message: string, { file, line, column }: Place): string {
+  const place = `${path.basename(file)}:${line}:${column}: `;
+  return message.startsWith(place) ? message.slice(place.length) : message;
+}
+
+function placeOf(error: ArsenalError): Place | null {
   const at = error.details?.['at'];
   if (at === undefined || !isJsonObject(at)) return null;
   const { file, line, column } = at;

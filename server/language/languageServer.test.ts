@@ -17,7 +17,7 @@ import { ok, processId } from '../../runtime/model.ts';
 import type { WatchDown } from '../../runtime/watchChannel.ts';
 import { fakeShop, temporaryHome } from '../backend/testKit.ts';
 import { createBackend } from '../backend/localBackend.ts';
-import { arsenalFailureCode, protocolVersion, scaffoldActionKind } from '../protocol/lsp.ts';
+import { arsenalFailureCode, clusterScaffoldActionKind, protocolVersion, scaffoldActionKind } from '../protocol/lsp.ts';
 import { serveLanguage } from './languageServer.ts';
 
 type Failure = {
@@ -39,11 +39,10 @@ beforeEach(() => {
   runtime = fakeShop({ kind: 'simulated' });
   workspaces = [];
   logged = [];
-  const declarationsFile = path.join(home, 'operation.d.ts');
-  fs.writeFileSync(declarationsFile, '// types\n');
+  for (const each of ['operation', 'testing']) fs.writeFileSync(path.join(home, `${each}.d.ts`), '// types\n');
   server = serveLanguage(createConnection(new StreamMessageReader(up), new StreamMessageWriter(down)), {
     defaultHome: home,
-    declarationsFile,
+    clusterScaffold: { typesFolder: home, examplesFolder: path.resolve('docs', 'examples') },
     startBackend: (folder, log) =>
       createBackend({
         home: folder,
@@ -121,7 +120,7 @@ describe('initialize', () => {
   it('says the version of the protocol and what it can do', async () => {
     expect(await initialize()).toMatchObject({
       capabilities: {
-        codeActionProvider: { codeActionKinds: [scaffoldActionKind] },
+        codeActionProvider: { codeActionKinds: [scaffoldActionKind, clusterScaffoldActionKind] },
         experimental: {
           arsenal: {
             protocolVersion,
@@ -191,6 +190,7 @@ describe('requests', () => {
     ['arsenal/operation/execute', { operation: 'x' }],
     ['arsenal/operation/outcome', { requestId: 7 }],
     ['arsenal/operation/scaffold', []],
+    ['arsenal/cluster/scaffold', { workspaceFolder: '/', example: 'world domination' }],
   ])('%s refuses %j as malformed', async (method, params) => {
     await initialize();
     const { code, error } = await failureOf(method, params);

@@ -33,7 +33,9 @@ import {
   readNodeLog,
   readTree,
   retryConnection,
+  clusterScaffoldActionKind,
   scaffoldActionKind,
+  scaffoldCluster,
   scaffoldOperation,
   setAccess,
 } from '../protocol/lsp.ts';
@@ -50,10 +52,13 @@ import {
   onConnectionSchema,
   outcomeSchema,
   readTreeSchema,
+  scaffoldClusterSchema,
   scaffoldSchema,
   setAccessSchema,
 } from './messages.ts';
 import { ClusterFiles } from './clusterFiles.ts';
+import { offerClusterScaffold, resolveClusterScaffold, scaffoldClusterFile } from './clusterScaffold.ts';
+import type { ClusterScaffoldOptions } from './clusterScaffold.ts';
 import { sendProgressOf } from './progress.ts';
 import { editorCaller, serveRequest } from './requests.ts';
 import { offerScaffold, resolveScaffold, scaffoldFiles } from './scaffold.ts';
@@ -64,8 +69,7 @@ import { snapshotOf, serveWatches } from './watches.ts';
 export type LanguageServerParts = {
   /** Where state is kept when the client does not say. */
   readonly defaultHome: string;
-  /** The declarations of `arsenal-otp/operation`, for scaffolding. */
-  readonly declarationsFile: string;
+  readonly clusterScaffold: ClusterScaffoldOptions;
   readonly startBackend: (home: string, log: BackendLog) => Promise<Result<LocalBackend>>;
   readonly startWorkspace: (options: Omit<WorkspaceOptions, 'workerFile' | 'operationApiFile'>) => WorkspaceOperations;
 };
@@ -169,20 +173,29 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
     for (const file of changes.flatMap((change) => pathOf(change.uri))) started?.workspace?.fileChanged(file);
   });
   const scaffolding: ScaffoldOptions = {
-    declarationsFile: parts.declarationsFile,
+    typesFolder: parts.clusterScaffold.typesFolder,
     isTaken: (name) => started?.backend.registry.find(name) != null,
   };
-  connection.onCodeAction((params) =>
-    offerScaffold(params, documents.get(params.textDocument.uri), [...(started?.folders ?? [])]),
+  connection.onCodeAction((params) => {
+    const document = documents.get(params.textDocument.uri);
+    const folders = [...(started?.folders ?? [])];
+    return [...offerClusterScaffold(params, document, folders), ...offerScaffold(params, document, folders)];
+  });
+  connection.onCodeActionResolve((action) =>
+    resolveClusterScaffold(resolveScaffold(action, scaffolding), parts.clusterScaffold),
   );
-  connection.onCodeActionResolve((action) => resolveScaffold(action, scaffolding));
 
-  serveRequests(connection, () => started, scaffolding);
+  serveRequests(connection, () => started, scaffolding, parts.clusterScaffold);
   connection.listen();
   return { close };
 }
 
-function serveRequests(connection: Connection, current: () => Started | null, scaffolding: ScaffoldOptions): void {
+function serveRequests(
+  connection: Connection,
+  current: () => Started | null,
+  scaffolding: ScaffoldOptions,
+  clusterScaffold: ClusterScaffoldOptions,
+): void {
   const caller = editorCaller();
   const optionsOf = (signal: AbortSignal): BackendCallOptions => ({ caller, signal });
   /** Serves on the backend, once there is one. */
@@ -289,6 +302,10 @@ function serveRequests(connection: Connection, current: () => Started | null, sc
     const wanted = decode(scaffoldSchema, params);
     return wanted.ok ? scaffoldFiles(wanted.value, scaffolding) : wanted;
   });
+  serveRequest(connection, scaffoldCluster, (params) => {
+    const wanted = decode(scaffoldClusterSchema, params);
+    return wanted.ok ? scaffoldClusterFile(wanted.value, clusterScaffold) : wanted;
+  });
 }
 
 function initializationOptions(params: InitializeParams): Result<ArsenalInitializationOptions> {
@@ -353,7 +370,7 @@ function initializeResult(): InitializeResult {
     serverInfo: { name: 'arsenal' },
     capabilities: {
       textDocumentSync: { openClose: true, change: TextDocumentSyncKind.Incremental, save: { includeText: false } },
-      codeActionProvider: { codeActionKinds: [scaffoldActionKind], resolveProvider: true },
+      codeActionProvider: { codeActionKinds: [scaffoldActionKind, clusterScaffoldActionKind], resolveProvider: true },
       workspace: { workspaceFolders: { supported: true, changeNotifications: true } },
       experimental: { arsenal },
     },

@@ -8,6 +8,7 @@ import { Errors, Check } from 'typebox/value';
 import { failure } from '../../runtime/errors.ts';
 import { agentChoices, localLaunchers, ok } from '../../runtime/model.ts';
 import type { Failure, Json, Result } from '../../runtime/model.ts';
+import { clusterExamples, operationLanguages } from '../protocol/lsp.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
@@ -110,7 +111,19 @@ export const executeSchema = Type.Object({
 export const outcomeSchema = Type.Object({ requestId: text(200) });
 
 /** `ScaffoldParams` */
-export const scaffoldSchema = Type.Object({ name: text(100), workspaceFolder: text(4_096) });
+export const scaffoldSchema = Type.Object({
+  name: text(100),
+  workspaceFolder: text(4_096),
+  language: Type.Optional(Type.Union(operationLanguages.map((language) => Type.Literal(language)))),
+});
+
+/** `ClusterScaffoldParams` */
+export const scaffoldClusterSchema = Type.Object({
+  workspaceFolder: text(4_096),
+  name: Type.Optional(text(100)),
+  example: Type.Optional(Type.Union(clusterExamples.map((example) => Type.Literal(example)))),
+  language: Type.Optional(Type.Union([Type.Literal('ts'), Type.Literal('json')])),
+});
 
 /** `ArsenalInitializationOptions` */
 export const initializationSchema = Type.Object({

@@ -1,4 +1,3 @@
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -9,22 +8,21 @@ import { TextDocument } from 'vscode-languageserver-textdocument';
 import { scaffoldActionKind } from '../protocol/lsp.ts';
 import { offerScaffold, resolveScaffold, scaffoldFiles } from './scaffold.ts';
 
-const declarationsFile = path.resolve('dist', 'types', 'operation.d.ts');
+const typesFolder = path.resolve('dist', 'types');
 let root: string;
 let folder: string;
 
 beforeAll(() => {
-  // As the build does it: what is shown here is the types that are shipped.
-  const made = spawnSync(process.execPath, ['scripts/declarations.mjs'], { encoding: 'utf8' });
-  expect(made.status, made.stderr).toBe(0);
+  // What is shown here is the types that are shipped.
+  expect(fs.existsSync(path.join(typesFolder, 'testing.d.ts')), 'npm run build makes the types').toBe(true);
   root = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-scaffold-'));
-}, 60_000);
+});
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(root, 'ws-'));
 });
 
-const options = { declarationsFile, isTaken: (name: string) => name === 'kill_process' };
+const options = { typesFolder, isTaken: (name: string) => name === 'kill_process' };
 
 function scaffold(name: string): readonly string[] {
   const made = scaffoldFiles({ name, workspaceFolder: pathToFileURL(folder).href }, options);
@@ -52,12 +50,14 @@ describe('a scaffolded operation', () => {
   it('type-checks as it stands, without an install', () => {
     expect(scaffold('count_idle_carts')).toEqual([
       path.join('arsenal', 'operations', 'countIdleCarts.ts'),
+      path.join('arsenal', 'operations', 'countIdleCarts.test.mjs'),
       path.join('.arsenal', 'types', 'operation.d.ts'),
+      path.join('.arsenal', 'types', 'testing.d.ts'),
       path.join('.arsenal', '.gitignore'),
       path.join('arsenal', 'tsconfig.json'),
     ]);
     expect(complaints()).toEqual([]);
-  }, 30_000);
+  }, 120_000);
 
   it('is held by its types to the methods it needs and the parameters it declares', () => {
     scaffold('count_idle_carts');
@@ -70,7 +70,7 @@ describe('a scaffolded operation', () => {
     expect(complaints().join('\n')).toMatch(
       /'atMost' does not exist[^]*'processes' does not exist|'processes' does not exist[^]*'atMost' does not exist/,
     );
-  }, 30_000);
+  }, 120_000);
 
   it('is refused for a bad name, a name that is taken, a file that exists, and a folder that does not', () => {
     const code = (name: string, workspaceFolder = folder) => {
@@ -86,7 +86,9 @@ describe('a scaffolded operation', () => {
     expect(code('fine')).toBe('scaffold.file_exists');
     expect(scaffold('fine_too')).toEqual([
       path.join('arsenal', 'operations', 'fineToo.ts'),
+      path.join('arsenal', 'operations', 'fineToo.test.mjs'),
       path.join('.arsenal', 'types', 'operation.d.ts'),
+      path.join('.arsenal', 'types', 'testing.d.ts'),
     ]);
   });
 });
@@ -106,7 +108,11 @@ describe('the code action', () => {
     expect(ask('arsenal/operations/restartSlowCarts.ts', '', [scaffoldActionKind])).toMatchObject([
       { kind: scaffoldActionKind, data: { name: 'restart_slow_carts' } },
     ]);
-    expect(ask('lib/shop.ex', 'defmodule Shop do\nend', ['source'])).toMatchObject([{ data: { name: null } }]);
+    expect(ask('lib/shop.ex', 'defmodule Shop do\nend', ['source'])).toMatchObject([
+      { data: { name: null, language: 'elixir' } },
+      { data: { name: null, language: 'ts' } },
+    ]);
+    expect(ask('src/shop.erl', '')).toMatchObject([{ data: { language: 'erlang' } }, { data: { language: 'ts' } }]);
   });
 
   it('is not offered where it makes no sense, nor for another kind', () => {
@@ -124,5 +130,12 @@ describe('the code action', () => {
     );
     expect(created?.[0]).toBe(pathToFileURL(path.join(folder, 'arsenal', 'operations', 'restartSlowCarts.ts')).href);
     expect(resolveScaffold({ title: 'of another' }, options)).toEqual({ title: 'of another' });
+    fs.writeFileSync(path.join(folder, 'mix.exs'), 'def project, do: [app: :my_shop, version: "1.0.0"]');
+    const [elixir, typescript] = ask('lib/shop.ex', '').map((action) =>
+      JSON.stringify(resolveScaffold(action, options)),
+    );
+    expect(elixir).toContain('lib/my_shop/operations/my_operation.ex');
+    expect(elixir).toContain('defmodule MyShop.Operations.MyOperation do');
+    expect(typescript).toContain('arsenal/operations/myOperation.ts');
   });
 });

@@ -1,14 +1,22 @@
 /** Arsenal's own operations. This list is the only one; everything else is derived from it. */
 import type { AnyOperation } from '../core/operation.ts';
 import type { Scans } from './lists.ts';
+import { balanceClusterLoad } from './distributed/balanceClusterLoad.ts';
+import { cancelOperation } from './analytics/cancelOperation.ts';
+import { operationHistory } from './analytics/operationHistory.ts';
+import { operationStats } from './analytics/operationStats.ts';
+import type { CallState } from './analytics/state.ts';
 import { clusterHealth } from './distributed/clusterHealth.ts';
 import { clusterTopology } from './distributed/clusterTopology.ts';
+import { clusterSupervisionTrees } from './distributed/clusterSupervisionTrees.ts';
 import { compareGlobalNames } from './distributed/compareGlobalNames.ts';
 import { connectNode } from './distributed/connectNode.ts';
 import { disconnectNode } from './distributed/disconnectNode.ts';
 import { listGroups } from './distributed/listGroups.ts';
 import { listTopologies } from './distributed/listTopologies.ts';
+import { migrateProcesses } from './distributed/migrateProcesses.ts';
 import { nodeInfo } from './distributed/nodeInfo.ts';
+import { remoteExecute } from './distributed/remoteExecute.ts';
 import { addNode } from './faults/addNode.ts';
 import { crashNode } from './faults/crashNode.ts';
 import { delayLink } from './faults/delayLink.ts';
@@ -26,6 +34,7 @@ import { getProcessInfo } from './process/getProcessInfo.ts';
 import { getProcessState } from './process/getProcessState.ts';
 import { getProcessTree } from './process/getProcessTree.ts';
 import { killProcess } from './process/killProcess.ts';
+import { killProcesses } from './process/killProcesses.ts';
 import { listCrashes } from './process/listCrashes.ts';
 import { listProcesses } from './process/listProcesses.ts';
 import { migrateProcess } from './process/migrateProcess.ts';
@@ -37,7 +46,13 @@ import { startProcess } from './process/startProcess.ts';
 import { suspendProcess } from './process/suspendProcess.ts';
 import type { CatalogueReader } from './registry/catalogueRows.ts';
 import { describeOperation } from './registry/describeOperation.ts';
+import { discoverOperations } from './registry/discoverOperations.ts';
+import type { Batches } from './registry/executeBatch.ts';
+import { executeBatch } from './registry/executeBatch.ts';
 import { listOperations } from './registry/listOperations.ts';
+import { loadOperations } from './registry/loadOperations.ts';
+import type { NodeOperationSink } from './registry/nodeOperationRows.ts';
+import { nobodysCatalogue } from './registry/nodeOperationRows.ts';
 import { searchOperations } from './registry/searchOperations.ts';
 import { createSandbox } from './sandbox/createSandbox.ts';
 import { destroySandbox } from './sandbox/destroySandbox.ts';
@@ -50,6 +65,7 @@ import { listSupervisors } from './supervisor/listSupervisors.ts';
 import { restartChild } from './supervisor/restartChild.ts';
 import { restartFrequency } from './supervisor/restartFrequency.ts';
 import { restartSupervisor } from './supervisor/restartSupervisor.ts';
+import { simulateFailure } from './supervisor/simulateFailure.ts';
 import { startSupervisor } from './supervisor/startSupervisor.ts';
 import { stopSupervisor } from './supervisor/stopSupervisor.ts';
 import { supervisionTree } from './supervisor/supervisionTree.ts';
@@ -84,15 +100,31 @@ import { traceMessages } from './tracing/traceMessages.ts';
 import { traceProcess } from './tracing/traceProcess.ts';
 
 /** What some operations look at beside the port. */
-export type House = { readonly catalogue: CatalogueReader; readonly scans: Scans };
+export type House = {
+  readonly catalogue: CatalogueReader;
+  readonly scans: Scans;
+  /** Who keeps the operations that nodes have. */
+  readonly nodeOperations?: NodeOperationSink;
+  /** Where there is nothing that outlives a call (a test's cluster), there are no batches. */
+  readonly batches?: Batches;
+  /** Nor is it known there what was called. */
+  readonly state?: CallState;
+};
 
 /** All of them, in a house. */
-export function builtinOperations({ catalogue, scans }: House): readonly AnyOperation[] {
+export function builtinOperations({
+  catalogue,
+  scans,
+  nodeOperations = nobodysCatalogue,
+  batches,
+  state,
+}: House): readonly AnyOperation[] {
   return [
     listProcesses(scans),
     getProcessInfo,
     startProcess,
     killProcess,
+    killProcesses,
     garbageCollectProcess,
     getProcessState,
     suspendProcess,
@@ -117,6 +149,7 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     startSupervisor,
     stopSupervisor,
     restartSupervisor,
+    simulateFailure,
     listRegisteredProcesses(scans),
     getSystemInfo,
     getMemoryInfo,
@@ -140,9 +173,13 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     profileProcess,
     clusterTopology,
     clusterHealth,
+    clusterSupervisionTrees,
     nodeInfo,
     connectNode,
     disconnectNode,
+    remoteExecute,
+    migrateProcesses,
+    balanceClusterLoad,
     listTopologies(scans),
     listGroups(scans),
     compareGlobalNames(scans),
@@ -169,5 +206,9 @@ export function builtinOperations({ catalogue, scans }: House): readonly AnyOper
     listOperations(catalogue, scans),
     describeOperation(catalogue),
     searchOperations(catalogue, scans),
+    discoverOperations(nodeOperations),
+    loadOperations(nodeOperations),
+    ...(batches === undefined ? [] : [executeBatch(batches)]),
+    ...(state === undefined ? [] : [operationHistory(state, scans), operationStats(state), cancelOperation(state)]),
   ];
 }

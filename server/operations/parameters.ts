@@ -5,7 +5,8 @@ import type { ArsenalError, Coverage, Json } from '../../runtime/model.ts';
 import type { Term } from '../../runtime/term/term.ts';
 
 /** What a form offers for a parameter beside typing: live lists of these. */
-export type Pick = 'process' | 'node' | 'supervisor' | 'child' | 'registeredName' | 'module' | 'sandbox' | 'operation';
+export type Pick =
+  'process' | 'node' | 'supervisor' | 'child' | 'registeredName' | 'module' | 'sandbox' | 'trace' | 'operation';
 export const pick = (what: Pick) => ({ 'x-arsenal': { pick: what } });
 
 const processForms =
@@ -53,6 +54,9 @@ export const nullable = <S extends Parameters<typeof Type.Union>[0][number]>(sch
 /** A term as text for the eye, and without loss. */
 export const shownTermResult = Type.Object({ display: Type.String(), term: Type.Unsafe<Term>({ type: 'object' }) });
 export type ShownTerm = Static<typeof shownTermResult>;
+
+/** An error as part of an answer that went well otherwise. */
+export const errorResult = Type.Unsafe<ArsenalError>({ type: 'object', description: 'Why not.' });
 
 /** What became of each node that was asked. */
 export const coverageResult = Type.Unsafe<Coverage>({

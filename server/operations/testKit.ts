@@ -12,7 +12,7 @@ import type { House } from '../backend/testKit.ts';
 import { editor, houseOn } from '../backend/testKit.ts';
 import { makeContext } from '../core/context.ts';
 import type { Plan, ProbedEffect } from '../core/operation.ts';
-import { isWrite, methodsOf } from '../core/operation.ts';
+import { isWrite, undoMethodsOf } from '../core/operation.ts';
 import { isJson, isJsonObject } from '../core/plainData.ts';
 import { valueOf } from '../core/testKit.ts';
 
@@ -121,7 +121,7 @@ export async function scriptedHouse(): Promise<Bench> {
       const requestId = crypto.randomUUID();
       const context = makeContext({
         connection: { id: runtime.id, kind: runtime.kind },
-        port: restrictPort(runtime.port, methodsOf(operation)),
+        port: restrictPort(runtime.port, undoMethodsOf(operation)),
         caller: editor,
         owner: { principal: 'ada', client: 'editor', operation: name, requestId },
         requestId,

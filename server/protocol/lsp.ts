@@ -113,11 +113,42 @@ export type ScaffoldParams = {
   /** snake_case */
   readonly name: string;
   readonly workspaceFolder: string;
+  /** `ts` unless said: a module of the workspace. The others run on the nodes that have them. */
+  readonly language?: OperationLanguage;
 };
+export const operationLanguages = ['ts', 'elixir', 'erlang'] as const;
+export type OperationLanguage = (typeof operationLanguages)[number];
 export type ScaffoldAnswer = { readonly files: readonly { readonly uri: string; readonly text: string }[] };
+export type OperationScaffoldAnswer = ScaffoldAnswer & {
+  /** The next steps, in sentences. */
+  readonly notes: readonly string[];
+};
 /** client → server: the files of a new operation of the user's own; the client writes them. */
-export const scaffoldOperation = new RequestType<ScaffoldParams, ScaffoldAnswer, FailureData>(
+export const scaffoldOperation = new RequestType<ScaffoldParams, OperationScaffoldAnswer, FailureData>(
   'arsenal/operation/scaffold',
 );
 /** Kind of the code action that scaffolds an operation. */
 export const scaffoldActionKind = 'source.arsenal.scaffoldOperation';
+
+/** What a new cluster file can begin with. */
+export const clusterExamples = ['empty', 'leader', 'cache', 'queue'] as const;
+export type ClusterExample = (typeof clusterExamples)[number];
+export type ClusterScaffoldParams = {
+  readonly workspaceFolder: string;
+  /** Of `NAME.cluster.ts`; `arsenal` unless said, which is the one that is run by itself. */
+  readonly name?: string;
+  /** `empty` unless said. */
+  readonly example?: ClusterExample;
+  /** `ts` unless said; a `json` file describes nodes, network and faults around the demo. */
+  readonly language?: 'ts' | 'json';
+};
+export type ClusterScaffoldAnswer = ScaffoldAnswer & {
+  /** What is left for the user to do, in sentences. */
+  readonly notes: readonly string[];
+};
+/** client → server: the files of a new cluster file; the client writes them. */
+export const scaffoldCluster = new RequestType<ClusterScaffoldParams, ClusterScaffoldAnswer, FailureData>(
+  'arsenal/cluster/scaffold',
+);
+/** Kind of the code action that fills an empty cluster file. */
+export const clusterScaffoldActionKind = 'source.arsenal.scaffoldCluster';

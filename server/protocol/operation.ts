@@ -1,5 +1,5 @@
 /** Operations as every surface sees them: the catalogue, a call, its outcome. */
-import type { ConnectionId, Json, NodeName, Result } from '../../runtime/model.ts';
+import type { ConnectionId, Effect, Json, NodeName, Result } from '../../runtime/model.ts';
 import type { Capability, MethodName, Severity } from '../../runtime/port.ts';
 
 export const roles = ['viewer', 'operator', 'admin'] as const;
@@ -20,6 +20,8 @@ export type CatalogueEntry = {
   readonly title: string;
   readonly description: string;
   readonly category: string;
+  /** Grows when parameters or result change so that callers have to. */
+  readonly version: number;
   readonly severity: Severity;
   readonly idempotent: boolean;
   readonly role: Role;
@@ -57,7 +59,14 @@ export type PlanSummary = {
 };
 
 export type OperationAnswer =
-  | { readonly mode: 'run'; readonly result: Json; readonly durationMs: number; readonly correlationId: string }
+  | {
+      readonly mode: 'run';
+      readonly result: Json;
+      readonly durationMs: number;
+      readonly correlationId: string;
+      /** How old the result is, when it was not made for this call. */
+      readonly ageMs?: number;
+    }
   | { readonly mode: 'dry_run'; readonly plan: PlanSummary; readonly correlationId: string }
   | { readonly mode: 'validate'; readonly valid: true; readonly correlationId: string };
 
@@ -65,6 +74,15 @@ export type OperationAnswer =
 export type OperationProgress =
   | { readonly is: 'progress'; readonly message: string; readonly fraction: number | null }
   | { readonly is: 'rows'; readonly rows: readonly Json[] };
+
+/** An item of a batch that was cut off. `unknown` of what only looks: it left no trace, and did nothing. */
+export type InterruptedItem = {
+  readonly id: string;
+  readonly requestId: string;
+  readonly operation: string;
+  readonly status: 'done' | 'failed' | 'undone' | 'interrupted' | 'not_run' | 'unknown';
+  readonly effect: Effect;
+};
 
 /** What became of a call: asked for after a broken connection or a crash. */
 export type OperationOutcome =
@@ -76,6 +94,8 @@ export type OperationOutcome =
       readonly operation: string;
       readonly effect: 'none' | 'applied' | 'unknown';
       readonly plan: PlanSummary | null;
+      /** Of a batch: what is known of each item. */
+      readonly items?: readonly InterruptedItem[];
     }
   | { readonly state: 'never_seen' };
 

@@ -5,22 +5,84 @@
 import { failure } from '../../runtime/errors.ts';
 import type { ArsenalError, Failure, Result } from '../../runtime/model.ts';
 import { fail, ok } from '../../runtime/model.ts';
-import type { Claim, ClaimedCall, Claims } from '../core/calls.ts';
+import type { Claim, ClaimedCall, Claims, OwnClaim } from '../core/calls.ts';
 import type { Caller } from '../core/context.ts';
 import type { ProbedEffect } from '../core/operation.ts';
+import { isSmall } from '../core/plainData.ts';
 import { summaryOf } from '../core/plans.ts';
 import type { OperationAnswer, OperationOutcome } from '../protocol/operation.ts';
 import type { Journal, JournalEntry } from './audit/journal.ts';
 
-type Known = ClaimedCall & {
-  readonly principal: string;
-  readonly startedAt: number;
-  readonly first: Promise<Result<OperationAnswer>>;
+/** What is known of a call of this process's. */
+class Known implements OwnClaim {
+  readonly is = 'ours';
+  readonly call: ClaimedCall;
+  readonly startedAt = Date.now();
   /** null while it runs. */
-  answer: Result<OperationAnswer> | null;
+  answer: Result<OperationAnswer> | null = null;
   /** False when it was refused before anything was done: then the same requestId may be tried again. */
-  executed: boolean;
-};
+  executed = false;
+  /** Who joined it while it runs; null when nobody has. */
+  #waiting: ((answer: Result<OperationAnswer>) => void)[] | null = null;
+  readonly #settled: (known: Known) => void;
+
+  constructor(call: ClaimedCall, settled: (known: Known) => void) {
+    this.call = call;
+    this.#settled = settled;
+  }
+
+  settle(answer: Result<OperationAnswer>, executed: boolean): void {
+    this.answer = answer;
+    this.executed = executed;
+    this.#settled(this);
+    for (const join of this.#waiting ?? []) join(answer);
+    this.#waiting = null;
+  }
+
+  correct(answer: Result<OperationAnswer>): void {
+    this.answer = answer;
+  }
+
+  /** What it answers. */
+  join(): Promise<Result<OperationAnswer>> {
+    const { answer } = this;
+    if (answer !== null) return Promise.resolve(answer);
+    return new Promise((resolve) => {
+      this.#waiting = [...(this.#waiting ?? []), resolve];
+    });
+  }
+}
+
+/**
+ * Calls by requestId: all that run, and of what is over the last, at most {@link mostKept}. The older half of those is let go of at
+ * once, which costs less than one at a time.
+ */
+class KnownCalls {
+  #young = new Map<string, Known>();
+  #old = new Map<string, Known>();
+
+  get(requestId: string): Known | undefined {
+    return this.#young.get(requestId) ?? this.#old.get(requestId);
+  }
+
+  add(known: Known): void {
+    if (this.#young.size >= mostKept / 2) this.#age();
+    this.#young.set(known.call.requestId, known);
+    this.#old.delete(known.call.requestId);
+  }
+
+  delete(requestId: string): void {
+    this.#young.delete(requestId);
+    this.#old.delete(requestId);
+  }
+
+  #age(): void {
+    const running = [...this.#old, ...this.#young].filter(([, { answer }]) => answer === null);
+    this.#old = this.#young;
+    this.#young = new Map(running);
+  }
+}
+
 export type OutcomeServices = {
   readonly journal: Pick<Journal, 'find'>;
   /** Asks the world what became of an interrupted call; `unknown` when it cannot be asked now. */
@@ -34,39 +96,38 @@ const mostAnswerCharacters = 65_536;
 
 export class Outcomes implements Claims {
   readonly #services: OutcomeServices;
-  readonly #known = new Map<string, Known>();
+  readonly #known = new KnownCalls();
+  readonly #settled = (known: Known): void => this.#keepSmall(known);
 
   constructor(services: OutcomeServices) {
     this.#services = services;
   }
 
-  async claim(call: ClaimedCall): Promise<Claim> {
+  claim(call: ClaimedCall): Claim | Promise<Claim> {
     const known = this.#known.get(call.requestId);
     if (known !== undefined && (known.answer === null || known.executed)) return joined(known, call);
     // Entered before anything is awaited, so that a second call of this id joins this one.
-    const { promise, resolve } = withResolvers<Result<OperationAnswer>>();
-    const ours: Known = { ...call, startedAt: Date.now(), first: promise, answer: null, executed: false };
-    this.#known.set(call.requestId, ours);
-    const settle = (answer: Result<OperationAnswer>, executed: boolean) => {
-      ours.answer = answer;
-      ours.executed = executed;
-      this.#trim(ours, answer);
-      resolve(answer);
-    };
-    const earlier = call.write ? await this.#services.journal.find(call.requestId) : null;
-    if (earlier === null) return { is: 'ours', settle, correct: (answer) => (ours.answer = answer) };
+    const ours = new Known(call, this.#settled);
+    this.#known.add(ours);
+    return call.write ? this.#claimWrite(ours) : ours;
+  }
+
+  async #claimWrite(ours: Known): Promise<Claim> {
+    const { call } = ours;
+    const earlier = await this.#services.journal.find(call.requestId);
+    if (earlier === null) return ours;
     const claim = fromJournal(earlier, call);
-    settle(claim.answer, claim.executed);
+    ours.settle(claim.answer, claim.executed);
     // What the logs know stays theirs to tell.
     if (!claim.executed) this.#known.delete(call.requestId);
-    return { is: 'joined', answer: promise };
+    return { is: 'joined', answer: ours.join() };
   }
 
   /** What became of a call of this caller's (an admin may ask for anyone's). After a crash, what probing found. */
   async outcome(requestId: string, caller: Caller): Promise<OperationOutcome> {
     const mayAsk = (principal: string) => principal === caller.principal || caller.role === 'admin';
     const known = this.#known.get(requestId);
-    if (known !== undefined && mayAsk(known.principal)) return outcomeOf(known);
+    if (known !== undefined && mayAsk(known.call.principal)) return outcomeOf(known);
     const entry = known === undefined ? await this.#services.journal.find(requestId) : null;
     if (entry === null || !mayAsk(entry.principal)) return { state: 'never_seen' };
     const { operation, outcome, at, plan } = entry;
@@ -89,18 +150,13 @@ export class Outcomes implements Claims {
     return effect;
   }
 
-  #trim(call: Known, answer: Result<OperationAnswer>): void {
-    if (!call.write && answer.ok && JSON.stringify(answer.value).length > mostAnswerCharacters) {
-      this.#known.delete(call.requestId);
-    }
-    for (const [requestId, { answer: held }] of this.#known) {
-      if (this.#known.size <= mostKept) return;
-      if (held !== null) this.#known.delete(requestId);
-    }
+  #keepSmall({ call, answer }: Known): void {
+    if (call.write || answer?.ok !== true || answer.value.mode !== 'run') return;
+    if (!isSmall(answer.value.result, mostAnswerCharacters)) this.#known.delete(call.requestId);
   }
 }
 
-function outcomeOf({ operation, startedAt, answer }: Known): OperationOutcome {
+function outcomeOf({ call: { operation }, startedAt, answer }: Known): OperationOutcome {
   if (answer === null) return { state: 'running', operation, startedAt };
   if (!answer.ok) return { state: 'done', operation, result: answer };
   return answer.value.mode === 'run'
@@ -109,8 +165,8 @@ function outcomeOf({ operation, startedAt, answer }: Known): OperationOutcome {
 }
 
 function joined(known: Known, call: ClaimedCall): Claim {
-  if (known.fingerprint !== call.fingerprint) return { is: 'refused', failure: reused() };
-  return { is: 'joined', answer: known.answer === null ? known.first : Promise.resolve(known.answer) };
+  if (known.call.fingerprint !== call.fingerprint) return { is: 'refused', failure: reused() };
+  return { is: 'joined', answer: known.join() };
 }
 
 /** What a repeated call answers whose first time is known from the logs only. */
@@ -157,10 +213,4 @@ function earlier(code: string, what: string, remedy: string): Failure {
     effect: 'none',
   };
   return fail(error);
-}
-
-function withResolvers<T>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
-  let resolve: (value: T) => void = () => undefined;
-  const promise = new Promise<T>((done) => (resolve = done));
-  return { promise, resolve };
 }

@@ -8,7 +8,10 @@ export type RateLimits = {
   /** Calls at once. */
   readonly burst: number;
   readonly perSecond: number;
+  /** For single operations, by name, others. */
+  readonly operations?: { readonly [operation: string]: RateLimit };
 };
+export type RateLimit = Pick<RateLimits, 'burst' | 'perSecond'>;
 export const defaultRateLimits: RateLimits = { burst: 500, perSecond: 100 };
 
 type Bucket = { calls: number; at: number };
@@ -26,11 +29,13 @@ export class RateLimiter {
 
   /** Takes one call out of the bucket. Error: `rate_limited` `rate.exceeded`, with how long to wait. */
   admit(caller: Caller, operation: string): Result<null> {
-    const key = JSON.stringify([caller.via, caller.principal, operation]);
+    const { burst, perSecond } = this.#limitOf(operation);
+    // Neither ways in nor operations have spaces in their names.
+    const key = `${caller.via} ${operation} ${caller.principal}`;
     const now = this.#nowMs();
-    const bucket = this.#buckets.get(key) ?? { calls: this.#limits.burst, at: now };
-    const refilled = bucket.calls + ((now - bucket.at) / 1000) * this.#limits.perSecond;
-    bucket.calls = Math.min(this.#limits.burst, refilled);
+    const bucket = this.#buckets.get(key) ?? { calls: burst, at: now };
+    const refilled = bucket.calls + ((now - bucket.at) / 1000) * perSecond;
+    bucket.calls = Math.min(burst, refilled);
     bucket.at = now;
     // Most recently used last; the one forgotten has had the longest time to fill up.
     this.#buckets.delete(key);
@@ -40,7 +45,7 @@ export class RateLimiter {
       bucket.calls -= 1;
       return ok(null);
     }
-    const retryAfterMs = Math.ceil(((1 - bucket.calls) / this.#limits.perSecond) * 1000);
+    const retryAfterMs = Math.ceil(((1 - bucket.calls) / perSecond) * 1000);
     return failure(
       'rate_limited',
       'rate.exceeded',
@@ -48,6 +53,11 @@ export class RateLimiter {
       `Wait ${retryAfterMs} ms, or call it less often.`,
       { retryAfterMs },
     );
+  }
+
+  #limitOf(operation: string): RateLimit {
+    const { operations = {} } = this.#limits;
+    return (Object.hasOwn(operations, operation) ? operations[operation] : undefined) ?? this.#limits;
   }
 
   #forgetOldest(): void {

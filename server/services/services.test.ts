@@ -1,11 +1,10 @@
-/** The small services: rate limit, metrics, history, events, scans, writers. */
+/** The small services: rate limit, metrics, events, scans, writers. */
 import { spawnSync } from 'node:child_process';
 import { describe, expect, it, vi } from 'vitest';
 import type { FinishedCall } from '../core/calls.ts';
 import { admin, bench, errorOf } from '../core/testKit.ts';
 import { isDead, thisWriter, writerIn } from './audit/writer.ts';
 import { Events, mostEvents } from './events.ts';
-import { History } from './history.ts';
 import { durationBoundsMs, Metrics } from './metrics.ts';
 import { RateLimiter } from './rateLimit.ts';
 import { ScanStore } from './scans.ts';
@@ -69,21 +68,6 @@ describe('what is told of calls', () => {
     expect(metrics.all()[0]?.durationMs).toMatchObject({ max: 99_999 });
     expect(metrics.all()[0]?.durationMs.classes[durationBoundsMs.length]).toBe(1);
     expect(heard).toHaveLength(3);
-  });
-
-  // @row ST-01
-  it('history holds the last calls, newest first, without parameters or results', async () => {
-    const history = new History();
-    for (const call of await finishedCalls()) history.observe(call);
-    expect(history.last(10).map(({ operation, outcome, code }) => [operation, outcome, code])).toEqual([
-      [null, 'failed', 'operation.not_found'],
-      ['look_around', 'failed', 'params.invalid'],
-      ['look_around', 'ok', null],
-    ]);
-    expect(history.last(1, 'look_around')).toHaveLength(1);
-    const [call] = await finishedCalls();
-    for (let n = 0; n < 1100 && call !== undefined; n += 1) history.observe(call);
-    expect(history.last(5000)).toHaveLength(1000);
   });
 });
 

@@ -35,7 +35,7 @@ type Call = {
   progress(progress: Extract<FromWorker, { m: 'progress' }>): void;
 };
 
-const defaults = { loadMs: 5_000, idleMs: 60_000, graceMs: 1_000 };
+const defaults = { loadMs: 20_000, idleMs: 60_000, graceMs: 1_000 };
 const memoryMb = 128;
 
 export class OperationWorker {

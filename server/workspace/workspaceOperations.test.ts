@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { build } from 'esbuild';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Diagnostic } from 'vscode-languageserver/node';
 import { callOptions } from '../../runtime/callOptions.ts';
 import { ok } from '../../runtime/model.ts';
@@ -85,7 +85,7 @@ beforeEach(() => {
     publishDiagnostics: (uri, found) => diagnostics.set(path.basename(uri), found),
     onBroken: (file, place, error) => broken.push({ file, place, error }),
     log: (_level, text) => logged.push(text),
-    worker: { loadMs: 2_000, idleMs, graceMs: 200 },
+    worker: { loadMs: 30_000, idleMs, graceMs: 200 },
   });
 });
 afterEach(async () => {
@@ -148,11 +148,10 @@ async function execute(
 
 describe('a module of the workspace', () => {
   it('is scaffolded, registered on save and runs with the port methods it needs', async () => {
-    const declarationsFile = path.join(built, 'd.ts');
-    fs.writeFileSync(declarationsFile, '');
+    for (const each of ['operation', 'testing']) fs.writeFileSync(path.join(built, `${each}.d.ts`), '');
     const made = scaffoldFiles(
       { name: 'count_processes', workspaceFolder: folder },
-      { declarationsFile, isTaken: (name) => registry.find(name) !== null },
+      { typesFolder: built, isTaken: (name) => registry.find(name) !== null },
     );
     if (!made.ok) throw new Error(made.error.message);
     await save('countProcesses.ts', made.value.files[0]?.text ?? '');
@@ -193,6 +192,24 @@ describe('a module of the workspace', () => {
     await save('x.ts', reading('answers_anew', 'return ok(3)'));
     expect(registry.find('answers')).toBeNull();
     expect(await execute('answers_anew', {})).toEqual({ ok: true, value: 3 });
+  });
+});
+
+describe('a module that is saved while it is being loaded', () => {
+  it('is loaded anew', async () => {
+    const first = path.join(folder, 'arsenal', 'operations', 'x.ts');
+    const register = registry.register.bind(registry);
+    // The moment between its being read and its being done with.
+    const registering = vi.spyOn(registry, 'register').mockImplementationOnce((...args) => {
+      fs.writeFileSync(first, reading('later', 'return ok(22)'));
+      return register(...args);
+    });
+    await save('x.ts', reading('sooner', 'return ok(1)'));
+    expect(registering).toHaveBeenCalledTimes(1);
+    operations.fileChanged(first);
+    await operations.settled();
+    expect(await execute('later', {})).toEqual({ ok: true, value: 22 });
+    expect(registry.find('sooner')).toBeNull();
   });
 });
 

@@ -171,12 +171,15 @@ class Workspace implements WorkspaceOperations {
       if (known !== undefined) await this.#remove(known);
       return;
     }
-    const stamp = stampOf(known?.files ?? [file]);
+    const before = known?.files ?? [file];
+    const stamps = new Map(before.map((each) => [each, stampOf([each])]));
+    const stamp = stampOf(before);
     if (known !== undefined && known.stamp === stamp) return;
     const module: Module = known ?? { file, folder, worker: null, registered: [], files: [file], stamp };
     this.#modules.set(file, module);
     await this.#load(module);
-    module.stamp = stampOf(module.files);
+    // As they were before they were read: what changes while it is being loaded is seen by the next look.
+    module.stamp = module.files.map((each) => stamps.get(each) ?? stampOf([each])).join('\n');
   }
 
   /** Loads the module in a new worker, and puts its operations in the place of the earlier ones if all of them can be registered. */

@@ -158,7 +158,9 @@ describe.each<{ readonly how: string; readonly options: WindowOptions }>([
     );
     expect(await agentPid()).toBe(before);
     expect(await node.eval(`${guard}.`)).toBe(guardBefore);
-    expect(await allFrames(await window.task({ kind: 'count', args: [integer(3)] }))).toHaveLength(3);
+    // A window of its own: on a crowded machine the flood, interpreted, can last longer than a window may be silent.
+    const after = await openWindow(node, options);
+    expect(await allFrames(await after.task({ kind: 'count', args: [integer(3)] }))).toHaveLength(3);
   });
 
   it('leaves nothing behind, however often it comes and goes', async () => {

@@ -2,6 +2,11 @@
 import path from 'node:path';
 import type { Difference } from './compare.ts';
 import { runEmbedded } from './embedded.ts';
+import { difference } from './ets/etsCompare.ts';
+import { recordedCount as etsCount, writeGolden as writeEtsGolden } from './ets/etsGolden.ts';
+import { runOnOtp as runEtsOnOtp } from './ets/etsOtp.ts';
+import { runOurs } from './ets/etsOurs.ts';
+import { etsScenario } from './ets/etsScenarios.ts';
 import { explain } from './explain.ts';
 import { found } from './found.ts';
 import { recordedCounts, writeGolden } from './golden.ts';
@@ -11,6 +16,7 @@ import type { Scenario } from './scenario.ts';
 
 const [command = '', kind = '', from = '1', count = '300'] = process.argv.slice(2);
 const source = path.join(process.env['ARSENAL_PROJECT'] ?? '.', 'test', 'differential', 'differential.erl');
+const etsSource = path.join(path.dirname(source), 'ets', 'ets_differential.erl');
 /** So much of a difference is printed: the steps before it, and so many differences. */
 const mostSteps = 12;
 const mostDifferences = 12;
@@ -19,6 +25,16 @@ function makerOf(name: string): (seed: number) => Scenario {
   const make = makers.get(name);
   if (make === undefined) throw new Error(`There are scenarios of: ${[...makers.keys()].join(', ')}.`);
   return make;
+}
+
+/** Compares scenarios of ets of seeds from `from` on. */
+async function checkEts(): Promise<void> {
+  const scenarios = Array.from({ length: Number(count) }, (_, at) => etsScenario(Number(from) + at));
+  const logs = await runEtsOnOtp(scenarios, etsSource);
+  const different = scenarios.flatMap((scenario, at) => difference(scenario, logs[at] ?? [], runOurs(scenario)) ?? []);
+  for (const found of different.slice(0, mostDifferences)) console.log(found);
+  console.log(`${scenarios.length} scenarios: ${different.length} different`);
+  process.exitCode = different.length === 0 ? 0 : 1;
 }
 
 /** Compares scenarios of seeds from `from` on. */
@@ -60,11 +76,15 @@ async function record(): Promise<void> {
     await writeGolden(path.dirname(source), name, scenarios, await runOnOtp(scenarios, source));
     console.log(`${name}: ${wanted} scenarios recorded`);
   }
+  if (kind !== '' && kind !== 'ets') return;
+  const scenarios = Array.from({ length: etsCount }, (_, at) => etsScenario(at + 1));
+  await writeEtsGolden(path.dirname(source), scenarios, await runEtsOnOtp(scenarios, etsSource));
+  console.log(`ets: ${etsCount} scenarios recorded`);
 }
 
 switch (command) {
   case 'check':
-    await check();
+    await (kind === 'ets' ? checkEts() : check());
     break;
   case 'show':
     await show(makerOf(kind)(Number(from)));

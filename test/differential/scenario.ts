@@ -52,9 +52,13 @@ export function scenarioValue({ actors, steps }: Scenario): Value {
   );
 }
 
-/** A short name of the scenario's content, by which a recorded log is known to belong to it (FNV-1a, 32 bits). */
+/** A short name of the scenario's content, by which a recorded log is known to belong to it. */
 export function fingerprint(scenario: Scenario): string {
-  const text = JSON.stringify([scenario.actors, scenario.steps]);
+  return fnv1a(JSON.stringify([scenario.actors, scenario.steps]));
+}
+
+/** FNV-1a of a text's UTF-16 units, 32 bits as 8 hex digits. */
+export function fnv1a(text: string): string {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
   return hash.toString(16).padStart(8, '0');

@@ -4,6 +4,9 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import * as v8 from 'node:v8';
 
+/** Above what each wait of a test may take (`until`), so that the wait says what did not come. */
+const testTimeoutMs = 180_000;
+
 interface TestReport {
   readonly title: string;
   readonly state: 'passed' | 'failed' | 'pending';
@@ -20,7 +23,7 @@ interface TestReport {
 export async function run(): Promise<void> {
   const { default: Mocha } = await import('mocha');
   const grep = process.env['ARSENAL_TEST_GREP'];
-  const mocha = new Mocha({ ui: 'bdd', color: false, timeout: 20_000, ...(grep ? { grep } : {}) });
+  const mocha = new Mocha({ ui: 'bdd', color: false, timeout: testTimeoutMs, ...(grep ? { grep } : {}) });
   const files = fs.readdirSync(__dirname).filter((name) => name.endsWith('.test.js'));
   for (const name of files.sort()) mocha.addFile(path.join(__dirname, name));
 

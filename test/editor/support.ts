@@ -12,11 +12,14 @@ export async function arsenal(): Promise<ArsenalApi> {
   return extension.activate();
 }
 
-/** Resolves to what `look` answers once that is not undefined, null or false; fails with `what` after `timeoutMs`. */
+/**
+ * Resolves to what `look` answers once that is not undefined, null or false; fails with `what` after `timeoutMs`. The limit is for what
+ * never comes: on a machine that others use, too, what takes a moment can take half a minute.
+ */
 export async function until<T>(
   what: string,
   look: () => T | Promise<T>,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<NonNullable<Exclude<T, false>>> {
   const deadline = Date.now() + timeoutMs;
   let last: unknown;
@@ -55,6 +58,11 @@ export async function simulated(api: ArsenalApi): Promise<ConnectionInfo> {
     const entry = api.state().sessions.find((one) => one.is === 'open' && one.info.kind === 'simulated');
     return entry?.is === 'open' && entry.info.state.is === 'ready' ? entry.info : null;
   });
+}
+
+/** Tells how long something took, for whoever reads the log. How fast it has to be is nothing a test can hold on a machine it shares. */
+export function tellDuration(what: string, startedAt: number): void {
+  console.log(`${what}: ${Math.round(performance.now() - startedAt)} ms`);
 }
 
 /** The value of a result that has to be a success. */

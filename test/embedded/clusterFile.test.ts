@@ -130,6 +130,43 @@ const counter = genServer<null>('Elixir.Count', {
   });
 });
 
+it('a cluster file draws chance while it is read, prints, and knows the day', async () => {
+  fs.writeFileSync(
+    file,
+    counter(`
+const drawn = Math.random();
+const born = new Date(Date.UTC(2026, 0, 1)).getUTCFullYear();
+const counter = genServer<null>('Elixir.Count', {
+  init: () => ok(null),
+  handleCall(_self, _request, _from, state) {
+    console.log('asked at', Date.now() >= Date.UTC(2026, 0, 1));
+    return reply([drawn, born], state);
+  },
+});`),
+  );
+  const drawn: unknown[] = [];
+  for (const seed of [3, 3]) {
+    await run(file, seed);
+    drawn.push(await count());
+    await house?.close();
+  }
+  expect(drawn[0]).toMatch(/^\[0\.\d+, 2026\]$/);
+  expect(drawn[1]).toBe(drawn[0]);
+});
+
+describe('a bad JSON cluster file', () => {
+  it.each([
+    ['is no JSON', '{\n  "nodes": ]', { code: 'cluster_file.broken', details: { at: { file: expect.any(String) } } }],
+    ['is empty', '', { code: 'cluster_file.broken', details: { at: { line: 1, column: 1 } } }],
+    ['is a list', '["a@sim"]', { code: 'cluster_file.invalid', pointer: '' }],
+    ['names no node', '{ "nodes": [] }', { code: 'cluster_file.invalid', pointer: '/nodes' }],
+  ])('that %s is told', (_what, text, expected) => {
+    const json = path.join(folder, 'arsenal.cluster.json');
+    fs.writeFileSync(json, text);
+    expect(errorOf(start(json))).toMatchObject({ ...expected, class: 'validation' });
+  });
+});
+
 describe('a bad cluster file', () => {
   it.each([
     ['is not there', null, { code: 'cluster_file.not_found' }],
@@ -137,6 +174,7 @@ describe('a bad cluster file', () => {
     ['throws', '\n\nthrow new Error("no");', { code: 'cluster_file.broken', details: { at: { line: 3, column: 7 } } }],
     ['imports what it must not', "import fs from 'node:fs';\nfs.rmSync('/');", { code: 'cluster_file.broken' }],
     ['exports nothing', 'export const a = 1;', { code: 'cluster_file.broken' }],
+    ['throws what is no error', 'throw 7;', { code: 'cluster_file.broken', message: expect.stringContaining('7') }],
     ['exports no cluster', 'export default 7;', { code: 'cluster_file.invalid', pointer: '' }],
     [
       'is wrong in more than one place',

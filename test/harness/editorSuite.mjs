@@ -36,7 +36,7 @@ import { copyWorkspace, startBrowser, startServer, workbenchUrl } from './workbe
  * @returns {Promise<EditorSuiteResult>} a suite that never reported has one failure, and `problem` says which
  */
 export async function runEditorSuite(options = {}) {
-  const timeoutMs = options.timeoutMs ?? 5 * 60_000;
+  const timeoutMs = options.timeoutMs ?? 12 * 60_000;
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-editor-'));
   const report = path.join(scratch, 'report.json');
   const folder = copyWorkspace(

@@ -11,7 +11,6 @@ import { ScanStore } from '../../server/services/scans.ts';
 /** What has no meaning on the simulated cluster (docs/simulated.md), and a word of the reason. */
 const refused: { readonly [operation: string]: RegExp } = {
   garbage_collect_process: /heaps/,
-  list_ets_tables: /ETS/,
   get_allocator_info: /allocators/,
   get_scheduler_info: /no time of the cluster/,
   reload_cluster_file: /not started from a cluster file/,

@@ -10,7 +10,7 @@ import { placeIslands, placeNodes } from './layout.ts';
 import type { Box, Places } from './layout.ts';
 import { Legend } from './legend.tsx';
 import { Matrix, matrixTells, mostInMatrix } from './matrix.tsx';
-import type { ClusterView } from './model.ts';
+import type { ClusterView } from '../../server/protocol/clusterView.ts';
 import { NodeTable } from './nodeTable.tsx';
 import type { ClusterPicture } from './store.ts';
 import { aspectOf, placesOf, roomOf, withPlaces } from './viewState.ts';

@@ -5,7 +5,7 @@ import { visibleText } from '../../server/protocol/visibleText.ts';
 import type { ShownConnection, WebviewAction } from '../../server/protocol/webview.ts';
 import { Button } from '../ui/controls.tsx';
 import { StatusShape, statusWords } from './glyph.tsx';
-import type { NodeView } from './model.ts';
+import type { NodeView } from '../../server/protocol/clusterView.ts';
 import { bytes, clock, count, counted, duration, fullName } from './words.ts';
 
 export type DetailsProps = {

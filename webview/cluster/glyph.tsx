@@ -1,6 +1,6 @@
 /** How a node stands, as shape, mark and colour together: no reader depends on one of them alone. Marks are drawn, not typed. */
 import type { VNode } from 'preact';
-import type { NodeStatus } from './model.ts';
+import type { NodeStatus } from '../../server/protocol/clusterView.ts';
 
 export const statusWords: { readonly [S in NodeStatus]: string } = {
   healthy: 'healthy',

@@ -4,8 +4,8 @@ import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { StatusShape } from './glyph.tsx';
 import { boundsOf, neighbour } from './layout.ts';
 import type { Box, Place, Places } from './layout.ts';
-import { runQueueShare } from './model.ts';
-import type { ClusterView, Island, Link, NodeView } from './model.ts';
+import { runQueueShare } from '../../server/protocol/clusterView.ts';
+import type { ClusterView, Island, Link, NodeView } from '../../server/protocol/clusterView.ts';
 import { clock, counted, fullName, nameLines, nodeLabel } from './words.ts';
 
 /** With more nodes the healthy links of a mesh are a grey cloud: only what is wrong is drawn. */

@@ -4,7 +4,7 @@
  */
 import { forceCollide, forceSimulation, forceX, forceY } from 'd3-force';
 import type { SimulationNodeDatum } from 'd3-force';
-import { compareNames } from './model.ts';
+import { compareNames } from '../../server/protocol/clusterView.ts';
 
 export type Place = { readonly x: number; readonly y: number };
 export type Places = ReadonlyMap<string, Place>;

@@ -2,8 +2,8 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { StatusShape, statusWords } from './glyph.tsx';
 import { mostWithHealthyLinks } from './graph.tsx';
-import { nodeStatuses } from './model.ts';
-import type { ClusterView, LinkState } from './model.ts';
+import { nodeStatuses } from '../../server/protocol/clusterView.ts';
+import type { ClusterView, LinkState } from '../../server/protocol/clusterView.ts';
 import { counted } from './words.ts';
 
 /** The line below the picture. */

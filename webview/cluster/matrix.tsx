@@ -1,8 +1,8 @@
 /** Who sees whom, row by column: the only picture that shows a loss in one direction among many nodes. */
 import type { VNode } from 'preact';
 import type { NodeRow } from '../../runtime/model.ts';
-import type { ClusterView } from './model.ts';
-import { isSilent } from './model.ts';
+import type { ClusterView } from '../../server/protocol/clusterView.ts';
+import { isSilent } from '../../server/protocol/clusterView.ts';
 import { fullName, middleCut } from './words.ts';
 
 /** More nodes than this and a cell is too small to be hit. */

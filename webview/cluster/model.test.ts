@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { NodeRow } from '../../runtime/model.ts';
-import { clusterView, readNodeRows, runQueueShare } from './model.ts';
+import { clusterView, readNodeRows, runQueueShare } from '../../server/protocol/clusterView.ts';
 import { nodeRow } from './sampleRows.ts';
 
 function mesh(names: readonly string[], change: (row: NodeRow) => Partial<NodeRow> = () => ({})): NodeRow[] {

@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { visibleText } from '../../server/protocol/visibleText.ts';
 import { StatusShape, statusWords } from './glyph.tsx';
-import type { ClusterView, NodeView } from './model.ts';
+import type { ClusterView, NodeView } from '../../server/protocol/clusterView.ts';
 import { bytes, count, duration, fullName } from './words.ts';
 
 /** One row a node; a row's name is a button that opens its details. */

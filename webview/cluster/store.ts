@@ -9,8 +9,8 @@ import { WatchSubscriber } from '../../runtime/watchChannel.ts';
 import type { WatchSubscription } from '../../runtime/watchChannel.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
 import type { FromWebview, ShownConnection, ToWebview } from '../../server/protocol/webview.ts';
-import { clusterView, readNodeRows } from './model.ts';
-import type { ClusterView } from './model.ts';
+import { clusterView, readNodeRows } from '../../server/protocol/clusterView.ts';
+import type { ClusterView } from '../../server/protocol/clusterView.ts';
 
 export type ClusterPicture = {
   /** `unknown` until the editor has answered. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clusterView } from './model.ts';
+import { clusterView } from '../../server/protocol/clusterView.ts';
 import { nodeRow } from './sampleRows.ts';
 import { bytes, clock, counted, duration, fullName, middleCut, nameLines, nodeLabel } from './words.ts';
 

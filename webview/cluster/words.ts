@@ -1,7 +1,7 @@
 /** Figures and names as words. Names come from a node and are made visible first. */
 import { visibleText } from '../../server/protocol/visibleText.ts';
 import { statusWords } from './glyph.tsx';
-import type { NodeView } from './model.ts';
+import type { NodeView } from '../../server/protocol/clusterView.ts';
 
 const whole = new Intl.NumberFormat();
 

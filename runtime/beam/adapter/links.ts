@@ -42,7 +42,7 @@ export type LinksOptions = {
 };
 
 export class Links {
-  readonly #hidden: HiddenNode;
+  readonly #hidden: Pick<HiddenNode, 'connect' | 'close'>;
   readonly #places: Places;
   readonly #options: LinksOptions;
   readonly #states = new Map<NodeName, LinkState>();
@@ -50,7 +50,12 @@ export class Links {
   readonly #changed: (node: NodeName) => void;
   readonly #closing = new AbortController();
 
-  constructor(hidden: HiddenNode, places: Places, options: LinksOptions, changed: (node: NodeName) => void) {
+  constructor(
+    hidden: Pick<HiddenNode, 'connect' | 'close'>,
+    places: Places,
+    options: LinksOptions,
+    changed: (node: NodeName) => void,
+  ) {
     this.#hidden = hidden;
     this.#places = places;
     this.#options = options;
@@ -116,6 +121,14 @@ export class Links {
   /** Forgets a node that is gone for good. */
   forget(node: NodeName): void {
     if (this.#states.get(node)?.is !== 'up') this.#states.delete(node);
+  }
+
+  /** Its EPMD no longer knows `node`, which refused us last: what was taken for a refusal was its end. */
+  ended(node: NodeName): void {
+    const state = this.#states.get(node);
+    if (state?.is !== 'down' || state.why !== 'refused') return;
+    this.#states.set(node, { ...state, why: 'down' });
+    this.#changed(node);
   }
 
   /** Ends every link and every attempt. */
@@ -202,9 +215,10 @@ function whyOf(error: DistError): Extract<Reach, { via: 'none' }>['why'] {
     case 'name_in_use':
     case 'name_type':
     case 'wrong_node':
-    case 'protocol':
     case 'dynamic_name':
       return 'refused';
+    case 'protocol':
+      return error.what === 'closed' ? 'down' : 'refused';
     case 'tls':
       return error.what === 'silent' ? 'silent' : 'refused';
     default:

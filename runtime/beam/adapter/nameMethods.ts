@@ -2,6 +2,7 @@
 import { failure, processNotFound } from '../../errors.ts';
 import type { NameRef, NameRegistry, NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
+import { nameText } from '../../nameErrors.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { charlist, isAtom } from '../../term/term.ts';
@@ -9,7 +10,6 @@ import { agreedName } from '../../spanning/agreement.ts';
 import { answered } from './callError.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
-import { nameText } from './nameText.ts';
 import { listedNames, readNames, rowKey, rowsOn } from './nameRows.ts';
 import { moveName } from './nameMoves.ts';
 import { agreedGroupOf, readGlobal, readGroup, registries } from './nameSpans.ts';

@@ -1,15 +1,15 @@
 /** `names.move`: a name from one process to another, and back again where it cannot be taken there. */
 import { remainingNow } from '../../callOptions.ts';
-import { failure, processNotFound, unsupported } from '../../errors.ts';
+import { processNotFound } from '../../errors.ts';
 import type { NameRef, ProcessRef, Result } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
+import { nameLost, nameNotMoved, nameOfHolderOnly, nameTaken, nameText } from '../../nameErrors.ts';
 import type { Answer, CallOptions, Params } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { integer, isAtom } from '../../term/term.ts';
 import type { AgentFunctionName } from '../agent/agentCode.ts';
 import { callFailure } from './callError.ts';
 import { ownLinkOf } from './life.ts';
-import { nameText } from './nameText.ts';
 import type { DirectTarget } from './nodeTarget.ts';
 import { atomName, numberOf, pidOf, tupleOf } from './read.ts';
 import { atomOnNode, safeTerm } from './safeTerm.ts';
@@ -70,12 +70,15 @@ async function moveLocal(
   if (!local.ok) return local;
   // A name that no code there mentions is none that anybody there sends to.
   if (local.value === null) {
-    return notMoved(name, `${to.node} does not know the name: no code there mentions it, and Arsenal makes no atom`);
+    return nameNotMoved(
+      name,
+      `${to.node} does not know the name: no code there mentions it, and Arsenal makes no atom`,
+    );
   }
   const taken = await there.run('names_take_local', [local.value, pidOf(to)], options);
   if (!taken.ok) return callFailure(taken.error, { node: to.node, what: nameText(name), effect: 'unknown' });
-  if (isAtom(taken.value, 'taken')) return isTaken(name, to.node);
-  if (!isAtom(taken.value, 'true')) return refused(name);
+  if (isAtom(taken.value, 'taken')) return nameTaken(name, to.node);
+  if (!isAtom(taken.value, 'true')) return nameNotMoved(name);
   const left = await here.value.run('names_leave_local', [known.value, pidOf(from)], options);
   if (!left.ok) return callFailure(left.error, { node: from.node, what: nameText(name), effect: 'partial' });
   return ok({ moved: true, gapMs: 0 });
@@ -97,11 +100,7 @@ async function moveVia(
   options: CallOptions,
 ): Promise<Result<Moved>> {
   if (name.module !== 'Elixir.Horde.Registry') {
-    return unsupported(
-      `Moving ${nameText(name)}`,
-      `${name.module} gives and takes names of its caller only, or what it does is not known.`,
-      'Have the processes themselves unregister and register, or move a local, global or Horde.Registry name.',
-    );
+    return nameOfHolderOnly(name);
   }
   const term = await safeTerm(there, name.name, '/name/name', options);
   if (!term.ok) return term.error.code === 'term.unknown_atom' ? ok(notHeld) : term;
@@ -129,44 +128,12 @@ async function said(
     case 'none':
       return ok(notHeld);
     case 'lost':
-      return failure(
-        'execution',
-        'name.not_moved',
-        `${nameText(name)} could be given neither to the new process nor back to the old one.`,
-        'Register it anew.',
-        { node: there.node, effect: 'partial' },
-      );
+      return nameLost(name, there.node);
     default:
-      return refused(name);
+      return nameNotMoved(name);
   }
 }
 
 function isSame(term: Term, pid: ProcessRef): boolean {
   return term.t === 'pid' && pidText(term) === pidText(pid) && term.node === pid.node && term.creation === pid.creation;
-}
-
-function isTaken(name: NameRef, node: string): Result<never> {
-  return failure(
-    'conflict',
-    'name.taken',
-    `${nameText(name)} stands for another process on ${node} already.`,
-    'Unregister that process first, or leave the name where it is.',
-    { node },
-  );
-}
-
-function refused(name: NameRef): Result<never> {
-  return notMoved(
-    name,
-    'the new process has a name already, has ended, or some node did not let go of the name in time',
-  );
-}
-
-function notMoved(name: NameRef, why: string): Result<never> {
-  return failure(
-    'conflict',
-    'name.not_moved',
-    `${nameText(name)} was not moved: ${why}.`,
-    'The old process has it as before. Look at the new process, and try again.',
-  );
 }

@@ -26,7 +26,7 @@ function undefinedFunction(node: NodeName, called: string, remedy: string): Fail
  * Whether the node can run the function, before a process is spent on it. A module that is not loaded yet is loaded, as calling it
  * would; its name may be no atom there yet, which is no danger, for there are only as many as files on its code path.
  */
-async function findFunction(
+export async function findFunction(
   target: NodeTarget,
   params: Pick<Params<'processes.start'>, 'module' | 'function' | 'args'>,
   options: CallOptions,

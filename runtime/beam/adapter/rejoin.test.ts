@@ -16,6 +16,7 @@ let address: Address;
 let known: { [name: string]: number } | null;
 let asked: number;
 let dialled: string[];
+let told: Set<string>;
 let states: Map<string, LinkState>;
 let closing: AbortController;
 
@@ -23,6 +24,7 @@ beforeEach(async () => {
   known = {};
   asked = 0;
   dialled = [];
+  told = new Set();
   states = new Map();
   closing = new AbortController();
   epmd = createServer((socket) => {
@@ -57,6 +59,7 @@ function rejoin(living: ReadonlySet<string> = new Set(), epmdOf: () => Address |
   const links = {
     names: () => [...states.keys()],
     stateOf: (node: string) => states.get(node) ?? null,
+    ended: (node: string) => void told.add(node),
     open: (node: string) => {
       dialled.push(node);
       if (living.has(node)) states.delete(node);
@@ -127,6 +130,15 @@ describe('coming back to a lost node', () => {
     known = { a: 4002 };
     await looks(10);
     expect(dialled).toEqual(['a@h', 'a@h']);
+  });
+
+  it('says of one that EPMD knows no more that it has ended, whatever its last word was', async () => {
+    known = { b: 4002 };
+    lose('a@h', { isRefused: true });
+    lose('b@h', { isRefused: true });
+    void rejoin().begin();
+    await looks(3);
+    expect([...told]).toEqual(['a@h']);
   });
 
   it('asks a silent EPMD ever less, and the node where it was meanwhile', async () => {

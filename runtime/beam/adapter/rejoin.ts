@@ -52,7 +52,7 @@ type Lost = {
 };
 
 export class Rejoin {
-  readonly #links: Pick<Links, 'names' | 'stateOf' | 'open'>;
+  readonly #links: Pick<Links, 'names' | 'stateOf' | 'open' | 'ended'>;
   readonly #places: Pick<Places, 'epmdOf'>;
   readonly #dial: Dial | undefined;
   readonly #attemptMs: number;
@@ -70,7 +70,7 @@ export class Rejoin {
 
   /** `looked` is called before each pause. */
   constructor(
-    links: Pick<Links, 'names' | 'stateOf' | 'open'>,
+    links: Pick<Links, 'names' | 'stateOf' | 'open' | 'ended'>,
     places: Pick<Places, 'epmdOf'>,
     options: RejoinOptions,
     looked: () => void,
@@ -192,6 +192,7 @@ export class Rejoin {
     if (lost === undefined || state?.is !== 'down' || this.#signal.aborted) return;
     if (port === null) {
       lost.port = null;
+      this.#links.ended(node);
       return;
     }
     const isNewLife =

@@ -1,19 +1,16 @@
 /** ETS tables of a node: what is known of each, and a few rows of one. */
-import { failure } from '../../errors.ts';
 import type { NodeName, Result } from '../../model.ts';
-import { fail, ok } from '../../model.ts';
+import { ok } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
 import { integer, list } from '../../term/term.ts';
+import { mostRowBytes, mostTableRows, tableNotFound, tablePrivate, tableRowsTooLarge } from '../../tableErrors.ts';
 import { answered, strangeAnswer } from './callError.ts';
 import { atomName, listOf, numberOf, processOf, tupleOf } from './read.ts';
 import { safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
 
 const tablesPerCall = 500;
-/** A reader of tables wants to see what is in them, not to move them. */
-const mostRows = 50;
-const mostRowBytes = 65_536;
 
 type Item = StreamItem<Frame<'system.ets'>, StreamEnd<'system.ets'>>;
 
@@ -70,24 +67,18 @@ async function rows(
   const target = await session.reach(node, options);
   if (!target.ok) return target;
   const known = await safeTerm(target.value, table, '/table', options);
-  if (!known.ok) return known.error.code === 'term.unknown_atom' ? gone(node) : known;
-  const args = [known.value, integer(Math.min(limit, mostRows)), integer(mostRowBytes)];
+  if (!known.ok) return known.error.code === 'term.unknown_atom' ? tableNotFound(node) : known;
+  const args = [known.value, integer(Math.min(limit, mostTableRows)), integer(mostRowBytes)];
   const said = await target.value.run('node_table_rows', args, options);
   // What is no table identifier at all is badarg to ets.
-  if (!said.ok && said.error.kind === 'exception') return gone(node);
+  if (!said.ok && said.error.kind === 'exception') return tableNotFound(node);
   const answer = answered(said, node, 'The rows');
   if (!answer.ok) return answer;
   switch (atomName(answer.value)) {
     case 'gone':
-      return gone(node);
+      return tableNotFound(node);
     case 'private':
-      return failure(
-        'authorization',
-        'table.private',
-        'The table is private: only its owner reads it.',
-        'Ask the process that owns it.',
-        { node },
-      );
+      return tablePrivate(node);
     default:
       return rowsIn(answer.value, node);
   }
@@ -96,14 +87,7 @@ async function rows(
 function rowsIn(answer: Term, node: NodeName): Result<Answer<'system.etsRows'>> {
   const large = tupleOf(answer, 2);
   if (large !== null) {
-    const bytes = numberOf(large[1]) ?? 0;
-    return failure(
-      'execution',
-      'table.large_rows',
-      `The rows of the table take ${String(bytes)} bytes on average: reading them would cost the node that much each.`,
-      'Read the row that is wanted with a function of your own.',
-      { node, details: { averageBytes: bytes } },
-    );
+    return tableRowsTooLarge(node, numberOf(large[1]) ?? 0);
   }
   const [, size, found] = tupleOf(answer, 3) ?? [];
   const total = numberOf(size);
@@ -114,14 +98,6 @@ function rowsIn(answer: Term, node: NodeName): Result<Answer<'system.etsRows'>> 
     return [atomName(how) === 'large' ? { t: 'elided', was: 'tuple', size: numberOf(what) ?? 0 } : what];
   });
   return ok({ rows: shown, whole: shown.length === total && shown.every(({ t }) => t !== 'elided') });
-}
-
-function gone(node: NodeName): Result<never> {
-  return fail(
-    failure('not_found', 'table.not_found', 'There is no such table.', 'See list_ets_tables for those there are.', {
-      node,
-    }).error,
-  );
 }
 
 export function tableMethods(session: Session): MethodTable {

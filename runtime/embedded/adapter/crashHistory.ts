@@ -4,7 +4,7 @@ import type { Pid, Value } from '../../term/values.ts';
 import { a, Atom, toTerm } from '../../term/values.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { mfaText } from '../kernel/module.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, elementsOf, isList, itemsOf, partsOf } from '../kernel/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import { refOf } from './context.ts';
 import { limitTerm } from './terms.ts';
@@ -39,12 +39,12 @@ export class CrashHistory {
 /** `#{label => {proc_lib, crash}, report => [Own, Linked]}` */
 function readCrash(report: Value, pid: Pid, at: WallTime): Crash | null {
   const parts = fieldsOf(report)?.get('report');
-  const [own] = isList(parts) ? parts : [];
+  const [own] = itemsOf(parts);
   if (!isList(own)) return null;
   const info = new Map(own.map((pair) => [elementsOf(pair)?.[0], elementsOf(pair)?.[1]] as const));
-  const [kind, reason, stack] = elementsOf(info.get(a('error_info'))) ?? [];
+  const [kind, reason, stack] = partsOf(info.get(a('error_info')));
   const name = info.get(a('registered_name'));
-  const [module, call, args] = elementsOf(info.get(a('initial_call'))) ?? [];
+  const [module, call, args] = partsOf(info.get(a('initial_call')));
   const term = toTerm(asValue(reason), { maxDepth: 20 });
   return {
     at,
@@ -56,7 +56,7 @@ function readCrash(report: Value, pid: Pid, at: WallTime): Crash | null {
         : null,
     kind: kindOf(kind),
     reason: term.ok ? limitTerm(term.value, mostReasonBytes) : { t: 'elided', was: 'depth', size: 0 },
-    stack: (isList(stack) ? stack : []).flatMap(frameOf),
+    stack: itemsOf(stack).flatMap(frameOf),
   };
 }
 
@@ -67,7 +67,7 @@ function kindOf(kind: unknown): Crash['kind'] {
 
 /** `{Module, Function, ArityOrArgs, Location}`: there are no files and lines. */
 function frameOf(frame: unknown): Crash['stack'] {
-  const [module, name, args] = elementsOf(frame) ?? [];
+  const [module, name, args] = partsOf(frame);
   if (!(module instanceof Atom) || !(name instanceof Atom)) return [];
   const arity = isList(args) ? args.length : Number(args);
   return [{ call: mfaText({ module: module.name, function: name.name, arity }), file: null, line: null }];

@@ -54,7 +54,7 @@ test('A server moves with its state, and what still comes to the old one reaches
     supervisor: await it.named('Elixir.Shop.CartSupervisor', 'b@sim'),
     left: { localPids: 0, monitors: 0, links: 0 },
   });
-  expect(moved.steps.map(({ step }) => step)).toEqual(['suspended', 'placed', 'switched', 'resumed']);
+  expect(moved.steps.map(({ step }) => step)).toEqual(['suspended', 'started', 'placed', 'switched', 'resumed']);
   expect(moved.pauseMs).toBeGreaterThan(0);
   expect(await stateOf(it, moved.pid)).toMatchObject({ visitor: 4711, wants: before === null ? 0 : expect.anything() });
 

@@ -7,19 +7,27 @@
  * simulated cluster is looked at from outside: a move is done or undone, never unknown.
  */
 import { notSupervisor } from '../../errors.ts';
-import { noCounterpart, nodesNotConnected, notDone, sameNode, supervisorElsewhere } from '../../handoverErrors.ts';
-import type { Migrated, ProcessRef, Result } from '../../model.ts';
+import {
+  handoverRefused,
+  noCounterpart,
+  nodesNotConnected,
+  notDone,
+  sameNode,
+  supervisorElsewhere,
+} from '../../handoverErrors.ts';
+import type { Failure, Migrated, ProcessRef, Result } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { CallOptions, Params } from '../../port.ts';
 import type { Pid, Ref, Value } from '../../term/values.ts';
-import { a, Pid as PidValue, tup } from '../../term/values.ts';
+import { a, Atom, Pid as PidValue, tup } from '../../term/values.ts';
+import { globalTables } from '../cluster/globalTables.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import { fun } from '../kernel/localFun.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, tagged } from '../kernel/values.ts';
+import { atoms, elementsOf, samePid, tagged } from '../kernel/values.ts';
 import { genAtoms } from '../otp/gen.ts';
 import type { SupervisorView } from '../otp/supervisorState.ts';
 import { supervisorAt } from '../otp/supervisorState.ts';
@@ -28,10 +36,11 @@ import type { ChildForm, Home } from './children.ts';
 import { formFor, homeOf, removeChild } from './children.ts';
 import { command, spawnOn } from './commands.ts';
 import type { Context } from './context.ts';
-import { isProtected, protectedProcess, refOf } from './context.ts';
+import { isProtected, protectedProcess, refOf, termOf } from './context.ts';
 import type { Holdings } from './holdings.ts';
 import type { Decision } from './migrateIn.ts';
 import { migrationWords, receiveServer } from './migrateIn.ts';
+import { moveGlobalName } from './nameMoves.ts';
 import { keepRefused, resumed, suspendedState } from './restart.ts';
 import { digestOf, pidsOn, sysLimit } from './serverState.ts';
 
@@ -118,7 +127,9 @@ function supervisorThere(
   return view === null ? noCounterpart(pid, name, node) : ok(view);
 }
 
-type Placed = { readonly pid: Pid; readonly digest: string };
+/** The new process; `gapMs`: how long the global names of the old one stood for nobody, because it lent them for the start. */
+type Begun = { readonly pid: Pid; readonly gapMs: number };
+type Placed = { readonly is: 'placed'; readonly digest: string } | { readonly is: 'failed'; readonly why: string };
 
 function* lead(
   self: Self,
@@ -133,11 +144,11 @@ function* lead(
   const steps: Migrated['steps'][number][] = [];
   const step = (name: string): void => void steps.push({ step: name, atMs: self.nowMs - beganMs });
   const watch = self.monitor(arriving);
-  const undo = function* (reason: string): Flow<Result<Migrated>> {
+  const undo = function* (reason: string, refused: Failure | null = null): Flow<Result<Migrated>> {
     // The other side takes back what it has done; it hears of the end of this process, or of the connection.
     decision.is = 'undone';
     const lives = yield* resumed(self, process, limitMs);
-    const failed = notDone(what, params.pid, reason);
+    const failed = refused ?? notDone(what, params.pid, reason);
     if (lives) return failed;
     const message = `${pidText(params.pid)} ended while it was moved: ${reason}.`;
     const remedy = 'Its supervisor may have started it anew; the state it had is lost.';
@@ -152,8 +163,12 @@ function* lead(
   }
   step('suspended');
   const digest = digestOf(kept.value.is);
+  const begun = yield* start(self, arriving, watch, process.pid, limitMs);
+  if (begun === 'name_stays') return yield* undo(begun, handoverRefused(what, begun));
+  if (typeof begun === 'string') return yield* undo(begun);
+  step('started');
   const placed = yield* place(self, arriving, watch, kept.value.is, limitMs);
-  if (typeof placed === 'string') return yield* undo(placed);
+  if (placed.is === 'failed') return yield* undo(placed.why);
   step('placed');
   if (placed.digest !== digest) return yield* undo('the new process made another state of it');
   // Both sides may have heard that they have lost each other, this one not yet.
@@ -162,7 +177,7 @@ function* lead(
   decision.is = 'switched';
   const name = process.name;
   const waited = process.mailbox.length;
-  forwardTo(self, process, placed.pid);
+  forwardTo(self, process, begun.pid);
   step('switched');
   self.send(arriving, tup(migrationWords.resume, watch));
   const answer = yield* receive({
@@ -174,10 +189,9 @@ function* lead(
   const pauseMs = self.nowMs - pausedMs;
   self.demonitor(watch, { flush: true });
   const forwarder = keepForwarder(self, context, holdings, move);
-  const next = move.there.find(placed.pid);
-  const hasName = name === null || next === undefined ? false : next.name === name || move.there.register(name, next);
+  const names = [...localName(move, name, begun.pid), ...(yield* globalNames(self, process.pid, begun.pid))];
   return ok({
-    pid: refOf(placed.pid),
+    pid: refOf(begun.pid),
     supervisor: refOf(move.supervisor.pid),
     digest,
     bytes: kept.value.bytes,
@@ -189,8 +203,8 @@ function* lead(
       // That to its supervisor is not counted: the new one has its own.
       links: [...(process.links ?? [])].filter((pid) => pid !== move.home.supervisor.pid).length,
     },
-    names: name === null ? [] : [{ name: { in: 'local', node: params.node, name }, moved: hasName }],
-    namesGapMs: 0,
+    names,
+    namesGapMs: begun.gapMs,
     steps,
     forwarder,
   });
@@ -200,19 +214,82 @@ function isDown(message: unknown, watch: Ref): boolean {
   return tagged(message, atoms.down, 5)?.[1] === watch;
 }
 
-/** Has the other side start the server and give it the state; a text says why it could not. */
-function* place(self: Self, arriving: Pid, watch: Ref, state: Value, limitMs: number): Flow<Placed | string> {
-  self.send(arriving, tup(migrationWords.place, self.pid, watch, state));
+/** What the other side says next: `{Word, Ref, What}` with one of these words; null when it is lost or late. */
+function* heard(
+  self: Self,
+  watch: Ref,
+  words: readonly Atom[],
+  limitMs: number,
+): Flow<readonly [Atom, unknown] | null> {
   const answer = yield* receive({
     marker: watch,
-    match: (message) => tagged(message, migrationWords.placed, 4)?.[1] === watch || isDown(message, watch),
+    match: (message) => words.some((word) => tagged(message, word, 3)?.[1] === watch) || isDown(message, watch),
     afterMs: 2 * limitMs,
   });
-  if (answer === timedOut) return 'the other node did not answer';
-  const [, , pid, digest] = tagged(answer, migrationWords.placed, 4) ?? [];
-  if (pid instanceof PidValue && typeof digest === 'string') return { pid, digest };
-  if (isDown(answer, watch)) return 'the other node was lost';
-  return typeof digest === 'string' ? digest : 'the new process was not started';
+  const [word, , said] = elementsOf(answer) ?? [];
+  return word instanceof Atom && words.includes(word) ? [word, said] : null;
+}
+const lost = 'the other node was lost, or did not answer';
+
+/**
+ * Has the other side start the server; a text says why it could not. One that registers itself globally cannot start while the old
+ * one has the name: then the old one lends its names for the start.
+ */
+function* start(self: Self, arriving: Pid, watch: Ref, old: Pid, limitMs: number): Flow<Begun | string> {
+  const first = yield* startOnce(self, arriving, watch, limitMs);
+  if (first === null || first[0] !== migrationWords.taken) return begunBy(first, 0);
+  if (!(first[1] instanceof PidValue) || !samePid(first[1], old))
+    return 'there is such a child there already, or its name is taken there';
+  const names = [...(globalTables(self.home)?.names.entries() ?? [])].filter(([, { pid }]) => samePid(pid, old));
+  if (names.length === 0) return 'name_stays';
+  const lentMs = self.nowMs;
+  for (const [name] of names) yield* self.apply('global', 'unregister_name', [name]);
+  const second = yield* startOnce(self, arriving, watch, limitMs);
+  for (const [name, { method }] of names) yield* self.apply('global', 're_register_name', [name, old, method]);
+  const gapMs = self.nowMs - lentMs;
+  return second?.[0] === migrationWords.taken ? 'its name was taken meanwhile' : begunBy(second, gapMs);
+}
+
+function* startOnce(self: Self, arriving: Pid, watch: Ref, limitMs: number): ReturnType<typeof heard> {
+  self.send(arriving, tup(migrationWords.start, self.pid, watch));
+  const { started, taken, failed } = migrationWords;
+  return yield* heard(self, watch, [started, taken, failed], limitMs);
+}
+
+function begunBy(answer: readonly [Atom, unknown] | null, gapMs: number): Begun | string {
+  if (answer === null) return lost;
+  const [, said] = answer;
+  if (said instanceof PidValue) return { pid: said, gapMs };
+  return typeof said === 'string' ? said : 'the new process was not started';
+}
+
+/** Has the other side give the new process the state. */
+function* place(self: Self, arriving: Pid, watch: Ref, state: Value, limitMs: number): Flow<Placed> {
+  self.send(arriving, tup(migrationWords.place, watch, state));
+  const answer = yield* heard(self, watch, [migrationWords.placed, migrationWords.failed], limitMs);
+  const said = answer?.[1];
+  if (answer === null || typeof said !== 'string') return { is: 'failed', why: lost };
+  return answer[0] === migrationWords.placed ? { is: 'placed', digest: said } : { is: 'failed', why: said };
+}
+
+type NameMoved = Migrated['names'][number];
+
+/** The new process has the local name that the old one has, where it is free there. */
+function localName({ there, params }: Move, name: string | null, to: Pid): readonly NameMoved[] {
+  if (name === null) return [];
+  const next = there.find(to);
+  const moved = next !== undefined && (next.name === name || there.register(name, next));
+  return [{ name: { in: 'local', node: params.node, name }, moved }];
+}
+
+/** Its names of `global` stand for the new process. Those in registries of one node are their holder's to give. */
+function* globalNames(self: Self, from: Pid, to: Pid): Flow<readonly NameMoved[]> {
+  const moved: NameMoved[] = [];
+  const names = [...(globalTables(self.home)?.names.entries() ?? [])].filter(([, { pid }]) => samePid(pid, from));
+  for (const [name] of names) {
+    moved.push({ name: { in: 'global', name: termOf(name) }, moved: yield* moveGlobalName(self, name, from, to) });
+  }
+  return moved;
 }
 
 /** Makes a suspended server send on to another process all that waits for it and all that comes. */

@@ -27,6 +27,7 @@ import { command } from './commands.ts';
 import type { Context } from './context.ts';
 import { refOf, termOf } from './context.ts';
 import { entryRows, hordeViews } from './hordeRows.ts';
+import { globalHolder, moveName } from './nameMoves.ts';
 
 const rowsPerFrame = 1000;
 
@@ -48,7 +49,7 @@ export function nameMethods(context: Context): MethodTable {
       if (running.length === 0) return noScope(scope);
       return inFrames<GroupRow>(groupRows(running, scope), coverage, signal);
     },
-    'names.move': (params, options) => move(context, params, options),
+    'names.move': (params, options) => moveName(context, params, options),
   };
 }
 
@@ -223,12 +224,6 @@ async function resolve(
   return ok({ pid, seenFrom: from.value.name, disagree });
 }
 
-/** Whom a name of `global` stands for on a node; nothing is asked. */
-function globalHolder(node: KernelNode, name: Extract<NameRef, { in: 'global' }>): ProcessRef | null {
-  const held = globalTables(node)?.names.get(toValue(name.name));
-  return held === undefined ? null : refOf(held.pid);
-}
-
 async function lookUp(
   context: Context,
   node: KernelNode,
@@ -286,82 +281,4 @@ function readPrinted(
     );
   }
   return ok({ node, creation, id: Number(id), serial: Number(serial) });
-}
-
-// -------------------------------------------------------------------------------------------------------------- moving
-
-type Moved = Answer<'names.move'>;
-const notHeld: Moved = { moved: false, gapMs: 0 };
-
-async function move(
-  context: Context,
-  { name, from, to }: Params<'names.move'>,
-  { signal }: CallOptions,
-): Promise<Result<Moved>> {
-  const target = context.process(to);
-  if (!target.ok) return target;
-  const { node, process } = target.value;
-  if (name.in === 'local') return moveLocal(context, name, from, target.value);
-  if (name.in === 'via') {
-    return unsupported(
-      'Moving a via name',
-      'what its module does is not known.',
-      'Have the processes themselves unregister and register, or move a local or global name.',
-    );
-  }
-  const held = globalHolder(node, name);
-  if (held === null || !isSameProcess(held, from)) return ok(notHeld);
-  // Taken from one and given to the other under one lock: nobody finds it without a holder.
-  return command<Moved>(
-    context,
-    node,
-    signal,
-    function* (self) {
-      yield* self.apply('global', 're_register_name', [toValue(name.name), process.pid]);
-      const now = globalHolder(node, name);
-      return ok(now !== null && isSameProcess(now, to) ? { moved: true, gapMs: 0 } : notHeld);
-    },
-    'finished_apart',
-  );
-}
-
-function moveLocal(
-  context: Context,
-  { node: on, name }: Extract<NameRef, { in: 'local' }>,
-  from: ProcessRef,
-  { node, process }: { readonly node: KernelNode; readonly process: NonNullable<ReturnType<KernelNode['find']>> },
-): Result<Moved> {
-  const here = context.node(on);
-  if (!here.ok) return here;
-  const holder = here.value.names.get(name);
-  if (holder === undefined || !isSameProcess(refOf(holder.pid), from)) return ok(notHeld);
-  const isSameNode = here.value === node;
-  if (!isSameNode && node.names.has(name)) return taken(name, node.name);
-  if (process.name !== null || !process.alive) return refused(name);
-  if (isSameNode) here.value.unregister(name);
-  if (!node.register(name, process)) {
-    if (isSameNode) here.value.register(name, holder);
-    return refused(name);
-  }
-  if (!isSameNode) here.value.unregister(name);
-  return ok({ moved: true, gapMs: 0 });
-}
-
-function taken(name: string, node: NodeName): Result<never> {
-  return failure(
-    'conflict',
-    'name.taken',
-    `${name} stands for another process on ${node} already.`,
-    'Unregister that process first, or leave the name where it is.',
-    { node },
-  );
-}
-
-function refused(name: string): Result<never> {
-  return failure(
-    'conflict',
-    'name.not_moved',
-    `${name} was not moved: the new process has a name already, or has ended.`,
-    'The old process has it as before. Look at the new process, and try again.',
-  );
 }

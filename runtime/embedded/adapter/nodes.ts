@@ -4,7 +4,8 @@ import type { NodeInfo, NodeName, NodeRow, NodeStats, PeerLink, Reach, Result } 
 import { ok } from '../../model.ts';
 import type { Answer, MethodTable } from '../../port.ts';
 import type { KernelNode } from '../kernel/node.ts';
-import { processBytes } from '../kernel/termSize.ts';
+import { bytesPerWord, processBytes } from '../kernel/termSize.ts';
+import { tablesOn } from '../otp/ets/table.ts';
 import type { Context } from './context.ts';
 import { refOf } from './context.ts';
 
@@ -38,7 +39,7 @@ export function nodeMethods(context: Context): MethodTable {
     'system.stats': ({ node }) => withNode(context, node, (found) => statsOf(context, found)),
     'system.info': ({ node }) => withNode(context, node, (found) => infoOf(context, found)),
     'system.memory': ({ node }) =>
-      withNode(context, node, (found) => ({ bytes: { processes: processesBytes(found) } })),
+      withNode(context, node, (found) => ({ bytes: { processes: processesBytes(found), ets: tablesBytes(found) } })),
     'system.applications': ({ node }) => withNode(context, node, (found) => applicationsOf(context, found)),
   };
 }
@@ -72,7 +73,7 @@ export function statsOf(context: Context, node: KernelNode): NodeStats {
     processCount: node.processes.size,
     processLimit: node.world.processLimit,
     runQueue: node.runQueue.length,
-    memoryBytes: node.processes.size <= mostMeasured ? processesBytes(node) : null,
+    memoryBytes: node.processes.size <= mostMeasured ? processesBytes(node) + tablesBytes(node) : null,
     // Atoms are JavaScript objects, shared by all nodes.
     atomCount: null,
     reductions: node.reductions,
@@ -118,7 +119,12 @@ function peerLinks({ cluster }: Context, node: KernelNode): readonly PeerLink[] 
   ];
 }
 
-/** What the terms of all processes would take on a BEAM; there is no other memory that is a node's own. */
+/** What the tables of ets would take on a BEAM. */
+function tablesBytes(node: KernelNode): number {
+  return (tablesOn(node)?.all() ?? []).reduce((bytes, { words }) => bytes + words * bytesPerWord, 0);
+}
+
+/** What the terms of all processes would take on a BEAM; with those of tables, all the memory that is a node's own. */
 function processesBytes(node: KernelNode): number {
   let bytes = 0;
   for (const process of node.processes.values()) bytes += processBytes(process);

@@ -96,7 +96,7 @@ async function start(context: Context, params: Params<'processes.start'>): Promi
   const arity = values.length;
   const module = code.module(params.module)?.name ?? `Elixir.${params.module}`;
   const mfa = { module, function: params.function, arity };
-  if (code.find(module, params.function, arity) === null) return undef(context, params);
+  if (code.find(module, params.function, arity) === null) return undefinedThere(context, params);
   if (params.name !== undefined && node.value.names.has(params.name)) return nameTaken(params.name, params.node);
   const related: { readonly link: Process | null; readonly watcher: Process | null } | Failure = relatives(
     context,
@@ -136,7 +136,11 @@ function relatives(
   return { link: linked?.value.process ?? null, watcher: watcher?.value.process ?? null };
 }
 
-function undef(context: Context, params: Params<'processes.start'>): Failure {
+/** Says which functions there are. */
+export function undefinedThere(
+  context: Context,
+  params: Pick<Params<'processes.start'>, 'node' | 'module' | 'function' | 'args'>,
+): Failure {
   const mfa = { module: params.module, function: params.function, arity: params.args.length };
   const { code } = context.cluster;
   const functions = [params.module, `Elixir.${params.module}`].flatMap((name) =>

@@ -16,7 +16,7 @@ import { fun } from '../kernel/localFun.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
 import { encodedBytes } from '../kernel/travel.ts';
-import { asValue, atoms, elementsOf, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, tagged, partsOf } from '../kernel/values.ts';
 import { dictionaryKeys } from '../otp/crashReport.ts';
 import { getState, replaceState } from '../otp/sys.ts';
 import { command } from './commands.ts';
@@ -71,7 +71,7 @@ export function pidsOn(of: string, state: Value): number {
 function visit(value: unknown, see: (part: unknown) => void): void {
   see(value);
   if (typeof value !== 'object' || value === null || value instanceof Atom || value instanceof Uint8Array) return;
-  if (value instanceof Tuple) for (const part of elementsOf(value) ?? []) visit(part, see);
+  if (value instanceof Tuple) for (const part of partsOf(value)) visit(part, see);
   else if (value instanceof ImproperList) for (const part of [...value.items, value.tail]) visit(part, see);
   else if (Array.isArray(value)) for (const part of value) visit(part, see);
   else if (value instanceof Map) {
@@ -91,13 +91,13 @@ export function sysLimit(options: CallOptions): number {
 /** The failure for what a function of `sys` threw; it is thrown again when it is none of theirs. */
 export function sysFailure(thrown: unknown, pid: ProcessRef, what: string): Failure {
   if (thrown instanceof ExitException) {
-    const [reason] = elementsOf(thrown.reason) ?? [];
+    const [reason] = partsOf(thrown.reason);
     if (reason === atoms.timeout) return timedOut(`Process ${pidText(pid)}`, 'none', pid.node);
     return processNotFound(pidText(pid), pid.node);
   }
   if (!(thrown instanceof ErrorException)) throw thrown;
   const failed = tagged(thrown.reason, a('callback_failed'), 3);
-  const [, error] = elementsOf(failed?.[2]) ?? [];
+  const [, error] = partsOf(failed?.[2]);
   const module = tagged(error, a('no_restore'), 2)?.[1];
   return unsupported(
     what,

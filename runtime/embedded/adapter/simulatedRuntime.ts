@@ -8,6 +8,7 @@ import type { Clock } from '../time/clock.ts';
 import type { ClusterFile } from '../clusterFile/clusterFile.ts';
 import { clockMethods } from './clock.ts';
 import { clusterFileMethods } from './clusterFile.ts';
+import { codeMethods } from './codeCall.ts';
 import { Context } from './context.ts';
 import { CrashHistory } from './crashHistory.ts';
 import { emulatorMethods } from './emulator.ts';
@@ -25,6 +26,7 @@ import { StateHandles } from './stateHandles.ts';
 import { setFlags } from './supervisorFlags.ts';
 import { supervisorMethods } from './supervisors.ts';
 import { startSupervisor } from './supervisorStart.ts';
+import { tableMethods } from './tables.ts';
 import { traceMethods } from './traces.ts';
 import { openWatch } from './watches.ts';
 import { Lifetime, whileOpen } from './whileOpen.ts';
@@ -54,14 +56,6 @@ const refusals: Refusals = {
     'processes.collectGarbage': {
       why: 'simulated processes have no heaps of their own: the JavaScript engine collects for all of them.',
       remedy: 'Connect to a real BEAM node to collect the garbage of one process.',
-    },
-    'system.ets': {
-      why: 'the simulated nodes have no ETS tables.',
-      remedy: 'Connect to a real BEAM node to look at tables.',
-    },
-    'system.etsRows': {
-      why: 'the simulated nodes have no ETS tables.',
-      remedy: 'Connect to a real BEAM node to look at tables.',
     },
     'code.load': {
       why: 'object code runs on the BEAM only.',
@@ -95,12 +89,14 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...faultMethods(context, holdings),
     ...clockMethods(clock),
     ...clusterFileMethods(context, options.clusterFile ?? null),
+    ...codeMethods(context),
     ...processMethods({ context, holdings, handles, crashes }),
     ...supervisorMethods(context, history, handles),
     ...holdingMethods(context, holdings),
     ...traceMethods(context, holdings),
     ...profileMethods(context),
     ...emulatorMethods(context),
+    ...tableMethods(context),
     'supervisors.start': (params, call) => startSupervisor(context, holdings, params, call),
     'supervisors.setFlags': (params, call) => setFlags(context, params, call),
     ...sandboxes.methods,

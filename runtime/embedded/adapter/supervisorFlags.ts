@@ -8,7 +8,7 @@ import { a, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { fun } from '../kernel/localFun.ts';
-import { asValue, elementsOf } from '../kernel/values.ts';
+import { partsOf } from '../kernel/values.ts';
 import { replaceState } from '../otp/sys.ts';
 import { command } from './commands.ts';
 import type { Context } from './context.ts';
@@ -39,7 +39,7 @@ export async function setFlags(
         seen.now = view.flags;
         throw new ErrorException(a('$arsenal_changed'));
       }
-      const fields = (elementsOf(record) ?? []).map(asValue);
+      const fields = partsOf(record);
       return tup(
         ...fields.slice(0, 2),
         a(flags.strategy),

@@ -8,7 +8,7 @@ import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { TraceEvent } from '../kernel/trace.ts';
 import { traceFlag } from '../kernel/trace.ts';
-import { asValue, isList } from '../kernel/values.ts';
+import { asValue, itemsOf } from '../kernel/values.ts';
 import { termOf } from './context.ts';
 import type { NodeTracing, Tracing } from './nodeTracing.ts';
 import { eventOf } from './tracedEvents.ts';
@@ -134,7 +134,7 @@ export class TraceOnNode implements Tracing {
     if (event.is === 'call') {
       const { mfa, value } = event;
       if ((this.flags & traceFlag.call) === 0 || mfa === null) return false;
-      return calls(mfa, () => (isList(value) ? value.map((one) => termOf(asValue(one))) : []));
+      return calls(mfa, () => itemsOf(value).map((one) => termOf(asValue(one))));
     }
     const flag = event.is === 'send' || event.is === 'receive' ? flagOf[event.is] : traceFlag.procs;
     return (this.flags & flag) !== 0;

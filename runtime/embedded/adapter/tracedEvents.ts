@@ -7,7 +7,7 @@ import { a, Atom, Pid, tup, Tuple } from '../../term/values.ts';
 import type { NodeEvent } from '../../trace/order.ts';
 import { pairKeyOf } from '../../trace/order.ts';
 import type { TraceEvent as Noted } from '../kernel/trace.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, isList, partsOf } from '../kernel/values.ts';
 import { refOf, termOf } from './context.ts';
 import { limitTerm } from './terms.ts';
 
@@ -57,7 +57,7 @@ function whatHappened({ is, subject, value, mfa, pid }: Noted, shown: (value: Va
 function receiverOf(to: Value, node: string): Extract<What, { readonly is: 'send' }>['to'] {
   if (to instanceof Pid) return refOf(to);
   if (to instanceof Atom) return nameOn(to.name, node);
-  const [name, where] = to instanceof Tuple ? (elementsOf(to) ?? []) : [];
+  const [name, where] = to instanceof Tuple ? partsOf(to) : [];
   return name instanceof Atom && where instanceof Atom ? nameOn(name.name, where.name) : { term: termOf(to) };
 }
 

@@ -10,7 +10,7 @@ import { receive, timedOut } from '../kernel/flow.ts';
 import { LocalFun } from '../kernel/localFun.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, partsOf } from '../kernel/values.ts';
 import { caught } from '../otp/crashReport.ts';
 
 const words = {
@@ -111,7 +111,7 @@ function request(self: Self, { node, module, name, args }: Called): Request {
 type End = { readonly is: 'down' | 'spawn_reply'; readonly id: Ref; readonly reason: Value };
 
 function endIn(message: Value): End | null {
-  const elements = elementsOf(message) ?? [];
+  const elements = partsOf(message);
   const [tag, id, what] = elements;
   if (!(id instanceof Ref)) return null;
   if (elements.length === 4 && tag === words.spawnReply && what === words.error) {
@@ -123,7 +123,7 @@ function endIn(message: Value): End | null {
 /** What a request's end means: its answer, or what is thrown, exited or failed with here. */
 function result(res: Ref, { is, reason }: Pick<End, 'is' | 'reason'>): Value {
   if (is === 'spawn_reply') return erpcError(reason);
-  const [ref, what, value, stack] = (elementsOf(reason) ?? []).map(asValue);
+  const [ref, what, value, stack] = partsOf(reason);
   if (ref === res) {
     if (what === words.return) return value;
     if (what === words.throw) throw new ThrownValue(value);
@@ -371,7 +371,7 @@ function* outcomesOf(
 /** The end of a request of a multicall: `{Tag, ReqId, error, Reason}` or `{Tag, ReqId, process, Pid, Reason}`. */
 function* nextTagged(tag: Ref, afterMs: number | null): Flow<End | null> {
   const message = yield* receive({ afterMs, match: (one) => elementsOf(one)?.[0] === tag, at: 'erpc:multicall/5' });
-  const [, id, what, third, fourth] = elementsOf(message) ?? [];
+  const [, id, what, third, fourth] = partsOf(message);
   if (!(id instanceof Ref)) return null;
   return what === words.error
     ? { is: 'spawn_reply', id, reason: asValue(third) }

@@ -7,7 +7,7 @@ import type { FunBody } from '../kernel/localFun.ts';
 import { applyFun, fun, LocalFun } from '../kernel/localFun.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, elementsOf, isList } from '../kernel/values.ts';
+import { atoms, isList, itemsOf, partsOf } from '../kernel/values.ts';
 import { call } from '../otp/gen.ts';
 import { startServer } from '../otp/genServer.ts';
 import { logText } from '../otp/logger.ts';
@@ -30,7 +30,7 @@ function functionClause(): never {
 function methodOf(value: Value): Value {
   if (value instanceof Fun) return value.term.arity === 3 ? value : functionClause();
   if (value instanceof Export) return value.arity === 3 ? value : functionClause();
-  const [module, name, ...more] = elementsOf(value) ?? [];
+  const [module, name, ...more] = partsOf(value);
   const isPair = module instanceof Atom && name instanceof Atom && more.length === 0;
   return isPair ? new Export(module.name, name.name, 3) : functionClause();
 }
@@ -41,7 +41,7 @@ function underLock(self: Self, body: FunBody): Flow<Value> {
 }
 
 function atomsOf(nodes: Value | undefined): readonly Atom[] {
-  return isList(nodes) ? nodes.filter((node) => node instanceof Atom) : [];
+  return itemsOf(nodes).filter((node) => node instanceof Atom);
 }
 
 function* registerName(self: Self, name: Value, pid: Value, method: Value): Flow<Value> {
@@ -101,7 +101,7 @@ function* trans(self: Self, id: Value, what: Value, nodes: readonly string[], re
   const lock = lockOf(id);
   if (!(yield* setLock(self, lock, nodes, retries))) return a('aborted');
   try {
-    const [module, name] = elementsOf(what) ?? [];
+    const [module, name] = partsOf(what);
     if (module instanceof Atom && name instanceof Atom) return yield* self.apply(module.name, name.name, []);
     if (what instanceof LocalFun) return yield* applyFun(self, what, []);
     throw new ErrorException(tup(a('badfun'), what));

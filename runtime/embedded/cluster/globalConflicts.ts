@@ -9,7 +9,7 @@ import { receive } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { Code } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { caught } from '../otp/crashReport.ts';
 import { cast } from '../otp/gen.ts';
 import { logText } from '../otp/logger.ts';
@@ -34,7 +34,7 @@ export function startResolver(self: Self, node: string, tag: number): Pid {
     *run(own: Self): Flow<void> {
       const message = yield* receive({ match: (one) => tagged(one, words.resolve, 3)?.[2] === a(node) });
       const names = tagged(message, words.resolve, 3)?.[1];
-      const { ours, his } = yield* compared(own, node, isList(names) ? names.map(asValue) : []);
+      const { ours, his } = yield* compared(own, node, itemsOf(names));
       cast(own, globalServer, tup(words.exchangeOps, a(node), tag, [...ours], [...his]));
     },
   } as const;
@@ -50,7 +50,7 @@ function* compared(
   const ours: Value[] = [];
   const his: Value[] = [];
   for (const one of names) {
-    const [name, pid, method] = (elementsOf(one) ?? []).map(asValue);
+    const [name, pid, method] = partsOf(one);
     const held = globalTables(self.home)?.names.get(name);
     const insertHis = tup(words.insert, tup(name, pid, method));
     if (held === undefined) ours.unshift(insertHis);

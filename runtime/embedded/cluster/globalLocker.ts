@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import { applyFun, LocalFun } from '../kernel/localFun.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, elementsOf, itemsOf, partsOf } from '../kernel/values.ts';
 import { cast } from '../otp/gen.ts';
 import { distributionOf } from './distribution.ts';
 import type { LockId } from './globalLocks.ts';
@@ -68,7 +68,7 @@ class Locker {
   }
 
   *#handle(message: Value): Flow<void> {
-    const [tag, second, third, fourth, fifth] = (elementsOf(message) ?? []).map(asValue);
+    const [tag, second, third, fourth, fifth] = partsOf(message);
     if (tag === words.hisTheLocker) {
       if (second instanceof Pid && typeof fourth === 'number' && typeof fifth === 'number') {
         this.#meet({ node: second.node, locker: second, hisTag: fourth, myTag: fifth });
@@ -85,8 +85,8 @@ class Locker {
 
   /** Takes a message about known nodes; false when it is none. */
   #learn(message: Value): boolean {
-    const [tag, second] = (elementsOf(message) ?? []).map(asValue);
-    if (tag === words.addToKnown) this.#add((isList(second) ? second : []).map(String));
+    const [tag, second] = partsOf(message);
+    if (tag === words.addToKnown) this.#add(itemsOf(second).map(String));
     else if (tag === words.removeFromKnown) this.#remove(nodeNameOf(second));
     else return false;
     return true;
@@ -155,12 +155,12 @@ class Locker {
     const message = yield* receive({
       at: 'global:lock_is_set/5',
       match: (one) => {
-        const [tag, second, third, , fifth] = elementsOf(one) ?? [];
+        const [tag, second, third, , fifth] = partsOf(one);
         if (tag === words.cancel) return second === a(him.node) && third === him.myTag;
         return tag === words.lockSet && second instanceof Pid && second.node === him.node && fifth !== undefined;
       },
     });
-    const [tag, , isSet, fun, myTag] = (elementsOf(message) ?? []).map(asValue);
+    const [tag, , isSet, fun, myTag] = partsOf(message);
     if (tag === words.lockSet && myTag !== him.myTag) {
       // Of an earlier meeting.
       yield* this.#hisAnswer(him, id, known);
@@ -182,7 +182,7 @@ class Locker {
     const message = yield* receive({
       at: 'global:wait_cancel_lock/6',
       match: (one) => {
-        const [tag, node, myTag] = elementsOf(one) ?? [];
+        const [tag, node, myTag] = partsOf(one);
         return tag === words.cancel && node === a(him.node) && myTag === him.myTag;
       },
     });

@@ -4,7 +4,7 @@ import { a, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { sleep } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, elementsOf, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { call } from '../otp/gen.ts';
 import { multiCall } from '../otp/multiCall.ts';
 import { distributionOf } from './distribution.ts';
@@ -19,9 +19,9 @@ const [setWord, delWord] = [a('set_lock'), a('del_lock')];
 /** Asks `global` on each node; the replies that came, in the order of the nodes. */
 function* askAll(self: Self, nodes: readonly string[], request: Value): Flow<readonly (readonly [string, Value])[]> {
   const answer = yield* multiCall(self, nodes.map(a), globalServer, request);
-  const [replies] = elementsOf(answer) ?? [];
-  return (isList(replies) ? replies : []).map((one) => {
-    const [node, reply] = elementsOf(one) ?? [];
+  const [replies] = partsOf(answer);
+  return itemsOf(replies).map((one) => {
+    const [node, reply]: readonly unknown[] = partsOf(one);
     return [String(node), asValue(reply)] as const;
   });
 }
@@ -82,7 +82,7 @@ export function* delGlobalLock(self: Self, id: LockId, nodes: readonly string[])
 /** The nodes that `global` here shares names with, as its server says. */
 export function* knownNodes(self: Self): Flow<readonly string[]> {
   const known = yield* call(self, globalServer, a('get_known'), null);
-  return (isList(known) ? known : []).map(String);
+  return itemsOf(known).map(String);
 }
 
 /** Locks `global` on this node and all that it knows, in an order that two nodes do not block each other in; answers those nodes. */

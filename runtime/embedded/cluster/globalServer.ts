@@ -10,7 +10,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, Ref, tup } from '../../term/values.ts';
 import { fun } from '../kernel/localFun.ts';
 import type { Self, TimerRef } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import type { From } from '../otp/gen.ts';
 import { cast } from '../otp/gen.ts';
 import type { CallStep, ServerModule, Step } from '../otp/genServer.ts';
@@ -103,7 +103,7 @@ class GlobalServer implements ServerModule<GlobalState> {
   handleCall(self: Self, request: Value, from: From, state: GlobalState): CallStep<GlobalState> {
     const { tables } = state;
     const [caller] = from.elements;
-    const [tag, name, pid, method] = (elementsOf(request) ?? []).map(asValue);
+    const [tag, name, pid, method] = partsOf(request);
     if (tag === words.registrar) {
       self.send(state.registrar, registrarMessage(name, from));
       return noreply(state);
@@ -140,12 +140,12 @@ class GlobalServer implements ServerModule<GlobalState> {
   }
 
   handleCast(self: Self, message: Value, state: GlobalState): Step<GlobalState> {
-    const elements = (elementsOf(message) ?? []).map(asValue);
+    const elements = partsOf(message);
     const [tag, second, third, fourth] = elements;
     const node = nodeNameOf(second);
     const { tables } = state;
     if (tag === words.initConnect) {
-      const [hisVersion, hisTag] = elementsOf(second) ?? [];
+      const [hisVersion, hisTag] = partsOf(second);
       const theirs = { hisTag: Number(hisTag), version: Number(hisVersion), locker: fourth };
       this.#initConnect(self, state, nodeNameOf(third), theirs);
     } else if (tag === words.lockIsSet) {
@@ -175,7 +175,7 @@ class GlobalServer implements ServerModule<GlobalState> {
   }
 
   handleInfo(self: Self, message: Value, state: GlobalState): Step<GlobalState> {
-    const elements = (elementsOf(message) ?? []).map(asValue);
+    const elements = partsOf(message);
     const [tag, second, third] = elements;
     const node = nodeNameOf(second);
     if (tag === atoms.exit) {
@@ -331,7 +331,7 @@ class GlobalServer implements ServerModule<GlobalState> {
     const { tables } = state;
     const meeting = tables.meeting(node);
     const ours = meeting.ops?.ops;
-    const ops = [...listOf(ours), ...listOf(hisOps)];
+    const ops = [...itemsOf(ours), ...itemsOf(hisOps)];
     const hisNodes = nodeVersions(hisKnown);
     const nodes = [[node, this.#versionOf(self, state, node)] as const, ...hisNodes];
     syncOthers(
@@ -462,9 +462,9 @@ class GlobalServer implements ServerModule<GlobalState> {
   // ------------------------------------------------------------------------------------------------------------- names
 
   #doOps(self: Self, state: GlobalState, ops: Value, by: { readonly node: string; readonly extra: Value }): void {
-    const all = listOf(ops).map((op) => (elementsOf(op) ?? []).map(asValue));
+    const all = itemsOf(ops).map((op) => partsOf(op));
     for (const [what, entry] of all) {
-      const [name, pid, method] = (elementsOf(entry) ?? []).map(asValue);
+      const [name, pid, method] = partsOf(entry);
       if (what === words.insert && pid instanceof Pid) this.#insert(self, state, name, pid, method, by);
     }
     for (const [what, name] of all) if (what === words.delete) this.#deleteName(self, state, name);
@@ -494,7 +494,7 @@ class GlobalServer implements ServerModule<GlobalState> {
     const lock = tables.locks.get(words.global);
     if (lock === undefined) return !lockWentDown;
     if ('pid' in by) return lock.holders.some(({ pid }) => pid === by.pid);
-    const told = listOf(by.extra)
+    const told = itemsOf(by.extra)
       .map((one) => tagged(one, words.lock, 2))
       .find((one) => one !== null);
     const requester = elementsOf(told?.[1])?.[1];
@@ -576,13 +576,10 @@ function nodeNameOf(value: Value): string {
 function numberOr(value: Value): number | undefined {
   return typeof value === 'number' ? value : undefined;
 }
-function listOf(value: Value): readonly Value[] {
-  return isList(value) ? value.map(asValue) : [];
-}
 /** `[{Node, Version}]` */
 function nodeVersions(value: Value): readonly (readonly [string, number])[] {
-  return listOf(value).map((one) => {
-    const [node, his] = elementsOf(one) ?? [];
+  return itemsOf(value).map((one) => {
+    const [node, his]: readonly unknown[] = partsOf(one);
     return [String(node), Number(his)] as const;
   });
 }

@@ -4,7 +4,7 @@ import { a, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, elementsOf, isList } from '../kernel/values.ts';
+import { atoms, isList, partsOf } from '../kernel/values.ts';
 import type { From } from '../otp/gen.ts';
 import { cast, reply } from '../otp/gen.ts';
 import { distributionOf } from './distribution.ts';
@@ -22,7 +22,7 @@ export function startSyncer(self: Self, nodes: readonly string[], from: From): P
       for (const node of nodes) distribution.monitorNode(own.pid, node, true);
       let left = nodes;
       while (left.length > 0) {
-        const [tag, what] = elementsOf(yield* receive({ at: 'global:sync_loop/2' })) ?? [];
+        const [tag, what]: readonly unknown[] = partsOf(yield* receive({ at: 'global:sync_loop/2' }));
         const done = tag === synced && isList(what) ? what.map(String) : tag === nodedown ? [String(what)] : [];
         for (const node of done) distribution.monitorNode(own.pid, node, false);
         left = left.filter((node) => !done.includes(node));

@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, isList, isTuple, tagged } from '../kernel/values.ts';
+import { atoms, isList, isTuple, itemsOf, tagged } from '../kernel/values.ts';
 import { ValueMap } from '../kernel/valueKey.ts';
 import { asValue, call, cast, valueAt } from '../otp/gen.ts';
 import type { ServerModule } from '../otp/genServer.ts';
@@ -129,7 +129,7 @@ class PgServer implements ServerModule<PgScope> {
     if (sync === null || !(peer instanceof Pid)) return self.error(atoms.badarg);
     const known: Peer = state.remote.get(peer) ?? { monitor: self.monitor(peer), groups: new ValueMap() };
     const groups = new ValueMap<readonly Pid[]>();
-    for (const entry of isList(sync[2]) ? sync[2] : []) {
+    for (const entry of itemsOf(sync[2])) {
       if (!isTuple(entry)) continue;
       const [group, pids] = entry.elements;
       groups.set(asValue(group), pidsOf(pids));
@@ -170,7 +170,7 @@ class PgServer implements ServerModule<PgScope> {
       return noreply(state);
     }
     const [, , pids, groups] = elements;
-    for (const group of isList(groups) ? groups : []) {
+    for (const group of itemsOf(groups)) {
       this.#left(self, state, asValue(group), pidsOf(pids), false);
       const remaining = minus(peer.groups.get(asValue(group)) ?? [], pidsOf(pids));
       if (remaining.length === 0) peer.groups.delete(asValue(group));

@@ -9,7 +9,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, tagged, partsOf } from '../kernel/values.ts';
 import { caught } from '../otp/crashReport.ts';
 import type { Server } from '../otp/gen.ts';
 import { call } from '../otp/gen.ts';
@@ -59,7 +59,7 @@ function answered(value: Value): Value {
 function rpcified(thrown: unknown): Value {
   const { kind, reason } = caught(thrown);
   if (kind === 'throw') return answered(reason);
-  const [tag, second, third] = (elementsOf(reason) ?? []).map(asValue);
+  const [tag, second, third] = partsOf(reason);
   if (kind === 'exit') {
     if (tag === words.exception || tag === words.signal) return badrpc(exitTuple(second));
     throw thrown;
@@ -102,7 +102,7 @@ function* multicall(self: Self, nodes: Value, module: Value, name: Value, args: 
   const results: Value[] = [];
   const bad: Value[] = [];
   outcomes.forEach((outcome, at) => {
-    const [what, value] = (elementsOf(outcome) ?? []).map(asValue);
+    const [what, value] = partsOf(outcome);
     const why = tagged(value, words.erpc, 2)?.[1];
     if (what === atoms.ok) results.push(answered(value));
     else if (what === atoms.error && (why === atoms.timeout || why === atoms.noconnection))
@@ -150,7 +150,7 @@ const rex: ServerModule<null> = {
     return reply(answer, state);
   },
   handleInfo(self, message, state) {
-    const [from, request] = elementsOf(message) ?? [];
+    const [from, request] = partsOf(message);
     if (!(from instanceof Pid)) return noreply(state);
     const isCast = tagged(request, words.sbcast, 3);
     const [, name, what] = isCast ?? tagged(request, words.send, 3) ?? [];
@@ -176,7 +176,7 @@ function* blockCall(self: Self, { node, module, name, args }: Called, limit: Val
   } catch (thrown) {
     const { kind, reason } = caught(thrown);
     if (kind !== 'exit') throw thrown;
-    const [why] = elementsOf(reason) ?? [];
+    const [why] = partsOf(reason);
     if (tagged(why, words.nodedown, 2) !== null) return badrpc(words.nodedown);
     return badrpc(why === atoms.timeout ? atoms.timeout : exitTuple(reason));
   }
@@ -196,7 +196,7 @@ function* calledAside(self: Self, server: Server, request: Value, timeoutMs: num
   const watch = self.monitor(aside);
   const down = yield* receive({ marker: watch, match: (one) => tagged(one, atoms.down, 5)?.[1] === watch });
   const reason = asValue(elementsOf(down)?.[4]);
-  const [pid, mine, value] = elementsOf(reason) ?? [];
+  const [pid, mine, value] = partsOf(reason);
   if (pid === aside && mine === tag) return asValue(value);
   throw new ExitException(reason);
 }
@@ -222,7 +222,7 @@ function* answersOf(self: Self, name: Atom, watched: readonly Watched[]): Flow<r
     const message = yield* receive({
       match: (one) => tagged(one, atoms.down, 5)?.[1] === watch || isAnswer(one, name, node),
     });
-    const answer = elementsOf(message) ?? [];
+    const answer = partsOf(message);
     if (answer.length === 5) bad.unshift(node);
     else {
       self.demonitor(watch, { flush: true });
@@ -235,7 +235,7 @@ function* answersOf(self: Self, name: Atom, watched: readonly Watched[]): Flow<r
 }
 
 function isAnswer(message: Value, name: Atom, node: Atom): boolean {
-  const [tag, from, value, ...more] = elementsOf(message) ?? [];
+  const [tag, from, value, ...more] = partsOf(message);
   if (more.length > 0 || from !== node) return false;
   return tag === name || (tag === words.rex && tagged(value, words.nonexistingName, 2) !== null);
 }
@@ -257,11 +257,11 @@ function* serverCall(self: Self, node: Value, name: Value, wrapper: Value, messa
   self.send(tup(name, node), tup(self.pid, message));
   const answer = yield* receive({
     match: (one) => {
-      const [tag, from, , ...more] = elementsOf(one) ?? [];
+      const [tag, from, , ...more] = partsOf(one);
       return (tag === atoms.down && from === watch) || (more.length === 0 && tag === wrapper && from === node);
     },
   });
-  const elements = elementsOf(answer) ?? [];
+  const elements = partsOf(answer);
   if (elements.length === 5) return errorTuple(words.nodedown);
   self.demonitor(watch, { flush: true });
   return asValue(elements[2]);
@@ -291,7 +291,7 @@ function* parallelEval(self: Self, calls: Value): Flow<Value[]> {
   if (!isList(calls)) return badarg();
   const nodes = [a(self.node), ...self.nodes().map(a)];
   const keys = calls.map((one, at) => {
-    const [module, name, args] = (elementsOf(one) ?? []).map(asValue);
+    const [module, name, args] = partsOf(one);
     return sendRequest(self, calledOf(nodes[at % nodes.length], module, name, args));
   });
   const values: Value[] = [];
@@ -300,7 +300,7 @@ function* parallelEval(self: Self, calls: Value): Flow<Value[]> {
 }
 
 function* pmap(self: Self, what: Value, extra: Value, list: Value): Flow<Value> {
-  const [module, name] = (elementsOf(what) ?? []).map(asValue);
+  const [module, name] = partsOf(what);
   if (!isList(extra) || !isList(list)) return badarg();
   const calls = list.map((one) => tup(module, name, [asValue(one), ...extra.map(asValue)]));
   const values = yield* parallelEval(self, calls);

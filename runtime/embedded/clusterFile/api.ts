@@ -7,6 +7,8 @@ export type { CodeModule } from '../kernel/module.ts';
 export type { Self } from '../kernel/self.ts';
 export { call, cast, reply as replyTo } from '../otp/gen.ts';
 export type { From } from '../otp/gen.ts';
+export { ets } from '../otp/ets/ets.ts';
+export type { TableId } from '../otp/ets/ets.ts';
 export { countChildren, startChild, terminateChild, whichChildren } from '../otp/supervisor.ts';
 export { codeModule, genServer, match, noreply, ok, reply, stop, supervisor } from './modules.ts';
 export type { ChildDefinition, Next, ServerCallbacks, ServerOptions, SupervisorDefinition } from './modules.ts';

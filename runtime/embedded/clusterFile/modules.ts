@@ -7,7 +7,7 @@ import { a, Atom, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf } from '../kernel/values.ts';
+import { asValue, partsOf } from '../kernel/values.ts';
 import { callbackModule as serverModule } from '../otp/callbackModule.ts';
 import type { AutoShutdown, Restart, RestartStrategy, Shutdown } from '../otp/childSpec.ts';
 import { childSpec, flags, flagsValue, specValue } from '../otp/childSpec.ts';
@@ -170,6 +170,6 @@ export function stop(reason: Value | string, state: Value, answer?: { readonly r
 
 /** The elements of a tuple whose first is the atom `tag`, without it; null for anything else. `match(message, 'order')` */
 export function match(value: Value, tag: string): readonly Value[] | null {
-  const [first, ...rest] = elementsOf(value) ?? [];
+  const [first, ...rest] = partsOf(value);
   return first instanceof Atom && first.name === tag ? rest.map(asValue) : null;
 }

@@ -12,7 +12,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { ValueMap } from '../kernel/valueKey.ts';
-import { asValue, atoms, elementsOf, isList, isTuple, tagged } from '../kernel/values.ts';
+import { asValue, atoms, isTuple, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { Server } from '../otp/gen.ts';
 import { call, valueAt } from '../otp/gen.ts';
@@ -74,9 +74,9 @@ class CausalCrdt implements ServerModule<State> {
 
   *handleCall(self: Self, request: Value, _from: unknown, state: State): Flow<CallStep<State>> {
     if (request === words.read) return reply(new Map(state.map.entries()), state);
-    const [what, argument] = elementsOf(request) ?? [];
+    const [what, argument] = partsOf(request);
     if (what === words.read) {
-      const keys = isList(argument) ? argument.map(asValue) : [];
+      const keys = itemsOf(argument);
       const found = keys.flatMap((key) => {
         const value = state.map.get(key);
         return value === undefined ? [] : [[key, value] as const];
@@ -84,8 +84,7 @@ class CausalCrdt implements ServerModule<State> {
       return reply(new Map(found), state);
     }
     if (what === words.operation) yield* this.#operate(self, state, argument);
-    else if (what === words.bulk)
-      for (const one of isList(argument) ? argument : []) yield* this.#operate(self, state, one);
+    else if (what === words.bulk) for (const one of itemsOf(argument)) yield* this.#operate(self, state, one);
     else return self.error(a('function_clause'));
     return reply(atoms.ok, state);
   }
@@ -103,13 +102,13 @@ class CausalCrdt implements ServerModule<State> {
       self.sendAfter(state.syncIntervalMs, self.pid, words.sync);
       return noreply(state);
     }
-    const elements = elementsOf(message) ?? [];
+    const elements = partsOf(message);
     const [tag, first, second, third] = elements;
     if (tag === words.diff && elements.length === 4) compare(self, state, first, second, third);
     else if (tag === words.dots && elements.length === 5) send(self, state, elements);
     else if (tag === words.diff && elements.length === 3)
-      yield* this.#merge(self, state, readDelta(first), listed(second));
-    else if (tag === words.setNeighbours) setNeighbours(self, state, listed(first));
+      yield* this.#merge(self, state, readDelta(first), itemsOf(second));
+    else if (tag === words.setNeighbours) setNeighbours(self, state, itemsOf(first));
     else if (tag === atoms.down && first instanceof Ref) {
       for (const [neighbour, ref] of [...state.monitors.entries()]) if (ref === first) state.monitors.delete(neighbour);
     } else if (tag !== atoms.exit || second !== atoms.normal) return self.error(a('function_clause'));
@@ -125,8 +124,8 @@ class CausalCrdt implements ServerModule<State> {
   }
 
   *#operate(self: Self, state: State, operation: unknown): Flow<void> {
-    const [name, args] = elementsOf(operation) ?? [];
-    const [key, value] = listed(args);
+    const [name, args] = partsOf(operation);
+    const [key, value] = itemsOf(args);
     const delta =
       name === words.add
         ? state.map.add(key, value, state.writer, monotonicNs(self, this.#isShared))
@@ -138,15 +137,11 @@ class CausalCrdt implements ServerModule<State> {
     const diffs = state.map.join(delta, keys).map(diffValue);
     const { onDiffs } = state;
     if (diffs.length === 0 || onDiffs === undefined || onDiffs === null) return;
-    const [module, name, args] = elementsOf(onDiffs) ?? [];
+    const [module, name, args] = partsOf(onDiffs);
     if (module instanceof AtomClass && name instanceof AtomClass) {
-      yield* self.apply(module.name, name.name, [...listed(args), diffs]);
+      yield* self.apply(module.name, name.name, [...itemsOf(args), diffs]);
     } else yield* applyFun(self, onDiffs, [diffs]);
   }
-}
-
-function listed(value: unknown): readonly Value[] {
-  return isList(value) ? value.map(asValue) : [];
 }
 
 /** `{add, Key, Value}` or `{remove, Key}` */
@@ -198,7 +193,7 @@ function sendQuietly(self: Self, to: Neighbour, message: Value): void {
 /** `{diff, From, Seen, Hashes}`: answers what we hold in the parts that differ, if any do. */
 function compare(self: Self, state: State, from: unknown, seen: unknown, hashes: unknown): void {
   if (!(from instanceof Pid)) return;
-  const numbers = listed(hashes).map(Number);
+  const numbers = itemsOf(hashes).map(Number);
   const buckets = state.map.differing(numbers);
   if (buckets.length === 0) return;
   const held = state.map.held(buckets).map(([dot, key]) => tup(dot, key));
@@ -209,11 +204,11 @@ function compare(self: Self, state: State, from: unknown, seen: unknown, hashes:
 function send(self: Self, state: State, elements: readonly unknown[]): void {
   const [, from, seen] = elements;
   if (!(from instanceof Pid)) return;
-  const held = listed(elements[4]).flatMap((pair) => {
-    const [dot, key] = elementsOf(pair) ?? [];
+  const held = itemsOf(elements[4]).flatMap((pair) => {
+    const [dot, key] = partsOf(pair);
     return typeof dot === 'string' ? [[dot, asValue(key)] as const] : [];
   });
-  const keys = state.map.differingKeys(listed(elements[3]).map(Number), held).slice(0, state.maxSyncSize);
+  const keys = state.map.differingKeys(itemsOf(elements[3]).map(Number), held).slice(0, state.maxSyncSize);
   if (keys.length > 0) self.send(from, tup(words.diff, deltaValue(state.map.part(readSeen(seen), keys)), [...keys]));
 }
 
@@ -240,17 +235,17 @@ function deltaValue({ seen, adds }: Delta): Value {
   return tup(new Map(seen), rows);
 }
 function readDelta(value: unknown): Delta {
-  const [seen, rows] = elementsOf(value) ?? [];
-  const adds = listed(rows).map((row) => {
-    const parts = elementsOf(row) ?? [];
-    return [valueAt(parts, 0), listed(parts[1]).map(readAdded)] as const;
+  const [seen, rows] = partsOf(value);
+  const adds = itemsOf(rows).map((row) => {
+    const parts = partsOf(row);
+    return [valueAt(parts, 0), itemsOf(parts[1]).map(readAdded)] as const;
   });
   return { seen: readSeen(seen), adds };
 }
 function readAdded(value: Value): Added {
-  const parts = elementsOf(value) ?? [];
-  const dots = listed(parts[2]).map((pair): Dot => {
-    const [writer, count] = elementsOf(pair) ?? [];
+  const parts = partsOf(value);
+  const dots = itemsOf(parts[2]).map((pair): Dot => {
+    const [writer, count] = partsOf(pair);
     return [Number(writer), Number(count)];
   });
   return { value: valueAt(parts, 0), atNs: Number(parts[1]), dots };

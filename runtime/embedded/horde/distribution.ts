@@ -3,7 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import type { CodeModule } from '../kernel/module.ts';
-import { asValue, errorTuple, isList, isTuple, okTuple } from '../kernel/values.ts';
+import { asValue, errorTuple, isTuple, itemsOf, okTuple } from '../kernel/values.ts';
 import { HashRing, hashOf } from './hashRing.ts';
 import type { Member } from './options.ts';
 import { memberKey } from './options.ts';
@@ -90,7 +90,7 @@ function isMember(value: Value): value is Member {
   return isTuple(value) && value.elements.length === 2 && value.elements.every((part) => part instanceof Atom);
 }
 function readMembers(value: Value): readonly MemberInfo[] {
-  return isList(value) ? value.flatMap((one) => readMemberInfo(asValue(one)) ?? []) : [];
+  return itemsOf(value).flatMap((one) => readMemberInfo(asValue(one)) ?? []);
 }
 function choiceValue(choice: Choice): Value {
   return 'member' in choice ? okTuple(memberValue(choice.member)) : errorTuple(a(choice.error));

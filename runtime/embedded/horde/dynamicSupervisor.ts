@@ -4,13 +4,13 @@ import { a, Atom, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, okTuple } from '../kernel/values.ts';
+import { atoms, itemsOf, okTuple, partsOf } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import { call } from '../otp/gen.ts';
+import { serverOf } from '../otp/genServerModule.ts';
 import type { ServerModule } from '../otp/genServer.ts';
 import { startServer } from '../otp/genServer.ts';
-import type { Server } from '../otp/names.ts';
 import { stop } from '../otp/stop.ts';
 import type { SupervisorInit, SupervisorModule } from '../otp/supervisor.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
@@ -89,30 +89,24 @@ const signalShutdown: ServerModule<readonly Value[]> = {
   module: signalName,
   init: (self, targets) => {
     self.trapExit(true);
-    return { is: 'ok', state: isList(targets) ? targets.map(asValue) : [] };
+    return { is: 'ok', state: itemsOf(targets) };
   },
   *terminate(self, _reason, targets): Flow<void> {
-    for (const target of targets) yield* call(self, serverOf(self, target), a('horde_shutting_down'));
+    for (const target of targets) yield* call(self, serverOf(target), a('horde_shutting_down'));
   },
   show: (targets) => [...targets],
 };
 
-function serverOf(self: Self, value: Value): Server {
-  if (value instanceof Atom || value instanceof Pid) return value;
-  const [name, node] = elementsOf(value) ?? [];
-  return name instanceof Atom && node instanceof Atom ? tup(name, node) : self.error(a('function_clause'));
-}
-
 /** Whatever `Supervisor.child_spec/2` takes, as a map: one already, `Module` or `{Module, Argument}`. */
 function* specFrom(self: Self, given: Value): Flow<Value> {
-  const [module, argument] = given instanceof Atom ? [given, []] : (elementsOf(given) ?? []).map(asValue);
+  const [module, argument] = given instanceof Atom ? [given, []] : partsOf(given);
   return module instanceof Atom ? yield* self.apply(module.name, 'child_spec', [argument]) : given;
 }
 
 /** `start_child/2`: `{ok, Pid}`, `{ok, Pid, Info}`, `ignore` or `{error, Reason}`, wherever it runs. */
 export function* startHordeChild(self: Self, horde: Value, given: Value): Flow<Value> {
   const spec = yield* specFrom(self, given);
-  return yield* call(self, serverOf(self, horde), tup(a('start_child'), spec), null);
+  return yield* call(self, serverOf(horde), tup(a('start_child'), spec), null);
 }
 
 export const dynamicSupervisorModules: readonly CodeModule[] = [
@@ -127,21 +121,21 @@ export const dynamicSupervisorModules: readonly CodeModule[] = [
       'start_child/2': startHordeChild,
       'terminate_child/2': (self, horde, pid) =>
         pid instanceof Pid
-          ? call(self, serverOf(self, horde), tup(a('terminate_child'), pid), null)
+          ? call(self, serverOf(horde), tup(a('terminate_child'), pid), null)
           : self.error(a('function_clause')),
-      'which_children/1': (self, horde) => call(self, serverOf(self, horde), a('which_children'), null),
-      'count_children/1': (self, horde) => call(self, serverOf(self, horde), a('count_children'), null),
+      'which_children/1': (self, horde) => call(self, serverOf(horde), a('which_children'), null),
+      'count_children/1': (self, horde) => call(self, serverOf(horde), a('count_children'), null),
       'wait_for_quorum/2': (self, horde, timeout) =>
-        call(self, serverOf(self, horde), a('wait_for_quorum'), typeof timeout === 'number' ? timeout : null),
+        call(self, serverOf(horde), a('wait_for_quorum'), typeof timeout === 'number' ? timeout : null),
     },
   },
   {
     name: 'Elixir.Horde.Cluster',
     functions: {
-      'set_members/2': (self, horde, members) => call(self, serverOf(self, horde), tup(a('set_members'), members)),
+      'set_members/2': (self, horde, members) => call(self, serverOf(horde), tup(a('set_members'), members)),
       'set_members/3': (self, horde, members, timeout) =>
-        call(self, serverOf(self, horde), tup(a('set_members'), members), typeof timeout === 'number' ? timeout : null),
-      'members/1': (self, horde) => call(self, serverOf(self, horde), a('members')),
+        call(self, serverOf(horde), tup(a('set_members'), members), typeof timeout === 'number' ? timeout : null),
+      'members/1': (self, horde) => call(self, serverOf(horde), a('members')),
     },
   },
   {

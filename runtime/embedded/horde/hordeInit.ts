@@ -5,7 +5,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, isList, tagged, partsOf } from '../kernel/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import type { Spec } from '../otp/childSpec.ts';
 import { childSpec } from '../otp/childSpec.ts';
@@ -51,13 +51,15 @@ export function* flagsFrom(
   argument: Value,
   own: (options: Value) => Value,
 ): Flow<Flags | Extract<SupervisorInit, 'ignore' | { readonly term: Value }>> {
-  const [module, given, name] = (elementsOf(argument) ?? []).map(asValue);
+  const [module, given, name] = partsOf(argument);
   if (!(module instanceof Atom) || !(name instanceof Atom)) return self.error(a('function_clause'));
   const isDefault = module.name === 'Elixir.Supervisor.Default';
   const answer = isDefault ? own(given) : yield* self.apply(module.name, 'init', [given]);
   if (answer === atoms.ignore) return 'ignore';
   const flags = fieldsOf(asValue(tagged(answer, atoms.ok, 2)?.[1]));
-  return flags === null ? { term: tup(a('bad_return'), tup(module, a('init'), answer)) } : { flags, name };
+  return flags === null
+    ? { term: tup(a('stop'), tup(a('bad_return'), tup(module, a('init'), answer))) }
+    : { flags, name };
 }
 
 /** `start_link/1` and `child_spec/1` of a module of Horde's that starts by `start_link/3`. */

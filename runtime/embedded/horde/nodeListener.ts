@@ -43,8 +43,8 @@ export const nodeListenerModule: CodeModule = {
   behaviours: ['gen_server'],
   functions: {
     'start_link/1': (self, horde): Flow<Value> => {
-      const name = horde instanceof Atom ? a(listenerOf(horde)) : undefined;
-      return startServer(self, nodeListener, horde, name === undefined ? {} : { name });
+      if (!(horde instanceof Atom)) return self.error(a('function_clause'));
+      return startServer(self, nodeListener, horde, { name: a(listenerOf(horde)) });
     },
   },
 };

@@ -3,7 +3,7 @@ import type { Tuple, Value, Pid } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, itemsOf, partsOf } from '../kernel/values.ts';
 
 /** `[{Key, Value}]`, without those that are undefined. */
 export function keywords(options: { readonly [key: string]: Value }): Value {
@@ -14,8 +14,8 @@ export function keywords(options: { readonly [key: string]: Value }): Value {
 
 /** The value of an option; undefined when it is not given. */
 export function option(options: Value, key: string): Value {
-  for (const pair of isList(options) ? options : []) {
-    const [name, value] = elementsOf(pair) ?? [];
+  for (const pair of itemsOf(options)) {
+    const [name, value] = partsOf(pair);
     if (name instanceof Atom && name.name === key) return asValue(value);
   }
   return undefined;
@@ -43,12 +43,12 @@ export type Member = Tuple<readonly [Atom, Atom]>;
 /** `Name` on this node, or `{Name, Node}`. */
 export function memberOf(self: Self, value: Value): Member {
   if (value instanceof Atom) return tup(value, a(self.node));
-  const [name, node] = elementsOf(value) ?? [];
+  const [name, node] = partsOf(value);
   if (name instanceof Atom && node instanceof Atom) return tup(name, node);
   throw new ErrorException(a('function_clause'));
 }
 export function membersOf(self: Self, values: Value): readonly Member[] {
-  return isList(values) ? values.map((value) => memberOf(self, asValue(value))) : [];
+  return itemsOf(values).map((value) => memberOf(self, asValue(value)));
 }
 
 /** A process' identity as text: pids of other nodes need not be one object. */

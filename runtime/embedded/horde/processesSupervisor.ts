@@ -9,7 +9,7 @@ import { receive, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import type { Flags, Spec } from '../otp/childSpec.ts';
 import { startDynamic, startedBy } from '../otp/dynamicStart.ts';
 import { modulesValue, shutdownValue, startValue } from '../otp/childSpec.ts';
@@ -67,7 +67,7 @@ class ProcessesState implements SupervisorView {
     this.flags = { strategy: 'one_for_one', intensity, periodSeconds: number('max_seconds', 5), autoShutdown: 'never' };
     this.maxChildren = number('max_children', Infinity);
     const extra = option(options, 'extra_arguments');
-    this.extraArguments = isList(extra) ? extra.map(asValue) : [];
+    this.extraArguments = itemsOf(extra);
   }
 
   get children(): readonly Child[] {
@@ -141,7 +141,7 @@ const server: ServerModule<ProcessesState> = {
         state,
       );
     }
-    const parts = elementsOf(request) ?? [];
+    const parts = partsOf(request);
     const [what] = parts;
     const [first, second] = parts.slice(1).map(asValue);
     if (what === words.sendExit && first instanceof Pid) {
@@ -303,7 +303,7 @@ function* stopAll(
     const exit = yield* receive({ match: (message) => isExitOf(message, pid), afterMs: 0 });
     if (exit !== timedOut) {
       self.demonitor(ref, { flush: true });
-      const reason = valueAt(elementsOf(exit) ?? [], 2);
+      const reason = valueAt(partsOf(exit), 2);
       const isFine = reason === atoms.normal && spec.restart !== 'permanent';
       if (!isFine) report(self, state, 'shutdown_error', reason, spec, pid);
       continue;

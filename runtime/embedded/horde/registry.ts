@@ -6,14 +6,15 @@ import type { Flow } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, okTuple, samePid, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, itemsOf, okTuple, partsOf, samePid, tagged } from '../kernel/values.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
+import { selectFrom } from '../otp/ets/matchSpec.ts';
 import { call } from '../otp/gen.ts';
+import { serverOf as anyServer } from '../otp/genServerModule.ts';
 import type { SupervisorInit, SupervisorModule } from '../otp/supervisor.ts';
 import { startSupervisor } from '../otp/supervisor.ts';
 import { stop } from '../otp/stop.ts';
 import { crdtOptions, crdtSpec, flagsFrom, ownMembers, startFunctions } from './hordeInit.ts';
-import { select } from './matchSpec.ts';
 import { argumentError, keywords, option } from './options.ts';
 import type { Registration } from './registryTables.ts';
 import { tablesOf } from './registryTables.ts';
@@ -122,15 +123,15 @@ const whole = a('$_');
 
 function matchSpec(key: Value, who: Value, pattern: Value, guards: Value, body: Value): Value {
   const own = tup(a('=:='), tup(a('element'), 1, whole), tup(a('const'), key));
-  return [tup(tup(any, any, tup(who, pattern)), [own, ...(isList(guards) ? guards.map(asValue) : [])], [body])];
+  return [tup(tup(any, any, tup(who, pattern)), [own, ...itemsOf(guards)], [body])];
 }
 
 function match(self: Self, registry: Value, key: Value, pattern: Value, guards: Value): readonly Value[] {
-  return select(rowsOf(self, registry), matchSpec(key, any, pattern, guards, tup(a('element'), 3, whole)));
+  return selectFrom(self, rowsOf(self, registry), matchSpec(key, any, pattern, guards, tup(a('element'), 3, whole)));
 }
 
 function* unregisterMatch(self: Self, registry: Value, key: Value, pattern: Value, guards: Value): Flow<Value> {
-  for (const row of select(rowsOf(self, registry), matchSpec(key, self.pid, pattern, guards, whole))) {
+  for (const row of selectFrom(self, rowsOf(self, registry), matchSpec(key, self.pid, pattern, guards, whole))) {
     const held = asValue(elementsOf(row)?.[0]);
     yield* call(self, serverOf(self, registry), tup(a('unregister'), held, self.pid));
   }
@@ -139,8 +140,8 @@ function* unregisterMatch(self: Self, registry: Value, key: Value, pattern: Valu
 
 /** `select/2`: patterns of `{key, pid, value}`. */
 function selectRows(self: Self, registry: Value, spec: Value): Value {
-  const parts = (isList(spec) ? spec : []).map((part): Value => {
-    const [head, guards, body] = (elementsOf(part) ?? []).map(asValue);
+  const parts = itemsOf(spec).map((part): Value => {
+    const [head, guards, body] = partsOf(part);
     const pattern = elementsOf(head);
     if (pattern?.length !== 3) {
       throw argumentError('invalid match specification in Registry.select/2');
@@ -148,15 +149,15 @@ function selectRows(self: Self, registry: Value, spec: Value): Value {
     const [key, pid, value] = pattern.map(asValue);
     return tup(tup(key, any, tup(pid, value)), guards, body);
   });
-  return select(rowsOf(self, registry), parts);
+  return selectFrom(self, rowsOf(self, registry), parts);
 }
 
 function* dispatch(self: Self, registry: Value, key: Value, what: Value): Flow<Value> {
   const held = tables(self, registry).keys.get(key);
   if (held === undefined) return atoms.ok;
-  const [module, name, args] = elementsOf(what) ?? [];
+  const [module, name, args] = partsOf(what);
   if (module instanceof Atom && name instanceof Atom) {
-    yield* self.apply(module.name, name.name, [[rowOf(held)], ...(isList(args) ? args.map(asValue) : [])]);
+    yield* self.apply(module.name, name.name, [[rowOf(held)], ...itemsOf(args)]);
   } else yield* applyFun(self, what, [[rowOf(held)]]);
   return atoms.ok;
 }
@@ -186,8 +187,9 @@ function nameOf(self: Self, name: Value): { readonly registry: Value; readonly k
 
 function* registerName(self: Self, name: Value, pid: Value): Flow<Value> {
   const { registry, key, value } = nameOf(self, name);
-  const answer = yield* call(self, serverOf(self, registry), tup(a('register'), key, value, pid));
-  return a(tagged(answer, atoms.ok, 2) === null ? 'no' : 'yes');
+  // A registry takes every name at once, and finds out afterwards that another has it, too.
+  yield* call(self, serverOf(self, registry), tup(a('register'), key, value, pid));
+  return a('yes');
 }
 
 function* whereisName(self: Self, name: Value): Flow<Value> {
@@ -219,7 +221,7 @@ export const registryModule: CodeModule = {
   functions: {
     ...startFunctions(moduleName, startLink),
     'init/1': (_self, options) => initOptions(options),
-    'stop/1': (self, server) => stop(self, serverOf(self, server)),
+    'stop/1': (self, supervisor) => stop(self, anyServer(supervisor)),
     'register/3': register,
     'unregister/2': (self, registry, key) => call(self, serverOf(self, registry), tup(a('unregister'), key, self.pid)),
     'lookup/1': lookupVia,

@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
-import { asValue, atoms, elementsOf, isList, samePid, tagged } from '../kernel/values.ts';
+import { asValue, atoms, isList, itemsOf, partsOf, samePid, tagged } from '../kernel/values.ts';
 import { valueAt } from '../otp/gen.ts';
 import type { CallStep, Init, ServerModule, Step } from '../otp/genServer.ts';
 import { noreply, reply, startServer } from '../otp/genServer.ts';
@@ -55,7 +55,7 @@ const registryImpl: ServerModule<State> = {
     self.trapExit(true);
     const name = atomOption(options, 'name');
     const given = option(options, 'listeners') ?? [];
-    const listeners = isList(given) ? given.filter((one) => one instanceof Atom) : [];
+    const listeners = itemsOf(given).filter((one) => one instanceof Atom);
     if (!isList(given) || listeners.length !== given.length) {
       throw argumentError('expected :listeners to be a list of named processes');
     }
@@ -66,8 +66,8 @@ const registryImpl: ServerModule<State> = {
     if (members === a('auto')) yield* setInitialMembers(self, state, membersHere(self, name));
     else if (members !== undefined) yield* setInitialMembers(self, state, membersOf(self, members));
     const meta = option(options, 'meta');
-    for (const pair of isList(meta) ? meta : []) {
-      const [key, value] = (elementsOf(pair) ?? []).map(asValue);
+    for (const pair of itemsOf(meta)) {
+      const [key, value] = partsOf(pair);
       yield* putMeta(self, state, key, value);
     }
     return { is: 'ok', state };
@@ -75,7 +75,7 @@ const registryImpl: ServerModule<State> = {
 
   *handleCall(self, request, _from, state): Flow<CallStep<State>> {
     if (request === a('members')) return reply([...state.members.values()], state);
-    const parts = elementsOf(request) ?? [];
+    const parts = partsOf(request);
     const [what] = parts;
     const [first, second, third] = parts.slice(1).map(asValue);
     if (!(what instanceof Atom)) return self.error(a('function_clause'));
@@ -117,7 +117,7 @@ const registryImpl: ServerModule<State> = {
   *handleInfo(self, message, state): Flow<Step<State>> {
     const update = tagged(message, words.crdtUpdate, 2);
     if (update !== null) {
-      for (const diff of isList(update[1]) ? update[1] : []) yield* take(self, state, elementsOf(diff) ?? []);
+      for (const diff of itemsOf(update[1])) yield* take(self, state, partsOf(diff));
       return noreply(state);
     }
     const pid = tagged(message, atoms.exit, 3)?.[1];
@@ -188,7 +188,7 @@ function* putMeta(self: Self, state: State, key: Value, value: Value): Flow<void
 /** `{add, {What, Key}, Value}` or `{remove, {What, Key}}` */
 function* take(self: Self, state: State, diff: readonly unknown[]): Flow<void> {
   const [what, of] = diff;
-  const [kind, held] = elementsOf(of) ?? [];
+  const [kind, held] = partsOf(of);
   const key = asValue(held);
   const isAdd = what === words.add;
   if (kind === words.member) yield* isAdd ? addMember(self, state, key) : removeMember(self, state, key);
@@ -196,7 +196,7 @@ function* take(self: Self, state: State, diff: readonly unknown[]): Flow<void> {
     if (isAdd) state.tables.meta.set(key, valueAt(diff, 2));
     else state.tables.meta.delete(key);
   } else if (kind === words.key) {
-    if (isAdd) addKey(self, state, key, elementsOf(diff[2]) ?? []);
+    if (isAdd) addKey(self, state, key, partsOf(diff[2]));
     else removeKey(self, state, key);
   }
 }

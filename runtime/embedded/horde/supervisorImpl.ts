@@ -12,7 +12,7 @@ import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { valueKey } from '../kernel/valueKey.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, samePid, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, itemsOf, partsOf, samePid, tagged } from '../kernel/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import type { From } from '../otp/gen.ts';
 import { call, fromOf, reply as sendReply, valueAt } from '../otp/gen.ts';
@@ -67,7 +67,7 @@ class SupervisorImpl implements ServerModule<State> {
   }
 
   *handleContinue(self: Self, continuation: Value, state: State): Flow<Step<State>> {
-    const members = valueAt(elementsOf(continuation) ?? [], 1);
+    const members = valueAt(partsOf(continuation), 1);
     if (members === a('auto')) yield* setMembers(self, state, membersHere(self, state.name));
     else if (members !== undefined) yield* setMembers(self, state, membersOf(self, members));
     return noreply(state);
@@ -75,7 +75,7 @@ class SupervisorImpl implements ServerModule<State> {
 
   *handleCall(self: Self, request: Value, from: From, state: State): Flow<CallStep<State>> {
     const what = request instanceof Atom ? request : asValue(elementsOf(request)?.[0]);
-    const argument = valueAt(elementsOf(request) ?? [], 1);
+    const argument = valueAt(partsOf(request), 1);
     if (!(what instanceof Atom)) return self.error(a('function_clause'));
     switch (what.name) {
       case 'horde_shutting_down':
@@ -152,7 +152,7 @@ class SupervisorImpl implements ServerModule<State> {
   }
 
   *handleCast(self: Self, message: Value, state: State): Flow<Step<State>> {
-    const parts = elementsOf(message) ?? [];
+    const parts = partsOf(message);
     const [what] = parts;
     const [id, pid] = parts.slice(1).map(asValue);
     const known = state.processes.get(id);
@@ -173,10 +173,10 @@ class SupervisorImpl implements ServerModule<State> {
   }
 
   *handleInfo(self: Self, message: Value, state: State): Flow<Step<State>> {
-    const elements = elementsOf(message) ?? [];
+    const elements = partsOf(message);
     const [tag] = elements;
     if (tag === words.crdtUpdate) {
-      const diffs = isList(elements[1]) ? elements[1].map((diff) => elementsOf(diff) ?? []) : [];
+      const diffs = itemsOf(elements[1]).map((diff) => partsOf(diff));
       for (const diff of diffs) updateMember(self, state, diff);
       for (const diff of diffs) yield* this.#updateProcess(self, state, diff);
       if (diffs.some(isAboutMembers)) {
@@ -242,7 +242,7 @@ class SupervisorImpl implements ServerModule<State> {
       state.remove(id);
       return;
     }
-    const parts = elementsOf(held) ?? [];
+    const parts = partsOf(held);
     if (parts.length === 2) {
       const spec = valueAt(parts, 1);
       const chosen = yield* chooseNode(self, state, spec);
@@ -263,7 +263,7 @@ class SupervisorImpl implements ServerModule<State> {
 }
 
 function isAboutMembers(diff: readonly unknown[]): boolean {
-  const [kind] = elementsOf(diff[1]) ?? [];
+  const [kind] = partsOf(diff[1]);
   return kind === words.member || kind === words.info;
 }
 
@@ -336,7 +336,7 @@ function* setOwnStatus(self: Self, state: State): Flow<void> {
 
 function updateMember(self: Self, state: State, diff: readonly unknown[]): void {
   const [what, of] = diff;
-  const [kind, held] = elementsOf(of) ?? [];
+  const [kind, held] = partsOf(of);
   if (kind !== words.member && kind !== words.info) return;
   const member = memberOf(self, asValue(held));
   const key = memberKey(member);
@@ -411,8 +411,8 @@ function* askMembers(self: Self, state: State, request: Atom): Flow<readonly Val
 function* whichChildren(self: Self, state: State): Flow<Value> {
   const all = yield* askMembers(self, state, a('which_children'));
   return all.flatMap((rows) =>
-    (isList(rows) ? rows : []).map((row): Value => {
-      const [, pid, type, modules] = (elementsOf(row) ?? []).map(asValue);
+    itemsOf(rows).map((row): Value => {
+      const [, pid, type, modules] = partsOf(row);
       return tup(undefined, pid, type, modules);
     }),
   );
@@ -422,8 +422,8 @@ function* whichChildren(self: Self, state: State): Flow<Value> {
 function* countChildren(self: Self, state: State): Flow<Value> {
   const sums: { [name: string]: number } = {};
   for (const counts of yield* askMembers(self, state, a('count_children'))) {
-    for (const pair of isList(counts) ? counts : []) {
-      const [name, count] = elementsOf(pair) ?? [];
+    for (const pair of itemsOf(counts)) {
+      const [name, count] = partsOf(pair);
       if (name instanceof Atom) sums[name.name] = (sums[name.name] ?? 0) + Number(count);
     }
   }

@@ -107,6 +107,8 @@ export class KernelNode {
   readonly runQueue = new RunQueue();
   /** Who hears what processes do in detail; null: nobody, and it costs nothing. */
   tracer: TraceRing | null = null;
+  /** Hears of each process that ends, before its name, links and monitors go: what it owned goes first. */
+  onProcessEnd: ((process: Process) => void) | null = null;
   /** Watched processes of this node, by monitors that processes of other nodes have set. */
   readonly #watchedFromAfar = new Map<Ref, Process>();
   /** The first {@link #spares} places hold one each; the array itself keeps its length, which costs less than to push and pop. */
@@ -835,6 +837,7 @@ export class KernelNode {
     this.#endWait(process);
     this.processes.delete(process);
     process.pid.standFor(null);
+    this.onProcessEnd?.(process);
     if (this.tracer !== null) this.tracer.note(traceFlag.procs, traceKind.exit, process, null, reason);
     if (process.name !== null) this.unregister(process.name);
     process.fiber = null;

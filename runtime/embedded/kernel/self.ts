@@ -417,6 +417,12 @@ export class Self {
     bump(this.#process);
     return this.#process.node.names.get(name.name)?.pid ?? null;
   }
+
+  /** `erlang:bump_reductions/1`: counts work that was done without a call into the kernel. */
+  bumpReductions(count: number): void {
+    this.#process.reductions += count - 1;
+    bump(this.#process);
+  }
 }
 
 // Functions beside the class: methods of its own would cost each process a word.

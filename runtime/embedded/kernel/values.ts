@@ -33,6 +33,12 @@ export function elementsOf(value: unknown): readonly unknown[] | null {
   return isTuple(value) ? value.elements : null;
 }
 
+/** The elements of a tuple; none for any other value. */
+export function partsOf(value: unknown): readonly Value[] {
+  const elements = elementsOf(value) ?? [];
+  return areValues(elements) ? elements : [];
+}
+
 /** `instanceof Tuple` alone leaves the elements of an unknown value without a type. */
 export function isTuple(value: unknown): value is Tuple<readonly unknown[]> {
   return value instanceof Tuple;
@@ -41,6 +47,11 @@ export function isTuple(value: unknown): value is Tuple<readonly unknown[]> {
 /** `instanceof Array` alone does the same. */
 export function isList(value: unknown): value is readonly unknown[] {
   return Array.isArray(value);
+}
+
+/** The elements of a list; none for any other value. */
+export function itemsOf(value: unknown): readonly Value[] {
+  return isList(value) && areValues(value) ? value : [];
 }
 
 /** `{error, Reason}` */
@@ -102,5 +113,8 @@ export function asValue(candidate: unknown): Value {
 }
 
 function isValue(_candidate: unknown): _candidate is Value {
+  return true;
+}
+function areValues(_candidates: readonly unknown[]): _candidates is readonly Value[] {
   return true;
 }

@@ -1,7 +1,7 @@
 /** `Cluster.Strategy.Epmd`, `LocalEpmd` and `ErlangHosts` (3.5): nodes that are named, or found by port mappers, and connected to. */
 import type { Value } from '../../term/values.ts';
 import { Atom } from '../../term/values.ts';
-import { atoms, isList } from '../kernel/values.ts';
+import { atoms, itemsOf } from '../kernel/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
@@ -43,7 +43,7 @@ function next({ config }: Topology): { readonly then?: Then } {
 /** The nodes of `hosts`. */
 function listed({ config }: Topology): readonly string[] {
   const hosts = option(config, 'hosts');
-  return isList(hosts) ? hosts.flatMap((host) => (host instanceof Atom ? [host.name] : [])) : [];
+  return itemsOf(hosts).flatMap((host) => (host instanceof Atom ? [host.name] : []));
 }
 
 function nodesOn(self: Self, hosts: readonly string[]): readonly string[] {

@@ -3,7 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { CodeModule } from '../kernel/module.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { itemsOf, partsOf } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
 import { childSpec, flags } from '../otp/childSpec.ts';
 import type { SupervisorModule } from '../otp/supervisor.ts';
@@ -20,10 +20,8 @@ export const clusterSupervisor = 'Elixir.Cluster.Supervisor';
 const supervisor: SupervisorModule = {
   module: clusterSupervisor,
   init: (_self, args) => {
-    const [topologies] = isList(args) ? args.map(asValue) : [];
-    const children = (isList(topologies) ? topologies : []).map((pair) =>
-      childOf((elementsOf(pair) ?? []).map(asValue)),
-    );
+    const [topologies] = itemsOf(args);
+    const children = itemsOf(topologies).map((pair) => childOf(partsOf(pair)));
     return { flags: flags({ strategy: 'one_for_one', intensity: 3, periodSeconds: 5 }), children };
   },
 };
@@ -41,7 +39,7 @@ export const libclusterModules: readonly CodeModule[] = [
     functions: {
       // `[Topologies]` or `[Topologies, Options]`
       'start_link/1': (self, args) => {
-        const [, options] = isList(args) ? args.map(asValue) : [];
+        const [, options] = itemsOf(args);
         const name = option(options, 'name');
         return startSupervisor(self, supervisor, args, name instanceof Atom ? { name } : {});
       },

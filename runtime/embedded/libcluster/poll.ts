@@ -5,7 +5,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, isList } from '../kernel/values.ts';
+import { asValue, itemsOf } from '../kernel/values.ts';
 import type { Init, ServerModule, Step } from '../otp/genServer.ts';
 import { noreply, startServer } from '../otp/genServer.ts';
 import { option } from '../horde/options.ts';
@@ -34,9 +34,7 @@ class Polling implements ServerModule<State> {
   }
   *init(self: Self, args: Value): Flow<Init<State>> {
     const topology = readTopology(args);
-    const known = isList(topology.meta)
-      ? topology.meta.flatMap((node) => (node instanceof Atom ? [node.name] : []))
-      : [];
+    const known = itemsOf(topology.meta).flatMap((node) => (node instanceof Atom ? [node.name] : []));
     return { is: 'ok', state: yield* this.#poll(self, { topology, known: new Set(known) }) };
   }
   *handleInfo(self: Self, message: Value, state: State): Flow<Step<State>> {
@@ -84,7 +82,7 @@ function* byDns(self: Self, topology: Topology): Flow<Found> {
   const resolver = option(config, 'resolver');
   const answer =
     resolver === undefined ? (aroundHere(self).dns.get(query) ?? []) : yield* applyFun(self, resolver, [query]);
-  const addresses = isList(answer) ? answer.flatMap((one) => addressText(asValue(one)) ?? []) : [];
+  const addresses = itemsOf(answer).flatMap((one) => addressText(asValue(one)) ?? []);
   return addresses.map((address) => `${basename}@${address}`).filter((node) => node !== self.node);
 }
 

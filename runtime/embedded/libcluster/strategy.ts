@@ -4,7 +4,7 @@ import { a, Atom as AtomClass, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { itemsOf, partsOf } from '../kernel/values.ts';
 import { fieldsOf } from '../otp/checkSpec.ts';
 import type { Level } from '../otp/logger.ts';
 import { logText } from '../otp/logger.ts';
@@ -38,7 +38,7 @@ export function topologyValue({ topology, connect, disconnect, listNodes, config
 
 /** The one state in a strategy's arguments. */
 export function readTopology(args: Value): Topology {
-  const [state] = isList(args) ? args.map(asValue) : [];
+  const [state] = itemsOf(args);
   const fields = fieldsOf(state);
   if (fields === null) throw new ErrorException(a('function_clause'));
   return {
@@ -65,9 +65,9 @@ export function configured(topology: Atom, spec: Value): Topology {
 
 /** Calls `{Module, Function, Args}` with further arguments; raises where there is no such function. */
 function* applied(self: Self, mfa: Value, further: readonly Value[]): Flow<Value> {
-  const [module, name, args] = elementsOf(mfa) ?? [];
+  const [module, name, args] = partsOf(mfa);
   if (!(module instanceof AtomClass) || !(name instanceof AtomClass)) return self.error(a('function_clause'));
-  const all = [...(isList(args) ? args.map(asValue) : []), ...further];
+  const all = [...itemsOf(args), ...further];
   if (!self.exports(module.name, name.name, all.length)) {
     const message = `${module.name}.${name.name}/${all.length} is undefined!`;
     throw new ErrorException({ __struct__: a('Elixir.RuntimeError'), __exception__: true, message });
@@ -77,7 +77,7 @@ function* applied(self: Self, mfa: Value, further: readonly Value[]): Flow<Value
 
 function* connected(self: Self, { listNodes }: Topology): Flow<ReadonlySet<string>> {
   const nodes = yield* applied(self, listNodes, []);
-  return new Set((isList(nodes) ? nodes : []).flatMap((node) => (node instanceof AtomClass ? [node.name] : [])));
+  return new Set(itemsOf(nodes).flatMap((node) => (node instanceof AtomClass ? [node.name] : [])));
 }
 
 /** Connects to those of the nodes that are not connected. */

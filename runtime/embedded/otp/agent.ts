@@ -3,7 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, tagged } from '../kernel/values.ts';
+import { atoms, elementsOf, tagged, partsOf } from '../kernel/values.ts';
 import { call, cast, valueAt } from './gen.ts';
 import type { CallStep, Changed, ServerModule, ServerStart, Step } from './genServer.ts';
 import { noreply, reply, startServer } from './genServer.ts';
@@ -52,7 +52,7 @@ const agentServer: ServerModule<Value> = {
     return { is: 'ok', state: yield* doWork(self, work, []) };
   },
   *handleCall(self, request, _from, state): Flow<CallStep<Value>> {
-    const [what, work] = (elementsOf(request) ?? []).map(asValue);
+    const [what, work] = partsOf(request);
     if (what === words.get) return reply(yield* doWork(self, workOf(work), [state]), state);
     if (what === words.update) return reply(atoms.ok, yield* doWork(self, workOf(work), [state]));
     if (what !== words.getAndUpdate) return self.error(a('function_clause'));

@@ -4,7 +4,7 @@ import { a, Atom, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged, partsOf } from '../kernel/values.ts';
 import { applicationControllerModule, controllerName } from './applicationController.ts';
 import { applicationMasterModule } from './applicationMaster.ts';
 import { applicationsOf, keyOf, keysOf, rowOf } from './applicationTable.ts';
@@ -91,7 +91,7 @@ function* startAll(
 }
 /** `{"no such file or directory", File}` */
 function isMissingFile(reason: Value): boolean {
-  const [what, ...file] = elementsOf(reason) ?? [];
+  const [what, ...file] = partsOf(reason);
   return isList(what) && file.length === 1;
 }
 
@@ -145,7 +145,7 @@ function configFault(config: Value): string | null {
   if (!isList(config)) return 'configuration must be a list ended by <dot><whitespace>';
   const seen = new Set<unknown>();
   for (const section of config.map(asValue)) {
-    const [name, entries, ...more] = (elementsOf(section) ?? []).map(asValue);
+    const [name, entries, ...more] = partsOf(section);
     if (elementsOf(section) === null || more.length > 0) return `invalid application config: ${printed(section)}`;
     if (!isList(entries)) return `application: ${printed(name)}; parameters must be a list`;
     if (!(name instanceof Atom)) return `application: ${printed(name)}; application name must be an atom`;
@@ -159,7 +159,7 @@ function configFault(config: Value): string | null {
 function parametersFault(name: string, entries: readonly Value[]): string | null {
   const seen = new Set<unknown>();
   for (const entry of entries) {
-    const [key, ...rest] = (elementsOf(entry) ?? []).map(asValue);
+    const [key, ...rest] = partsOf(entry);
     if (rest.length !== 1) return `application: ${name}; invalid parameter: ${printed(entry)}`;
     if (!(key instanceof Atom)) return `application: ${name}; invalid parameter name: ${printed(key)}`;
     if (seen.has(key)) return `application: ${name}; duplicate parameter: ${key.name}`;

@@ -4,7 +4,7 @@ import { a, Atom, tup } from '../../term/values.ts';
 import { reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, sameValue } from '../kernel/values.ts';
+import { asValue, atoms, errorTuple, itemsOf, partsOf, sameValue } from '../kernel/values.ts';
 import { readApplication } from './applicationFile.ts';
 import type { Applications } from './applicationTable.ts';
 
@@ -19,13 +19,13 @@ function environment(state: Applications, name: string): readonly Value[] {
 /** Takes over resources of applications that are loaded, and the configuration in place of the one before. */
 export function changeData(state: Applications, resources: Value, config: Value): Value {
   const sections = new Map<string, Map<string, Value>>();
-  for (const section of isList(config) ? config : []) {
-    const [name, entries] = elementsOf(section) ?? [];
+  for (const section of itemsOf(config)) {
+    const [name, entries] = partsOf(section);
     if (name instanceof Atom) sections.set(name.name, entriesOf(entries));
   }
   state.config.clear();
   for (const [name, entries] of sections) state.config.set(name, entries);
-  for (const resource of isList(resources) ? resources.map(asValue) : []) {
+  for (const resource of itemsOf(resources)) {
     const read = readApplication(state, resource);
     if (!read.ok) return errorTuple(read.bad);
     if (state.loaded.has(read.is.name)) state.reload(read.is);
@@ -35,8 +35,8 @@ export function changeData(state: Applications, resources: Value, config: Value)
 
 function entriesOf(entries: unknown): Map<string, Value> {
   const found = new Map<string, Value>();
-  for (const entry of isList(entries) ? entries : []) {
-    const [key, value] = elementsOf(entry) ?? [];
+  for (const entry of itemsOf(entries)) {
+    const [key, value] = partsOf(entry);
     if (key instanceof Atom) found.set(key.name, asValue(value));
   }
   return found;
@@ -45,8 +45,8 @@ function entriesOf(entries: unknown): Map<string, Value> {
 /** Tells each running application what of its environment has changed since; `ok`, or what some of them answered instead. */
 export function* tellOfChanges(self: Self, state: Applications, before: Value): Flow<Value> {
   const then = new Map<string, Map<string, Value>>();
-  for (const section of isList(before) ? before : []) {
-    const [name, entries] = elementsOf(section) ?? [];
+  for (const section of itemsOf(before)) {
+    const [name, entries] = partsOf(section);
     if (name instanceof Atom) then.set(name.name, entriesOf(entries));
   }
   const failures: Value[] = [];

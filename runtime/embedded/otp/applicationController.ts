@@ -5,7 +5,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, itemsOf, okTuple, partsOf, tagged } from '../kernel/values.ts';
 import { masterChild, startMaster, stopMaster } from './applicationMaster.ts';
 import type { Application, Applications, StartType } from './applicationTable.ts';
 import { applicationsOf, rowOf, useApplications } from './applicationTable.ts';
@@ -45,7 +45,7 @@ const controller: ServerModule<Applications> = {
     }
     if (request === a('info')) return reply(info(state), state);
     if (request === a('prep_config_change')) return reply(runningEnvironments(state), state);
-    const [operation, ...args] = (elementsOf(request) ?? []).map(asValue);
+    const [operation, ...args] = partsOf(request);
     const name = args[0] instanceof Atom ? args[0].name : '';
     switch (operation instanceof Atom ? operation.name : '') {
       case 'load_application':
@@ -116,10 +116,10 @@ function setEnv(state: Applications, [first, second, value, options]: readonly V
     state.setEnv(first.name, second.name, value, isPersistent(options));
     return atoms.ok;
   }
-  for (const section of isList(first) ? first : []) {
-    const [name, entries] = elementsOf(section) ?? [];
-    for (const entry of isList(entries) ? entries : []) {
-      const [key, held] = elementsOf(entry) ?? [];
+  for (const section of itemsOf(first)) {
+    const [name, entries] = partsOf(section);
+    for (const entry of itemsOf(entries)) {
+      const [key, held] = partsOf(entry);
       if (name instanceof Atom && key instanceof Atom) {
         state.setEnv(name.name, key.name, asValue(held), isPersistent(second));
       }
@@ -226,7 +226,7 @@ function gone(self: Self, state: Applications, name: string): void {
 /** Ends all applications, last started first, each within kernel's `shutdown_timeout`; before that `shutdown_func` is told. */
 function* shutDown(self: Self, state: Applications, reason: Value): Flow<void> {
   const env = state.env.get('kernel');
-  const [module, name] = elementsOf(env?.get('shutdown_func')) ?? [];
+  const [module, name] = partsOf(env?.get('shutdown_func'));
   if (module instanceof Atom && name instanceof Atom) {
     try {
       yield* self.apply(module.name, name.name, [reason]);

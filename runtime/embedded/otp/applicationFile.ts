@@ -1,7 +1,7 @@
 /** Application resources: by name as a node knows them, or as the term `{application, Name, Options}`. */
 import type { Value } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
-import { asValue, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, isList, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import type { Application, Applications } from './applicationTable.ts';
 import type { Read } from './checkSpec.ts';
 import { chars } from './text.ts';
@@ -26,11 +26,11 @@ export function readApplication(applications: Applications, what: Value): Read<A
 function applicationOf(name: string, options: readonly unknown[]): Application {
   const fields = new Map<string, unknown>();
   for (const option of options) {
-    const [key, value] = elementsOf(option) ?? [];
+    const [key, value] = partsOf(option);
     if (key instanceof Atom) fields.set(key.name, value);
   }
   const names = (field: string): readonly string[] => namesIn(fields.get(field));
-  const [module, argument] = elementsOf(fields.get('mod')) ?? [];
+  const [module, argument] = partsOf(fields.get('mod'));
   const phases = fields.get('start_phases');
   const env = fields.get('env');
   const maxTime = fields.get('maxT');
@@ -45,7 +45,7 @@ function applicationOf(name: string, options: readonly unknown[]): Application {
     includedApplications: names('included_applications'),
     registered: names('registered'),
     modules: names('modules'),
-    env: Object.fromEntries((isList(env) ? env : []).map((entry) => pairOf(entry))),
+    env: Object.fromEntries(itemsOf(env).map((entry) => pairOf(entry))),
     ...(isList(phases) && {
       startPhases: phases.map((phase) => pairOf(phase)).map(([phase, value]) => ({ phase, argument: value })),
     }),
@@ -54,10 +54,12 @@ function applicationOf(name: string, options: readonly unknown[]): Application {
 }
 
 function namesIn(value: unknown): readonly string[] {
-  return isList(value) ? value.filter((one) => one instanceof Atom).map(({ name }) => name) : [];
+  return itemsOf(value)
+    .filter((one) => one instanceof Atom)
+    .map(({ name }) => name);
 }
 function pairOf(entry: unknown): readonly [string, Value] {
-  const [key, value] = elementsOf(entry) ?? [];
+  const [key, value] = partsOf(entry);
   return [key instanceof Atom ? key.name : '', asValue(value)];
 }
 /** A charlist, or a binary, as text. */

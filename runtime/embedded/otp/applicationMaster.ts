@@ -9,7 +9,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, itemsOf, okTuple, partsOf, tagged } from '../kernel/values.ts';
 import type { Application } from './applicationTable.ts';
 import { applicationsOf } from './applicationTable.ts';
 import { valueAt } from './gen.ts';
@@ -46,7 +46,7 @@ function* callMaster(self: Self, master: Pid, request: Value): Flow<Value> {
   });
   if (message === timedOut || isDown(message)) return atoms.ok;
   self.demonitor(watch, { flush: true });
-  return valueAt(elementsOf(message) ?? [], 1);
+  return valueAt(partsOf(message), 1);
 }
 function isReply(message: unknown, tag: unknown): boolean {
   return elementsOf(message)?.[0] === tag;
@@ -90,7 +90,7 @@ function* awaitStart(self: Self, child: Pid, tag: Value): Flow<Value> {
   for (;;) {
     const message = yield* receive({ at: 'application_master:init_loop/4' });
     if (message === timedOut) continue;
-    if (isReply(message, tag)) return valueAt(elementsOf(message) ?? [], 1);
+    if (isReply(message, tag)) return valueAt(partsOf(message), 1);
     const exit = tagged(message, atoms.exit, 3);
     if (exit !== null && exit[1] === child) return errorTuple(valueAt(exit, 2));
     relay(self, message);
@@ -109,7 +109,7 @@ function* mainLoop(self: Self, controller: Pid, child: Pid): Flow<never> {
       if (reason === atoms.timeout) return yield* terminate(self, child, atoms.normal);
       continue;
     }
-    const [request, tag, from] = (elementsOf(message) ?? []).map(asValue);
+    const [request, tag, from] = partsOf(message);
     if (request === words.stop && from instanceof Pid) {
       yield* stopTree(self, child);
       self.send(from, tup(tag, atoms.ok));
@@ -178,7 +178,7 @@ function* runStarter(self: Self, master: Pid, tag: Value, application: Applicati
 function startOf({ start }: Application) {
   if (start === undefined) return null;
   if (start.module !== 'application_starter') return { ...start, included: false };
-  const [module, argument] = isList(start.argument) ? start.argument : [];
+  const [module, argument] = itemsOf(start.argument);
   return module instanceof Atom ? { module: module.name, argument: asValue(argument), included: true } : null;
 }
 
@@ -253,8 +253,8 @@ function* loop(self: Self, master: Pid, { root, state, module: name }: Root & { 
       yield* callStop(self, name, prepared);
       return self.exit(asked ?? atoms.normal);
     }
-    const [from, request, asker] = (elementsOf(message) ?? []).map(asValue);
-    const [tag, pid] = (elementsOf(asker) ?? []).map(asValue);
+    const [from, request, asker] = partsOf(message);
+    const [tag, pid] = partsOf(asker);
     if (from === master && request === words.getChild && pid instanceof Pid)
       self.send(pid, tup(tag, tup(root, a(name))));
   }

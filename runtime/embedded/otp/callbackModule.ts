@@ -7,7 +7,7 @@ import { a, Tuple } from '../../term/values.ts';
 import { ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, tagged } from '../kernel/values.ts';
+import { asValue, atoms, tagged, partsOf } from '../kernel/values.ts';
 import type { StatusFormat } from './formatStatus.ts';
 import type { From } from './gen.ts';
 import { reportUnhandled } from './genServerReport.ts';
@@ -104,7 +104,7 @@ function thenOf(value: Value): { readonly then?: Then } | null {
 
 function initOf(answer: Value): Init<Value> {
   if (answer === atoms.ignore) return { is: 'ignore' };
-  const [tag, state, third, ...more] = (elementsOf(answer) ?? []).map(asValue);
+  const [tag, state, third, ...more] = partsOf(answer);
   const size = answer instanceof Tuple ? answer.elements.length : 0;
   if (tag === words.stop && size === 2) return { is: 'stop', reason: state };
   if (tag === atoms.ok && size === 2) return { is: 'ok', state };
@@ -113,7 +113,7 @@ function initOf(answer: Value): Init<Value> {
 }
 
 function stepOf(answer: Value): Step<Value> {
-  const [tag, second, third] = (elementsOf(answer) ?? []).map(asValue);
+  const [tag, second, third] = partsOf(answer);
   const size = answer instanceof Tuple ? answer.elements.length : 0;
   if (tag === words.noreply && size === 2) return { is: 'noreply', state: second };
   if (tag === words.stop && size === 3) return { is: 'stop', reason: second, state: third };
@@ -122,7 +122,7 @@ function stepOf(answer: Value): Step<Value> {
 }
 
 function callStepOf(answer: Value): CallStep<Value> {
-  const [tag, second, third, fourth] = (elementsOf(answer) ?? []).map(asValue);
+  const [tag, second, third, fourth] = partsOf(answer);
   const size = answer instanceof Tuple ? answer.elements.length : 0;
   if (tag === words.stop && size === 4) return { is: 'stop_reply', reason: second, reply: third, state: fourth };
   if (tag !== words.reply) return stepOf(answer);

@@ -4,7 +4,7 @@
  */
 import type { Value } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
-import { elementsOf, isList } from '../kernel/values.ts';
+import { elementsOf, isList, partsOf } from '../kernel/values.ts';
 import type { AutoShutdown, Flags, Restart, RestartStrategy, Shutdown, Spec, StartFunction } from './childSpec.ts';
 import { defaultShutdown, flags } from './childSpec.ts';
 import { asValue } from './gen.ts';
@@ -142,7 +142,7 @@ function specOfTuple(value: Value): ReadonlyMap<string, Value> | null {
 
 /** `{M, F, Args}`; null for anything else. */
 export function readStart(value: Value): StartFunction | null {
-  const [module, name, args, ...more] = elementsOf(value) ?? [];
+  const [module, name, args, ...more] = partsOf(value);
   if (!(module instanceof Atom) || !(name instanceof Atom) || !isList(args) || more.length > 0) return null;
   return { module: module.name, function: name.name, args: args.map(asValue) };
 }

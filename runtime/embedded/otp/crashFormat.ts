@@ -1,15 +1,15 @@
 /** The text of a crash report: `proc_lib:format/1,2,3` and `proc_lib:report_cb/2`. */
 import type { Value } from '../../term/values.ts';
 import { Atom } from '../../term/values.ts';
-import { asValue, atoms, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, itemsOf, partsOf } from '../kernel/values.ts';
 import type { FormatOptions, Pieces } from './text.ts';
 import { formatted, printed } from './text.ts';
 
 /** The two lists of a crash report as text, on several lines or one; what is no such report is shown as it is. */
 export function formatCrash(report: Value, options: FormatOptions = {}): string {
-  const [own, links] = isList(report) ? report : [];
+  const [own, links] = itemsOf(report);
   const isLine = options.singleLine === true;
-  const neighbours = isList(links) ? links.flatMap((near) => neighbour(near, isLine)) : [];
+  const neighbours = itemsOf(links).flatMap((near) => neighbour(near, isLine));
   const pieces: Pieces = [
     ...[isLine ? 'crasher: ' : '  crasher:~n', ...items(own, isLine, '    ')],
     ...[isLine ? '; neighbours: ' : '  neighbours:~n', ...neighbours],
@@ -31,10 +31,10 @@ function items(list: unknown, isLine: boolean, indent: string): Pieces {
 }
 
 function itemPieces(item: unknown, isLine: boolean, indent: string): Pieces {
-  const [key, value, ...more] = elementsOf(item) ?? [];
+  const [key, value, ...more] = partsOf(item);
   if (key === undefined || more.length > 0) return [{ term: asValue(item) }];
   const name = key instanceof Atom ? key.name : '';
-  const [first, second, third] = (elementsOf(value) ?? []).map(asValue);
+  const [first, second, third] = partsOf(value);
   if (name === 'initial_call' && isList(third)) {
     return [`initial call: ${printed(first)}:${printed(second)}/${third.length}`];
   }
@@ -51,7 +51,7 @@ function itemPieces(item: unknown, isLine: boolean, indent: string): Pieces {
 /** The reason, and from where to where, as the shell tells it (`erl_error:format_exception`). */
 function exception(reason: Value, stack: readonly Value[], indent: string): Pieces {
   const calls = stack.map((frame) => {
-    const [module, name, args] = (elementsOf(frame) ?? []).map(asValue);
+    const [module, name, args] = partsOf(frame);
     const arity = isList(args) ? args.length : Number(args);
     return `${printed(module)}:${printed(name)}/${arity}`;
   });

@@ -4,7 +4,7 @@ import { a, tup } from '../../term/values.ts';
 import { ErrorException, ExitException, reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, itemsOf, tagged } from '../kernel/values.ts';
 import { logReport } from './logger.ts';
 
 export const dictionaryKeys = { ancestors: a('$ancestors'), initialCall: a('$initial_call') } as const;
@@ -141,7 +141,7 @@ function neighboursOf(self: Self, process: Process): readonly Process[] {
 /** Who started a process that proc_lib started: its nearest ancestor, which may be a name. */
 export function parentOf(self: Self): Value {
   const above = self.get(dictionaryKeys.ancestors);
-  const [nearest] = isList(above) ? above : [];
+  const [nearest] = itemsOf(above);
   return asValue(nearest);
 }
 
@@ -149,5 +149,5 @@ export function parentOf(self: Self): Value {
 export function ancestorsOfChild(self: Self): readonly Value[] {
   const above = self.get(dictionaryKeys.ancestors);
   const own: Value = self.registeredName === null ? self.pid : a(self.registeredName);
-  return [own, ...(isList(above) ? above.map((one) => asValue(one)) : [])];
+  return [own, ...itemsOf(above).map((one) => asValue(one))];
 }

@@ -4,7 +4,7 @@ import { a, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, tagged, partsOf } from '../kernel/values.ts';
 import { fieldsOf } from './checkSpec.ts';
 import type { Spec } from './childSpec.ts';
 import { modulesValue, specValue } from './childSpec.ts';
@@ -79,7 +79,7 @@ export function* countDynamicChildren(self: Self, supervisor: Server): Flow<Valu
   return Object.fromEntries((Array.isArray(counts) ? counts : []).map((row) => countEntry(row)));
 }
 function countEntry(row: unknown): readonly [string, Value] {
-  const [name, count] = elementsOf(row) ?? [];
+  const [name, count]: readonly unknown[] = partsOf(row);
   return [String(name), asValue(count)];
 }
 
@@ -125,7 +125,7 @@ class DynamicServer implements ServerModule<DynamicState> {
   *handleCall(self: Self, request: Value, _from: unknown, state: DynamicState): Flow<CallStep<DynamicState>> {
     if (request === words.which) return reply(which(state), state);
     if (request === words.count) return reply(count(state), state);
-    const [operation, ...rest] = (elementsOf(request) ?? []).map(asValue);
+    const [operation, ...rest] = partsOf(request);
     const spec = operation === words.startTask ? taskSpec(self, rest) : specOfTerm(rest[0]);
     if (operation === words.terminateChild) return reply(yield* terminate(self, state, rest[0]), state);
     if ((operation !== words.startChild && operation !== words.startTask) || spec === null) {

@@ -3,7 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
 import type { CodeModule } from '../kernel/module.ts';
-import { asValue, atoms, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, atoms, isList, itemsOf, partsOf } from '../kernel/values.ts';
 import { agentGet, agentUpdate, startAgent } from './agent.ts';
 import type { DynamicFlags } from './dynamicState.ts';
 import { dynamicFlags } from './dynamicState.ts';
@@ -25,8 +25,8 @@ import { workOf } from './work.ts';
 /** A keyword list: `[{key, value}]`. */
 function keywords(value: Value): ReadonlyMap<string, Value> {
   const found = new Map<string, Value>();
-  for (const entry of isList(value) ? value : []) {
-    const [key, held] = elementsOf(entry) ?? [];
+  for (const entry of itemsOf(value)) {
+    const [key, held] = partsOf(entry);
     if (key instanceof Atom) found.set(key.name, asValue(held));
   }
   return found;

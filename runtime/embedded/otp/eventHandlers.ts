@@ -7,7 +7,7 @@ import { a, Atom, Tuple, tup } from '../../term/values.ts';
 import { reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, sameValue, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, sameValue, tagged, partsOf } from '../kernel/values.ts';
 import { statusFormatOf } from './callbackModule.ts';
 import { formatStatus } from './formatStatus.ts';
 import { reportUnhandled } from './genServerReport.ts';
@@ -44,7 +44,7 @@ export function handlerName({ module, id }: EventHandler): Value {
 }
 function parts(name: Value): { readonly module: string; readonly id: Value } | null {
   if (name instanceof Atom) return { module: name.name, id: false };
-  const [module, id] = elementsOf(name) ?? [];
+  const [module, id] = partsOf(name);
   return module instanceof Atom ? { module: module.name, id: asValue(id) } : null;
 }
 function find(handlers: Handlers, name: Value): EventHandler | undefined {
@@ -151,7 +151,7 @@ export function* notify(
 function isMissing(answer: Value, module: string): boolean {
   const undef = tagged(tagged(answer, atoms.exit, 2)?.[1], atoms.undef, 2);
   const stack = undef?.[1];
-  const [of, name, args] = elementsOf(isList(stack) ? stack[0] : null) ?? [];
+  const [of, name, args] = partsOf(isList(stack) ? stack[0] : null);
   return of === a(module) && name === a('handle_info') && isList(args) && args.length === 2;
 }
 
@@ -200,7 +200,7 @@ export function* callHandler(self: Self, handlers: Handlers, name: Value, query:
   const handler = find(handlers, name);
   if (handler === undefined) return { handlers, hibernate: false, reply: errorTuple(a('bad_module')) };
   const answer = yield* catching(self.apply(handler.module, 'handle_call', [query, handler.state]));
-  const elements = (elementsOf(answer) ?? []).map(asValue);
+  const elements = partsOf(answer);
   const [tag, reply, state] = elements;
   const size = answer instanceof Tuple ? elements.length : 0;
   if (tag === atoms.ok && (size === 3 || (size === 4 && elements[3] === hibernateWord))) {

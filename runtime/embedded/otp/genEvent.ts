@@ -10,7 +10,7 @@ import { receive, timedOut } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { Handler } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, okTuple, sameValue, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, okTuple, sameValue, tagged, partsOf } from '../kernel/values.ts';
 import { statusFormatOf } from './callbackModule.ts';
 import { crashReport } from './crashReport.ts';
 import type { Changed, Handlers } from './eventHandlers.ts';
@@ -154,7 +154,7 @@ class Manager implements Handler, SystemView {
   }
 
   *#change(self: Self, request: Value): Flow<Changed | null> {
-    const [command, ...args] = (elementsOf(request) ?? []).map(asValue);
+    const [command, ...args] = partsOf(request);
     const [first, second, third, fourth, fifth] = args;
     const handlers = this.#handlers;
     const name = this.#name;
@@ -197,7 +197,7 @@ class Manager implements Handler, SystemView {
       } catch {
         // As OTP: the handler stays as it is.
       }
-      const [ofModule, ofId, next, ...more] = elementsOf(answer) ?? [];
+      const [ofModule, ofId, next, ...more] = partsOf(answer);
       const fits = ofModule === a(module) && sameValue(ofId, id) && more.length === 0;
       replaced.push(fits ? { ...handler, state: asValue(next) } : handler);
     }

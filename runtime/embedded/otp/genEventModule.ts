@@ -5,7 +5,7 @@ import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, tagged, partsOf } from '../kernel/values.ts';
 import { defaultCallTimeoutMs, genCall, locate } from './gen.ts';
 import { startManager } from './genEvent.ts';
 import type { ServerStart } from './genServer.ts';
@@ -76,7 +76,7 @@ function* notify(self: Self, manager: Value, event: Value): Flow<Value> {
 function unwrapped(response: Value): Value {
   const error = tagged(tagged(response, a('reply'), 2)?.[1], atoms.error, 2);
   if (error !== null) return tup(atoms.error, asValue(error[1]));
-  const elements = (elementsOf(response) ?? []).map(asValue);
+  const elements = partsOf(response);
   const [inner, ...more] = elements;
   return elements.length === 3 && inner instanceof Tuple ? tup(unwrapped(inner), ...more) : response;
 }

@@ -5,7 +5,7 @@ import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, isList, tagged, partsOf } from '../kernel/values.ts';
 import { callbackModule } from './callbackModule.ts';
 import { castByName, defaultCallTimeoutMs, fromOf, genAtoms, genCall, reply } from './gen.ts';
 import type { ServerStart } from './genServer.ts';
@@ -39,7 +39,7 @@ export function functionClause(): never {
 /** A server as it stands in an argument. */
 export function serverOf(value: Value): Server {
   if (value instanceof Pid || value instanceof Atom) return value;
-  const [first, second, third] = (elementsOf(value) ?? []).map(asValue);
+  const [first, second, third] = partsOf(value);
   const size = value instanceof Tuple ? value.elements.length : 0;
   if (first instanceof Atom && size === 2) return tup(first, second);
   if (first instanceof Atom && second instanceof Atom && size === 3) return tup(first, second, third);

@@ -3,7 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, itemsOf, partsOf } from '../kernel/values.ts';
 import type { StatusFormat } from './formatStatus.ts';
 import { formatStatus, shownState, statusHeader } from './formatStatus.ts';
 import type { From } from './gen.ts';
@@ -46,7 +46,7 @@ function* formattedLog(self: Self, format: StatusFormat, log: Value): Flow<Value
   if (format.one !== undefined || !isList(log)) return log;
   const events: Value[] = [];
   for (const event of log.map(asValue)) {
-    const elements = elementsOf(event) ?? [];
+    const elements = partsOf(event);
     const at = elements[0] === a('out') ? 3 : elements[0] === a('noreply') ? 1 : -1;
     if (at < 0 || elements.length !== at + 1) {
       events.push(event);
@@ -108,9 +108,9 @@ export type Report = { readonly [key: string]: Value };
 
 /** Says of an `undef` what is missing: the module, or the function. */
 export function fixedReason(self: Self, reason: Value): Value {
-  const [why, stack, ...more] = elementsOf(reason) ?? [];
+  const [why, stack, ...more] = partsOf(reason);
   if (why !== atoms.undef || more.length > 0 || !isList(stack)) return reason;
-  const [module, name, args] = elementsOf(stack[0]) ?? [];
+  const [module, name, args] = partsOf(stack[0]);
   if (!(module instanceof Atom) || !(name instanceof Atom)) return reason;
   const arity = isList(args) ? args.length : Number(args);
   if (self.exports(module.name, name.name, arity)) return reason;
@@ -131,7 +131,7 @@ export function serverReportPieces(self: Self, report: Report, singleLine: boole
           '~n',
         ];
   }
-  const log = isList(report['log']) ? report['log'].map(asValue) : [];
+  const log = itemsOf(report['log']);
   const reason = { term: fixedReason(self, report['reason']) };
   if (singleLine) {
     return [
@@ -159,7 +159,7 @@ function logPieces(log: readonly Value[]): Pieces {
 
 /** The lines about the client that asked last, for gen_server and gen_statem. */
 export function clientPieces(info: Value, singleLine: boolean): Pieces {
-  const [pid, what] = elementsOf(info) ?? [];
+  const [pid, what] = partsOf(info);
   if (!(pid instanceof Pid)) return [];
   const client = printed(pid);
   if (what === a('dead')) return [singleLine ? ` Client ${client} is dead.` : `** Client ${client} is dead~n`];
@@ -167,7 +167,7 @@ export function clientPieces(info: Value, singleLine: boolean): Pieces {
     const where = `${client} is remote on node ${printed(a(pid.node))}`;
     return [singleLine ? ` Client ${where}.` : `** Client ${where}~n`];
   }
-  const [name, stack] = (elementsOf(what) ?? []).map(asValue);
+  const [name, stack] = partsOf(what);
   return singleLine
     ? [' Client ', { term: name }, ' stacktrace: ', { term: stack }, '.']
     : ['** Client ', { term: name }, ' stacktrace~n** ', { term: stack }, '~n'];

@@ -9,7 +9,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { Handler } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, okTuple } from '../kernel/values.ts';
+import { atoms, errorTuple, okTuple, partsOf } from '../kernel/values.ts';
 import { returned } from './callbackModule.ts';
 import { caught, crashReport } from './crashReport.ts';
 import type { Starter } from './gen.ts';
@@ -93,7 +93,7 @@ class StartedMachine implements Handler {
       return self.exit(atoms.normal);
     }
     const size = answer instanceof Tuple ? answer.elements.length : 0;
-    const [tag, first, second, actions] = (elementsOf(answer) ?? []).map(asValue);
+    const [tag, first, second, actions] = partsOf(answer);
     if (tag === a('stop') && size === 2) return yield* this.#fail(self, first, new ExitException(first), false);
     if (tag !== atoms.ok || (size !== 3 && size !== 4)) {
       const bad = tup(a('bad_return_from_init'), answer);

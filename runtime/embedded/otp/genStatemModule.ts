@@ -6,7 +6,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, tagged, partsOf } from '../kernel/values.ts';
 import { castByName, fromOf, genAtoms, genCall, reachable, reply } from './gen.ts';
 import type { ServerStart } from './genServer.ts';
 import {
@@ -75,7 +75,7 @@ function* call(self: Self, args: readonly Value[]): Flow<Value> {
     };
     self.spawnBody({ is: 'flow', run: body }, { module: 'gen_statem', function: 'call_clean', arity: 4 });
     const message = yield* receive({ marker: ref, match: (candidate) => elementsOf(candidate)?.[0] === ref });
-    const [tag, value] = elementsOf(elementsOf(message)?.[1]) ?? [];
+    const [tag, value] = partsOf(elementsOf(message)?.[1]);
     return tag === atoms.ok ? asValue(value) : self.exit(asValue(value));
   } catch (thrown) {
     if (!(thrown instanceof ExitException)) throw thrown;

@@ -5,7 +5,7 @@
 import type { Value } from '../../term/values.ts';
 import { a, Atom } from '../../term/values.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, elementsOf, isList } from '../kernel/values.ts';
+import { asValue, elementsOf, isList, partsOf } from '../kernel/values.ts';
 import { formatCrash } from './crashFormat.ts';
 import { eventReportPieces } from './genEventModule.ts';
 import type { Report } from './genServerReport.ts';
@@ -26,7 +26,7 @@ export function messageText(self: Self, { msg }: LogEvent, options: FormatOption
   if ('string' in msg) return msg.string;
   const report = mapOf(msg.report);
   if (report === null) return formatted([{ term: msg.report }], options);
-  const [behaviour] = elementsOf(report['label']) ?? [];
+  const [behaviour] = partsOf(report['label']);
   const isLine = options.singleLine === true;
   switch (behaviour instanceof Atom ? behaviour.name : '') {
     case 'gen_server':

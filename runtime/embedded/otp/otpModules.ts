@@ -1,6 +1,7 @@
 /** The modules of stdlib and of Elixir that every node has loaded: what can be called by module, function and arguments. */
 import type { CodeModule } from '../kernel/module.ts';
 import { elixirModules } from './elixirModules.ts';
+import { etsModule } from './ets/etsModule.ts';
 import { genEventModule } from './genEventModule.ts';
 import { genServerModule } from './genServerModule.ts';
 import { genStatemModule } from './genStatemModule.ts';
@@ -9,6 +10,7 @@ import { supervisorModule } from './supervisorModule.ts';
 import { sysModule } from './systemMessages.ts';
 
 export const otpModules: readonly CodeModule[] = [
+  etsModule,
   genEventModule,
   genServerModule,
   genStatemModule,

@@ -1,7 +1,7 @@
 /** The reports of supervisors and of the application controller as text (`supervisor:format_log/1,2` and its like). */
 import type { Value } from '../../term/values.ts';
 import { a } from '../../term/values.ts';
-import { asValue, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { fieldsOf } from './checkSpec.ts';
 import type { FormatOptions, Pieces } from './text.ts';
 import { formatAndArgs, formatted, nameText } from './text.ts';
@@ -17,18 +17,18 @@ export function logText(report: Value, options: FormatOptions = {}): string {
 }
 
 /** The parts of a report by their names: `supervisor`, `started` or `errorContext`, `reason` and `offender`. */
-function partsOf(report: Value): ReadonlyMap<string, Value> {
+function namedParts(report: Value): ReadonlyMap<string, Value> {
   const parts = fieldsOf(report)?.get('report');
   const found = new Map<string, Value>();
-  for (const part of isList(parts) ? parts : []) {
-    const [name, value] = elementsOf(part) ?? [];
+  for (const part of itemsOf(parts)) {
+    const [name, value] = partsOf(part);
     found.set(nameText(asValue(name)), asValue(value));
   }
   return found;
 }
 
 function lines(report: Value): Pieces {
-  return [...partsOf(report)].flatMap(([name, value]) => [`    ${name}: `, { term: value }, '~n']);
+  return [...namedParts(report)].flatMap(([name, value]) => [`    ${name}: `, { term: value }, '~n']);
 }
 
 const sentenceWords: { readonly [name: string]: string } = {
@@ -39,7 +39,7 @@ const sentenceWords: { readonly [name: string]: string } = {
 };
 
 function sentences(report: Value): Pieces {
-  const parts = partsOf(report);
+  const parts = namedParts(report);
   if (parts.has('application')) {
     return [...parts]
       .flatMap(([name, value]) => [`${sentenceWords[name] ?? name}: `, { term: value }, '. '])
@@ -60,7 +60,7 @@ function sentences(report: Value): Pieces {
 /** `id=Id,pid=Pid.`, of several that are alike `id=Id,nb_children=N.` */
 function childText(child: Value): string {
   const field = (name: string): { readonly is: Value } | null => {
-    for (const entry of isList(child) ? child : []) {
+    for (const entry of itemsOf(child)) {
       const found = tagged(entry, a(name), 2);
       if (found !== null) return { is: asValue(found[1]) };
     }

@@ -5,7 +5,7 @@ import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, tagged } from '../kernel/values.ts';
+import { asValue, atoms, tagged, partsOf } from '../kernel/values.ts';
 import { hashOf } from './keyHash.ts';
 import type { Flags, Spec } from './childSpec.ts';
 import { flags, startValue } from './childSpec.ts';
@@ -86,7 +86,7 @@ function* startChild(self: Self, start: Value, name: Value, partition: Value): F
 
 /** `{name, key}` */
 function viaKey(value: Value): readonly [Atom, Value] {
-  const [name, key, ...more] = elementsOf(value) ?? [];
+  const [name, key, ...more] = partsOf(value);
   if (name instanceof Atom && more.length === 0) return [name, asValue(key)];
   throw new ErrorException(atoms.badarg);
 }

@@ -8,7 +8,7 @@ import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, okTuple, samePid, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, okTuple, samePid, tagged, partsOf } from '../kernel/values.ts';
 import { valueKey } from '../kernel/valueKey.ts';
 import { childSpec, flags } from './childSpec.ts';
 import type { ServerModule } from './genServer.ts';
@@ -62,7 +62,7 @@ function tableOf(self: Self, registry: Atom): RegistryTable {
 const partitionServer: ServerModule<{ readonly registry: string; readonly at: number }> = {
   module: partitionModule,
   init(self, argument) {
-    const [registry, at] = elementsOf(argument) ?? [];
+    const [registry, at] = partsOf(argument);
     const table = registriesOf(self).get(registry instanceof Atom ? registry.name : '');
     if (table === undefined || typeof at !== 'number') return { is: 'stop', reason: atoms.badarg };
     self.trapExit(true);
@@ -233,7 +233,7 @@ function entriesUnder(self: Self, registry: Atom, key: Value): readonly Entry[] 
 
 /** `{registry, key}` or `{registry, key, value}` */
 function viaOf(name: Value): readonly [registry: Atom, key: Value, value: Value] {
-  const [registry, key, value] = elementsOf(name) ?? [];
+  const [registry, key, value] = partsOf(name);
   if (!(registry instanceof Atom)) throw new ErrorException(atoms.badarg);
   // Without a value it is nil.
   return [registry, asValue(key), elementsOf(name)?.length === 3 ? asValue(value) : null];

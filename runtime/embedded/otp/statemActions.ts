@@ -1,7 +1,7 @@
 /** What a state function of gen_statem answers, and the actions in it, read from OTP's own terms. Follows `gen_statem` of OTP 25. */
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Tuple, tup } from '../../term/values.ts';
-import { asValue, atoms, elementsOf, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, tagged, partsOf } from '../kernel/values.ts';
 import type { From } from './gen.ts';
 import { fromOf } from './gen.ts';
 
@@ -83,7 +83,7 @@ export function actionOf(value: Value): Action | null {
   if (value === a('postpone')) return { is: 'postpone', on: true };
   if (value === a('pop_callback_module')) return { is: 'pop_module' };
   if (!(value instanceof Tuple)) return timeoutAction(tup(atoms.timeout, value, value));
-  const [tag, first, second] = (elementsOf(value) ?? []).map(asValue);
+  const [tag, first, second] = partsOf(value);
   const size = value.elements.length;
   if (tag === a('reply') && size === 3) {
     const from = fromOf(first);

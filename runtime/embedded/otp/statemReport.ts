@@ -3,7 +3,7 @@ import type { Pid, Value } from '../../term/values.ts';
 import { a, Atom, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, sameValue, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, isList, itemsOf, partsOf, sameValue, tagged } from '../kernel/values.ts';
 import { statusFormatOf } from './callbackModule.ts';
 import type { StatusMap } from './formatStatus.ts';
 import { formatStatus, statusHeader } from './formatStatus.ts';
@@ -100,8 +100,8 @@ function fixed(
   self: Self,
   [kind, reason, stack]: readonly Value[],
 ): { readonly reason: Value; readonly stack: readonly Value[] } {
-  const stacktrace = isList(stack) ? stack.map(asValue) : [];
-  const [module, name, args] = elementsOf(stacktrace[0]) ?? [];
+  const stacktrace = itemsOf(stack);
+  const [module, name, args] = partsOf(stacktrace[0]);
   const isUndef = kind === atoms.error && reason === atoms.undef;
   if (!isUndef || !(module instanceof Atom) || !(name instanceof Atom)) return { reason, stack: stacktrace };
   const arity = isList(args) ? args.length : Number(args);
@@ -117,9 +117,9 @@ export function statemReportPieces(self: Self, report: Report, singleLine: boole
   const term = (key: string): { readonly term: Value } => ({ term: report[key] });
   const listAt = (key: string): readonly Value[] => {
     const list = report[key];
-    return isList(list) ? list.map(asValue) : [];
+    return itemsOf(list);
   };
-  const [kind, ...why] = (elementsOf(report['reason']) ?? []).map(asValue);
+  const [kind, ...why] = partsOf(report['reason']);
   const { reason, stack } = fixed(self, [kind, ...why]);
   const [event, ...queued] = listAt('queue');
   const hasEvent = listAt('queue').length > 0;
@@ -153,10 +153,10 @@ export function statemReportPieces(self: Self, report: Report, singleLine: boole
 
 /** `gen_statem:print_event/3` */
 export function printMachineEvent(name: Value, event: Value): string {
-  const [tag, first, state, next] = (elementsOf(event) ?? []).map(asValue);
+  const [tag, first, state, next] = partsOf(event);
   const who = `*DBG* ${printed(name)}`;
   const what = (value: Value): string => {
-    const [type, content] = (elementsOf(value) ?? []).map(asValue);
+    const [type, content] = partsOf(value);
     const from = fromOf(tagged(type, a('call'), 2)?.[1]);
     if (from !== null) return `call ${printed(content)} from ${printed(from.elements[0])}`;
     return `${printed(type)} ${printed(content)}`;

@@ -5,7 +5,7 @@ import { ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, sameValue, tagged } from '../kernel/values.ts';
+import { asValue, atoms, sameValue, tagged, partsOf } from '../kernel/values.ts';
 import { locate } from './gen.ts';
 import type { Server } from './names.ts';
 import { terminate } from './sys.ts';
@@ -38,7 +38,7 @@ function* stopProcess(
   } catch (thrown) {
     self.demonitor(watch, { flush: true });
     if (!(thrown instanceof ExitException)) throw thrown;
-    const [why] = elementsOf(thrown.reason) ?? [];
+    const [why] = partsOf(thrown.reason);
     return self.exit(why === atoms.noproc || why === atoms.timeout ? asValue(why) : thrown.reason);
   }
   const down = yield* receive({

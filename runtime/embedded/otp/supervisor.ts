@@ -5,7 +5,7 @@ import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, elementsOf, errorTuple, isList, okTuple, tagged } from '../kernel/values.ts';
+import { atoms, elementsOf, errorTuple, isList, itemsOf, okTuple, partsOf, tagged } from '../kernel/values.ts';
 import type { Read } from './checkSpec.ts';
 import { readFlags, readSpecs } from './checkSpec.ts';
 import type { Flags, Spec } from './childSpec.ts';
@@ -79,9 +79,9 @@ export function* getCallbackModule(self: Self, supervisor: Server): Flow<Value> 
   const status = tagged(yield* getStatus(self, supervisor), a('status'), 4);
   const items = status === null || !isList(status[3]) ? [] : status[3];
   const details = items.at(-1);
-  for (const detail of isList(details) ? details : []) {
+  for (const detail of itemsOf(details)) {
     const callback = tagged(detail, a('supervisor'), 2)?.[1];
-    if (isList(callback)) return valueAt(elementsOf(callback[0]) ?? [], 1);
+    if (isList(callback)) return valueAt(partsOf(callback[0]), 1);
   }
   return self.error(a('function_clause'));
 }

@@ -4,7 +4,7 @@ import { a, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple } from '../kernel/values.ts';
+import { asValue, atoms, errorTuple, isList, okTuple, partsOf } from '../kernel/values.ts';
 import { readSpec } from './checkSpec.ts';
 import type { Spec } from './childSpec.ts';
 import { modulesValue, specValue } from './childSpec.ts';
@@ -31,7 +31,7 @@ export const words = {
 export function answerCall(self: Self, request: Value, state: SupervisorState): Flow<Value> {
   if (request === words.whichChildren) return settle(which(state));
   if (request === words.countChildren) return settle(count(self, state));
-  const [operation, what, ...more] = elementsOf(request) ?? [];
+  const [operation, what, ...more] = partsOf(request);
   const argument = asValue(what);
   if (more.length > 0) return self.error(a('function_clause'));
   switch (operation) {

@@ -6,7 +6,7 @@ import type { SupervisorKind } from '../../model.ts';
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, tup } from '../../term/values.ts';
 import { ErrorException } from '../kernel/exceptions.ts';
-import { asValue, atoms, elementsOf, isList, samePid } from '../kernel/values.ts';
+import { asValue, atoms, itemsOf, partsOf, samePid } from '../kernel/values.ts';
 import { valueKey } from '../kernel/valueKey.ts';
 import { readFlags } from './checkSpec.ts';
 import type { Flags, Spec } from './childSpec.ts';
@@ -209,8 +209,8 @@ export class SupervisorState implements SupervisorView {
   /** Takes over what such a record says (`sys:replace_state`), except for children and names: `badarg` when it has others. */
   restore(record: Value): this {
     const now = this.show();
-    const before = elementsOf(now) ?? [];
-    const after = elementsOf(record) ?? [];
+    const before = partsOf(now);
+    const after = partsOf(record);
     const same =
       after.length === before.length &&
       [1, 3, 4, 10].every((at) => valueKey(asValue(before[at])) === valueKey(asValue(after[at])));
@@ -224,7 +224,7 @@ export class SupervisorState implements SupervisorView {
     const isKept = flags.ok && (flags.is.strategy === 'simple_one_for_one') === this.simple;
     if (!same || !isKept) throw new ErrorException(atoms.badarg);
     this.flags = flags.is;
-    this.restarts = isList(after[7]) ? after[7].map(Number) : [];
+    this.restarts = itemsOf(after[7]).map(Number);
     this.dynamicRestarts = Number(after[8]);
     this.argument = asValue(after[11]);
     return this;

@@ -8,7 +8,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import { ThrownValue } from '../kernel/exceptions.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, sameValue } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, itemsOf, okTuple, partsOf, sameValue } from '../kernel/values.ts';
 import { putChars } from './text.ts';
 
 export type DebugOptions = readonly Value[];
@@ -47,7 +47,7 @@ export function* handleDebug(
 ): Flow<DebugOptions> {
   const kept: Value[] = [];
   for (const option of options) {
-    const [key, value] = elementsOf(option) ?? [];
+    const [key, value] = partsOf(option);
     switch (key) {
       case words.trace:
         putChars(self, print(name, event));
@@ -70,7 +70,7 @@ export function* handleDebug(
 
 /** Calls `{Func, State}` or `{Id, {Func, State}}`; null when it is to be taken out. */
 function* installed(self: Self, option: Value, name: Value, event: Value): Flow<Value> {
-  const [first, second] = elementsOf(option) ?? [];
+  const [first, second] = partsOf(option);
   const named = elementsOf(second);
   const isNamed = named?.length === 2 && isFunLike(named[0]);
   const [called, state] = isNamed ? named : [first, second];
@@ -96,7 +96,7 @@ export function debugCommand(
   options: DebugOptions,
 ): { readonly reply: Value; readonly options: DebugOptions } {
   if (what === words.noDebug) return { reply: atoms.ok, options: [] };
-  const [command, argument] = elementsOf(what) ?? [];
+  const [command, argument]: readonly unknown[] = partsOf(what);
   const value = asValue(argument);
   const done = (changed: DebugOptions): ReturnType<typeof debugCommand> => ({ reply: atoms.ok, options: changed });
   switch (command) {
@@ -114,7 +114,7 @@ export function debugCommand(
       if (value === words.get) return { reply: okTuple(statistics(self, options)), options };
       break;
     case words.install: {
-      const elements = elementsOf(value) ?? [];
+      const elements = partsOf(value);
       const [id, called, state] = elements.map(asValue);
       if (elements.length === 2) return done(install(options, id, called));
       if (elements.length === 3) return done(install(options, id, tup(called, state)));
@@ -166,8 +166,8 @@ export function debugOptions(self: Self, asked: readonly Value[]): DebugOptions 
 }
 
 function logOf(value: unknown): Log {
-  const [most, items] = elementsOf(value) ?? [];
-  return { most: typeof most === 'number' ? most : defaultLogLength, items: isList(items) ? items.map(asValue) : [] };
+  const [most, items] = partsOf(value);
+  return { most: typeof most === 'number' ? most : defaultLogLength, items: itemsOf(items) };
 }
 function logValue({ most, items }: Log): Value {
   return tup(most, items.slice(-most));
@@ -184,8 +184,8 @@ function newStatistics(self: Self): Value {
 }
 
 function counted(value: unknown, event: Value): Value {
-  const [start, reductions, received, sent] = (elementsOf(value) ?? []).map(Number);
-  const [what, ...more] = elementsOf(event) ?? [];
+  const [start, reductions, received, sent] = partsOf(value).map(Number);
+  const [what, ...more] = partsOf(event);
   const isIn = what === words.in && (more.length === 1 || more.length === 2);
   const isOut = what === words.out && (more.length === 2 || more.length === 3);
   return tup(start, reductions, (received ?? 0) + (isIn ? 1 : 0), (sent ?? 0) + (isOut ? 1 : 0));

@@ -10,7 +10,7 @@ import { receive, timedOut } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, errorTuple, isList, tagged } from '../kernel/values.ts';
+import { asValue, atoms, elementsOf, errorTuple, isList, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { caught } from './crashReport.ts';
 import { dictionaryOf } from './formatStatus.ts';
 import type { From } from './gen.ts';
@@ -95,7 +95,7 @@ function* serveOne(self: Self, from: From, request: Value, view: SystemView, mod
     reply(self, from, atoms.ok);
     return request === words.suspend ? 'suspended' : 'running';
   }
-  const [command, ...args] = elementsOf(request) ?? [];
+  const [command, ...args]: readonly unknown[] = partsOf(request);
   const [first, ...more] = args.map(asValue);
   switch (command) {
     case words.terminate:
@@ -238,6 +238,6 @@ export const sysModule: CodeModule = {
       const text = yield* applyFun(self, format, [a('standard_io'), event, extra]);
       return yield* handleDebug(self, debug.map(asValue), () => (typeof text === 'string' ? text : ''), extra, event);
     },
-    'debug_options/1': (self, options) => debugOptions(self, isList(options) ? options.map(asValue) : []),
+    'debug_options/1': (self, options) => debugOptions(self, itemsOf(options)),
   },
 };

@@ -9,7 +9,7 @@ import type { Flow } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
 import { fun, LocalFun } from '../kernel/localFun.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isTuple } from '../kernel/values.ts';
+import { asValue, atoms, isTuple, partsOf } from '../kernel/values.ts';
 import type { Server } from './names.ts';
 import { spawn } from './procLib.ts';
 import { isDown, unlinkFlush } from './shutdown.ts';
@@ -71,7 +71,7 @@ export function* asyncStream(
       for (const task of running.values()) if (!task.late && task.untilMs <= self.nowMs) kill(self, task);
       continue;
     }
-    const parts = (elementsOf(message) ?? []).map(asValue);
+    const parts = partsOf(message);
     const down = isDown(message);
     const task = running.get(parts[down ? 1 : 0]);
     if (task === undefined) continue;

@@ -7,7 +7,7 @@ import { receive, timedOut } from '../kernel/flow.ts';
 import { LocalFun } from '../kernel/localFun.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, elementsOf, isList, okTuple } from '../kernel/values.ts';
+import { asValue, atoms, itemsOf, okTuple, partsOf } from '../kernel/values.ts';
 import { caught, dictionaryKeys, isOrderly } from './crashReport.ts';
 import { valueAt } from './gen.ts';
 import { spawn } from './procLib.ts';
@@ -27,7 +27,7 @@ export function ownerOf(self: Self): Value {
 /** The processes on whose behalf a task runs, nearest first. */
 export function callersOf(self: Self): Value {
   const before = self.get(callersKey);
-  return [self.pid, ...(isList(before) ? before.map(asValue) : [])];
+  return [self.pid, ...itemsOf(before)];
 }
 
 /** A process that does work for nobody who waits: `{ok, Pid}`. */
@@ -37,7 +37,7 @@ export function startTask(self: Self, args: readonly Value[], link: boolean): Va
 
 /** Waits to be told by its owner what to do, and sends the answer. */
 function* replies(self: Self, owner: Value, monitor: Value): Flow<Value> {
-  const pid = valueAt(elementsOf(owner) ?? [], 2);
+  const pid = valueAt(partsOf(owner), 2);
   if (!(pid instanceof Pid)) return self.error(atoms.badarg);
   const watch = monitor === a('monitor') ? self.monitor(pid) : null;
   const message = yield* receive({
@@ -48,7 +48,7 @@ function* replies(self: Self, owner: Value, monitor: Value): Flow<Value> {
     at: `'${moduleName}':reply/4`,
   });
   if (message === timedOut) return self.exit(atoms.timeout);
-  const elements = elementsOf(message) ?? [];
+  const elements = partsOf(message);
   if (isDown(message)) return self.exit(tup(atoms.shutdown, valueAt(elements, 4)));
   const [, ref, replyTo, callers, what] = elements.map(asValue);
   const work = workOf(what);
@@ -101,7 +101,7 @@ function* run(self: Self, owner: Value, work: Work): Flow<Value> {
 
 /** How the owner is named to a reader: by its name, on another node with that, else by its pid. */
 function starterOf(self: Self, owner: Value): Value {
-  const [node, name, pid] = (elementsOf(owner) ?? []).map(asValue);
+  const [node, name, pid] = partsOf(owner);
   if (node === a(self.node)) return name;
   return name instanceof Pid ? pid : tup(node, name);
 }

@@ -47,6 +47,8 @@ export const connectNode = defineOperation({
     );
     return connected.ok ? ok(nodeRow(connected.value)) : connected;
   },
+  // The link was one of the process that opened it, and ended with it.
+  probe: () => Promise.resolve('none'),
   async compensate(context, { steps: { node, isDirect } }) {
     if (isDirect) return ok(null);
     const closed = await context.port.cluster.disconnect({ node }, context.options());

@@ -34,6 +34,8 @@ export const disconnectNode = defineOperation({
     const closed = await context.port.cluster.disconnect({ node }, context.options());
     return closed.ok ? ok({ node, wasConnected: closed.value.wasConnected }) : closed;
   },
+  // The link was one of the process that was to close it, and ended with it.
+  probe: () => Promise.resolve('applied'),
   async compensate(context, { steps: { node, wasDirect } }) {
     if (!wasDirect) return ok(null);
     const connected = await context.port.cluster.connect({ node }, context.options());

@@ -1,16 +1,15 @@
 import { Type } from 'typebox';
-import { failure, processNotFound } from '../../../runtime/errors.ts';
-import type { Json, ProcessRef, Result, RowPage } from '../../../runtime/model.ts';
+import { failure } from '../../../runtime/errors.ts';
+import type { Json, ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
 import { isAtom } from '../../../runtime/term/term.ts';
-import type { Context } from '../../core/context.ts';
-import type { ProbedEffect } from '../../core/operation.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, pidParam, placementOfProcess, shownTermResult } from '../parameters.ts';
 import { cell, namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, shownName, shownTerm, termFromText } from '../terms.ts';
+import { lookAt, probeEnded } from './probeEnded.ts';
 
 export const killProcess = defineOperation({
   name: 'kill_process',
@@ -81,30 +80,8 @@ export const killProcess = defineOperation({
   },
 });
 
-type LookContext = Context<'processes.info' | 'cluster.nodes'>;
-
-async function lookAt(context: LookContext, process: ProcessRef): Promise<Result<RowPage>> {
-  const info = await context.port.processes.info(
-    { pids: [process], keys: ['registered_name', 'initial_call'] },
-    context.options(),
-  );
-  if (!info.ok) return info;
-  const page = info.value.pages.find(({ ids }) => ids.length > 0);
-  return page === undefined ? processNotFound(pidText(process), process.node) : ok(page);
-}
-
-/** Gone while its node lives on: ended by us, or by itself at that moment. A node that has restarted ended them all. */
-async function probeEnded(context: LookContext, process: ProcessRef): Promise<ProbedEffect> {
-  const nodes = await context.port.cluster.nodes({}, context.options());
-  const node = nodes.ok ? nodes.value.nodes.find((known) => known.node === process.node) : undefined;
-  if (node === undefined || node.creation !== process.creation || node.reach.via === 'none') return 'unknown';
-  const found = await lookAt(context, process);
-  if (found.ok) return 'none';
-  return found.error.class === 'not_found' ? 'applied' : 'unknown';
-}
-
 /** Whether a process traps exits or not, `normal` from another does not end it (OTP reference manual, "Receiving Exit Signals"). */
-function survived(process: ProcessRef, reason: Term): Result<never> {
+export function survived(process: ProcessRef, reason: Term): Result<never> {
   const lived = isAtom(reason, 'normal')
     ? { code: 'process.ignores_normal', why: 'normal from another ends no process' }
     : { code: 'process.traps_exits', why: 'it traps exits' };

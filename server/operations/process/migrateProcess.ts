@@ -1,10 +1,11 @@
 import { Type } from 'typebox';
-import { ok, pidText, processId } from '../../../runtime/model.ts';
+import { ok, parseProcessId, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam, onNodeParam, pidParam, placementOfProcess, supervisorParam } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { nameText } from '../terms.ts';
+import { homeOf, moveBack, moveHowParams, moveNeeds, moveOne, probeMoves } from './moves.ts';
 
 export const migrateProcess = defineOperation({
   name: 'migrate_process',
@@ -14,7 +15,8 @@ export const migrateProcess = defineOperation({
   category: 'process',
   severity: 'destroy',
   idempotent: false,
-  needs: [...resolveNeeds, 'processes.migrate'],
+  needs: [...resolveNeeds, ...moveNeeds],
+  mayUse: ['processes.info', 'holdings.list'],
   params: Type.Object({
     pid: pidParam,
     node: onNodeParam,
@@ -25,13 +27,7 @@ export const migrateProcess = defineOperation({
         description: 'The supervisor there that is to have it; the one of the same name as its own when absent.',
       }),
     ),
-    maxBytes: Type.Integer({ minimum: 64, maximum: 67_108_864, default: 8_388_608, description: 'Largest state.' }),
-    forwardMs: Type.Integer({
-      minimum: 0,
-      maximum: 3_600_000,
-      default: 30_000,
-      description: 'How long the old process forwards what is still sent to it.',
-    }),
+    ...moveHowParams,
   }),
   result: Type.Object({
     ...placementOfProcess,
@@ -40,6 +36,7 @@ export const migrateProcess = defineOperation({
     stateBytes: Type.Integer(),
     pauseMs: Type.Number({ description: 'How long it handled nothing.' }),
     waited: Type.Integer({ description: 'Messages that came meanwhile; they were forwarded first.' }),
+    namesGapMs: Type.Number({ description: 'How long its names that span nodes stood for nobody.' }),
     names: Type.Array(Type.Object({ name: Type.String(), moved: Type.Boolean() })),
     left: Type.Object({
       localPids: Type.Integer({ description: 'Processes of the old node that its state names.' }),
@@ -50,6 +47,15 @@ export const migrateProcess = defineOperation({
   }),
   route: { method: 'POST', path: '/processes/:pid/migrate' },
   examples: [{ title: 'To another node', params: { pid: 'Shop.Catalog', node: 'demo1@sim', to: 'demo2@sim' } }],
+  errors: [
+    { code: 'process.same_node', remedy: 'Choose another node.' },
+    { code: 'process.not_done', remedy: 'See the reason; all is as it was.' },
+    { code: 'supervisor.no_counterpart', remedy: 'Say which supervisor there is to have it.' },
+    { code: 'node.not_connected', remedy: 'Connect the two nodes, or mend what keeps them apart.' },
+    { code: 'process.state_too_large', remedy: 'Raise maxBytes if the nodes can bear it.' },
+    { code: 'process.migration_lost', remedy: 'Look on both nodes, and end the one that is not wanted.' },
+    { code: 'process.protected', remedy: 'The node cannot live without it; it stays.' },
+  ],
   timeoutMs: 60_000,
   async plan(context, { pid, node, to, supervisor: written, maxBytes, forwardMs }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
@@ -59,6 +65,8 @@ export const migrateProcess = defineOperation({
         ? ok(null)
         : await resolveProcess(context, { text: written, node: to, pointer: '/supervisor' });
     if (!supervisor.ok) return supervisor;
+    // By name both ways lead home; a chosen supervisor says nothing of where it came from.
+    const home = supervisor.value === null ? null : await homeOf(context, process.value);
     return ok({
       summary: `Move ${pidText(process.value)} from ${process.value.node} to ${to}`,
       touches: [
@@ -68,41 +76,34 @@ export const migrateProcess = defineOperation({
       severity: 'destroy',
       undo: 'partly',
       steps: {
-        process: process.value,
-        to,
-        supervisor: supervisor.value,
-        maxBytes,
-        forwardMs,
-        owner: context.owner,
+        move: { process: process.value, to, supervisor: supervisor.value, home },
+        how: { maxBytes, forwardMs, owner: context.owner },
       },
     });
   },
   async apply(context, { steps }) {
-    const { process, to, supervisor, maxBytes, forwardMs, owner } = steps;
-    const moved = await context.port.processes.migrate(
-      {
-        pid: process,
-        node: to,
-        ...(supervisor !== null && { supervisor }),
-        maxBytes,
-        forwardMs,
-        owner,
-        lingerMs: forwardMs,
-      },
-      context.options(),
-    );
+    const moved = await moveOne(context, steps.move, steps.how);
     if (!moved.ok) return moved;
-    const { pid, bytes, pauseMs, waited, left, names, forwarder } = moved.value;
+    const { pid, bytes, pauseMs, waited, left, names, namesGapMs, forwarder } = moved.value;
     return ok({
       ...namedProcess(pid),
-      before: processId(process),
+      before: processId(steps.move.process),
       supervisor: processId(moved.value.supervisor),
       stateBytes: bytes,
       pauseMs,
       waited,
+      namesGapMs,
       names: names.map(({ name, moved: isMoved }) => ({ name: nameText(name), moved: isMoved })),
       left,
       forwarder,
     });
+  },
+  probe: (context, { steps }) => probeMoves(context, [steps.move], steps.how),
+  /** Back to its node and supervisor, with the state it has by then; it is a new process once more. */
+  async compensate(context, { steps }, done) {
+    const pid = done.ok ? parseProcessId(done.value.pid) : null;
+    if (!done.ok || pid === null) return ok(null);
+    const back = await moveBack(context, steps.move, { pid, forwarder: done.value.forwarder }, steps.how);
+    return back.ok ? ok(null) : back;
   },
 });

@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { onNodeParam, pidParam, placementOfProcess } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { probeEnded } from './probeEnded.ts';
 
 export const restartProcess = defineOperation({
   name: 'restart_process',
@@ -13,7 +14,7 @@ export const restartProcess = defineOperation({
   category: 'process',
   severity: 'destroy',
   idempotent: false,
-  needs: [...resolveNeeds, 'processes.restart'],
+  needs: [...resolveNeeds, 'processes.restart', 'processes.info'],
   params: Type.Object({
     pid: pidParam,
     node: onNodeParam,
@@ -55,4 +56,6 @@ export const restartProcess = defineOperation({
     const { pid, supervisor, state } = done.value;
     return ok({ ...namedProcess(pid), before: processId(process), supervisor: processId(supervisor), state });
   },
+  // It is one act on its node, which comes to its end without us.
+  probe: (context, { steps }) => probeEnded(context, steps.process),
 });

@@ -15,7 +15,7 @@ export const resumeProcess = defineOperation({
   category: 'process',
   severity: 'change',
   idempotent: true,
-  needs: [...resolveNeeds, 'holdings.list', 'holdings.release'],
+  needs: [...resolveNeeds, 'holdings.list', 'holdings.release', 'processes.suspend'],
   params: Type.Object({ pid: pidParam, node: onNodeParam }),
   result: Type.Object({
     ...placementOfProcess,
@@ -33,8 +33,16 @@ export const resumeProcess = defineOperation({
       summary: held.value.length === 0 ? `Nothing holds ${where}` : `Resume ${where}`,
       touches: held.value.map(({ at }) => ({ node: at.node, pid: processId(process.value), what: 'resumption' })),
       severity: 'change',
-      undo: 'no',
-      steps: { process: process.value, holdings: held.value.map(({ id }) => id) },
+      undo: 'yes',
+      steps: {
+        process: process.value,
+        holdings: held.value.map(({ id }) => id),
+        was: held.value.map(({ kind, lingerMs }) => ({
+          how: kind === 'suspension' ? ('process' as const) : ('sys' as const),
+          lingerMs,
+        })),
+        owner: context.owner,
+      },
     });
   },
   async apply(context, { steps }) {
@@ -51,6 +59,16 @@ export const resumeProcess = defineOperation({
       if (done.value.wasHeld) released.push(id);
     }
     return ok({ ...namedProcess(steps.process), released });
+  },
+  /** Suspended anew, by who asked for its resumption. */
+  async compensate(context, { steps }, done) {
+    if (!done.ok && done.error.effect === 'none') return ok(null);
+    for (const { how, lingerMs } of steps.was) {
+      const { process: pid, owner } = steps;
+      const held = await context.port.processes.suspend({ pid, how, lingerMs, owner }, context.options());
+      if (!held.ok) return held;
+    }
+    return ok(null);
   },
   async probe(context, { steps }) {
     const held = await suspensionsOf(context, steps.process);

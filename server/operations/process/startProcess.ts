@@ -8,6 +8,7 @@ import { namedProcess } from '../processRows.ts';
 import type { ResolveContext } from '../resolve.ts';
 import { connectedNode, resolveNeeds, resolveProcess } from '../resolve.ts';
 import { argsFromJson, atomName, shownName } from '../terms.ts';
+import { endStarted } from './endStarted.ts';
 
 const mostArgBytes = 65_536;
 
@@ -20,6 +21,7 @@ export const startProcess = defineOperation({
   severity: 'change',
   idempotent: false,
   needs: [...resolveNeeds, 'processes.start'],
+  undoNeeds: ['processes.exit'],
   params: Type.Object({
     module: atomText('The module: Shop.Cart, :lists or lists.', 'module'),
     function: atomText('The function to run in the new process.'),
@@ -39,7 +41,11 @@ export const startProcess = defineOperation({
   examples: [
     { title: 'A process that sleeps', params: { module: 'timer', function: 'sleep', args: [60000], name: 'sleeper' } },
   ],
-  errors: [{ code: 'name.taken', remedy: 'Choose another name, or end the process that has it.' }],
+  errors: [
+    { code: 'name.taken', remedy: 'Choose another name, or end the process that has it.' },
+    { code: 'process.undef', remedy: 'See which functions the module exports, with how many arguments.' },
+    { code: 'term.unknown_atom', remedy: 'Only names that the code running there mentions can be used.' },
+  ],
   async plan(context, params) {
     const node = params.node === undefined ? await connectedNode(context) : ok(params.node);
     if (!node.ok) return node;
@@ -81,6 +87,9 @@ export const startProcess = defineOperation({
       context.options(),
     );
     return started.ok ? ok({ ...namedProcess(started.value), registeredName: name }) : started;
+  },
+  async compensate(context, _plan, done) {
+    return done.ok ? endStarted(context, done.value.pid) : ok(null);
   },
   async probe(context, { steps }) {
     // Only a name tells this process from any other; it was free when the intent was written.

@@ -6,6 +6,7 @@ import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { collect } from '../streams.ts';
 import { displayOf, shownName } from '../terms.ts';
+import { takeOut } from './takeOut.ts';
 import { childResultOf, childSpecOf, childSpecParam, isDynamic } from './childParameters.ts';
 
 const mostChildren = 200_000;
@@ -19,6 +20,7 @@ export const addChild = defineOperation({
   severity: 'change',
   idempotent: false,
   needs: [...resolveNeeds, 'supervisors.children', 'supervisors.startChild'],
+  undoNeeds: ['supervisors.terminateChild', 'supervisors.deleteChild'],
   params: Type.Object({ supervisor: supervisorParam, node: onNodeParam, spec: childSpecParam }),
   result: Type.Object({
     ...childResultOf,
@@ -65,6 +67,9 @@ export const addChild = defineOperation({
       childId: displayOf(spec.childId),
       pid: started.value.pid === null ? null : processId(started.value.pid),
     });
+  },
+  async compensate(context, { steps }, done) {
+    return done.ok ? takeOut(context, steps.supervisor, steps.spec.childId, done.value.pid) : ok(null);
   },
   async probe(context, { steps }) {
     const { supervisor, spec } = steps;

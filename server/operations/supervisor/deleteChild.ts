@@ -1,10 +1,12 @@
 import { Type } from 'typebox';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
+import { termKey } from '../../../runtime/term/term.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
 import { childParam, childResultOf, childText, dynamicChild, findChild, isDynamic } from './childParameters.ts';
+import { childrenOf } from './failurePrediction.ts';
 
 export const deleteChild = defineOperation({
   name: 'delete_child',
@@ -77,5 +79,13 @@ export const deleteChild = defineOperation({
       childId: displayOf(childId),
       terminated: ends,
     });
+  },
+  async probe(context, { steps: { supervisor, childId, ends } }) {
+    const children = await childrenOf(context, supervisor);
+    if (!children.ok) return 'unknown';
+    const own = children.value.find((row) => termKey(row.childId) === termKey(childId));
+    if (own === undefined) return 'applied';
+    // It may have been ended, and not deleted any more.
+    return ends && own.state.is !== 'running' ? 'unknown' : 'none';
   },
 });

@@ -3,6 +3,7 @@ import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { probeRestart } from './probeChild.ts';
 import { displayOf } from '../terms.ts';
 import {
   childParam,
@@ -91,4 +92,5 @@ export const restartChild = defineOperation({
       pid: started.value.pid === null ? null : processId(started.value.pid),
     });
   },
+  probe: (context, { steps }) => probeRestart(context, steps.supervisor, steps.childId, steps.before),
 });

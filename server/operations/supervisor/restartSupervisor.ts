@@ -3,6 +3,7 @@ import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { probeRestart } from './probeChild.ts';
 import { findChild, isDynamic, keepsChild } from './childParameters.ts';
 import { isRoot, supervisorInfo } from './ownParent.ts';
 
@@ -75,4 +76,5 @@ export const restartSupervisor = defineOperation({
     if (!started.ok) return { ok: false, error: { ...started.error, effect: 'partial' } };
     return ok({ ...answer, pid: started.value.pid === null ? null : processId(started.value.pid) });
   },
+  probe: (context, { steps }) => probeRestart(context, steps.parent, steps.childId, steps.supervisor),
 });

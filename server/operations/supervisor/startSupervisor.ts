@@ -1,12 +1,14 @@
 import { Type } from 'typebox';
 import type { ChildSpec, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
+import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { atomText, nodeParam, nullable, placementOfProcess, supervisorParam } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { connectedNode, resolveNeeds, resolveProcess } from '../resolve.ts';
 import { atomName, shownName } from '../terms.ts';
 import { childSpecOf, childSpecParam } from './childParameters.ts';
+import { takeOutProcess } from './takeOut.ts';
 
 const mostChildren = 100;
 
@@ -19,6 +21,8 @@ export const startSupervisor = defineOperation({
   severity: 'change',
   idempotent: false,
   needs: [...resolveNeeds, 'supervisors.start'],
+  mayUse: ['holdings.list'],
+  undoNeeds: ['holdings.release', 'supervisors.children', 'supervisors.terminateChild', 'supervisors.deleteChild'],
   params: Type.Object({
     node: Type.Optional(
       Type.String({ ...nodeParam, description: 'Where to start it; on the connected node when absent.' }),
@@ -81,7 +85,36 @@ export const startSupervisor = defineOperation({
     );
     return started.ok ? ok({ ...namedProcess(started.value), registeredName: name }) : started;
   },
+  /** One of its own is given back; one under a parent is taken out of it. */
+  async compensate(context, { steps }, done) {
+    if (!done.ok) return ok(null);
+    if (steps.parent !== null) return takeOutProcess(context, steps.parent, done.value.pid);
+    const held = await heldSupervisor(context, steps.owner.requestId);
+    if (!held.ok || held.value === null) return held.ok ? ok(null) : held;
+    const released = await context.port.holdings.release({ id: held.value }, context.options());
+    return released.ok ? ok(null) : released;
+  },
+  async probe(context, { steps }) {
+    // Only what Arsenal keeps says who asked for it; a name says that something is there that was not.
+    if (steps.parent === null) {
+      const held = await heldSupervisor(context, steps.owner.requestId);
+      return held.ok ? (held.value === null ? 'none' : 'applied') : 'unknown';
+    }
+    if (steps.name === null) return 'unknown';
+    const target = { name: { in: 'local', node: steps.node, name: steps.name } } as const;
+    const found = await context.port.names.resolve({ target, seenFrom: steps.node }, context.options());
+    if (found.ok) return 'applied';
+    return found.error.class === 'not_found' ? 'none' : 'unknown';
+  },
 });
+
+/** The holding that keeps the supervisor a call has started; null when there is none. */
+async function heldSupervisor(context: Context<'holdings.list'>, requestId: string): Promise<Result<string | null>> {
+  const listed = await context.port.holdings.list({}, context.options());
+  if (!listed.ok) return listed;
+  const held = listed.value.holdings.find(({ owner, kind }) => owner.requestId === requestId && kind === 'process');
+  return ok(held?.id ?? null);
+}
 
 function specsOf(written: readonly Parameters<typeof childSpecOf>[0][]): Result<readonly ChildSpec[]> {
   const specs: ChildSpec[] = [];

@@ -78,6 +78,14 @@ export const stopSupervisor = defineOperation({
     const ended = await context.port.supervisors.terminateChild({ supervisor: parent, child }, context.options());
     return ended.ok ? ok(answer) : ended;
   },
+  async probe(context, { steps: { supervisor } }) {
+    const found = await supervisorInfo(context, supervisor);
+    if (found.ok) return 'none';
+    const nodes = await context.port.cluster.nodes({}, context.options());
+    const node = nodes.ok ? nodes.value.nodes.find((known) => known.node === supervisor.node) : undefined;
+    const isUp = node?.creation === supervisor.creation && node.reach.via !== 'none';
+    return isUp && found.error.code === 'supervisor.not_one' ? 'applied' : 'unknown';
+  },
 });
 
 const shutdownMs = 20_000;

@@ -5,6 +5,7 @@ import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
 import { childParam, childResultOf, childText, findChild, isDynamic } from './childParameters.ts';
+import { probeChild } from './probeChild.ts';
 
 export const terminateChild = defineOperation({
   name: 'terminate_child',
@@ -15,6 +16,7 @@ export const terminateChild = defineOperation({
   severity: 'destroy',
   idempotent: true,
   needs: [...resolveNeeds, 'supervisors.children', 'supervisors.terminateChild'],
+  undoNeeds: ['supervisors.restartChild'],
   params: Type.Object({ supervisor: supervisorParam, node: onNodeParam, child: childParam }),
   result: Type.Object({
     ...childResultOf,
@@ -59,4 +61,12 @@ export const terminateChild = defineOperation({
       before: before === null ? null : processId(before),
     });
   },
+  /** Started again it is a new process with a new state; one that its supervisor has forgotten cannot be. */
+  async compensate(context, { steps }, done) {
+    if (!done.ok || steps.before === null) return ok(null);
+    const { supervisor, childId } = steps;
+    const started = await context.port.supervisors.restartChild({ supervisor, childId }, context.options());
+    return started.ok ? ok(null) : started;
+  },
+  probe: (context, { steps }) => probeChild(context, steps.supervisor, steps.childId, steps.before),
 });

@@ -3,7 +3,7 @@ import type { TraceEnd } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { drain } from '../streams.ts';
-import { endResult, endRow, eventResult, eventRow } from './traceParameters.ts';
+import { endResult, endRow, eventResult, eventRow, traceParam } from './traceParameters.ts';
 
 const mostEvents = 5_000;
 
@@ -17,7 +17,7 @@ export const getTraceResults = defineOperation({
   idempotent: true,
   needs: ['trace.read', 'trace.list'],
   params: Type.Object({
-    trace: Type.String({ minLength: 1, maxLength: 300, description: 'The id of the trace.' }),
+    trace: traceParam,
     after: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0, description: 'The last seq had.' }),
     limit: Type.Integer({ minimum: 1, maximum: mostEvents, default: 500, description: 'Events in one answer.' }),
     waitMs: Type.Integer({ minimum: 0, maximum: 60_000, default: 1_000, description: 'How long to wait for more.' }),

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
-import { endResult, endRow } from './traceParameters.ts';
+import { endResult, endRow, traceParam } from './traceParameters.ts';
 
 export const stopTrace = defineOperation({
   name: 'stop_trace',
@@ -11,7 +11,7 @@ export const stopTrace = defineOperation({
   severity: 'diagnose',
   idempotent: true,
   needs: ['trace.stop'],
-  params: Type.Object({ trace: Type.String({ minLength: 1, maxLength: 300, description: 'The id of the trace.' }) }),
+  params: Type.Object({ trace: traceParam }),
   result: Type.Object({ trace: Type.String(), ended: Type.Array(endResult) }),
   route: { method: 'DELETE', path: '/traces/:trace' },
   examples: [{ title: 'By its id', params: { trace: 'demo1@sim~trace~1' } }],

@@ -16,6 +16,7 @@ import { ok, pidText, processId } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
 import type { Answer } from '../../../runtime/port.ts';
 import { atomName, displayOf, nameText, shownName } from '../terms.ts';
+import { pick } from '../parameters.ts';
 
 export const fuseParams = {
   timeMs: Type.Integer({ minimum: 10, maximum: 600_000, default: 10_000, description: 'Ends after so long.' }),
@@ -180,3 +181,11 @@ function targetText(to: ProcessRef | NameRef | { readonly term: Term }): string 
   if ('term' in to) return displayOf(to.term);
   return 'in' in to ? nameText(to) : `${pidText(to)} on ${to.node}`;
 }
+
+/** The id of a trace there is. */
+export const traceParam = Type.String({
+  minLength: 1,
+  maxLength: 300,
+  description: 'The id of the trace.',
+  ...pick('trace'),
+});

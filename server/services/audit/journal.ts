@@ -26,6 +26,9 @@ export type JournalEntry = {
     | { readonly is: 'interrupted'; readonly effect: 'none' | 'applied' | null };
 };
 
+/** Of a part of a call: its end, and what was found, or done, afterwards. null where there is none. */
+export type PartEntry = { readonly result: Result<Json> | null; readonly effect: 'none' | 'applied' | null };
+
 type Found = Omit<JournalEntry, 'outcome'> & { readonly writer: Writer | null };
 type Log = { head: Head; bytesRead: number; writer: Writer | null; damaged: boolean };
 
@@ -54,6 +57,16 @@ export class Journal {
     if (settled !== undefined) return { ...entry, outcome: { is: 'interrupted', effect: settled } };
     if (writer === null || !isDead(writer)) return { ...entry, outcome: { is: 'running' } };
     return { ...entry, outcome: { is: 'interrupted', effect: null } };
+  }
+
+  /** What the logs say of a part of a call (an item of a batch), which has no intent of its own. */
+  async part(requestId: string): Promise<PartEntry> {
+    this.#reading = this.#reading.then(() => this.#readOn());
+    await this.#reading;
+    return {
+      result: this.#outcomes.get(requestId)?.result ?? null,
+      effect: this.#settled.get(requestId) ?? null,
+    };
   }
 
   async #readOn(): Promise<void> {

@@ -1,4 +1,7 @@
-/** The cluster as it is drawn: nodes with what is wrong with them, links, islands. Pure; rows come from a watch and are not trusted. */
+/**
+ * The cluster as it is shown, in the graph and in the tree: nodes with what is wrong with them, links, islands. Pure; rows come from a
+ * watch and are not trusted.
+ */
 import type { NodeRow, NodeStats, PeerLink, Reach } from '../../runtime/model.ts';
 import type { Row } from '../../runtime/watch.ts';
 
@@ -73,7 +76,7 @@ export function compareNames(one: string, other: string): number {
 }
 
 function readNodeRow(row: Row): NodeRow | null {
-  const { node, creation, status, since, hidden, otpRelease, observer, reach, stats, sees, links } = row;
+  const { node, creation, status, since, hidden, otpRelease, observer, observerWhy, reach, stats, sees, links } = row;
   if (typeof node !== 'string' || typeof creation !== 'number') return null;
   if (status !== 'up' && status !== 'down' && status !== 'unreachable' && status !== 'connecting') return null;
   return {
@@ -84,6 +87,7 @@ function readNodeRow(row: Row): NodeRow | null {
     hidden: hidden === true,
     otpRelease: typeof otpRelease === 'string' ? otpRelease : null,
     observer: observer === 'agent' || observer === 'interpreted' || observer === 'builtin' ? observer : 'agentless',
+    ...(typeof observerWhy === 'string' && { observerWhy }),
     reach: readReach(reach),
     stats: readStats(stats),
     sees: Array.isArray(sees) ? sees.filter((each): each is string => typeof each === 'string') : null,

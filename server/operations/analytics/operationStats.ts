@@ -1,0 +1,105 @@
+import { Type } from 'typebox';
+import { failure } from '../../../runtime/errors.ts';
+import { ok } from '../../../runtime/model.ts';
+import { defineOperation } from '../../core/operation.ts';
+import { nullable } from '../parameters.ts';
+import { persistenceResult, sinceParam, spanOf, spanProblems, untilParam } from './analyticsParameters.ts';
+import type { CallState } from './state.ts';
+
+const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 255, description }));
+const orNone = nullable(Type.Number());
+
+const figures = {
+  calls: Type.Integer(),
+  failures: Type.Integer(),
+  errorRate: Type.Number({ description: 'Failures of all calls, 0 to 1.' }),
+  failuresByCode: Type.Record(Type.String(), Type.Integer()),
+  durationMs: Type.Object({ mean: orNone, max: orNone, p50: orNone, p90: orNone, p95: orNone, p99: orNone }),
+  cpuMs: Type.Object(
+    { calls: Type.Integer(), mean: orNone },
+    { description: 'CPU time of Arsenal’s process a call, of the calls during which nothing else ran in it.' },
+  ),
+};
+
+/** Figures of operations: how often, how long, how many failed with what. */
+export function operationStats(state: CallState) {
+  return defineOperation({
+    name: 'operation_stats',
+    title: 'Operation Statistics',
+    description:
+      'How often operations were called, how long they took, how many failed and with which code, for a span of time: by the minute for the last six hours, by the hour before. Percentiles are within 1 % of a duration that there was. Others than an admin see figures of their own calls.',
+    category: 'analytics',
+    severity: 'read',
+    idempotent: true,
+    needs: [],
+    params: Type.Object({
+      operation: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: 64,
+          description: 'Only of this operation.',
+          'x-arsenal': { pick: 'operation' },
+        }),
+      ),
+      category: text('Only of this category.'),
+      connection: text('Only on this connection.'),
+      principal: text('Only calls of this caller.'),
+      via: text('Only calls that came in this way: editor, rest, cli …'),
+      since: sinceParam,
+      until: untilParam,
+      groupBy: Type.Enum(['operation', 'category', 'connection', 'caller', 'via'], {
+        default: 'operation',
+        description: 'What figures are told apart by.',
+      }),
+      points: Type.Boolean({ default: false, description: 'Also figures over time, by the minute or the hour.' }),
+    }),
+    result: Type.Object({
+      since: nullable(Type.Number({ description: 'Milliseconds since 1970; null: from the beginning.' })),
+      until: Type.Number(),
+      relativeError: Type.Number({ description: 'Of the percentiles.' }),
+      total: Type.Object(figures),
+      groups: Type.Array(Type.Object({ key: Type.String(), ...figures })),
+      points: Type.Array(Type.Object({ at: Type.Number(), spanMs: Type.Integer(), ...figures })),
+      persistence: persistenceResult,
+    }),
+    route: { method: 'GET', path: '/analytics/operations/:operation' },
+    examples: [
+      { title: 'All operations in the last hour', params: { since: '1h' } },
+      { title: 'One, over time', params: { operation: 'list_processes', points: true } },
+    ],
+    errors: [{ code: 'stats.not_yours', remedy: 'Leave principal out: figures of your own calls are answered.' }],
+    validate: spanProblems,
+    async execute({ caller }, params) {
+      const { operation, category, connection, principal, via, groupBy, points } = params;
+      if (caller.role !== 'admin' && principal !== undefined && principal !== caller.principal) {
+        return failure(
+          'authorization',
+          'stats.not_yours',
+          'Only an admin sees figures of somebody else’s calls.',
+          'Leave principal out: figures of your own calls are answered.',
+          { pointer: '/principal' },
+        );
+      }
+      const span = spanOf(params, Date.now());
+      const stats = await state.stats(caller, {
+        ...span,
+        groupBy,
+        points,
+        ...(operation !== undefined && { operation }),
+        ...(category !== undefined && { category }),
+        ...(connection !== undefined && { connection }),
+        ...(principal !== undefined && { principal }),
+        ...(via !== undefined && { via }),
+      });
+      return ok({
+        since: span.since === 0 ? null : span.since,
+        until: span.until,
+        relativeError: 0.01,
+        ...stats,
+        groups: [...stats.groups],
+        points: [...stats.points],
+        persistence: state.persistence(),
+      });
+    },
+  });
+}

@@ -1,0 +1,109 @@
+/** Which processes could live on another node: servers under a supervisor that the other node has under the same name. */
+import type { ChildRow, NodeName, ProcessRef, Result, SupervisorInfo } from '../../../runtime/model.ts';
+import { ok, processId } from '../../../runtime/model.ts';
+import { termKey } from '../../../runtime/term/term.ts';
+import type { Context } from '../../core/context.ts';
+import { mapLimited } from '../limited.ts';
+import { collect } from '../streams.ts';
+import { isDynamic } from '../supervisor/childParameters.ts';
+import { nameText } from '../terms.ts';
+
+export const movableNeeds = ['supervisors.find', 'supervisors.children'] as const;
+type MovableContext = Context<(typeof movableNeeds)[number] | 'supervisors.childSpec'>;
+
+const mostSupervisors = 200_000;
+const askedAtOnce = 8;
+
+export type Candidate = {
+  readonly process: ProcessRef;
+  /** The name of its supervisor, here and there. */
+  readonly supervisor: string;
+  /** The nodes that could take it. */
+  readonly to: readonly NodeName[];
+};
+/** Why processes of a supervisor stay where they are. */
+export type Staying = {
+  readonly node: NodeName;
+  readonly supervisor: string;
+  readonly processes: number;
+  readonly why: string;
+};
+
+type Looked = { readonly info: SupervisorInfo; readonly name: string | null; readonly children: readonly ChildRow[] };
+
+/**
+ * The candidates on `from`, and why others are none. Whether a state can leave its process is not looked at: that would suspend it.
+ */
+export async function movable(
+  context: MovableContext,
+  from: readonly NodeName[],
+  to: readonly NodeName[],
+  mostOfSupervisor: number,
+): Promise<Result<{ readonly candidates: readonly Candidate[]; readonly staying: readonly Staying[] }>> {
+  const nodes = [...new Set([...from, ...to])];
+  const found = await collect(context.port.supervisors.find({ nodes }, context.options()), mostSupervisors);
+  if (!found.ok) return found;
+  const looked = await mapLimited(found.value.rows, askedAtOnce, async (info): Promise<Looked> => {
+    const asked = context.port.supervisors.children(
+      { supervisor: info.supervisor, offset: 0, limit: mostOfSupervisor },
+      context.options(),
+    );
+    const children = await collect(asked, mostOfSupervisor);
+    const name = info.name?.in === 'local' ? nameText(info.name) : null;
+    // A supervisor that does not answer now has nothing to move.
+    return { info, name, children: children.ok ? children.value.rows : [] };
+  });
+  const candidates: Candidate[] = [];
+  const staying: Staying[] = [];
+  for (const here of looked.filter(({ info }) => from.includes(info.supervisor.node))) {
+    const workers = here.children.filter((row) => row.type === 'worker' && row.state.is === 'running');
+    if (workers.length === 0) continue;
+    const why = await whyNone(context, here);
+    const { node } = here.info.supervisor;
+    const stay = (processes: number, because: string) =>
+      staying.push({ node, supervisor: here.name ?? processId(here.info.supervisor), processes, why: because });
+    if (why !== null || here.name === null) {
+      stay(workers.length, why ?? unnamed);
+      continue;
+    }
+    const there = looked.filter(
+      ({ info, name }) => name === here.name && to.includes(info.supervisor.node) && info.supervisor.node !== node,
+    );
+    const able = workers.flatMap((row): readonly Candidate[] => {
+      const takers = there.filter((other) => canTake(here, row, other)).map(({ info }) => info.supervisor.node);
+      return row.state.is === 'running' && takers.length > 0
+        ? [{ process: row.state.pid, supervisor: here.name ?? '', to: takers }]
+        : [];
+    });
+    candidates.push(...able);
+    if (able.length < workers.length) {
+      const because =
+        there.length === 0 ? 'no node that has room has this supervisor' : 'the other nodes have them already';
+      stay(workers.length - able.length, because);
+    }
+  }
+  return ok({ candidates, staying });
+}
+
+const unnamed = 'their supervisor has no name by which it could be found on another node';
+
+async function whyNone(context: MovableContext, { info, name, children }: Looked): Promise<string | null> {
+  if (info.kind === 'horde_supervisor') return 'Horde places its children itself';
+  if (info.kind === 'task_supervisor') return 'tasks are no servers';
+  if (info.kind === 'partition_supervisor') return 'each partition has its place';
+  if (name === null) return unnamed;
+  const dynamic = children.find(({ childId }) => isDynamic(childId));
+  if (dynamic === undefined) return null;
+  const { supervisor } = info;
+  const spec = await context.port.supervisors.childSpec({ supervisor, childId: dynamic.childId }, context.options());
+  return spec.ok && spec.value.restart === 'temporary'
+    ? 'temporary children: nobody keeps how they were started'
+    : null;
+}
+
+/** A supervisor whose children have ids has each id once: what runs there already has its place taken. */
+function canTake(here: Looked, row: ChildRow, there: Looked): boolean {
+  if (there.info.kind !== here.info.kind) return false;
+  if (isDynamic(row.childId)) return true;
+  return !there.children.some(({ childId }) => termKey(childId) === termKey(row.childId));
+}

@@ -1,0 +1,88 @@
+/** What a module on a node says of itself, read as the description of an operation. From the node: nothing of it is believed. */
+import type { Json, NodeOperation } from '../../../runtime/model.ts';
+import { severities } from '../../../runtime/port.ts';
+import type { Severity } from '../../../runtime/port.ts';
+import { longestTimeoutMs } from '../../core/limits.ts';
+import { isJsonObject } from '../../core/plainData.ts';
+import type { JsonSchema } from '../../protocol/operation.ts';
+import { paramsSchemaOf } from './paramsSchema.ts';
+
+export type DescribedOperation = {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  readonly category: string;
+  /** As it says itself, or as its route and its role make likely. */
+  readonly severity: Severity;
+  readonly idempotent: boolean;
+  readonly timeoutMs: number | null;
+  readonly params: JsonSchema;
+};
+
+const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
+const longestName = 64;
+const longestTitle = 100;
+const longestDescription = 2_000;
+
+type Answers = { readonly [callback: string]: Json };
+
+/** The description, or in words why there is none. */
+export function describedOperation(found: NodeOperation): DescribedOperation | { readonly problem: string } {
+  if (found.told.is === 'broken') return { problem: found.told.why };
+  const { answers } = found.told;
+  const metadata = objectIn(answers['metadata']);
+  const rest = objectIn(answers['rest_config']);
+  const name = textIn(answers['name']) ?? nameOfModule(found.module);
+  if (!snakeCase.test(name) || name.length > longestName) {
+    return { problem: `its name ${name.slice(0, longestName)} is not snake_case of at most ${longestName} letters.` };
+  }
+  const category = textIn(answers['category']) ?? 'custom';
+  const summary = textIn(rest['summary']);
+  const timeoutMs = metadata['timeout'];
+  return {
+    name,
+    title: (summary ?? titleOf(name)).slice(0, longestTitle),
+    description: (textIn(answers['description']) ?? summary ?? `The operation ${found.module}.`).slice(
+      0,
+      longestDescription,
+    ),
+    category: snakeCase.test(category) && category.length <= longestName ? category : 'custom',
+    severity: severityOf(metadata, rest),
+    idempotent: metadata['idempotent'] === true,
+    timeoutMs:
+      typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= longestTimeoutMs ? Math.ceil(timeoutMs) : null,
+    params: paramsSchemaOf(answers['params_schema'] ?? rest['parameters']),
+  };
+}
+
+/** Its own word if it gives one; else what only admins may do, or a route deletes, destroys, and what a route gets, looks. */
+function severityOf(metadata: Answers, rest: Answers): Severity {
+  const own = severities.find((known) => known === metadata['severity']);
+  if (own !== undefined) return own;
+  if (metadata['dangerous'] === true || metadata['minimum_role'] === 'admin' || rest['method'] === 'delete') {
+    return 'destroy';
+  }
+  return rest['method'] === 'get' ? 'read' : 'change';
+}
+
+/** `Elixir.Shop.Operations.CountNames` → `count_names`; `shop_count` stays. */
+function nameOfModule(module: string): string {
+  const last = module.split('.').at(-1) ?? module;
+  return last
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replaceAll(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
+    .toLowerCase();
+}
+
+function titleOf(name: string): string {
+  const words = name.replaceAll('_', ' ');
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+}
+
+function objectIn(json: Json | undefined): Answers {
+  return json !== undefined && isJsonObject(json) ? json : {};
+}
+
+function textIn(json: Json | undefined): string | null {
+  return typeof json === 'string' && json.trim() !== '' ? json.trim() : null;
+}

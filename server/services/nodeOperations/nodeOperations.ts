@@ -1,0 +1,160 @@
+/**
+ * Keeps the registry in step with the operations that the connected nodes have: one entry for each name, whichever nodes have it, there
+ * as long as one of them does. A name that is taken is left to whom it belongs.
+ */
+import type { Coverage, ConnectionId, NodeName, NodeOperation } from '../../../runtime/model.ts';
+import { canonicalJson } from '../../core/canonicalJson.ts';
+import type { Registry } from '../../core/registry.ts';
+import type { DescribedOperation } from './described.ts';
+import { describedOperation } from './described.ts';
+import { nodeOperation } from './nodeOperation.ts';
+
+/** What the nodes of one connection answered. */
+export type FoundOperations = { readonly operations: readonly NodeOperation[]; readonly nodes: Coverage };
+
+/** What became of a module that was found. */
+export type Standing = NodeOperation & {
+  /** Null when it has none. */
+  readonly name: string | null;
+  /** Why it is not among the operations; null when it is. */
+  readonly problem: string | null;
+};
+
+type Holder = {
+  readonly connection: ConnectionId;
+  readonly found: NodeOperation;
+  readonly described: DescribedOperation;
+};
+type Kept = { readonly node: NodeName; readonly signature: string };
+
+export class NodeOperations {
+  readonly #registry: Registry;
+  /** Names of those that do no more than they say, in the user's own word. */
+  readonly #trusted: ReadonlySet<string>;
+  readonly #found = new Map<ConnectionId, readonly NodeOperation[]>();
+  readonly #registered = new Map<string, Kept>();
+  /** By name: why it could not be registered. */
+  readonly #refused = new Map<string, string>();
+
+  constructor(registry: Registry, trusted: readonly string[] = []) {
+    this.#registry = registry;
+    this.#trusted = new Set(trusted);
+  }
+
+  /** Takes what the nodes of a connection have now. A node that could not be asked keeps what it had. */
+  take(connection: ConnectionId, { operations, nodes }: FoundOperations): readonly Standing[] {
+    const silent = new Set(nodes.filter(({ status }) => status !== 'ok').map(({ node }) => node));
+    const asked = new Set(nodes.map(({ node }) => node));
+    const before = this.#found.get(connection) ?? [];
+    const kept = before.filter(({ node }) => silent.has(node) || !asked.has(node));
+    // Only part of the nodes was asked: of the others nothing new is known.
+    this.#found.set(connection, [...operations, ...kept]);
+    this.#settle();
+    return operations.map((found) => this.#standing(found));
+  }
+
+  /** Drops the nodes of a connection that are not among `nodes`: they are gone for good. */
+  keepNodes(connection: ConnectionId, nodes: readonly NodeName[]): void {
+    const found = this.#found.get(connection) ?? [];
+    const left = found.filter(({ node }) => nodes.includes(node));
+    if (left.length === found.length) return;
+    this.#found.set(connection, left);
+    this.#settle();
+  }
+
+  /** The connection is closed: what only its nodes had is no operation any more. */
+  forget(connection: ConnectionId): void {
+    if (this.#found.delete(connection)) this.#settle();
+  }
+
+  /** Whether a node of the connection has the operation `name`. */
+  isOn(connection: ConnectionId, name: string): boolean {
+    return (this.#found.get(connection) ?? []).some((found) => {
+      const described = describedOperation(found);
+      return !('problem' in described) && described.name === name;
+    });
+  }
+
+  #standing(found: NodeOperation): Standing {
+    const described = describedOperation(found);
+    if ('problem' in described) return { ...found, name: null, problem: described.problem };
+    const { name } = described;
+    const refused = this.#refused.get(name) ?? null;
+    const problem = refused ?? this.#otherModule(name, found.module);
+    return { ...found, name, problem };
+  }
+
+  /** One module has a name; another of the same name is not reached by it. */
+  #otherModule(name: string, module: string): string | null {
+    const [first] = this.#holders().get(name) ?? [];
+    return first === undefined || first.found.module === module
+      ? null
+      : `the name ${name} belongs to ${first.found.module} on ${first.found.node}.`;
+  }
+
+  /** Who has each name, the first connection's first node first. */
+  #holders(): ReadonlyMap<string, readonly Holder[]> {
+    const holders = new Map<string, Holder[]>();
+    for (const [connection, all] of this.#found) {
+      for (const found of all) {
+        const described = describedOperation(found);
+        if ('problem' in described) continue;
+        const known = holders.get(described.name);
+        if (known === undefined) holders.set(described.name, [{ connection, found, described }]);
+        else known.push({ connection, found, described });
+      }
+    }
+    return holders;
+  }
+
+  #settle(): void {
+    const holders = this.#holders();
+    for (const [name, { node }] of this.#registered) {
+      if (holders.has(name)) continue;
+      this.#registered.delete(name);
+      this.#registry.unregister(name, { from: 'node', node });
+    }
+    this.#refused.clear();
+    for (const [name, those] of holders) this.#register(name, those);
+  }
+
+  #register(name: string, holders: readonly Holder[]): void {
+    const known = this.#registered.get(name);
+    // It stays with the node it was found on first, as long as that has it.
+    const first = holders.find(({ found }) => found.node === known?.node) ?? holders[0];
+    if (first === undefined) return;
+    const about = aboutVersions(holders.filter(({ found }) => found.module === first.found.module));
+    const signature = canonicalJson([first.described, about]);
+    if (known?.node === first.found.node && known.signature === signature) return;
+    if (known !== undefined && known.node !== first.found.node) {
+      this.#registered.delete(name);
+      this.#registry.unregister(name, { from: 'node', node: known.node });
+    }
+    const operation = nodeOperation(first.described, about, this.#trusted.has(name));
+    const origin = { from: 'node', node: first.found.node } as const;
+    const registered = this.#registry.register(operation, origin);
+    if (registered.ok) {
+      this.#registered.set(name, { node: origin.node, signature });
+      return;
+    }
+    this.#refused.set(name, registered.error.message);
+    // The version that was there before is not what the nodes run any more.
+    if (this.#registered.delete(name)) this.#registry.unregister(name, origin);
+  }
+}
+
+/** Which nodes have it, and whether they have the same code. */
+function aboutVersions(holders: readonly Holder[]): string {
+  const byVersion = new Map<string, NodeName[]>();
+  for (const { found } of holders) byVersion.set(found.version, [...(byVersion.get(found.version) ?? []), found.node]);
+  const [module = ''] = holders.map(({ found }) => found.module);
+  const where = [...byVersion].map(
+    ([version, nodes]) => `${version.slice(0, 8).toLowerCase()} on ${nodes.toSorted().join(', ')}`,
+  );
+  return byVersion.size === 1
+    ? `\n\n${module} on ${holders
+        .map(({ found }) => found.node)
+        .toSorted()
+        .join(', ')}.`
+    : `\n\n${module}; its versions differ: ${where.toSorted().join('; ')}.`;
+}

@@ -1,0 +1,126 @@
+/** The state as the operations about calls look at it. */
+import type { Result } from '../../../runtime/model.ts';
+import { ok } from '../../../runtime/model.ts';
+import type { Caller } from '../../core/context.ts';
+import type {
+  CallFigures,
+  CallRow,
+  CallState,
+  StatePersistence,
+  Stats,
+  StatsQuery,
+} from '../../operations/analytics/state.ts';
+import type { Cell, CellKey } from './buckets.ts';
+import { Figures } from './buckets.ts';
+import type { StateManager } from './stateManager.ts';
+import type { KnownCall } from './stateStore.ts';
+
+export class CallStateOf implements CallState {
+  readonly #state: StateManager;
+
+  constructor(state: StateManager) {
+    this.#state = state;
+  }
+
+  async history(caller: Caller): Promise<readonly CallRow[]> {
+    return (await this.#state.calls(caller)).map(rowOf);
+  }
+
+  async stats(caller: Caller, query: StatsQuery): Promise<Stats> {
+    const cells = await this.#state.store.cells(query.since, query.until);
+    const own = caller.role === 'admin' ? cells : cells.filter(({ key }) => key.principal === caller.principal);
+    const asked = own.filter(({ key }) => isAsked(key, query));
+    const groups = mergedBy(asked, ({ key }) => groupOf(key, query.groupBy));
+    const points = query.points ? mergedBy(asked, ({ at, spanMs }) => `${at} ${spanMs}`) : new Map<string, Figures>();
+    return {
+      total: figuresOf(mergedBy(asked, () => '').get('') ?? new Figures()),
+      groups: [...groups]
+        .map(([key, figures]) => ({ key, ...figuresOf(figures) }))
+        .toSorted((a, b) => b.calls - a.calls || (a.key < b.key ? -1 : 1)),
+      points: [...points]
+        .map(([span, figures]) => {
+          const [at = 0, spanMs = 0] = span.split(' ').map(Number);
+          return { at, spanMs, ...figuresOf(figures) };
+        })
+        .toSorted((a, b) => a.at - b.at || a.spanMs - b.spanMs),
+    };
+  }
+
+  persistence(): StatePersistence {
+    return this.#state.store.persistence;
+  }
+
+  cancel(requestId: string, caller: Caller): Result<{ readonly operation: string }> {
+    const cancelled = this.#state.cancel(requestId, caller);
+    return cancelled.ok ? ok({ operation: cancelled.value.operation }) : cancelled;
+  }
+}
+
+function rowOf(known: KnownCall): CallRow {
+  const { requestId, parent, operation, category, connection, principal, via, mode, startedAt, correlationId, params } =
+    known.call;
+  const begun = { requestId, parent, operation, category, connection, principal, via, mode, startedAt, correlationId };
+  if (known.state !== 'ended') {
+    return { ...begun, params, outcome: known.state, code: null, effect: null, durationMs: null, cpuMs: null };
+  }
+  const { durationMs, cpuMs, error } = known.call;
+  const code = error?.code ?? null;
+  const effect = error?.effect ?? null;
+  return { ...begun, params, outcome: error === null ? 'ok' : 'failed', code, effect, durationMs, cpuMs };
+}
+
+function isAsked(key: CellKey, { operation, category, connection, principal, via }: StatsQuery): boolean {
+  return (
+    (operation === undefined || key.operation === operation) &&
+    (category === undefined || key.category === category) &&
+    (connection === undefined || key.connection === connection) &&
+    (principal === undefined || key.principal === principal) &&
+    (via === undefined || key.via === via)
+  );
+}
+
+function groupOf(key: CellKey, by: StatsQuery['groupBy']): string {
+  switch (by) {
+    case 'operation':
+      return key.operation;
+    case 'category':
+      return key.category;
+    case 'connection':
+      return key.connection ?? '(none)';
+    case 'caller':
+      return key.principal;
+    case 'via':
+      return key.via;
+  }
+}
+
+function mergedBy(cells: readonly Cell[], keyOf: (cell: Cell) => string): Map<string, Figures> {
+  const merged = new Map<string, Figures>();
+  for (const cell of cells) {
+    const key = keyOf(cell);
+    const figures = merged.get(key) ?? new Figures();
+    merged.set(key, figures);
+    figures.merge(cell.figures);
+  }
+  return merged;
+}
+
+function figuresOf({ calls, failures, durations, sumMs, maxMs, cpuCalls, cpuMs }: Figures): CallFigures {
+  const failed = [...failures.values()].reduce((sum, times) => sum + times, 0);
+  const at = (q: number) => durations.quantile(q);
+  return {
+    calls,
+    failures: failed,
+    errorRate: calls === 0 ? 0 : failed / calls,
+    failuresByCode: Object.fromEntries(failures),
+    durationMs: {
+      mean: calls === 0 ? null : sumMs / calls,
+      max: calls === 0 ? null : maxMs,
+      p50: at(0.5),
+      p90: at(0.9),
+      p95: at(0.95),
+      p99: at(0.99),
+    },
+    cpuMs: { calls: cpuCalls, mean: cpuCalls === 0 ? null : cpuMs / cpuCalls },
+  };
+}

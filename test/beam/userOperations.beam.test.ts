@@ -1,0 +1,309 @@
+/**
+ * Operations that people keep as modules on their nodes: found, described, run and bounded there; with the behaviour they were written
+ * for, without it, in its older form, and in plain Erlang.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
+import { callOptions } from '../../runtime/callOptions.ts';
+import type { Json, NodeOperation } from '../../runtime/model.ts';
+import { isMethodName } from '../../runtime/port.ts';
+import type { Runtime } from '../../runtime/port.ts';
+import type { LiveNode } from '../harness/erlang.ts';
+import { startElixir, startErlang, stopAll } from '../harness/erlang.ts';
+import { valueOf } from '../port/results.ts';
+import { errorOf, freshLeaseDir, inTime } from './shop.ts';
+
+const fixtures = path.resolve('test/fixtures/user-operations');
+const source = (name: string) => fs.readFileSync(path.join(fixtures, name), 'utf8');
+/** An Elixir expression that compiles sources there, and answers how many modules came of it. */
+const compiling = (...names: readonly string[]) =>
+  names
+    .map((name) => `length(Code.compile_string(Base.decode64!("${Buffer.from(source(name)).toString('base64')}")))`)
+    .join(' + ');
+
+afterAll(() => {
+  stopAll();
+});
+
+async function connectTo(node: LiveNode, agent: 'load' | 'none' = 'load'): Promise<Runtime> {
+  const { cookie, epmdPort } = node;
+  const spec = { id: 'ops', node: node.node, cookie, epmd: { port: epmdPort }, leaseDir: freshLeaseDir(), agent };
+  return valueOf(await connectBeam(spec));
+}
+
+async function found(runtime: Runtime, onDisk = false) {
+  return valueOf(await runtime.port.operations.find({ nodes: 'all', onDisk }, inTime()));
+}
+
+async function foundModule(runtime: Runtime, module: string): Promise<NodeOperation> {
+  const { operations } = await found(runtime);
+  const one = operations.find((each) => each.module === module);
+  if (one === undefined) throw new Error(`no ${module} among ${operations.map((each) => each.module).join(', ')}`);
+  return one;
+}
+
+async function execute(
+  runtime: Runtime,
+  module: string,
+  params: { readonly [name: string]: Json },
+  change: {
+    readonly timeoutMs?: number;
+    readonly role?: string;
+    readonly version?: string;
+    readonly signal?: AbortSignal;
+  } = {},
+) {
+  const { node, version } = await foundModule(runtime, module);
+  return runtime.port.operations.execute(
+    {
+      node,
+      module,
+      version: change.version ?? version,
+      params,
+      caller: { principal: 'user:me', role: change.role ?? 'admin' },
+      maxHeapBytes: 64_000_000,
+      maxBytes: 200_000,
+      maxOutputChars: 200,
+    },
+    callOptions(change.timeoutMs ?? 10_000, change.signal),
+  );
+}
+
+describe('on a node without the behaviour module', () => {
+  let node: LiveNode;
+  let runtime: Runtime;
+  beforeAll(async () => {
+    node = await startElixir({ name: 'ops_plain', cookie: 'ops' });
+    expect(await node.eval(compiling('plain.ex', 'predecessor.ex'))).toBe('2');
+    runtime = await connectTo(node);
+  });
+  afterAll(async () => {
+    await runtime.close();
+    await node.stop();
+  });
+
+  // @row R8.1
+  it('modules with the callbacks are found and described, by attribute or by what they export', async () => {
+    const { operations, nodes } = await found(runtime);
+    expect(nodes).toEqual([{ node: node.node, status: 'ok' }]);
+    expect(operations.map(({ module, form }) => [module, form])).toEqual([
+      ['Elixir.Demo.Operations.CountNames', 'predecessor'],
+      ['Elixir.Demo.Sum', 'operation'],
+    ]);
+    expect((await foundModule(runtime, 'Elixir.Demo.Sum')).told).toMatchObject({
+      is: 'told',
+      answers: {
+        name: 'demo_sum',
+        description: 'Adds numbers',
+        params_schema: { numbers: { type: 'list', required: true }, by: { type: 'float', default: 1 } },
+        metadata: { minimum_role: 'admin', timeout: 4000, idempotent: true },
+      },
+    });
+  });
+
+  it('run with parameters of the types and keys of the schema', async () => {
+    expect(valueOf(await execute(runtime, 'Elixir.Demo.Sum', { numbers: [1, 2, 3], by: 2 }))).toMatchObject({
+      value: [12, null],
+      output: '',
+    });
+    const init = await execute(runtime, 'Elixir.Demo.Sum', { numbers: [1], of: 'init' });
+    expect(valueOf(init).value).toMatchObject([1, expect.stringMatching(/^ops_plain@localhost~0\.\d+\.0~/)]);
+    expect(valueOf(await execute(runtime, 'Elixir.Demo.Operations.CountNames', { prefix: 'kernel_s' })).value).toEqual({
+      data: { count: 2 },
+    });
+  });
+
+  it('say what is wrong with parameters, without making an atom', async () => {
+    const wrong = errorOf(await execute(runtime, 'Elixir.Demo.Sum', { of: 'no_such_name_at_all', more: 1 }));
+    expect(wrong).toMatchObject({ class: 'validation', code: 'params.invalid', effect: 'none' });
+    expect(wrong.details?.['problems']).toEqual([
+      { pointer: '/more', message: 'is not a parameter' },
+      { pointer: '/numbers', message: 'is required' },
+      { pointer: '/of', message: 'is no process of this node' },
+    ]);
+    const known = 'try do String.to_existing_atom("no_such_" <> "name_at_all"); true rescue ArgumentError -> false end';
+    expect(await node.eval(known)).toBe('false');
+    expect(errorOf(await execute(runtime, 'Elixir.Demo.Operations.CountNames', {}))).toMatchObject({
+      code: 'params.invalid',
+      message: expect.stringContaining('missing_parameter'),
+    });
+  });
+
+  it('that fail, raise, or refuse the caller are told so, with the place', async () => {
+    expect(errorOf(await execute(runtime, 'Elixir.Demo.Sum', { numbers: ['refuse'] }))).toMatchObject({
+      class: 'execution',
+      code: 'operation.failed',
+      effect: 'unknown',
+      details: { reason: ['not_today', 'closed'] },
+    });
+    const raised = errorOf(await execute(runtime, 'Elixir.Demo.Sum', { numbers: ['raise'] }));
+    expect(raised).toMatchObject({ code: 'operation.threw', effect: 'unknown' });
+    expect(raised.message).toContain('no such sum');
+    expect(errorOf(await execute(runtime, 'Elixir.Demo.Sum', { numbers: [1] }, { role: 'viewer' }))).toMatchObject({
+      class: 'authorization',
+      effect: 'none',
+    });
+  });
+
+  it.each([
+    ['loop', 'timeout', 'call.timeout', 600],
+    ['grow', 'execution', 'operation.worker_ended', 30_000],
+  ])('that %s are ended alone, and leave no process behind', async (word, errorClass, code, timeoutMs) => {
+    const inIt = `Enum.count(Process.list(), &match?({_, {Demo.Sum, _, _}}, Process.info(&1, :current_function)))`;
+    const failed = errorOf(await execute(runtime, 'Elixir.Demo.Sum', { numbers: [word] }, { timeoutMs }));
+    expect(failed).toMatchObject({ class: errorClass, code, effect: 'unknown' });
+    await expect.poll(() => node.eval(inIt), { timeout: 10_000 }).toBe('0');
+    expect(valueOf(await execute(runtime, 'Elixir.Demo.Sum', { numbers: [1] })).value).toEqual([1, null]);
+  });
+
+  it('that are given up end with the call', async () => {
+    const giveUp = new AbortController();
+    const loops = 'Enum.count(Process.list(), &match?({_, {Demo.Sum, :loop, _}}, Process.info(&1, :current_function)))';
+    const answer = execute(
+      runtime,
+      'Elixir.Demo.Sum',
+      { numbers: ['loop'] },
+      { timeoutMs: 60_000, signal: giveUp.signal },
+    );
+    await expect.poll(() => node.eval(loops), { timeout: 10_000 }).toBe('1');
+    giveUp.abort();
+    expect(errorOf(await answer)).toMatchObject({ class: 'cancelled', effect: 'unknown' });
+    await expect.poll(() => node.eval(loops), { timeout: 10_000 }).toBe('0');
+  });
+
+  it('whose result is too large answer the part that fits', async () => {
+    const { value } = valueOf(await execute(runtime, 'Elixir.Demo.Sum', { numbers: ['many'] }));
+    expect(Array.isArray(value) && value.length).toBeGreaterThan(1_000);
+    expect(Array.isArray(value) && value.at(-1)).toMatchObject({ elided: 'list' });
+  });
+
+  it('are asked again when their code is another, and are not run as the version they no longer are', async () => {
+    const before = await foundModule(runtime, 'Elixir.Demo.Sum');
+    const anew = source('plain.ex').replace('Adds numbers', 'Adds up');
+    await node.eval(`Code.compile_string(Base.decode64!("${Buffer.from(anew).toString('base64')}")); :ok`);
+    const stale = await execute(runtime, 'Elixir.Demo.Sum', { numbers: [1] }, { version: before.version });
+    expect(errorOf(stale)).toMatchObject({ class: 'conflict', code: 'operation.changed', effect: 'none' });
+    const after = await foundModule(runtime, 'Elixir.Demo.Sum');
+    expect(after.version).not.toBe(before.version);
+    expect(after.told).toMatchObject({ answers: { description: 'Adds up' } });
+    await node.eval(':code.delete(Demo.Operations.CountNames); :code.purge(Demo.Operations.CountNames)');
+    const { operations } = await found(runtime);
+    expect(operations.map(({ module }) => module)).toEqual(['Elixir.Demo.Sum']);
+  });
+
+  it('that cannot describe themselves are named with what is wrong', async () => {
+    const broken = `
+      defmodule Demo.Slow do
+        def name, do: Process.sleep(:infinity)
+        def category, do: :custom
+        def description, do: "x"
+        def params_schema, do: %{}
+        def execute(_), do: {:ok, 1}
+      end
+      defmodule Demo.Half do
+        @behaviour Arsenal.Operation
+        def name, do: :half
+        def execute(_), do: {:ok, 1}
+      end`;
+    await node.eval(`Code.compile_string(Base.decode64!("${Buffer.from(broken).toString('base64')}")); :ok`);
+    expect((await foundModule(runtime, 'Elixir.Demo.Slow')).told).toMatchObject({
+      is: 'broken',
+      why: expect.stringContaining('longer'),
+    });
+    expect((await foundModule(runtime, 'Elixir.Demo.Half')).told).toEqual({
+      is: 'broken',
+      why: 'it names the behaviour and does not export category/0, description/0, params_schema/0.',
+    });
+  });
+});
+
+describe('on a node with the behaviour module', () => {
+  let node: LiveNode;
+  let bare: LiveNode;
+  beforeAll(async () => {
+    [node, bare] = await Promise.all(['ops_with', 'ops_bare'].map((name) => startElixir({ name, cookie: 'ops' })));
+  });
+  afterAll(async () => {
+    await Promise.all([node.stop(), bare.stop()]);
+  });
+
+  it('its own validation is asked and what is printed comes along; moved to a node without it, the module still runs', async () => {
+    await node.eval('Process.register(spawn(fn -> Process.sleep(:infinity) end), :validated)');
+    expect(await node.eval(compiling('behaviour.ex', 'using.ex'))).toBe('3');
+    const objectCode = await node.eval(
+      `[{_, code}] = Code.compile_string(Base.decode64!("${Buffer.from(source('using.ex')).toString('base64')}")); Base.encode64(code)`,
+    );
+    const runtime = await connectTo(node);
+    const ran = valueOf(await execute(runtime, 'Elixir.Demo.Greet', { who: 'Ada', times: 2, tone: 'stern' }));
+    expect(ran).toMatchObject({
+      value: { data: { greetings: ['hello Ada', 'hello Ada'], tone: 'stern', at: '2026-11-21' }, success: true },
+      output: 'greeting Ada\n',
+    });
+    expect(await node.eval('Process.info(Process.whereis(:validated), :messages)')).toContain('validated');
+    await runtime.close();
+
+    await bare.eval(`{:module, _} = :code.load_binary(Demo.Greet, 'greet.ex', Base.decode64!(${objectCode})); :ok`);
+    expect(await bare.eval('Code.ensure_loaded?(Arsenal.Operation)')).toBe('false');
+    const without = await connectTo(bare);
+    expect(valueOf(await execute(without, 'Elixir.Demo.Greet', { who: 'Ada' })).value).toMatchObject({
+      data: { greetings: ['hello Ada'], tone: 'kind' },
+    });
+    expect(errorOf(await execute(without, 'Elixir.Demo.Greet', {}))).toMatchObject({ code: 'params.invalid' });
+    await without.close();
+  });
+});
+
+describe('on a node of plain Erlang', () => {
+  let node: LiveNode;
+  let folder: string;
+  beforeAll(async () => {
+    folder = fs.mkdtempSync(path.join(freshLeaseDir(), 'app-'));
+    const ebin = path.join(folder, 'demo-1', 'ebin');
+    fs.mkdirSync(ebin, { recursive: true });
+    node = await startErlang({ name: 'ops_erl', cookie: 'ops', args: ['-pa', ebin] });
+    await node.eval(`{ok, demo_echo} = compile:file("${path.join(fixtures, 'demo_echo')}", [{outdir, "${ebin}"}]).`);
+    fs.writeFileSync(
+      path.join(ebin, 'demo.app'),
+      '{application, demo, [{vsn, "1"}, {modules, [demo_echo]}, {applications, []}]}.',
+    );
+    await node.eval('ok = application:load(demo).');
+  });
+  afterAll(async () => {
+    await node.stop();
+  });
+
+  it.each(['load', 'none'] as const)(
+    'one in a file is named, loaded when asked for, and run (agent: %s)',
+    async (agent) => {
+      await node.eval('begin code:purge(demo_echo), code:delete(demo_echo), code:purge(demo_echo), ok end.');
+      const runtime = await connectTo(node, agent);
+      const before = await found(runtime, true);
+      expect(before.operations).toEqual([]);
+      expect(before.unloaded).toEqual([{ node: node.node, module: 'demo_echo' }]);
+      expect(await node.eval('erlang:module_loaded(demo_echo).')).toBe('false');
+      const loaded = await runtime.port.operations.load({ node: node.node, modules: ['demo_echo'] }, inTime());
+      expect(valueOf(loaded)).toEqual({ loaded: ['demo_echo'], failed: [] });
+      const ran = valueOf(await execute(runtime, 'demo_echo', { text: 'grüß', who: 'init' }));
+      expect(ran).toMatchObject({ value: { said: 'grüß', who: 'init' }, output: 'grüß init\n' });
+      const noisy = await execute(runtime, 'demo_echo', { text: 'x'.repeat(5_000) });
+      expect(valueOf(noisy).output).toMatch(/^x{20,200}/);
+      expect(valueOf(noisy).output.length).toBeLessThanOrEqual(200);
+      expect(
+        errorOf(await execute(runtime, 'demo_echo', { text: 'x', who: 'no_such_atom_here' })).details?.['problems'],
+      ).toEqual([{ pointer: '/who', message: 'is no atom that the node knows' }]);
+      await runtime.close();
+    },
+  );
+
+  it('a look at what is loaded costs the node little, and is not repeated when nothing changed', async () => {
+    expect(isMethodName('operations.find')).toBe(true);
+    const runtime = await connectTo(node);
+    const first = await found(runtime);
+    await node.eval('begin erlang:trace_pattern({demo_echo, name, 0}, true, [call_count]), ok end.');
+    expect((await found(runtime)).operations).toEqual(first.operations);
+    expect(await node.eval('erlang:trace_info({demo_echo, name, 0}, call_count).')).toBe('{call_count,0}');
+    await runtime.close();
+  });
+});
