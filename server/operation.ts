@@ -1,5 +1,5 @@
 /** The public API for a user's own operations: `import { defineOperation, Type } from 'arsenal-otp/operation'`. */
-export { Type } from 'typebox';
+export { Type } from './core/types.ts';
 export type { Static } from 'typebox';
 export { defineOperation } from './core/operation.ts';
 export type { Context } from './core/context.ts';

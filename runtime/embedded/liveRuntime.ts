@@ -61,7 +61,7 @@ function startCluster(
   });
   const log = options.time === 'deterministic' ? new EventLog(cluster) : null;
   file?.runsIn(cluster);
-  scheduleFaults(cluster, definition.faults);
+  scheduleFaults(cluster, definition);
   // Up before anyone can ask, and the nodes connected.
   cluster.runUntil(bootMs, (shouldStop) => runGuarded(cluster, shouldStop));
   const runs = file === null ? 'demo' : { file: path.basename(file.path) };

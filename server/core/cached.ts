@@ -1,5 +1,5 @@
 /** Gives answers again where an operation says that they may be. */
-import type { Failure, Json } from '../../runtime/model.ts';
+import type { Json } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { AnswerCache, CacheKey } from './answerCache.ts';
 import { withinBudget } from './budget.ts';
@@ -32,22 +32,23 @@ function policyOf(operation: AnyOperation): Policy | undefined {
 }
 
 async function fromCache(answers: AnswerCache, policy: Policy, flight: Flight, next: Next): Promise<Answer> {
-  let own: Answer | null = null;
-  let gaveUp: Failure | null = null;
+  /** What was answered without the cache: by the operation, or because the caller waits no longer. */
+  const own: Answer[] = [];
   const compute = async (): Promise<Json | undefined> => {
-    own = await next(flight);
-    return own.ok && own.value.mode === 'run' ? own.value.result : undefined;
+    const answer = await next(flight);
+    own.push(answer);
+    return answer.ok && answer.value.mode === 'run' ? answer.value.result : undefined;
   };
   const wait = async (value: Promise<Json | undefined>): Promise<Json | undefined> => {
     const { answer } = await withinBudget(flight.operation.entry.name, 'none', flight.budget, async () =>
       ok((await value) ?? null),
     );
-    if (!answer.ok) gaveUp = answer;
+    if (!answer.ok) own.push(answer);
     return answer.ok ? value : undefined;
   };
   const found = await answers.getOrCompute(keyOf(flight, policy), policy.ttlMs, compute, wait);
-  const instead: Answer | null = own ?? gaveUp;
-  if (instead !== null) return instead;
+  const [instead] = own;
+  if (instead !== undefined) return instead;
   if (found === undefined) return next(flight);
   flight.ageMs = found.ageMs;
   return answerOf(flight, ok(found.value));

@@ -60,11 +60,6 @@ export class CallBudget implements CallOptions {
     return control.signal;
   }
 
-  /** Whether whoever called waits no longer. */
-  get isOver(): boolean {
-    return this.#ended || this.follows.aborted;
-  }
-
   /** Nobody waits any longer: tells what the call still does to stop. */
   end(): void {
     this.#ended = true;

@@ -87,14 +87,15 @@ export class Flight {
     return this.found;
   }
 
+  /** What is to be done, which must have been planned by now. */
+  get madePlan(): Plan<Json> {
+    if (this.plan === null) throw new Error('nothing was planned yet');
+    return this.plan;
+  }
+
   /** What stands for its connection in caches. */
   get connectionKey(): string {
     return this.connection?.facts.id ?? '';
-  }
-
-  /** By the wall clock, in milliseconds. */
-  get startedAt(): number {
-    return this.#startedAt;
   }
 
   durationMs(): number {

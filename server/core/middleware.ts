@@ -20,7 +20,7 @@ export type Middleware = {
   /** What it does, for people. */
   readonly says: string;
   /** Whether calls of that operation have anything of it; all have, when absent. */
-  appliesTo?(operation: AnyOperation): boolean;
+  readonly appliesTo?: (operation: AnyOperation) => boolean;
   /** Answers the call: with what `next` answers, changed or not, or by itself. */
   run(flight: Flight, next: Next): Promise<Answer>;
 };
@@ -70,14 +70,16 @@ export function contained(plugged: PluggedMiddleware): Middleware {
   return {
     ...plugged,
     async run(flight, next) {
-      let passed: Promise<Answer> | null = null;
+      const passed: Promise<Answer>[] = [];
       try {
         return await plugged.run(flight, (onward) => {
-          passed ??= next(onward);
-          return passed;
+          const answer = passed[0] ?? next(onward);
+          passed[0] = answer;
+          return answer;
         });
       } catch (thrown) {
-        if (passed !== null) return passed;
+        const [answer] = passed;
+        if (answer !== undefined) return answer;
         const said = `The middleware ${plugged.name} failed: ${wordsOf(thrown).slice(0, 500)}`;
         return bug('pipeline.middleware_threw', said, 'none', flight.call.operation);
       }

@@ -43,25 +43,28 @@ class FlightsClaim implements ClaimedCall {
   readonly operation: string;
   readonly principal: string;
   readonly write: boolean;
-  readonly #connection: string | null;
-  #params: JsonObject | null;
-  #fingerprint: string | null = null;
+  /** Makes the fingerprint, which needs the parameters; once it is made they are let go of. */
+  #make: (() => string) | null;
+  #fingerprint = '';
 
   constructor({ call, extras, operation, params }: Flight) {
     this.requestId = call.requestId;
     this.operation = operation.entry.name;
     this.principal = extras.caller.principal;
     this.write = isWrite(operation.operation);
-    this.#connection = call.connection;
-    this.#params = params;
-    if (!isSmall(params, mostKeptCharacters)) void this.fingerprint;
+    this.#make = () => fingerprintOf(this.principal, call.connection, this.operation, params);
+    if (!isSmall(params, mostKeptCharacters)) this.#settleFingerprint();
   }
 
   /** Made when it is asked for: of what only looks it is needed only when the requestId is known already. */
   get fingerprint(): string {
-    this.#fingerprint ??= fingerprintOf(this.principal, this.#connection, this.operation, this.#params ?? {});
-    this.#params = null;
+    this.#settleFingerprint();
     return this.#fingerprint;
+  }
+
+  #settleFingerprint(): void {
+    if (this.#make !== null) this.#fingerprint = this.#make();
+    this.#make = null;
   }
 }
 

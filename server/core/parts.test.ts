@@ -7,9 +7,11 @@ import { ok } from '../../runtime/model.ts';
 import { buildPort } from '../../runtime/portFacade.ts';
 import type { OperationProgress } from '../protocol/operation.ts';
 import { withinBudget } from './budget.ts';
+import { CallBudget } from './callBudget.ts';
 import { canonicalJson } from './canonicalJson.ts';
 import { makeContext } from './context.ts';
 import { operationNotFound, withoutConnection, wordsOf } from './errors.ts';
+import { Flight } from './flight.ts';
 import { checkedPlan, graver, planOfLooking, readPlan, summaryOf } from './plans.ts';
 import {
   admin,
@@ -50,6 +52,45 @@ describe('makeContext', () => {
     await context.emit(progress);
     await makeContext({ ...parts, budget: callOptions(1000), onProgress: undefined }).emit(progress);
     expect(heard).toEqual([progress]);
+  });
+});
+
+describe('CallBudget', () => {
+  it('has a signal of its own, which ends with the call or its caller, and shrinks', () => {
+    const caller = new AbortController();
+    const budget = new CallBudget(1_000, performance.now(), caller.signal, 'c');
+    expect(budget.remainingMs).toBeGreaterThan(0);
+    expect(budget.remainingMs).toBeLessThanOrEqual(1_000);
+    const { signal } = budget;
+    expect([budget.signal === signal, signal === caller.signal, signal.aborted]).toEqual([true, false, false]);
+    caller.abort();
+    expect(signal.aborted).toBe(true);
+    expect(new CallBudget(5, performance.now() - 10, caller.signal, 'c').remainingMs).toBe(0);
+  });
+
+  it('that has ended gives a signal that has', () => {
+    const budget = new CallBudget(1_000, performance.now(), new AbortController().signal, 'c');
+    budget.end();
+    expect(budget.signal.aborted).toBe(true);
+  });
+
+  it('that is released hears of its caller no more', () => {
+    const caller = new AbortController();
+    const budget = new CallBudget(1_000, performance.now(), caller.signal, 'c');
+    const { signal } = budget;
+    budget.release();
+    caller.abort();
+    expect(signal.aborted).toBe(false);
+  });
+});
+
+describe('a flight', () => {
+  it('has no operation before it was found, and no plan before it was made', () => {
+    const call = { requestId: 'r', connection: null, operation: 'x', params: {}, mode: 'run' } as const;
+    const flight = new Flight(call, { caller: admin, signal: new AbortController().signal });
+    expect(() => flight.operation).toThrow('no operation');
+    expect(() => flight.madePlan).toThrow('nothing was planned');
+    expect(errorOf(flight.result)).toMatchObject({ code: 'pipeline.not_run', effect: 'none' });
   });
 });
 

@@ -8,14 +8,14 @@ import type { Bounded } from './budget.ts';
 import { threw, withinBudget } from './budget.ts';
 import { bug } from './errors.ts';
 import type { Flight } from './flight.ts';
-import type { Answer, MiddlewareFacts, Next } from './middleware.ts';
+import type { Answer, Middleware, MiddlewareFacts, Next } from './middleware.ts';
 import type { AnyOperation, Problem, RetryPolicy } from './operation.ts';
 import { isWrite } from './operation.ts';
 import { isJson, resultLimits } from './plainData.ts';
 import { contextOf } from './prepare.ts';
 
 /** What {@link perform} does, in the form of the middlewares around it. */
-export const performing: readonly (MiddlewareFacts & { appliesTo?(operation: AnyOperation): boolean })[] = [
+export const performing: readonly (MiddlewareFacts & Pick<Middleware, 'appliesTo'>)[] = [
   {
     name: 'retry',
     step: 'execute',
@@ -55,9 +55,7 @@ function attempt(flight: Flight, operation: AnyOperation): Promise<Bounded<unkno
   if (!isWrite(operation)) {
     return withinBudget(operation.name, 'none', flight.budget, () => operation.execute(context, flight.params));
   }
-  const { plan } = flight;
-  if (plan === null) throw new Error(`${operation.name} was not planned`);
-  const apply = () => operation.apply(context, plan);
+  const apply = () => operation.apply(context, flight.madePlan);
   return withinBudget(operation.name, 'unknown', flight.budget, apply, operation.graceMs);
 }
 

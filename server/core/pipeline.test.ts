@@ -362,6 +362,15 @@ describe('one requestId', () => {
     expect(prints[0]).toBe(prints[1]);
     expect(new Set(prints).size).toBe(4);
     expect(claimed.map(({ write }) => write)).toEqual([false, false, false, false, true]);
+    expect(claimed.map(({ fingerprint }) => fingerprint)).toEqual(prints);
+  });
+
+  it('knows large parameters too', async () => {
+    const params = Type.Object({ text: Type.String({ maxLength: 10_000 }) });
+    const { run, claimed } = bench({ operations: [looking({ params })] });
+    for (const text of ['a', 'a', 'b']) await run({ params: { text: text.repeat(5_000) } });
+    const prints = claimed.map(({ fingerprint }) => fingerprint);
+    expect([prints[0] === prints[1], prints[0] === prints[2]]).toEqual([true, false]);
   });
 });
 

@@ -39,7 +39,7 @@ import {
 } from './steps.ts';
 import { undo } from './undo.ts';
 
-type Said = MiddlewareFacts & { appliesTo?(operation: AnyOperation): boolean };
+type Said = MiddlewareFacts & Pick<Middleware, 'appliesTo'>;
 
 /** What happens at the end of every call, in the form of the middlewares before it. */
 const ending: readonly Said[] = [
@@ -47,7 +47,7 @@ const ending: readonly Said[] = [
     name: 'after',
     step: 'record',
     says: 'The operation’s hook, after it was run, and its telemetry.',
-    appliesTo: ({ after, telemetry }) => after !== undefined || telemetry !== undefined,
+    appliesTo: (operation) => operation.after !== undefined || operation.telemetry !== undefined,
   },
   { name: 'observers', step: 'record', says: 'Metrics, history, events: whoever is told of every call that is over.' },
   { name: 'answer', step: 'answer', says: 'The answer, or an error that says its effect, with the correlation id.' },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isJson, isJsonObject, plainDataProblem, pointerStep } from './plainData.ts';
+import { isJson, isJsonObject, isSmall, plainDataProblem, pointerStep, sizeUpTo } from './plainData.ts';
 
 describe('plainDataProblem', () => {
   it('has nothing against JSON', () => {
@@ -29,6 +29,17 @@ describe('plainDataProblem', () => {
     expect(plainDataProblem(deep)?.message).toBe('is nested too deep.');
   });
 
+  it('refuses what is another thing each time it is looked at', () => {
+    let reads = 0;
+    const changing = {
+      get value() {
+        reads += 1;
+        return reads === 1 ? undefined : 1;
+      },
+    };
+    expect(plainDataProblem(changing)).toEqual({ pointer: '', message: 'is not JSON.' });
+  });
+
   it.each([
     ['values', Array.from({ length: 200_000 }, () => 0)],
     ['characters', 'x'.repeat(2_000_000)],
@@ -47,5 +58,18 @@ describe('pointerStep', () => {
 describe('isJsonObject', () => {
   it('knows objects from lists and null', () => {
     expect([{}, [], null, 1].map((value) => isJsonObject(value))).toEqual([true, false, false, false]);
+  });
+});
+
+describe('sizeUpTo', () => {
+  it('is about the size as JSON, and stops counting where it is told to', () => {
+    for (const value of ['text', 5, null, [1, 'two', [3]], { a: 1, b: { c: ['d'] } }]) {
+      const size = sizeUpTo(value, 1_000);
+      expect(Math.abs(size - JSON.stringify(value).length)).toBeLessThanOrEqual(2 + size / 2);
+    }
+    const large = Array.from({ length: 10_000 }, () => ({ name: 'x'.repeat(100) }));
+    expect(sizeUpTo(large, 500)).toBeLessThan(1_000);
+    expect(sizeUpTo(Object.fromEntries(large.map((part, at) => [`p${at}`, part])), 500)).toBeLessThan(1_000);
+    expect([isSmall(large, 500), isSmall(['x'], 500)]).toEqual([false, true]);
   });
 });

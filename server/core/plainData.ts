@@ -38,8 +38,8 @@ function isPlainWithin(value: unknown, limits: PlainDataLimits, depth: number, c
   return counted.characters <= limits.characters;
 }
 
-/** Walks without recursion, so that it can say where the problem is at any depth. */
-function problemIn(value: unknown, limits: PlainDataLimits): Problem | null {
+/** Where the problem is that there is. */
+function problemIn(value: unknown, limits: PlainDataLimits): Problem {
   const waiting: Waiting[] = [{ value, pointer: '', depth: 0 }];
   let values = 0;
   let characters = 0;
@@ -53,7 +53,8 @@ function problemIn(value: unknown, limits: PlainDataLimits): Problem | null {
     if (!isPlain(next.value)) return { pointer: next.pointer, message: 'is not JSON.' };
     for (const part of partsOf(next)) waiting.push(part);
   }
-  return null;
+  // It has changed since: what does so when it is read is no data.
+  return { pointer: '', message: 'is not JSON.' };
 }
 
 /** About how many characters `value` has as JSON; stops counting above `most`. */
@@ -62,7 +63,11 @@ export function sizeUpTo(value: Json, most: number): number {
   if (typeof value !== 'object' || value === null) return 5;
   let size = 2;
   if (Array.isArray(value)) {
-    for (let at = 0; at < value.length && size <= most; at += 1) size += sizeUpTo(value[at] ?? null, most - size) + 1;
+    const parts: readonly Json[] = value;
+    for (const part of parts) {
+      if (size > most) break;
+      size += sizeUpTo(part, most - size) + 1;
+    }
     return size;
   }
   for (const [name, part] of Object.entries(value)) {

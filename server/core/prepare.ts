@@ -58,9 +58,8 @@ export const beforeHook = gate(
   },
   (flight) => {
     const { operation } = flight.operation;
-    const { before } = operation;
-    if (before === undefined || flight.mode !== 'run' || flight.purpose === 'prepare') return null;
-    return runBefore(flight, before.bind(operation));
+    const isRun = flight.mode === 'run' && flight.purpose !== 'prepare';
+    return operation.before !== undefined && isRun ? runBefore(flight, operation.before.bind(operation)) : null;
   },
 );
 
@@ -149,11 +148,7 @@ function methodsIn(operation: AnyOperation, part: Part): readonly MethodName[] {
 }
 
 /** What the operation is given, with that part of the port. */
-export function contextOf(
-  flight: Flight,
-  part: Part,
-  budget: CallOptions = flight.budget,
-): Context<MethodName> {
+export function contextOf(flight: Flight, part: Part, budget: CallOptions = flight.budget): Context<MethodName> {
   const { connection, extras, operation } = flight;
   const { caller } = extras;
   const { requestId } = flight.call;

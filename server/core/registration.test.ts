@@ -59,6 +59,19 @@ describe('checkOperation', () => {
     ]);
   });
 
+  it('wants versions, retries and times of answers that are whole and within reason', () => {
+    expect(broken(untyped({ version: 0, retry: { times: 6 }, cache: { ttlMs: 1.5 } }))).toEqual([
+      'version: must be a whole number, at least 1',
+      'retry: must be 1 to 5 times',
+      'cache: ttlMs must be a whole number of milliseconds, at most 3600000',
+    ]);
+    for (const cache of [null, 5, {}, { ttlMs: 3_600_001 }]) expect(broken(untyped({ cache }))).toHaveLength(1);
+    expect(broken(Object.assign(changing(), { cache: { ttlMs: 5 } }))).toEqual([
+      'cache: what changes something cannot be answered from memory',
+    ]);
+    expect(checkOperation(looking({ version: 3, retry: { times: 5 }, cache: { ttlMs: 5 } })).ok).toBe(true);
+  });
+
   it('accepts a route, aliases and examples that are right', () => {
     const operation = looking({
       route: { method: 'GET', path: '/nodes/:node/look-around' },

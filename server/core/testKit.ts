@@ -90,6 +90,7 @@ export type BenchOptions = {
   readonly claim?: Claim;
   readonly observers?: PipelineServices['observers'];
   readonly runtime?: FakeRuntime;
+  readonly services?: Pick<PipelineServices, 'middlewares' | 'spans' | 'answers'>;
 };
 
 /** A pipeline over a fake runtime `a` with one node, and services that remember what they were asked. */
@@ -137,6 +138,7 @@ export function bench(options: BenchOptions = {}): Bench {
       },
     },
     observers: [...(options.observers ?? []), (call) => void finished.push(call)],
+    ...options.services,
   });
   return {
     pipeline,

@@ -93,6 +93,26 @@ describe('compileSchema', () => {
     expect(plain.check('true', 'text')).toEqual({ value: 'true' });
   });
 
+  it('never changes what it was given, wherever it fills in', () => {
+    const part = { type: 'object', properties: { n: { type: 'integer', default: 1 } } };
+    const deep = { type: 'object', properties: { list: { type: 'array', items: part }, name: { default: 'x' } } };
+    const given = { list: [{}, { n: 2 }] };
+    expect(compiled(deep).check(given)).toEqual({ value: { list: [{ n: 1 }, { n: 2 }], name: 'x' } });
+    expect(given).toEqual({ list: [{}, { n: 2 }] });
+    const outermost = { type: ['object', 'array', 'null'], properties: { n: { default: 1 } } };
+    const flat = {};
+    expect(compiled(outermost).check(flat)).toEqual({ value: { n: 1 } });
+    expect(flat).toEqual({});
+    expect([compiled(outermost).check([1]), compiled(outermost).check(null)]).toEqual([
+      { value: [1] },
+      { value: null },
+    ]);
+    // An object that is all of the schema has its defaults too, and without any the value itself will do.
+    expect(compiled({ ...outermost, properties: { n: true }, default: {} }).check({ n: null })).toEqual({
+      value: { n: null },
+    });
+  });
+
   it('refuses a schema that is none', () => {
     const error = errorOf(compileSchema({ type: 'nonsense' }));
     expect(error).toMatchObject({ class: 'validation', code: 'schema.invalid' });

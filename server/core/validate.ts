@@ -10,6 +10,7 @@ import { wordsOf } from './errors.ts';
 import type { Problem } from './operation.ts';
 import { isJsonObject, pointerStep } from './plainData.ts';
 import { maxBytesKeyword } from './schemaRules.ts';
+import { erlangFormats } from './types.ts';
 
 /** Where a value comes from: in a query string or on a command line everything is text, and is read as the schema says. */
 export type ValueSource = 'json' | 'text';
@@ -40,6 +41,7 @@ function makeAjv(source: ValueSource): Ajv2020 {
     logger: false,
   });
   formats(ajv);
+  for (const [format, validate] of Object.entries(erlangFormats)) ajv.addFormat(format, validate);
   ajv.addKeyword({
     keyword: maxBytesKeyword,
     schemaType: 'number',
@@ -111,8 +113,9 @@ function saysDefault(schema: Json): boolean {
   return JSON.stringify(schema).includes('"default":');
 }
 
-function outermostCopy<T extends Json>(value: T): T {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : value;
+function outermostCopy<T extends Json>(value: T): T;
+function outermostCopy(value: Json): Json {
+  return isJsonObject(value) ? { ...value } : value;
 }
 
 /** A copy of plain data, all the way down. */

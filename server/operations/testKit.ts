@@ -5,7 +5,7 @@ import type { ScriptedRuntime } from '../../runtime/fake/scriptedRuntime.ts';
 import { answering, scriptedRuntime } from '../../runtime/fake/scriptedRuntime.ts';
 import type { ChildRow, Holding, Json, NodeInfo, NodeName, ProcessRef, Result, RowPage } from '../../runtime/model.ts';
 import { ok, processId } from '../../runtime/model.ts';
-import type { MethodTable } from '../../runtime/port.ts';
+import type { MethodTable, Runtime } from '../../runtime/port.ts';
 import { restrictPort } from '../../runtime/portFacade.ts';
 import type { Term } from '../../runtime/term/term.ts';
 import type { House } from '../backend/testKit.ts';
@@ -112,33 +112,41 @@ export async function scriptedHouse(): Promise<Bench> {
     script(methods) {
       runtime.script({ ...basics, ...methods });
     },
-    async planned(name, params) {
-      const found = house.backend.registry.find(name);
-      if (found === null || !isWrite(found.operation)) throw new Error(`${name} is no write.`);
-      const { operation } = found;
-      const checked = found.params.check(params);
-      if ('problems' in checked || !isJsonObject(checked.value)) throw new Error(JSON.stringify(checked));
-      const requestId = crypto.randomUUID();
-      const context = makeContext({
-        connection: { id: runtime.id, kind: runtime.kind },
-        port: restrictPort(runtime.port, undoMethodsOf(operation)),
-        caller: editor,
-        owner: { principal: 'ada', client: 'editor', operation: name, requestId },
-        requestId,
-        budget: callOptions(5_000),
-        onProgress: undefined,
-      });
-      const plan = valueOf(await operation.plan(context, checked.value));
-      // All that a later process knows is what was written down.
-      const written: unknown = JSON.parse(JSON.stringify(plan.steps));
-      if (!isJson(written)) throw new Error('The steps are no JSON.');
-      const read = { ...plan, steps: written };
-      return {
-        plan: read,
-        apply: () => operation.apply(context, read),
-        compensate: (done) => operation.compensate?.(context, read, done) ?? Promise.reject(new Error('It has none.')),
-        probe: () => operation.probe?.(context, read) ?? Promise.reject(new Error('It has none.')),
-      };
-    },
+    planned: (name, params) => plannedOn(house, runtime, name, params),
+  };
+}
+
+/** What a write would do on `runtime` with these parameters, as {@link Bench.planned} tells it. */
+export async function plannedOn(
+  { backend }: House,
+  runtime: Runtime,
+  name: string,
+  params: { readonly [key: string]: Json },
+): Promise<Planned> {
+  const found = backend.registry.find(name);
+  if (found === null || !isWrite(found.operation)) throw new Error(`${name} is no write.`);
+  const { operation } = found;
+  const checked = found.params.check(params);
+  if ('problems' in checked || !isJsonObject(checked.value)) throw new Error(JSON.stringify(checked));
+  const requestId = crypto.randomUUID();
+  const context = makeContext({
+    connection: { id: runtime.id, kind: runtime.kind },
+    port: restrictPort(runtime.port, undoMethodsOf(operation)),
+    caller: editor,
+    owner: { principal: 'ada', client: 'editor', operation: name, requestId },
+    requestId,
+    budget: callOptions(60_000),
+    onProgress: undefined,
+  });
+  const plan = valueOf(await operation.plan(context, checked.value));
+  // All that a later process knows is what was written down.
+  const written: unknown = JSON.parse(JSON.stringify(plan.steps));
+  if (!isJson(written)) throw new Error('The steps are no JSON.');
+  const read = { ...plan, steps: written };
+  return {
+    plan: read,
+    apply: () => operation.apply(context, read),
+    compensate: (done) => operation.compensate?.(context, read, done) ?? Promise.reject(new Error('It has none.')),
+    probe: () => operation.probe?.(context, read) ?? Promise.reject(new Error('It has none.')),
   };
 }

@@ -16,18 +16,21 @@ let shop: Shop;
 let runtime: Runtime;
 let house: House;
 let [one, two, three] = ['', '', ''];
+/** What is to be ended, the last first: also what was started when a later step failed. */
+const ends: (() => Promise<void>)[] = [];
 beforeAll(async () => {
   shop = await startShop({ nodes: 3 });
+  ends.push(() => shop.stop());
   [one = '', two = '', three = ''] = shop.nodes;
   for (const node of [one, two]) await loadPorters(shop, node);
   runtime = await connectShop(shop);
+  ends.push(() => runtime.close());
   house = await houseOn(runtime, { spec: { kind: 'beam', node: one, cookie: { from: 'default' } } });
+  ends.push(() => house.close());
   valueOf(house.backend.setAccess(one, 'full', house.options));
 }, 90_000);
 afterAll(async () => {
-  await house.close();
-  await runtime.close();
-  await shop.stop();
+  for (const end of ends.toReversed()) await end();
 });
 
 const call = (module: string, name: string, args: readonly Json[], more: { readonly [key: string]: Json } = {}) => ({

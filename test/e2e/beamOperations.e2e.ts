@@ -132,6 +132,24 @@ describe('processes', () => {
     expect(await ask("gen_server:call('Elixir.Shop.Checkout', orders).", two)).toBe('7');
   });
 
+  it('are ended together, and moved together', async () => {
+    const sleeper = { module: 'timer', function: 'sleep', args: [600_000], node: three };
+    const pids = [(await run('start_process', sleeper))['pid'], (await run('start_process', sleeper))['pid']];
+    expect((await run('kill_processes', { pids }))['ended']).toBe(2);
+    expect(await refused('migrate_processes', { pids: ['Shop.Catalogue'], node: one, to: one })).toBe(
+      'process.same_node',
+    );
+    const proposed = await run('balance_cluster_load', { sampleMs: 50 });
+    expect(proposed['did']).toBe('proposed');
+    expect(listOf(proposed['loads'])).toHaveLength(3);
+  });
+
+  // @row XT-11
+  it('run what an administrator wants on every node', async () => {
+    const done = await run('remote_execute', { module: 'erlang', function: 'node', nodes: [one, two, three] });
+    expect(listOf(done['items']).map((item) => item['value']?.['term']?.['v'])).toEqual([one, two, three]);
+  });
+
   it('that crashed are told of', async () => {
     await run('list_crashes', { node: three });
     await ask("gen_server:cast('Elixir.Shop.Checkout', crash), timer:sleep(300).", three);
@@ -177,6 +195,13 @@ describe('supervisors', () => {
     const changed = await run('change_supervisor_strategy', { ...at, strategy: 'one_for_one', intensity: 9 });
     expect([changed['before']?.['strategy'], changed['after']?.['strategy']]).toEqual(['rest_for_one', 'one_for_one']);
     expect((await run('get_supervisor_flags', at))['flags']?.['intensity']).toBe(9);
+  });
+
+  // @row XT-04
+  it('start anew what is made to fail', async () => {
+    const failed = await run('simulate_failure', { supervisor: 'Shop.Supervisor', node: two, child: 'Shop.Catalogue' });
+    expect([failed['restarts'], failed['asPredicted']]).toEqual([1, true]);
+    expect(listOf((await run('cluster_supervision_trees', { depth: 2 }))['items'])).toHaveLength(3);
   });
 
   it('are started, restarted and stopped; the root of an application is not', async () => {

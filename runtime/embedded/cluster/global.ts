@@ -7,7 +7,7 @@ import type { FunBody } from '../kernel/localFun.ts';
 import { applyFun, fun, LocalFun } from '../kernel/localFun.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, isList, itemsOf, partsOf } from '../kernel/values.ts';
+import { atoms, isList, itemsOf, partsOf, tagged } from '../kernel/values.ts';
 import { call } from '../otp/gen.ts';
 import { startServer } from '../otp/genServer.ts';
 import { logText } from '../otp/logger.ts';
@@ -48,16 +48,18 @@ function* registerName(self: Self, name: Value, pid: Value, method: Value): Flow
   if (!(pid instanceof Pid)) return functionClause();
   const request = tup(a('register'), name, pid, methodOf(method));
   return yield* underLock(self, function* (own, nodes): Flow<Value> {
-    if (globalWhereis(own, name) !== null || hasAnother(own, name, pid)) return no;
+    if (globalWhereis(own, name) !== null || (yield* hasAnother(own, name, pid))) return no;
     yield* multiCall(own, atomsOf(nodes), globalServer, request);
     return yes;
   });
 }
 
-/** A process has one global name; a second one is refused with a report, as OTP's default has it. */
-function hasAnother(self: Self, name: Value, pid: Pid): boolean {
+/** A process has one global name; a second one is refused with a report, unless the kernel's `global_multi_name_action` is `allow`. */
+function* hasAnother(self: Self, name: Value, pid: Pid): Flow<boolean> {
   const names = globalTables(self.home)?.namesOf(pid) ?? [];
   if (names.length === 0) return false;
+  const action = yield* self.apply('application', 'get_env', [a('kernel'), a('global_multi_name_action')]);
+  if (tagged(action, atoms.ok, 2)?.[1] === a('allow')) return false;
   const all = printed([name, ...names]);
   logText(self, 'error', `global: ${printed(pid)} registered under several names: ${all}`, 'global');
   return true;
@@ -86,7 +88,8 @@ function lockOf(id: Value): LockId {
   return lockIdOf(id) ?? functionClause();
 }
 function nodesOf(value: Value): readonly string[] {
-  return isList(value) ? value.map((node) => (node instanceof Atom ? node.name : functionClause())) : functionClause();
+  if (!isList(value)) throw new ErrorException(atoms.badarg);
+  return value.map((node) => (node instanceof Atom ? node.name : functionClause()));
 }
 function everywhere(self: Self): readonly string[] {
   return [self.node, ...self.nodes()];

@@ -16,3 +16,4 @@ export { hordeName, hordeRegistry, hordeSupervisor, libcluster } from './elixir.
 export type { HordeSupervisorOptions } from './elixir.ts';
 export { defineCluster } from './definition.ts';
 export type { ClusterDefinition, ScheduledFault } from './definition.ts';
+export type { KubernetesDefinition, SurroundingsDefinition } from './surroundings.ts';

@@ -7,6 +7,8 @@ import { checkedFault } from '../../network/networkFault.ts';
 import type { Value } from '../../term/values.ts';
 import type { HordeMode } from '../horde/modules.ts';
 import type { CodeModule } from '../kernel/module.ts';
+import { checkSurroundings } from './surroundings.ts';
+import type { SurroundingsDefinition } from './surroundings.ts';
 
 /** A fault that comes by itself, in the cluster's own time after its start. */
 export type ScheduledFault = {
@@ -18,6 +20,8 @@ export type ScheduledFault = {
   | { readonly hang: string }
   /** With `forMs` it starts again after that. */
   | { readonly crash: string }
+  /** What is around the nodes becomes otherwise, as far as this says. */
+  | { readonly surroundings: SurroundingsDefinition }
 );
 
 export type ClusterDefinition = {
@@ -44,6 +48,8 @@ export type ClusterDefinition = {
   };
   /** `faithful`: as real Horde behaves, surprises included; `ideal`: as one might wish. `faithful` unless said. */
   readonly horde?: HordeMode;
+  /** What libcluster's strategies find around the nodes: nothing but multicast unless said. */
+  readonly surroundings?: SurroundingsDefinition;
   readonly faults?: readonly ScheduledFault[];
   readonly seed?: number;
 };
@@ -72,6 +78,7 @@ export type CheckedDefinition = {
     readonly mesh: 'full' | 'none';
   };
   readonly horde: HordeMode;
+  readonly surroundings?: SurroundingsDefinition;
   readonly faults: readonly ScheduledFault[];
   readonly seed: number | null;
 };
@@ -107,7 +114,8 @@ class Check {
   readonly problems: { readonly pointer: string; readonly message: string }[] = [];
 
   definition(given: unknown): CheckedDefinition | null {
-    const fields = this.fields(given, '', ['nodes', 'modules', 'applications', 'network', 'horde', 'faults', 'seed']);
+    const known = ['nodes', 'modules', 'applications', 'network', 'horde', 'surroundings', 'faults', 'seed'];
+    const fields = this.fields(given, '', known);
     if (fields === null) return null;
     const nodes = this.nodes(fields['nodes']);
     const modules = this.modules(fields['modules'] ?? []);
@@ -120,6 +128,7 @@ class Check {
       horde: horde === 'ideal' ? 'ideal' : 'faithful',
       applications: this.applications(fields['applications'] ?? [], nodes, modules),
       network: this.network(fields['network'] ?? {}),
+      ...(fields['surroundings'] !== undefined && { surroundings: this.surroundings(fields['surroundings'], '') }),
       faults: this.faults(fields['faults'] ?? [], nodes),
       seed,
     };
@@ -229,10 +238,14 @@ class Check {
     };
   }
 
+  private surroundings(value: unknown, pointer: string): SurroundingsDefinition {
+    return checkSurroundings(value, `${pointer}/surroundings`, (at, message) => this.problem(at, message));
+  }
+
   private faults(value: unknown, nodes: readonly string[]): readonly ScheduledFault[] {
     return this.list(value, '/faults').flatMap((one, at): readonly ScheduledFault[] => {
       const pointer = `/faults/${at}`;
-      const fields = this.fields(one, pointer, ['atMs', 'forMs', 'fault', 'hang', 'crash']);
+      const fields = this.fields(one, pointer, ['atMs', 'forMs', 'fault', 'hang', 'crash', 'surroundings']);
       if (fields === null) return [];
       const atMs = this.number(fields['atMs'], `${pointer}/atMs`, 0, 86_400_000);
       const when = {
@@ -241,11 +254,12 @@ class Check {
           forMs: this.number(fields['forMs'], `${pointer}/forMs`, 1, 86_400_000),
         }),
       };
-      const { hang, crash, fault } = fields;
-      if ([hang, crash, fault].filter((what) => what !== undefined).length !== 1) {
-        this.problem(pointer, 'has not exactly one of fault, hang and crash.');
+      const { hang, crash, fault, surroundings } = fields;
+      if ([hang, crash, fault, surroundings].filter((what) => what !== undefined).length !== 1) {
+        this.problem(pointer, 'has not exactly one of fault, hang, crash and surroundings.');
         return [];
       }
+      if (surroundings !== undefined) return [{ ...when, surroundings: this.surroundings(surroundings, pointer) }];
       for (const [key, node] of Object.entries({ hang, crash })) {
         if (node !== undefined && (typeof node !== 'string' || !nodes.includes(node))) {
           this.problem(`${pointer}/${key}`, 'is no node of this file.');

@@ -40,7 +40,7 @@ export function hordeName(registry: string, key: Value) {
 
 /** libcluster: finds the other nodes and connects to them, also again after a fault. `config` is the strategy's. */
 export function libcluster(
-  strategy: 'Gossip' | 'Epmd' | 'LocalEpmd' | 'DNSPoll' | 'Kubernetes' = 'Gossip',
+  strategy: 'Gossip' | 'Epmd' | 'LocalEpmd' | 'ErlangHosts' | 'DNSPoll' | 'Kubernetes' = 'Gossip',
   config: { readonly [key: string]: Value } = {},
 ): ChildDefinition {
   const topology = keywords({ strategy: a(`Elixir.Cluster.Strategy.${strategy}`), config: keywords(config) });

@@ -1,26 +1,34 @@
-/** Faults that a cluster file has come by themselves. */
+/** What a cluster file has come by itself: the surroundings it begins in, faults, and surroundings that change. */
 import type { Cluster } from '../cluster/cluster.ts';
-import type { ScheduledFault } from './definition.ts';
+import type { CheckedDefinition, ScheduledFault } from './definition.ts';
+import { changeSurroundings } from './surroundings.ts';
 
-/** Sets each to come, and to go, at its time from now. */
-export function scheduleFaults(cluster: Cluster, faults: readonly ScheduledFault[]): void {
+/** Makes the surroundings, and sets each fault to come, and to go, at its time from now. */
+export function scheduleFaults(
+  cluster: Cluster,
+  { surroundings, faults }: Pick<CheckedDefinition, 'surroundings' | 'faults'>,
+): void {
+  if (surroundings !== undefined) changeSurroundings(cluster, surroundings);
   for (const scheduled of faults) {
     const comesAtMs = cluster.nowMs + scheduled.atMs;
-    cluster.timers.set(comesAtMs, () => begin(cluster, scheduled));
-    if (scheduled.forMs !== undefined) {
-      cluster.timers.set(comesAtMs + scheduled.forMs, () => end(cluster, scheduled));
-    }
+    cluster.timers.set(comesAtMs, () => {
+      const end = begin(cluster, scheduled);
+      if (scheduled.forMs !== undefined) cluster.timers.set(comesAtMs + scheduled.forMs, end);
+    });
   }
 }
 
-function begin(cluster: Cluster, scheduled: ScheduledFault): void {
-  if ('fault' in scheduled) cluster.network.break(scheduled.fault);
-  else if ('hang' in scheduled) cluster.hangNode(scheduled.hang);
-  else cluster.crashNode(scheduled.crash);
-}
-
-function end(cluster: Cluster, scheduled: ScheduledFault): void {
-  if ('fault' in scheduled) cluster.network.mend(scheduled.fault);
-  else if ('hang' in scheduled) cluster.resumeNode(scheduled.hang);
-  else cluster.startNode(scheduled.crash);
+/** Lets it come; what is answered lets it go. */
+function begin(cluster: Cluster, scheduled: ScheduledFault): () => void {
+  if ('fault' in scheduled) {
+    cluster.network.break(scheduled.fault);
+    return () => cluster.network.mend(scheduled.fault);
+  }
+  if ('hang' in scheduled) {
+    cluster.hangNode(scheduled.hang);
+    return () => cluster.resumeNode(scheduled.hang);
+  }
+  if ('surroundings' in scheduled) return changeSurroundings(cluster, scheduled.surroundings);
+  cluster.crashNode(scheduled.crash);
+  return () => cluster.startNode(scheduled.crash);
 }

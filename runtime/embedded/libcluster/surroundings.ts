@@ -11,7 +11,7 @@ import { distributionOf } from '../cluster/distribution.ts';
 /** A pod as the endpoints of a service, or a list of pods, have it. */
 export type Pod = { readonly ip: string; readonly namespace: string; readonly hostname: string | null };
 /** What the API answers: pods, or a status that is not 200; `unreachable` when it does not answer at all. */
-type KubernetesAnswer =
+export type KubernetesAnswer =
   | { readonly is: 'pods'; readonly pods: readonly Pod[] }
   | { readonly is: 'status'; readonly code: number; readonly message: string }
   | { readonly is: 'unreachable' };

@@ -45,7 +45,7 @@ export function startSimulation(options: SimulationOptions): Simulation {
   const cluster = new Cluster({ ...clusterOptions(definition), schedule, prng: choices.over(seededPrng(seed)) });
   const log = new EventLog(cluster);
   file?.runsIn(cluster);
-  scheduleFaults(cluster, definition.faults);
+  scheduleFaults(cluster, definition);
   cluster.runUntil(bootMs);
   const clock = new OnDemandClock(cluster);
   const runtime = simulatedRuntime({

@@ -5,7 +5,7 @@ import { nodeParam, onNodeParam, pidParam, placementOfProcess, supervisorParam }
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { nameText } from '../terms.ts';
-import { homeOf, moveBack, moveHowParams, moveNeeds, moveOne, probeMoves } from './moves.ts';
+import { homeOf, moveBack, moveHowParams, moveOne, probeMoves } from './moves.ts';
 
 export const migrateProcess = defineOperation({
   name: 'migrate_process',
@@ -15,7 +15,8 @@ export const migrateProcess = defineOperation({
   category: 'process',
   severity: 'destroy',
   idempotent: false,
-  needs: [...resolveNeeds, ...moveNeeds],
+  needs: [...resolveNeeds, 'processes.migrate'],
+  undoNeeds: ['holdings.release'],
   mayUse: ['processes.info', 'holdings.list'],
   params: Type.Object({
     pid: pidParam,

@@ -14,7 +14,8 @@ export const restartProcess = defineOperation({
   category: 'process',
   severity: 'destroy',
   idempotent: false,
-  needs: [...resolveNeeds, 'processes.restart', 'processes.info'],
+  needs: [...resolveNeeds, 'processes.restart'],
+  mayUse: ['processes.info'],
   params: Type.Object({
     pid: pidParam,
     node: onNodeParam,

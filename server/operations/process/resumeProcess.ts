@@ -15,7 +15,8 @@ export const resumeProcess = defineOperation({
   category: 'process',
   severity: 'change',
   idempotent: true,
-  needs: [...resolveNeeds, 'holdings.list', 'holdings.release', 'processes.suspend'],
+  needs: [...resolveNeeds, 'holdings.list', 'holdings.release'],
+  undoNeeds: ['processes.suspend'],
   params: Type.Object({ pid: pidParam, node: onNodeParam }),
   result: Type.Object({
     ...placementOfProcess,

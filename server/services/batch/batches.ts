@@ -154,8 +154,8 @@ export class BatchRunner implements Batches {
   /** Runs it, telling each item's end on the way. Never rejects; what is left when it is cancelled or out of time was not run. */
   async apply(context: Context<never>, steps: BatchSteps): Promise<BatchResult> {
     const rows = new ItemRows(steps.items, (progress) => context.emit(progress));
-    const time = context.options();
-    const stopReason = () => (context.signal.aborted ? 'cancelled' : remainingNow(time) <= 0 ? 'deadline' : null);
+    const stopReason = () =>
+      context.signal.aborted ? 'cancelled' : remainingNow(context.options()) <= 0 ? 'deadline' : null;
     const stopped =
       steps.mode === 'independent'
         ? await this.#runEach(context, steps, rows, stopReason)

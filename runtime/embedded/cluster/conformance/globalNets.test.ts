@@ -229,6 +229,51 @@ describe('nodes that begin alone', () => {
   });
 });
 
+describe('a net that is parted, and whose nodes come and go', () => {
+  // @otp global_SUITE:stress_partition
+  it('ends with all of them connected, and the same names everywhere', () => {
+    const [ts, cp0, cp1, cp2, cp3] = ['ts@sim', 'cp0@sim', 'cp1@sim', 'cp2@sim', 'cp3@sim'] as const;
+    const [cp4, cp5, cp6, cp7, cp8] = ['cp4@sim', 'cp5@sim', 'cp6@sim', 'cp7@sim', 'cp8@sim'] as const;
+    const lab = net([ts, cp0, cp1, cp2, cp3, cp4, cp5, cp6, cp7, cp8], { ...overlapping, mesh: 'none' });
+    for (const other of [cp0, cp1, cp2]) ping(lab, ts, other);
+    for (const other of [cp4, cp5]) ping(lab, cp3, other);
+    lab.settle(30_000);
+    const side = (on: readonly string[]): readonly Process[] =>
+      on.map((at, number) => named(lab, at, a(`test${String(number + 1)}`)));
+    const processes = [...side([ts, cp0, cp1, cp2]), ...side([cp3, cp4, cp5])];
+    ping(lab, ts, cp8);
+    const alone = new Actor(lab, cp6);
+    const fifth = alone.begin(function* (self) {
+      yield* self.apply('timer', 'sleep', [12_000]);
+      for (const other of [cp0, cp3]) yield* self.apply('net_adm', 'ping', [a(other)]);
+      return yield* self.apply('global', 'register_name', [a('test5'), self.pid]);
+    });
+    lab.settle(12_000);
+    lab.cluster.crashNode(cp5);
+    ping(lab, ts, cp3);
+    lab.cluster.crashNode(cp2);
+    ping(lab, ts, cp7);
+    lab.cluster.startNode(cp2);
+    lab.settle(1000);
+    for (const other of [cp2, cp4, cp6, cp8]) ping(lab, ts, other);
+    lab.settle(120_000);
+    expect(fifth.answer).toBe(yes);
+    const up = lab.cluster.names.filter((name) => lab.cluster.node(name) !== null);
+    expect(up).toHaveLength(9);
+    for (const name of up) expect(nodesOf(lab, name)).toEqual(up.filter((other) => other !== name).sort());
+    for (const as of ['test1', 'test2', 'test3', 'test4', 'test5']) {
+      const [first, ...others] = up.map((name) => whereis(lab, name, a(as)));
+      expect(others).toEqual(others.map(() => first));
+      // That of the node that went down went with it; where both sides had one, one is left.
+      const alive = processes.filter(
+        (process, at) => process.alive && up.includes(process.node.name) && as === `test${String((at % 4) + 1)}`,
+      );
+      if (as !== 'test5') expect(alive.map(({ pid }) => pid)).toEqual(first === undefined ? [] : [first]);
+    }
+    expect(whereis(lab, ts, a('test5'))).toEqual(alone.pid);
+  });
+});
+
 describe('names and locks', () => {
   // @otp global_SUITE:mass_death
   it('of many processes that die at once are gone everywhere', () => {
@@ -295,6 +340,31 @@ describe('names and locks', () => {
     const work = fun('suite', 'f', 0, () => a('ok'));
     const trans = (retries: Value): Value => tried(() => lab.on(n0, 'global', 'trans', [id, work, here, retries]));
     expect([trans(-1), trans(a('a')), trans(0)]).toEqual([a('EXIT'), a('EXIT'), a('ok')]);
+  });
+
+  // @otp global_SUITE:otp_5640
+  it('of one process are one, unless several are allowed; then each is given back by itself', () => {
+    const lab = net([n0, n1]);
+    const process = lab.forever(n0);
+    const register = (as: string): Value => lab.on(n0, 'global', 'register_name', [a(as), process.pid]);
+    expect([register('name1'), register('name2')]).toEqual([yes, a('no')]);
+    lab.on(n0, 'application', 'set_env', [a('kernel'), a('global_multi_name_action'), a('allow')]);
+    expect(register('name2')).toBe(yes);
+    const seen = (): readonly Value[] =>
+      [n0, n1].flatMap((node) => ['name1', 'name2'].map((as) => whereis(lab, node, a(as))));
+    const watchers = (): number => process.monitoredBy?.size ?? 0;
+    lab.settle();
+    expect(seen()).toEqual([process.pid, process.pid, process.pid, process.pid]);
+    // Each node watches it for each name, and none is linked to it.
+    expect([watchers(), process.links?.size ?? 0]).toEqual([4, 0]);
+    lab.on(n0, 'global', 'unregister_name', [a('name1')]);
+    lab.settle();
+    expect(seen()).toEqual([undefined, process.pid, undefined, process.pid]);
+    expect(watchers()).toBe(2);
+    expect(register('name1')).toBe(yes);
+    lab.kill(process);
+    lab.settle(100);
+    expect(seen()).toEqual([undefined, undefined, undefined, undefined]);
   });
 
   // @otp global_SUITE:garbage_messages

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Pid, Value } from '../../../term/values.ts';
 import { a, tup } from '../../../term/values.ts';
 import { inProcess, shown } from '../../testKit.ts';
+import type { Flow } from '../flow.ts';
 import { receive, sleep, timedOut, yieldTurn } from '../flow.ts';
 import type { AliasMode } from '../process.ts';
 import { infoItems } from '../processInfo.ts';
@@ -148,6 +149,32 @@ describe('process_SUITE: process_info and flags', () => {
       expect(self.processInfo(other, a('monitors'))).toEqual([tup(atoms.process, self.pid)]);
       expect(self.processInfo(other, a('trap_exit'))).toBe(true);
       expect(self.processInfo(self.pid, a('monitored_by'))).toEqual([other]);
+    });
+  });
+
+  // @otp process_SUITE:process_info_other_dist_msg
+  it('of another: what came from another node while it was suspended, in order', () => {
+    inSuite(function* (self) {
+      const other = child(self, forEver);
+      yield* sleep(1);
+      const process = self.inspect(other);
+      if (process === null) throw new Error('It has ended.');
+      const own = tup(a('my'), a('own'), a('message'));
+      self.send(other, own);
+      process.node.suspend(process, self);
+      const large = 'x'.repeat(131_072);
+      const all = ['a', 'b', 'c', 'd', 'e'].map((name) => tup(a(name), large));
+      for (const [from, to] of [[0, 3] as const, [3, 5] as const]) {
+        yield* childAt(self, nodes[1], function* (there): Flow<void> {
+          for (const message of all.slice(from, to)) there.send(other, message);
+          there.send(self.pid, a('sent'));
+          yield* sleep(0);
+        });
+        yield* waitFor(a('sent'));
+        expect(self.processInfo(other, a('status'))).toBe(a('suspended'));
+        expect(self.processInfo(other, a('messages'))).toEqual([own, ...all.slice(0, to)]);
+        expect(self.processInfo(other, a('message_queue_len'))).toBe(to + 1);
+      }
     });
   });
 

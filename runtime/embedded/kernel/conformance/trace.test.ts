@@ -77,6 +77,45 @@ function worker(self: Self): { readonly pid: Pid; do(work: (own: Self) => Flow<v
 }
 
 describe('trace_SUITE', () => {
+  // @otp trace_SUITE:link_receive_call_correlation
+  it('a message is received before the call that it leads to, and links stand in order among messages', () => {
+    inSuite(function* (self, cluster) {
+      const trace = new Trace(cluster);
+      const many = 100;
+      const receiver = child(self, function* (own) {
+        for (;;) {
+          const message = yield* receive();
+          if (message === a('stop')) return;
+          own.called('suite', 'receive_msg', [Number(message)]);
+        }
+      });
+      yield* sleep(1);
+      trace.named(self.pid, 'parent');
+      trace.of(self, receiver, traceFlag.receive | traceFlag.procs | traceFlag.call, 'receiver');
+      for (let n = many; n > 0; n -= 1) {
+        if (n % 2 === 0) self.link(receiver);
+        else self.unlink(receiver);
+        self.send(receiver, n);
+      }
+      self.send(receiver, a('stop'));
+      const seen = yield* trace.seen(receiver);
+      const at = (text: string): number => seen.indexOf(text);
+      for (let n = many; n > 0; n -= 1) {
+        expect(at(`receiver receive ${n}`)).toBeGreaterThan(-1);
+        expect(at(`receiver call [${n}]`)).toBeGreaterThan(at(`receiver receive ${n}`));
+      }
+      const links = seen
+        .filter((text) => / (receive \d|getting_)/.test(text))
+        .map((text) => text.replace(/ parent$/, ''));
+      expect(links).toEqual(
+        Array.from({ length: many }, (_, down) => many - down).flatMap((n) => [
+          `receiver getting_${n % 2 === 0 ? 'linked' : 'unlinked'}`,
+          `receiver receive ${n}`,
+        ]),
+      );
+    });
+  });
+
   // @otp trace_SUITE:self_send
   it('what a process sends to itself is traced as sent and as received', () => {
     inSuite(function* (self, cluster) {
