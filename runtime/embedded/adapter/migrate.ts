@@ -72,7 +72,6 @@ export async function migrateProcess(
   const arriving = spawnOn(move.there, {
     initialCall: { module: 'arsenal', function: 'migrate_in', arity: 0 },
     parent: null,
-    isUrgent: true,
     body: {
       is: 'flow',
       run: (self) =>
