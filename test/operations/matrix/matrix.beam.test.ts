@@ -34,7 +34,7 @@ const names = {
   sleeper: 'price',
 };
 
-// @row T004.d5, R3.1
+// @row T004.d5
 it.each(inCatalogue)('%s', async (name, operation) => {
   const [one = '', two = '', three = ''] = shop.nodes;
   const stage = { runtime: 'beam', nodes: [one, two, three], names, folder: house.home, run: house.run } as const;
