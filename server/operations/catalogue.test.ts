@@ -217,7 +217,7 @@ function fits(value: Json, type: Json | undefined): boolean {
 describe('who may do what', () => {
   const least = { read: 'viewer', diagnose: 'operator', change: 'operator', destroy: 'admin' } as const;
 
-  it('for every operation, role and access', async () => {
+  it('for every operation, role and access', { timeout: 60_000 }, async () => {
     const decided: { [what: string]: number } = {};
     for (const access of accessLevels) {
       const house = await houseOn(fakeShop({ kind: 'beam' }), {
