@@ -64,7 +64,7 @@ export const testCatalogue: readonly CatalogueEntry[] = [
     params: { type: 'object', required: ['pid'], properties: { pid, reason: {} } },
     route: { method: 'DELETE', path: '/api/v1/processes/:pid' },
   }),
-  testEntry('execute_batch', { category: 'registry', needs: [], route: { method: 'POST', path: '/batch' } }),
+  testEntry('execute_batch', { category: 'batch', needs: [], route: { method: 'POST', path: '/batch' } }),
   testEntry('search_operations', {
     category: 'registry',
     needs: [],
