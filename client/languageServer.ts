@@ -6,10 +6,11 @@ import type { NotificationType, RequestType } from 'vscode-languageclient/node';
 import { arsenalError } from '../runtime/errors.ts';
 import { fail, ok } from '../runtime/model.ts';
 import type { Result } from '../runtime/model.ts';
-import { protocolVersion } from '../server/protocol/lsp.ts';
+import { configureHistory, protocolVersion } from '../server/protocol/lsp.ts';
 import type { ArsenalInitializationOptions, FailureData } from '../server/protocol/lsp.ts';
 import { errorOfFailure, isRecord } from './decode.ts';
 import { RestartRule } from './restartRule.ts';
+import { historyLimits } from './settings.ts';
 
 export type ServerState =
   | { readonly is: 'stopped' }
@@ -23,6 +24,7 @@ export class LanguageServer implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<ServerState>();
   readonly onDidChangeState = this.changed.event;
   private readonly client: LanguageClient;
+  private readonly settings: vscode.Disposable;
   private readonly rule = new RestartRule();
   private current: ServerState = { is: 'stopped' };
   private lives = 0;
@@ -42,6 +44,7 @@ export class LanguageServer implements vscode.Disposable {
         outputChannel: log,
         initializationOptions: (): ArsenalInitializationOptions => ({
           trusted: vscode.workspace.isTrusted,
+          history: historyLimits(),
           protocolVersion,
         }),
         // We say ourselves what is wrong, in the views; toasts would only repeat it.
@@ -52,6 +55,9 @@ export class LanguageServer implements vscode.Disposable {
         },
       },
     );
+    this.settings = vscode.workspace.onDidChangeConfiguration((changed) => {
+      if (changed.affectsConfiguration('arsenal.history')) this.notify(configureHistory, historyLimits());
+    });
     this.client.onDidChangeState(({ newState }) => {
       if (newState === State.Running) this.enter({ is: 'running', life: ++this.lives });
       else if (newState === State.Starting) this.enter({ is: 'starting' });
@@ -131,6 +137,7 @@ export class LanguageServer implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.settings.dispose();
     this.changed.dispose();
   }
 

@@ -2,6 +2,8 @@
 import * as vscode from 'vscode';
 import { agentChoices } from '../runtime/model.ts';
 import type { AgentChoice } from '../runtime/model.ts';
+import type { HistoryLimits } from '../server/protocol/operation.ts';
+import { defaultHistoryLimits, historyBounds } from '../server/protocol/operation.ts';
 import { parseConnectOnStart } from './session/savedConnections.ts';
 import type { SavedConnection } from './session/savedConnections.ts';
 
@@ -16,6 +18,23 @@ export function termSyntax(): TermSyntax {
 export function refreshIntervalMs(): number {
   const value = vscode.workspace.getConfiguration('arsenal').get('views.refreshIntervalMs');
   return typeof value === 'number' && value >= 100 && value <= 60_000 ? value : 1_000;
+}
+
+/** How much is kept of the calls that are over. */
+export function historyLimits(): HistoryLimits {
+  const settings = vscode.workspace.getConfiguration('arsenal.history');
+  const limit = (name: keyof HistoryLimits): number => {
+    const value = settings.get(name);
+    const [least, most] = historyBounds[name];
+    const isOne = typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
+    return isOne ? value : defaultHistoryLimits[name];
+  };
+  return {
+    entries: limit('entries'),
+    days: limit('days'),
+    resultMinutes: limit('resultMinutes'),
+    statsDays: limit('statsDays'),
+  };
 }
 
 /** What may be kept on the nodes of a connection that is made now (docs/agent.md). */

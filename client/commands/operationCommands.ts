@@ -89,6 +89,10 @@ export const operationsWithCommands = [
   'list_operations',
   'describe_operation',
   'search_operations',
+  'execute_batch',
+  'operation_history',
+  'operation_stats',
+  'cancel_operation',
 ] as const;
 
 /** `kill_process` → `arsenal.killProcess`. */

@@ -1,12 +1,11 @@
 /** A running BEAM cluster, joined as a hidden node by name and cookie, with nothing of ours installed there. */
 import { callOptions } from '../callOptions.ts';
 import { arsenalError, cancelled } from '../errors.ts';
-import type { AgentChoice, ArsenalError, ConnectionId, Incarnation, NodeName, Result, WallTime } from '../model.ts';
+import type { ArsenalError, ConnectionId, Incarnation, NodeName, Result, WallTime } from '../model.ts';
 import { fail, ok } from '../model.ts';
 import type { Capabilities, ConnectionState, MethodTable, Port, Runtime } from '../port.ts';
-import type { Refusals } from '../portFacade.ts';
-import { buildCapabilities, buildPort } from '../portFacade.ts';
-import { Agents, noAgentRefusal, residentMethods } from './adapter/agents.ts';
+import { buildPort } from '../portFacade.ts';
+import { Agents } from './adapter/agents.ts';
 import { badNodeName, clusterMethods, isNodeName } from './adapter/clusterMethods.ts';
 import { emulatorMethods } from './adapter/emulatorMethods.ts';
 import { holdingMethods } from './adapter/holdingMethods.ts';
@@ -26,10 +25,11 @@ import { systemMethods } from './adapter/systemMethods.ts';
 import { tableMethods } from './adapter/tableMethods.ts';
 import { traceMethods } from './adapter/traceMethods.ts';
 import { userOperationMethods } from './adapter/userOperations.ts';
-import { noSandboxes, watchMethods, Watches } from './adapter/watchMethods.ts';
+import { watchMethods, Watches } from './adapter/watchMethods.ts';
 import type { AgentImage } from './agent/bringing.ts';
 import { agentImage } from './agent/bringing.ts';
 import type { BeamSpec } from './beamSpec.ts';
+import { capabilitiesOf } from './capabilities.ts';
 import { connectError } from './connectError.ts';
 import type { TlsOptions } from './dist/tls.ts';
 import { defaultEpmdPort } from './dist/epmd.ts';
@@ -47,36 +47,6 @@ const sshTimes = { firstMs: 20_000, attemptMs: 15_000 };
 const agentLingerMs = 10_000;
 /** A connection that is lost tells at most this often when it is tried again. */
 const toldEveryMs = 2_000;
-
-const [whyNoSandboxes, remedyNoSandboxes] = noSandboxes;
-const sandboxMethods = [
-  'sandboxes.list',
-  'sandboxes.create',
-  'sandboxes.destroy',
-  'sandboxes.info',
-  'sandboxes.execute',
-  'sandboxes.reload',
-  'sandboxes.rollback',
-  'sandboxes.setLimits',
-] as const;
-
-/** What a connection can do whose user allows `choice` on the nodes. */
-function capabilitiesOf(methods: MethodTable, choice: AgentChoice): Capabilities {
-  const resident = choice === 'none' ? residentMethods : [];
-  const refused: readonly (readonly [string, Refusals['otherwise']])[] = [
-    ...sandboxMethods.map((name) => [name, { why: whyNoSandboxes, remedy: remedyNoSandboxes }] as const),
-    ...resident.map((name) => [name, noAgentRefusal] as const),
-  ];
-  const refusals: Refusals = {
-    otherwise: {
-      why: 'there is nothing yet that does it on a BEAM cluster.',
-      remedy: 'Use it on the simulated cluster, or on a local one.',
-    },
-    methods: Object.fromEntries(refused),
-  };
-  const supported = { ...methods, ...Object.fromEntries(resident.map((name) => [name, undefined])) };
-  return buildCapabilities(1, supported, refusals);
-}
 
 /** A joined cluster, whose nodes somebody may know more of than the nodes themselves say. */
 export interface BeamConnection extends Runtime {

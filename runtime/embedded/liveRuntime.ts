@@ -22,6 +22,8 @@ import { Recorder } from './record/recorder.ts';
 import { OnDemandClock } from './time/onDemandClock.ts';
 import type { WorkerData } from './workerData.ts';
 
+/** In live time each node has a turn within this: so long at most does what comes from outside wait for the next. */
+const roundMs = 0.5;
 /** In the cluster's own time. */
 const bootMs = 50;
 const defaultSeed = 1;
@@ -52,7 +54,10 @@ function startCluster(
     prng: seededPrng(seed),
     onWork: () => clock?.wake(),
     // In deterministic time the number of reductions decides, which no wall disturbs.
-    ...(options.time !== 'deterministic' && { turnIsOverdue: sliceIsOverdue }),
+    ...(options.time !== 'deterministic' && {
+      turnIsOverdue: sliceIsOverdue,
+      turns: { wallMs: () => performance.now(), roundMs },
+    }),
   });
   const log = options.time === 'deterministic' ? new EventLog(cluster) : null;
   file?.runsIn(cluster);

@@ -49,6 +49,8 @@ export interface Backend {
     topic: WatchTopic,
     options: BackendCallOptions,
   ): Promise<Result<{ readonly source: WatchFeed; readonly release: () => void }>>;
+  /** The figures of operations since this backend was made, for Prometheus. */
+  metricsText(): { readonly type: string; readonly text: string };
   onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void };
   /** Ends every connection and flushes what is to be kept. Never rejects. */
   close(): Promise<void>;

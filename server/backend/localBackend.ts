@@ -22,6 +22,7 @@ import type {
 import type {
   Availability,
   CatalogueEntry,
+  HistoryLimits,
   OperationAnswer,
   OperationCall,
   OperationOutcome,
@@ -38,6 +39,7 @@ import { BatchRunner } from '../services/batch/batches.ts';
 import { batchName } from '../operations/registry/executeBatch.ts';
 import { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 import { Outcomes } from '../services/outcomes.ts';
+import { prometheusText, prometheusType } from '../services/prometheus.ts';
 import type { RateLimits } from '../services/rateLimit.ts';
 import { RateLimiter } from '../services/rateLimit.ts';
 import { ScanStore } from '../services/scans.ts';
@@ -45,7 +47,6 @@ import { CallStateOf } from '../services/state/callState.ts';
 import type { StateFiles } from '../services/state/stateFiles.ts';
 import { stateFilesIn } from '../services/state/stateFiles.ts';
 import { StateManager } from '../services/state/stateManager.ts';
-import type { HistoryLimits } from '../services/state/stateStore.ts';
 import { StateStore } from '../services/state/stateStore.ts';
 import type { Backend, BackendCallOptions } from './backend.ts';
 import type { BatchOutcomeServices } from './batchOutcome.ts';
@@ -318,6 +319,10 @@ class LocalBackendHere implements LocalBackend {
     const watch = this.#hub.open(topic.connection, topic.query);
     if (watch.isNew && topic.query.of.rows === 'nodes') this.#nodeEvents.follow(topic.connection, watch.source);
     return ok(watch);
+  }
+
+  metricsText(): { readonly type: string; readonly text: string } {
+    return { type: prometheusType, text: prometheusText(this.metrics.all()) };
   }
 
   onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void } {

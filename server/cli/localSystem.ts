@@ -6,6 +6,8 @@ import { ok } from '../../runtime/model.ts';
 import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts';
 import type { OpenerFiles } from '../backend/openers.ts';
 import type { ConnectionInfo } from '../protocol/connection.ts';
+import type { HistoryOptions } from './historyOptions.ts';
+import { historyLimits } from './historyOptions.ts';
 import { stateHome } from './home.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
@@ -39,10 +41,11 @@ export function backendFiles(io: CliIo, home: string): OpenerFiles {
 }
 
 /** A backend whose state is where the options say. */
-export function openBackend(io: CliIo, options: RuntimeOptions): Promise<Result<Backend>> {
+export function openBackend(io: CliIo, options: RuntimeOptions & HistoryOptions): Promise<Result<Backend>> {
   return io.createBackend({
     ...backendFiles(io, stateHome(options.home, io.env)),
     allowWrites: options.allowWrites === true,
+    history: historyLimits(options),
   });
 }
 
@@ -69,7 +72,7 @@ export async function connectBackend(
 /** Runs `work` with a backend connected as the options say, and closes it afterwards. */
 export async function withSystem(
   io: CliIo,
-  options: RuntimeOptions,
+  options: RuntimeOptions & HistoryOptions,
   json: boolean,
   work: (backend: Backend, connection: ConnectionInfo) => Promise<ExitCode>,
 ): Promise<ExitCode> {

@@ -6,6 +6,7 @@ import { addGenerateCommand } from './generate.ts';
 import type { CatalogueOptions } from './catalogue.ts';
 import { exitCode } from './io.ts';
 import type { CliIo } from './io.ts';
+import { addHistoryOptions } from './historyOptions.ts';
 import { lsp } from './lsp.ts';
 import { run } from './run.ts';
 import type { RunOptions } from './run.ts';
@@ -32,7 +33,9 @@ export async function runCommandLine(io: CliIo, args: readonly string[]): Promis
       getErrHasColors: () => false,
     });
 
-  addRuntimeOptions(program.command('serve').description('serve operations and watches over HTTP on this machine'))
+  addHistoryOptions(
+    addRuntimeOptions(program.command('serve').description('serve operations and watches over HTTP on this machine')),
+  )
     .addOption(new Option('--port <n>', 'default: any free one').argParser(wholeNumber(0, 65_535)))
     .option('--host <address>', 'default: 127.0.0.1; another lets other machines in')
     .option('--json', 'the first line says where it listens and with which key')
@@ -43,7 +46,7 @@ export async function runCommandLine(io: CliIo, args: readonly string[]): Promis
   addRuntimeOptions(program.command('run').description('run one operation'))
     .argument('<operation>')
     .argument('[key=value...]', 'its parameters')
-    .option('--params <json>', 'its parameters as JSON')
+    .option('--params <json>', 'its parameters as JSON, or @FILE that holds it')
     .option('--validate-only', 'only check the parameters')
     .option('--dry-run', 'say what would be done, and do nothing')
     .addOption(new Option('--timeout <ms>', 'time it may take').argParser(wholeNumber(1, mostMinutesMs)))

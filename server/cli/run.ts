@@ -1,5 +1,6 @@
 /** `arsenal run`: one operation, on a system of its own or through a running gateway. */
 import { randomUUID } from 'node:crypto';
+import fs from 'node:fs/promises';
 import { arsenalError } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
 import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/model.ts';
@@ -56,14 +57,25 @@ export async function run(
   if (options.validateOnly === true && options.dryRun === true) {
     return printUsage(io, '--validate-only and --dry-run exclude each other.', 'Leave one of them out.', json);
   }
+  const read = options.params === undefined ? undefined : await readText(options.params);
+  if (read === null) {
+    return printUsage(io, 'The file of --params cannot be read.', 'Name a file that holds JSON: --params @FILE.', json);
+  }
   const given: Given = {
     mode: options.validateOnly === true ? 'validate' : options.dryRun === true ? 'dry_run' : 'run',
     requestId: options.requestId ?? randomUUID(),
     pairs: words.map((word) => [word.slice(0, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
   };
+  const { params: _params, ...rest } = options;
+  const readOptions: RunOptions = { ...rest, ...(read !== undefined && { params: read }) };
   return options.url === undefined
-    ? runHere(io, operation, given, options, json)
-    : runThere(io, operation, given, { ...options, url: options.url }, json);
+    ? runHere(io, operation, given, readOptions, json)
+    : runThere(io, operation, given, { ...readOptions, url: options.url }, json);
+}
+
+/** The text itself, or with @ that of the file it names: a batch is too long for a command line. null: it cannot be read. */
+async function readText(params: string): Promise<string | null> {
+  return params.startsWith('@') ? fs.readFile(params.slice(1), 'utf8').catch(() => null) : params;
 }
 
 // ------------------------------------------------------------------------------------------------------ in this process
@@ -114,8 +126,9 @@ async function executeHere(
     { ...cliCallOptions(io), ...(options.timeout !== undefined && { timeoutMs: options.timeout }) },
   );
   if (!answer.ok) return printError(io, answer.error, json);
-  printAnswer(io, requestId, attributesOfAnswer(operation, answer.value), json);
-  return exitCode.done;
+  const attributes = attributesOfAnswer(operation, answer.value);
+  printAnswer(io, requestId, attributes, json);
+  return exitCodeOf(attributes);
 }
 
 function attributesOfAnswer(operation: string, answer: OperationAnswer): JsonObject {
@@ -187,8 +200,16 @@ async function runThere(
     io.stop,
   );
   if (!executed.result.ok) return printLost(io, executed.result.error, executed.reached, json);
-  printAnswer(io, given.requestId, attributesOf(executed.result.value) ?? {}, json);
-  return exitCode.done;
+  const attributes = attributesOf(executed.result.value) ?? {};
+  printAnswer(io, given.requestId, attributes, json);
+  return exitCodeOf(attributes);
+}
+
+/** A batch of which not all is done has failed, though it has an answer. */
+function exitCodeOf({ result }: JsonObject): ExitCode {
+  const isUndoneBatch =
+    result !== undefined && isJsonObject(result) && isJsonObject(result['counts']) && result['outcome'] !== 'done';
+  return isUndoneBatch ? exitCode.failed : exitCode.done;
 }
 
 /** What is not JSON is a wrong command line; what the operation does not know is an error of the call. */

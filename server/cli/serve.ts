@@ -2,17 +2,19 @@
 import process from 'node:process';
 import { startGateway } from '../gateway/gateway.ts';
 import { visibleText } from '../protocol/visibleText.ts';
+import type { HistoryOptions } from './historyOptions.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { cliCallOptions, nodeNames, withSystem } from './localSystem.ts';
 import { printError, printJson } from './report.ts';
 import type { RuntimeOptions } from './runtimeOptions.ts';
 
-export type ServeOptions = RuntimeOptions & {
-  readonly port?: number;
-  readonly host?: string;
-  readonly json?: boolean;
-};
+export type ServeOptions = RuntimeOptions &
+  HistoryOptions & {
+    readonly port?: number;
+    readonly host?: string;
+    readonly json?: boolean;
+  };
 
 /** Runs until `io.stop` aborts. With `json` its first line says that it accepts requests, where, and with which key. */
 export function serve(io: CliIo, options: ServeOptions): Promise<ExitCode> {

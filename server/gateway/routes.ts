@@ -7,6 +7,7 @@ import { ok } from '../../runtime/model.ts';
 import type { ArsenalError, ConnectionId, ErrorClass, Json, Result } from '../../runtime/model.ts';
 import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts';
 import type { CatalogueEntry, OperationAnswer, OperationCall } from '../protocol/operation.ts';
+import { addBatchRoute } from './batchRoute.ts';
 import { apiBase, findEntry, matchRoute, resourceType } from './catalogueRoutes.ts';
 import { httpStatus } from './httpStatus.ts';
 import { jsonOf } from './json.ts';
@@ -126,6 +127,22 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
     await send(reply, dataDocument(resource('execution', requestId, jsonOf(value))));
   });
 
+  app.get('/metrics', async (_request, reply) => {
+    const { type, text } = backend.metricsText();
+    await reply.type(type).send(text);
+  });
+
+  addBatchRoute(app, {
+    readCall: (request, { connection }, operation, params) =>
+      readCall(request, { operation, params, mode: undefined, connection }),
+    readTimeout,
+    execute,
+    documentOf: (call, answer) => dataDocument(executionResource(call, answer)),
+    send,
+    sendError,
+    badBody,
+  });
+
   app.setNotFoundHandler(async (request, reply) => {
     await ownRoute(request, reply);
   });
@@ -237,6 +254,7 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
     reply: FastifyReply,
     call: OperationCall,
     timeoutMs: number | undefined,
+    onProgress?: BackendCallOptions['onProgress'],
   ): Promise<Result<OperationAnswer>> {
     const entry = findEntry(backend.catalogue(), call.operation);
     if (entry === undefined) return { ok: false, error: unknownOperation };
@@ -251,6 +269,7 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
       return await backend.execute(call, {
         ...callOptions(request, AbortSignal.any([gone.signal, options.stopping])),
         ...(timeoutMs !== undefined && { timeoutMs }),
+        ...(onProgress !== undefined && { onProgress }),
       });
     } finally {
       reply.raw.off('close', onClose);

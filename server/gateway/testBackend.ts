@@ -64,6 +64,7 @@ export const testCatalogue: readonly CatalogueEntry[] = [
     params: { type: 'object', required: ['pid'], properties: { pid, reason: {} } },
     route: { method: 'DELETE', path: '/api/v1/processes/:pid' },
   }),
+  testEntry('execute_batch', { category: 'batch', needs: [], route: { method: 'POST', path: '/batch' } }),
   testEntry('search_operations', {
     category: 'registry',
     needs: [],
@@ -147,6 +148,7 @@ export function testBackend(state: ConnectionInfo['state'] = { is: 'ready', epoc
         }),
       );
     },
+    metricsText: () => ({ type: 'text/plain', text: 'figures\n' }),
     onEvent: () => ({ dispose: () => undefined }),
     close: () => Promise.resolve(),
   };

@@ -22,6 +22,7 @@ import type { BackendLog, LocalBackend } from '../backend/localBackend.ts';
 import {
   arsenalFailureCode,
   closeConnection,
+  configureHistory,
   event,
   executeOperation,
   listConnections,
@@ -46,6 +47,7 @@ import {
   connectSpecSchema,
   decode,
   executeSchema,
+  historySchema,
   initializationSchema,
   malformed,
   nodeLogSchema,
@@ -124,6 +126,7 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
           publishDiagnostics: (uri, diagnostics) => void connection.sendDiagnostics({ uri, diagnostics }),
         })
       : null;
+    if (options.value.history !== undefined) backend.state.store.configure(options.value.history);
     const watches = serveWatches(connection, backend);
     const events = backend.onEvent((published) => void connection.sendNotification(event, published));
     started = {
@@ -290,6 +293,11 @@ function serveRequests(
       return answer;
     }),
   );
+  // A notification has no answer: what is not well-formed changes nothing.
+  connection.onNotification(configureHistory.method, (params: unknown) => {
+    const limits = decode(historySchema, params);
+    if (limits.ok) current()?.backend.state.store.configure(limits.value);
+  });
   serveRequest(
     connection,
     operationOutcome,

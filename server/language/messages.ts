@@ -9,6 +9,7 @@ import { failure } from '../../runtime/errors.ts';
 import { agentChoices, localLaunchers, ok } from '../../runtime/model.ts';
 import type { Failure, Json, Result } from '../../runtime/model.ts';
 import { clusterExamples, operationLanguages } from '../protocol/lsp.ts';
+import { historyBounds } from '../protocol/operation.ts';
 
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
@@ -126,9 +127,18 @@ export const scaffoldClusterSchema = Type.Object({
 });
 
 /** `ArsenalInitializationOptions` */
+const bounded = ([minimum, maximum]: readonly [number, number]) => Type.Integer({ minimum, maximum });
+export const historySchema = Type.Object({
+  entries: bounded(historyBounds.entries),
+  days: bounded(historyBounds.days),
+  resultMinutes: bounded(historyBounds.resultMinutes),
+  statsDays: bounded(historyBounds.statsDays),
+});
+
 export const initializationSchema = Type.Object({
   home: Type.Optional(text(4_096)),
   trusted: Type.Boolean(),
+  history: Type.Optional(historySchema),
   protocolVersion: Type.Object({ major: Type.Integer({ minimum: 0 }), minor: Type.Integer({ minimum: 0 }) }),
 });
 

@@ -13,9 +13,15 @@ import type { CatalogueEntry } from '../protocol/operation.ts';
 import { roles } from '../protocol/operation.ts';
 import { ScanStore } from '../services/scans.ts';
 import { builtinOperations } from './catalogue.ts';
+import { noBatches, noState } from './testKit.ts';
 
 const nothing = { list: () => [], search: () => [], describe: () => null };
-const builtins = builtinOperations({ catalogue: nothing, scans: new ScanStore() });
+const builtins = builtinOperations({
+  catalogue: nothing,
+  scans: new ScanStore(),
+  batches: noBatches,
+  state: noState,
+});
 
 // @row T001.a1
 // @row IV-01
@@ -38,6 +44,7 @@ describe('every operation of Arsenal', () => {
         "analyze_deadlocks",
         "analyze_message_queue",
         "balance_cluster_load",
+        "cancel_operation",
         "change_supervisor_strategy",
         "cluster_health",
         "cluster_supervision_trees",
@@ -54,6 +61,7 @@ describe('every operation of Arsenal', () => {
         "disconnect_node",
         "discover_operations",
         "drop_link",
+        "execute_batch",
         "export_scenario",
         "garbage_collect_process",
         "get_allocator_info",
@@ -92,6 +100,8 @@ describe('every operation of Arsenal', () => {
         "migrate_processes",
         "monitor_process",
         "node_info",
+        "operation_history",
+        "operation_stats",
         "partition_cluster",
         "pause_time",
         "profile_process",
@@ -207,7 +217,7 @@ function fits(value: Json, type: Json | undefined): boolean {
 describe('who may do what', () => {
   const least = { read: 'viewer', diagnose: 'operator', change: 'operator', destroy: 'admin' } as const;
 
-  it('for every operation, role and access', async () => {
+  it('for every operation, role and access', { timeout: 60_000 }, async () => {
     const decided: { [what: string]: number } = {};
     for (const access of accessLevels) {
       const house = await houseOn(fakeShop({ kind: 'beam' }), {

@@ -313,6 +313,7 @@ describe('start_process', () => {
     expect(started).toMatchObject({ node: 'shop2@h', registeredName: 'job', pid: idOf('job', 'shop2@h') });
   });
 
+  // @row T004.a1
   it('links and monitors what it is told to', async () => {
     const started = await house.run('start_process', {
       module: 'm',

@@ -8,6 +8,8 @@ import { ok, processId } from '../../runtime/model.ts';
 import type { MethodTable, Runtime } from '../../runtime/port.ts';
 import { restrictPort } from '../../runtime/portFacade.ts';
 import type { Term } from '../../runtime/term/term.ts';
+import type { CallState } from './analytics/state.ts';
+import type { Batches } from './registry/executeBatch.ts';
 import type { House } from '../backend/testKit.ts';
 import { editor, houseOn } from '../backend/testKit.ts';
 import { makeContext } from '../core/context.ts';
@@ -87,6 +89,18 @@ export function page(
     takenAt: { node, creation: 7, monotonicUs: 0, estimatedAt: 0, errorUs: 0 },
   };
 }
+
+/** Batches of nothing, and a state of nothing: for tests that look at the catalogue only. */
+export const noBatches: Batches = {
+  plan: () => Promise.reject(new Error('not planned here')),
+  apply: () => Promise.reject(new Error('not run here')),
+};
+export const noState: CallState = {
+  history: () => Promise.resolve([]),
+  stats: () => Promise.reject(new Error('nothing is counted here')),
+  persistence: () => ({ is: 'ok' }),
+  cancel: () => failure('not_found', 'execution.not_running', 'Nothing runs here.', 'None.'),
+};
 
 export type Bench = House & {
   readonly runtime: ScriptedRuntime;

@@ -11,6 +11,7 @@ import type { Access, ArsenalEvent, ConnectionInfo, ConnectSpec, LocalLog, Local
 import type {
   Availability,
   CatalogueEntry,
+  HistoryLimits,
   OperationAnswer,
   OperationCall,
   OperationOutcome,
@@ -32,6 +33,8 @@ export type ArsenalInitializationOptions = {
   readonly home?: string;
   /** Whether the workspace is trusted; its own operation modules are loaded only then. */
   readonly trusted: boolean;
+  /** How much is kept of calls; the defaults when absent. */
+  readonly history?: HistoryLimits;
   readonly protocolVersion: { readonly major: number; readonly minor: number };
 };
 
@@ -105,6 +108,9 @@ export const operationProgress = new NotificationType<{
 export const operationOutcome = new RequestType<{ readonly requestId: string }, OperationOutcome, FailureData>(
   'arsenal/operation/outcome',
 );
+
+/** client → server: how much is kept of calls, from now on. */
+export const configureHistory = new NotificationType<HistoryLimits>('arsenal/history/configure');
 
 /** server → client: something happened. */
 export const event = new NotificationType<ArsenalEvent>('arsenal/event/published');

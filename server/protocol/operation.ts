@@ -99,5 +99,25 @@ export type OperationOutcome =
     }
   | { readonly state: 'never_seen' };
 
+/** How much is kept of the calls that are over, and for how long. */
+export type HistoryLimits = {
+  /** Calls that are kept. */
+  readonly entries: number;
+  /** How long a call is kept. */
+  readonly days: number;
+  /** How long a call's result is kept. */
+  readonly resultMinutes: number;
+  /** How long figures are kept. */
+  readonly statsDays: number;
+};
+export const defaultHistoryLimits: HistoryLimits = { entries: 10_000, days: 30, resultMinutes: 60, statsDays: 90 };
+/** What each of them may be, least and most. */
+export const historyBounds: { readonly [K in keyof HistoryLimits]: readonly [number, number] } = {
+  entries: [100, 100_000],
+  days: [1, 3_650],
+  resultMinutes: [0, 10_080],
+  statsDays: [1, 3_650],
+};
+
 /** Whether an operation can be run on a connection, for greying a menu. */
 export type Availability = { readonly operation: string; readonly capability: Capability };

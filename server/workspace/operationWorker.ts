@@ -41,6 +41,8 @@ const memoryMb = 128;
 export class OperationWorker {
   readonly #options: OperationWorkerOptions & typeof defaults;
   readonly #calls = new Map<number, Call>();
+  /** Those that load their module now: no time to rest. */
+  readonly #loading = new Set<Worker>();
   #running: { readonly worker: Worker; readonly loaded: Promise<LoadResult> } | null = null;
   /** What the module was when it was first loaded: the same again, however often its worker is started. */
   #sources: Sources | undefined;
@@ -54,7 +56,6 @@ export class OperationWorker {
   /** Starts the worker if there is none, and answers what its module is. */
   load(): Promise<LoadResult> {
     this.#running ??= this.#launch();
-    this.#rest();
     return this.#running.loaded;
   }
 
@@ -108,6 +109,11 @@ export class OperationWorker {
       });
       worker.once('error', (error: unknown) => fail(error instanceof Error ? error.message : String(error)));
       worker.once('exit', () => fail('Its worker ended while it was loaded.'));
+    });
+    this.#loading.add(worker);
+    void loaded.then(() => {
+      this.#loading.delete(worker);
+      this.#rest();
     });
     worker.on('message', (message: FromWorker) => this.#receive(message));
     worker.once('exit', () => this.#exited(worker));
@@ -231,7 +237,7 @@ export class OperationWorker {
   #rest(): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => {
-      if (this.#calls.size === 0) void this.close();
+      if (this.#calls.size === 0 && this.#loading.size === 0) void this.close();
     }, this.#options.idleMs);
     this.#idle.unref();
   }

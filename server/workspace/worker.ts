@@ -1,5 +1,6 @@
 /** The worker that holds one module of the user's own: it loads it, says what operations it has, and runs their steps. */
 import { createRequire } from 'node:module';
+import process from 'node:process';
 import { parentPort, workerData } from 'node:worker_threads';
 import { callOptions } from '../../runtime/callOptions.ts';
 import { failure } from '../../runtime/errors.ts';
@@ -8,6 +9,7 @@ import { connectPort } from '../../runtime/proxy/connectPort.ts';
 import { describe } from './describe.ts';
 import type { Definition } from './describe.ts';
 import type { FromWorker, LoadFailure, ToWorker, WorkerStart } from './messages.ts';
+import { oldForm } from './oldForm.ts';
 import { runStep } from './runStep.ts';
 import { ModuleError, SourceModules } from '../../runtime/userCode/sourceModules.ts';
 
@@ -27,6 +29,7 @@ function serve(to: NonNullable<typeof parentPort>, start: WorkerStart): void {
   };
   const places = new Map<object, LoadFailure['at']>();
   const api: unknown = createRequire(start.apiFile)(start.apiFile);
+  closeRealm();
   const modules: SourceModules = new SourceModules({
     root: start.root,
     imports: { 'arsenal-otp/operation': recording(api, () => modules, places, start.file) },
@@ -90,11 +93,16 @@ function load(
 ): { readonly definitions: readonly Definition[] } | { readonly failure: LoadFailure } {
   try {
     const exported = modules.load(start.file);
-    const definitions = [...new Set<unknown>(Object.values(exported))].flatMap((value) => {
+    const values = [...new Set<unknown>(Object.values(exported))];
+    const definitions = values.flatMap((value) => {
       const at = typeof value === 'object' && value !== null ? places.get(value) : undefined;
       return at === undefined ? [] : [describe(value, at)];
     });
     if (definitions.length > 0) return { definitions };
+    // The callbacks are what an exported object or class has, or what the module itself exports.
+    const at = { file: start.file, line: 1, column: 1 };
+    const older = [...values, exported].flatMap((value) => oldForm(value, at) ?? []);
+    if (older.length > 0) return { definitions: older.map((value) => describe(value, at)) };
     const message = 'The module exports no operation: export what defineOperation answers.';
     return { failure: { message, at: { file: start.file, line: 1, column: 1 }, files: Object.keys(modules.sources) } };
   } catch (thrown) {
@@ -125,6 +133,33 @@ function recording(
       return made;
     },
   };
+}
+
+/**
+ * Shuts the ways from what a module is handed to the worker itself: every object of ours leads by its constructors to code made from
+ * text, and that to files and the network. What is shut cannot be opened again. Together with the context of its own, and an empty
+ * environment, a module has what it `needs` and no more; against code that means harm it is no wall, as Node's contexts are none.
+ */
+function closeRealm(): void {
+  const functions = [
+    () => undefined,
+    async () => Promise.resolve(),
+    function* () {
+      yield 0;
+    },
+    async function* () {
+      yield await Promise.resolve(0);
+    },
+  ];
+  for (const made of functions) {
+    const prototype: unknown = Object.getPrototypeOf(made);
+    if (typeof prototype === 'object' || typeof prototype === 'function') {
+      Object.defineProperty(prototype, 'constructor', { value: undefined, writable: false, configurable: false });
+    }
+  }
+  for (const name of ['binding', '_linkedBinding', 'dlopen', 'getBuiltinModule', 'kill', 'reallyExit', 'abort']) {
+    Reflect.deleteProperty(process, name);
+  }
 }
 
 /** What a module finds beside the language: time, text and cancellation. No process, files, network or `require` of the machine. */

@@ -190,7 +190,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       },
     );
 
-    // @row T015.a1
+    // @row T015.a1, T015.a2
     it('loses no message of those who go on sending, and keeps each sender’s order', async () => {
       const pid = await start('shop_ledger_sup', atom('plain'));
       await shop.rpc(

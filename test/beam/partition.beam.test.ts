@@ -91,6 +91,7 @@ describe('nodes that are connected', () => {
     await until(() => watch.row(three)?.status === 'up', 5_000);
   });
 
+  // @row T013.a3
   it('that are cut from each other are told of at once, each side still usable', async () => {
     await ask(`erlang:set_cookie('${two}', wrong), erlang:disconnect_node('${two}').`, one);
     const tookMs = await until(

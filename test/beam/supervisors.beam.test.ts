@@ -188,7 +188,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
 
   describe('the flags', () => {
     // @row OP-18
-    // @row T008.a2
+    // @row T008.a2, T008.d4, T008.a3
     it('of an Erlang supervisor are changed where they are what is expected, and no child is touched', async () => {
       const ledger = await supervisor('shop_ledger_sup');
       const { flags: read, setFlags } = runtime.port.supervisors;

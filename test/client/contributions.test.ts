@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Registry } from '../../server/core/registry.ts';
 import { builtinOperations } from '../../server/operations/catalogue.ts';
 import { ScanStore } from '../../server/services/scans.ts';
+import { noBatches, noState } from '../../server/operations/testKit.ts';
 import { isRecord, recordsIn } from '../../client/decode.ts';
 import { commandIds } from '../../client/commands/commandIds.ts';
 import { operationCommand, operationsWithCommands } from '../../client/commands/operationCommands.ts';
@@ -22,7 +23,12 @@ describe('package.json', () => {
   it('contributes a command for every builtin operation, and for nothing else but our own', () => {
     const registry = new Registry();
     const catalogue = { list: () => [], search: () => [], describe: () => null };
-    for (const operation of builtinOperations({ catalogue, scans: new ScanStore() })) {
+    for (const operation of builtinOperations({
+      catalogue,
+      scans: new ScanStore(),
+      batches: noBatches,
+      state: noState,
+    })) {
       registry.register(operation, { from: 'builtin' });
     }
     const builtin = registry.list().map(({ name }) => name);

@@ -66,7 +66,7 @@ const named = (items: Answer | undefined, field: string, value: string) =>
   listOf(items).find((item) => textOf(item[field]) === value);
 
 describe('processes', () => {
-  // @row OP-11
+  // @row OP-11, T004.d3, T004.d4, T004.d5, T006.d3, T006.a3, XT-05
   it('are listed, looked into, and stand among their own', async () => {
     const listed = await run('list_processes', { filter: { registeredName: { eq: 'Elixir.Shop.Catalogue' } } });
     expect(listed['total']).toBe(3);
@@ -78,6 +78,7 @@ describe('processes', () => {
     expect(tree['ancestors']?.[0]).toBe('Elixir.Shop.Supervisor');
   });
 
+  // @row XT-01
   it('are sent to, and answer', async () => {
     const price = await run('send_message', {
       pid: 'Shop.Catalogue',
@@ -90,7 +91,7 @@ describe('processes', () => {
     expect(await ask("gen_server:call('Elixir.Shop.Plain', received).")).toContain('{info,go}');
   });
 
-  // @row OP-09, OP-10
+  // @row OP-09, OP-10, T004.d1, T004.d2
   it('are started, suspended over the end of the call, resumed, watched and ended', async () => {
     const started = await run('start_process', { module: 'timer', function: 'sleep', args: [600_000], node: two });
     const pid = started['pid'];
@@ -112,6 +113,7 @@ describe('processes', () => {
     expect((await run('kill_process', { pid }))['reason']?.['display']).toBe(':killed');
   });
 
+  // @row T005.d3, T005.a1
   it('are restarted by their supervisor, with the state they had', async () => {
     await ask("gen_server:cast('Elixir.Shop.Checkout', order), gen_server:cast('Elixir.Shop.Checkout', order).", two);
     const kept = await run('restart_process', { pid: 'Shop.Checkout', node: two, keepState: true });
@@ -122,6 +124,7 @@ describe('processes', () => {
     expect(await ask("gen_server:call('Elixir.Shop.Checkout', orders).", two)).toBe('0');
   });
 
+  // @row T005.d4, T005.a2, T015.d1
   it('move to another node with an equal state', async () => {
     await ask("[gen_server:cast('Elixir.Shop.Checkout', order) || _ <- lists:seq(1, 7)].");
     // There each node has a checkout of its own: the one there gives up its place.
@@ -160,7 +163,7 @@ describe('processes', () => {
 
 describe('supervisors', () => {
   const ledger = { supervisor: 'shop_ledger_sup', node: 'ONE' };
-  // @row OP-19, OP-22
+  // @row OP-19, OP-22, T007.d3, T009.d1, T009.d3, T009.d4, T009.a2
   it('are found, looked into and counted', async () => {
     const supervisors = await run('list_supervisors', { node: one });
     const kinds = new Set(listOf(supervisors['items']).map((item) => item['kind']));
@@ -172,7 +175,7 @@ describe('supervisors', () => {
     expect((await run('supervision_tree', { node: one }))['supervisors']).toBeGreaterThan(5);
   });
 
-  // @row OP-23
+  // @row OP-23, T009.d2
   it('record how often they restart their children', async () => {
     const at = { ...ledger, node: one };
     await run('restart_frequency', at);
@@ -182,7 +185,7 @@ describe('supervisors', () => {
     expect((await run('restart_frequency', at))['total']).toBeGreaterThan(0);
   });
 
-  // @row OP-16, OP-17
+  // @row OP-16, OP-17, T007.d4, T008.d1, T008.d2, T008.d3
   it('have children added, restarted, terminated and deleted, and their strategy changed', async () => {
     const at = { supervisor: 'Shop.Warehouse', node: one };
     const spec = { id: '"spare"', module: 'shop_ledger', args: [{ $term: ':income' }] };
@@ -204,6 +207,7 @@ describe('supervisors', () => {
     expect(listOf((await run('cluster_supervision_trees', { depth: 2 }))['items'])).toHaveLength(3);
   });
 
+  // @row T007.d1, T007.d2
   it('are started, restarted and stopped; the root of an application is not', async () => {
     const spec = { id: 'book', module: 'shop_ledger', args: [{ $term: ':income' }] };
     const started = await run('start_supervisor', { node: one, strategy: 'one_for_all', children: [spec] });
@@ -222,6 +226,7 @@ describe('supervisors', () => {
 });
 
 describe('nodes', () => {
+  // @row T013.d1, T013.d2, T013.d3, T013.a1
   it('are shown with what they see of each other, and how they are', async () => {
     expect((await run('cluster_topology'))['islands']).toEqual([[one, two, three].toSorted()]);
     expect(listOf((await run('cluster_health'))['items'])).toHaveLength(3);
@@ -258,7 +263,7 @@ describe('nodes', () => {
     expect(await refused('horde_start_child', { supervisor: 'Shop.Nobody', spec })).not.toBe('');
   });
 
-  // @row OP-31, OP-32, OP-34, OP-35
+  // @row OP-31, OP-32, OP-34, OP-35, XT-12
   it('are looked through for what is wrong', async () => {
     expect((await run('analyze_deadlocks', { confirmMs: 100 }))['circles']).toEqual([]);
     expect((await run('detect_bottlenecks', { forMs: 200 }))['unseen']).toEqual([]);
@@ -299,7 +304,7 @@ describe('nodes', () => {
 });
 
 describe('traces and profiles', () => {
-  // @row OP-28, OP-29, OP-30
+  // @row OP-28, OP-29, OP-30, T006.d2
   it('show messages and calls in order, over nodes', async () => {
     const started = await run('trace_process', {
       pid: 'Shop.Catalogue',

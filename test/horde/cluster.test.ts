@@ -94,6 +94,7 @@ describe('auto cluster membership', () => {
     bootHordes(cluster, auto);
     expect(membersSeen(cluster, one)).toEqual([one, three, two].sort());
   });
+  // @row T014.d2
   it('registry should be registered on all clusters', () => {
     const cluster = hordeCluster([one, two, three]);
     bootHordes(cluster, auto);
@@ -214,6 +215,7 @@ describe('a partition', () => {
     for (const name of [one, two]) expect(hordeState(nodeOf(cluster, name), 'sup').processes.size).toBe(6);
   });
 
+  // @row T014.d4
   it('a heal after a netsplit should ensure the process keeps running', () => {
     const cluster = hordeCluster([one, two]);
     bootHordes(cluster);
@@ -233,6 +235,7 @@ describe('a partition', () => {
     expect(held[0] !== undefined && cluster.find(held[0])?.alive).toBe(true);
   });
 
+  // @row T014.a2
   it('test netsplit: each side has every name while it is parted', () => {
     const cluster = hordeCluster([one, two, three, 'four@sim']);
     bootHordes(cluster);
@@ -288,6 +291,7 @@ describe('a conflict of names', () => {
     return found[0];
   };
 
+  // @row T014.d3
   it('is won by the node that booted earlier, also when it wrote first', () => {
     expect(winner('faithful', two)).toBe(one);
     expect(winner('faithful', one)).toBe(one);
@@ -299,6 +303,7 @@ describe('a conflict of names', () => {
 });
 
 describe('convergence', () => {
+  // @row T014.a1, T014.a3
   it('of a registry takes less than two intervals, 236 to 351 ms as measured with the default', () => {
     const cluster = hordeCluster([one, two]);
     bootHordes(cluster, { registry: { delta_crdt_options: [] } });

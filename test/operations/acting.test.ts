@@ -80,6 +80,7 @@ describe('send_message', () => {
 });
 
 describe('monitor_process', () => {
+  // @row T006.d1, T006.a1
   it('gives readings while it watches, and the reason of the end', async () => {
     const sleeper = await house.result('start_process', { node, module: 'timer', function: 'sleep', args: [60_000] });
     const pid = textAt(sleeper, 'pid');

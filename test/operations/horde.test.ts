@@ -44,6 +44,7 @@ const spec: ChildSpec = {
 
 // @row R1.1
 describe('the Hordes of the demo', () => {
+  // @row T014.d1
   it('are seen from every node, with their members, keys and children', async () => {
     const views = await frames<HordeView>(runtime.port.horde.clusters({ nodes: 'all' }, soon()));
     expect(views.map(({ kind, node }) => `${kind} ${node}`).sort()).toEqual(

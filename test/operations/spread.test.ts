@@ -1,4 +1,6 @@
 /** Operations that act on several nodes or processes at once, on the simulated cluster, through the pipeline. */
+import fs from 'node:fs';
+import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import type { Json } from '../../runtime/model.ts';
@@ -117,6 +119,22 @@ describe('kill_processes', () => {
     ]);
     const again = await house.result('kill_processes', { pids });
     expect(listAt(again, 'items').map((item) => at(item, 'became'))).toEqual(['gone', 'gone', 'gone']);
+  });
+
+  // @row T004.a2
+  it('is written down before and after, with who ended what and why', async () => {
+    const pid = await start();
+    const written = JSON.stringify(pid);
+    await house.result('kill_processes', { pids: [pid], reason: 'kill' });
+    const folder = path.join(house.home, 'audit');
+    const records = fs
+      .readdirSync(folder)
+      .flatMap((name) => fs.readFileSync(path.join(folder, name), 'utf8').split('\n'))
+      .filter((line) => line.includes('kill_processes'));
+    expect(records.some((line) => line.includes('"intent"') && line.includes(written) && line.includes('"ada"'))).toBe(
+      true,
+    );
+    expect(records.some((line) => line.includes('"outcome"') && line.includes('"ended":1'))).toBe(true);
   });
 
   it('ends none when one is not to be found', async () => {

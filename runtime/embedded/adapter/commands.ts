@@ -34,11 +34,13 @@ export function command<T>(
     const settle = (answer: Result<T>): void => {
       listening.dispose();
       signal.removeEventListener('abort', onAbort);
+      context.clock.answered();
       resolve(answer);
     };
     const spawned = spawnOn(node, {
       initialCall: { module: 'arsenal', function: 'command', arity: 0 },
       parent: null,
+      isUrgent: true,
       body: {
         is: 'flow',
         *run(self) {

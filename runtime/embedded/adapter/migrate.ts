@@ -214,12 +214,7 @@ function isDown(message: unknown, watch: Ref): boolean {
 }
 
 /** What the other side says next: `{Word, Ref, What}` with one of these words; null when it is lost or late. */
-function* heard(
-  self: Self,
-  watch: Ref,
-  words: readonly Atom[],
-  limitMs: number,
-): Flow<readonly [Atom, unknown] | null> {
+function* heard(watch: Ref, words: readonly Atom[], limitMs: number): Flow<readonly [Atom, unknown] | null> {
   const answer = yield* receive({
     marker: watch,
     match: (message) => words.some((word) => tagged(message, word, 3)?.[1] === watch) || isDown(message, watch),
@@ -252,7 +247,7 @@ function* start(self: Self, arriving: Pid, watch: Ref, old: Pid, limitMs: number
 function* startOnce(self: Self, arriving: Pid, watch: Ref, limitMs: number): ReturnType<typeof heard> {
   self.send(arriving, tup(migrationWords.start, self.pid, watch));
   const { started, taken, failed } = migrationWords;
-  return yield* heard(self, watch, [started, taken, failed], limitMs);
+  return yield* heard(watch, [started, taken, failed], limitMs);
 }
 
 function begunBy(answer: readonly [Atom, unknown] | null, gapMs: number): Begun | string {
@@ -265,7 +260,7 @@ function begunBy(answer: readonly [Atom, unknown] | null, gapMs: number): Begun 
 /** Has the other side give the new process the state. */
 function* place(self: Self, arriving: Pid, watch: Ref, state: Value, limitMs: number): Flow<Placed> {
   self.send(arriving, tup(migrationWords.place, watch, state));
-  const answer = yield* heard(self, watch, [migrationWords.placed, migrationWords.failed], limitMs);
+  const answer = yield* heard(watch, [migrationWords.placed, migrationWords.failed], limitMs);
   const said = answer?.[1];
   if (answer === null || typeof said !== 'string') return { is: 'failed', why: lost };
   return answer[0] === migrationWords.placed ? { is: 'placed', digest: said } : { is: 'failed', why: said };

@@ -46,6 +46,10 @@ export type SimulatedRuntimeOptions = {
   readonly onClose: () => void;
 };
 
+const noNodeModules = {
+  why: 'simulated nodes have no modules of Elixir or Erlang that could be operations.',
+  remedy: 'Write the operation in TypeScript (arsenal generate operation), or connect to a real node.',
+};
 const refusals: Refusals = {
   // What remains is of sandboxes (reload, rollback, setLimits).
   otherwise: {
@@ -53,6 +57,10 @@ const refusals: Refusals = {
     remedy: 'Destroy it, and create it anew.',
   },
   methods: {
+    'operations.find': noNodeModules,
+    'operations.load': noNodeModules,
+    'operations.execute': noNodeModules,
+    'operations.query': noNodeModules,
     'processes.collectGarbage': {
       why: 'simulated processes have no heaps of their own: the JavaScript engine collects for all of them.',
       remedy: 'Connect to a real BEAM node to collect the garbage of one process.',

@@ -6,6 +6,7 @@
  */
 import type { Pid, Value } from '../../term/values.ts';
 import type { KernelEvent } from '../kernel/events.ts';
+import { KernelPid } from '../kernel/identity.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import { CodeServer } from '../kernel/module.ts';
 import type { World } from '../kernel/node.ts';
@@ -50,6 +51,8 @@ export type ClusterOptions = {
   readonly processLimit?: number;
   /** Whether the turn that runs now has taken too long, by the host's clock; asked every 20,000 reductions of a long turn. */
   readonly turnIsOverdue?: () => boolean;
+  /** A monotonic clock of the wall, milliseconds: turns are bounded by it so that all nodes have one within `roundMs`. */
+  readonly turns?: { readonly wallMs: () => number; readonly roundMs: number };
   /** Called when there is something to run, or a timer was set, outside a run. */
   readonly onWork?: () => void;
 };
@@ -96,6 +99,8 @@ export class Cluster implements World {
   readonly #globalChance: Prng;
   readonly #options: ClusterOptions;
   readonly #slots = new Map<string, Slot>();
+  /** The same in their order: what runs them goes through an array for a fifth of what it costs to go through a map. */
+  #order: readonly Slot[] = [];
   readonly #listeners = new Set<(event: KernelEvent) => void>();
   #nowMs = 0;
   #running = false;
@@ -171,6 +176,7 @@ export class Cluster implements World {
   addNode(name: string): KernelNode | null {
     if (this.#slots.has(name)) return null;
     this.#slots.set(name, { name, node: null, applications: new Applications([]), creations: 0 });
+    this.#order = [...this.#slots.values()];
     return this.startNode(name);
   }
 
@@ -224,7 +230,9 @@ export class Cluster implements World {
   /** Takes a node out of the cluster for good; answers whether it was up. */
   removeNode(name: string): boolean {
     const wasUp = this.crashNode(name);
-    if (this.#slots.delete(name)) this.emit({ is: 'node_removed', node: name });
+    const wasThere = this.#slots.delete(name);
+    this.#order = [...this.#slots.values()];
+    if (wasThere) this.emit({ is: 'node_removed', node: name });
     return wasUp;
   }
 
@@ -264,6 +272,7 @@ export class Cluster implements World {
   }
 
   canonical(pid: Pid): Pid {
+    if (pid instanceof KernelPid) return pid;
     return this.find(pid)?.pid ?? pid;
   }
 
@@ -310,7 +319,7 @@ export class Cluster implements World {
   /** Used on all nodes that are up, since each of them started. */
   get reductions(): number {
     let sum = 0;
-    for (const { node } of this.#slots.values()) sum += node?.reductions ?? 0;
+    for (const { node } of this.#order) sum += node?.reductions ?? 0;
     return sum;
   }
 
@@ -324,6 +333,13 @@ export class Cluster implements World {
 
   turnIsOverdue(): boolean {
     return this.#options.turnIsOverdue?.() ?? false;
+  }
+
+  get turnClock(): (() => number) | null {
+    return this.#options.turns?.wallMs ?? null;
+  }
+  get turnMs(): number {
+    return (this.#options.turns?.roundMs ?? 0) / Math.max(1, this.#order.length);
   }
 
   get listening(): boolean {
@@ -341,7 +357,7 @@ export class Cluster implements World {
   /** The oldest runnable process of each node; false when there is none. */
   #runRound(): boolean {
     let ran = false;
-    for (const { node } of this.#slots.values()) {
+    for (const { node } of this.#order) {
       if (node !== null && !node.hung && node.runNext()) ran = true;
     }
     return ran;
@@ -350,13 +366,14 @@ export class Cluster implements World {
   /** One of the runnable processes of all nodes, drawn; false when there is none. */
   #runDrawn(schedule: Prng): boolean {
     let runnable = 0;
-    for (const { node } of this.#slots.values()) if (node !== null && !node.hung) runnable += node.runQueue.length;
+    for (const { node } of this.#order) if (node !== null && !node.hung) runnable += node.runQueue.drawable;
     if (runnable === 0) return false;
     let drawn = schedule.below(runnable);
-    for (const { node } of this.#slots.values()) {
+    for (const { node } of this.#order) {
       if (node === null || node.hung) continue;
-      if (drawn < node.runQueue.length) return node.runNext(node.runQueue.start + drawn);
-      drawn -= node.runQueue.length;
+      const { drawable } = node.runQueue;
+      if (drawn < drawable) return node.runNext(drawn);
+      drawn -= drawable;
     }
     return false;
   }
@@ -367,7 +384,7 @@ export class Cluster implements World {
    */
   abandonTurn(reason?: Value): { readonly process: Process; readonly message: Value } | null {
     this.#running = false;
-    for (const { node } of this.#slots.values()) {
+    for (const { node } of this.#order) {
       const abandoned = node?.abandonTurn(reason) ?? null;
       if (abandoned !== null) return abandoned;
     }

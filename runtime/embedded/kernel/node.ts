@@ -16,7 +16,9 @@ import type { CodeServer, Mfa } from './module.ts';
 import type { Prng } from './prng.ts';
 import type { AliasMode, Body, Monitor, MonitorTarget } from './process.ts';
 import { noMessages, Process } from './process.ts';
+import { ProcessTable } from './processTable.ts';
 import { Ring } from './ring.ts';
+import { RunQueue } from './runQueue.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
 import { SmallMap, SmallSet } from './small.ts';
@@ -54,6 +56,10 @@ export interface World {
   readonly processLimit: number;
   /** Whether the turn that runs now has taken too long by a clock: asked seldom. Never on a virtual clock. */
   turnIsOverdue(): boolean;
+  /** A monotonic clock of the wall, in milliseconds, by which turns are bounded too; null: by reductions only. */
+  readonly turnClock: (() => number) | null;
+  /** How long a turn goes on by {@link World.turnClock}. */
+  readonly turnMs: number;
 }
 
 export type SpawnOptions = {
@@ -64,12 +70,19 @@ export type SpawnOptions = {
   readonly idleAt?: string;
   readonly link?: boolean;
   readonly groupLeader?: Pid;
+  /** It works for somebody outside who waits: it runs before what does not, unless the schedule is drawn. */
+  readonly isUrgent?: boolean;
 };
 
 /** As the BEAM's default, `+P 262144`. */
 export const defaultProcessLimit = 262_144;
 /** Reductions a process may use before others run. One is one message, one resumption or one call into the kernel. */
 export const reductionsPerTurn = 2000;
+
+/** So many reductions pass between two looks at the clock that bounds turns, where there is one. */
+const reductionsPerGlance = 16;
+/** How many processes, one after the other, an urgent one makes urgent for a turn: a supervisor, its child, and both once more. */
+const standingUrgency = 5;
 
 /** After so many reductions of one turn, which no code that gives way ever uses, its process is ended whatever the clock says. */
 export const mostReductionsPerTurn = 10_000_000;
@@ -89,9 +102,9 @@ export class KernelNode {
   readonly creation: number;
   readonly world: World;
   readonly startedAtMs: number;
-  readonly processes = new Map<number, Process>();
+  readonly processes = new ProcessTable();
   readonly names = new Map<string, Process>();
-  readonly runQueue = new Ring<Process>();
+  readonly runQueue = new RunQueue();
   /** Who hears what processes do in detail; null: nobody, and it costs nothing. */
   tracer: TraceRing | null = null;
   /** Hears of each process that ends, before its name, links and monitors go: what it owned goes first. */
@@ -110,6 +123,8 @@ export class KernelNode {
   /** The message that was taken last: that of the running process. */
   #taken: Value = undefined;
   #turnBegan = 0;
+  /** What the running process lends to those that it sends to, or spawns, of its urgency. */
+  #lends = 0;
   /** The reductions at which the running process is next asked whether it takes too long. */
   looksAt = 0;
   #alive = true;
@@ -157,8 +172,7 @@ export class KernelNode {
   find(pid: Pid): Process | undefined {
     if (pid instanceof KernelPid) return pid.process?.node === this ? pid.process : undefined;
     if (pid.node !== this.name || pid.creation !== this.creation) return undefined;
-    const process = this.processes.get(pid.id);
-    return process?.pid.serial === pid.serial ? process : undefined;
+    return this.processes.find(pid);
   }
 
   makeRef(): KernelRef {
@@ -182,8 +196,9 @@ export class KernelNode {
     const leader = options.groupLeader ?? parent?.groupLeader ?? null;
     const idleAt = options.idleAt ?? null;
     const process = new Process(this, pid, initialCall, parent?.pid ?? null, leader, options.body, idleAt);
+    if (options.isUrgent === true && this.#late === null) process.standingUrgency = standingUrgency;
     pid.standFor(process);
-    this.processes.set(pid.id, process);
+    this.processes.add(process);
     if (options.link === true && parent !== null) {
       (process.links ??= new SmallSet()).add(parent.pid);
       (parent.links ??= new SmallSet()).add(pid);
@@ -302,8 +317,13 @@ export class KernelNode {
   deliver(process: Process, message: Value): void {
     if (process.runState === 'exiting') return;
     // What comes behind a signal that is late does not overtake it.
-    if (this.#late !== null && this.takesLater(process, () => this.#put(process, message))) return;
+    if (this.#late !== null && this.#putsLater(process, message)) return;
     this.#put(process, message);
+  }
+
+  // A function of its own, so that nothing is kept for it where no signal is late.
+  #putsLater(process: Process, message: Value): boolean {
+    return this.takesLater(process, () => this.#put(process, message));
   }
 
   #put(process: Process, message: Value): void {
@@ -311,7 +331,10 @@ export class KernelNode {
     if (process.mailbox === noMessages) process.mailbox = this.#spareMailbox();
     process.mailbox.push(message);
     if (this.tracer !== null) this.tracer.received(process, message);
-    if (process.runState !== 'waiting') return;
+    if (process.runState !== 'waiting') {
+      if (this.#lends > 0) this.#hasten(process);
+      return;
+    }
     if (process.wait !== null && process.wait.is === 'reply') {
       // Only what answers the reference can end this wait: it is found where it came in, and all else wakes nobody.
       if (!answers(message, process.wait.ref)) return;
@@ -335,7 +358,11 @@ export class KernelNode {
   exitSignal(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
     const isOwn = because === 'asked' && from === process.pid;
     if (this.#late === null || isOwn) this.#takeExit(process, from, reason, because);
-    else this.#later(process, () => this.#takeExit(process, from, reason, because));
+    else this.#takeExitLater(process, from, reason, because);
+  }
+
+  #takeExitLater(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
+    this.#later(process, () => this.#takeExit(process, from, reason, because));
   }
 
   #takeExit(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
@@ -407,7 +434,7 @@ export class KernelNode {
     (process.monitors ??= new SmallMap()).set(ref, { target, alias, tag, watched: local });
     if (alias !== null) ref.standFor(process, alias);
     if (local !== null) {
-      if (!this.takesLater(local, () => this.#watched(local, ref, process))) this.#watched(local, ref, process);
+      if (this.#late === null || !this.#watchedLater(local, ref, process)) this.#watched(local, ref, process);
     } else if (node === this.name) this.#down(process, ref, atoms.noproc);
     else if (!this.world.transmit(this, node, { is: 'monitor', ref, from: process.pid, to })) {
       this.#down(process, ref, atoms.noconnection);
@@ -450,6 +477,10 @@ export class KernelNode {
   #gettingUnlinked(process: Process | undefined, from: Pid): void {
     if (process?.links?.delete(from) !== true) return;
     this.tracer?.note(traceFlag.procs, traceKind.getting_unlinked, process, from, null);
+  }
+
+  #watchedLater(target: Process, ref: Ref, by: Process): boolean {
+    return this.takesLater(target, () => this.#watched(target, ref, by));
   }
 
   #watched(target: Process, ref: Ref, by: Process): void {
@@ -501,7 +532,7 @@ export class KernelNode {
     this.#unannounced.clear();
     this.names.clear();
     this.#watchedFromAfar.clear();
-    while (this.runQueue.shift() !== undefined);
+    this.runQueue.clear();
   }
 
   /** The node stands still, as by SIGSTOP, until {@link KernelNode.goOn}. Whoever runs the nodes passes it by. */
@@ -550,15 +581,10 @@ export class KernelNode {
 
   // -------------------------------------------------------------------------------------------------- scheduling
 
-  /**
-   * Runs the process at this position of the run queue (the oldest unless said) for one turn; false when the queue is empty. Where
-   * another than the oldest runs, the oldest takes its place in the queue: a drawn schedule costs the same however many wait.
-   */
-  runNext(position: number = this.runQueue.start): boolean {
-    const process = this.runQueue.at(position);
-    if (this.runQueue.length === 0 || process === undefined) return false;
-    if (position === this.runQueue.start) this.runQueue.shift();
-    else this.runQueue.takeAt(position);
+  /** Runs the next process for one turn, or the one that is drawn, below `runQueue.drawable`; false when there is none. */
+  runNext(drawn: number | null = null): boolean {
+    const process = drawn === null ? this.runQueue.shift() : this.runQueue.draw(drawn);
+    if (process === undefined) return false;
     process.queued = false;
     if (this.#late !== null) {
       if (this.#unannounced.has(process)) this.#announce(process, this.#unannounced.get(process));
@@ -571,7 +597,9 @@ export class KernelNode {
     this.#running = process;
     this.#turnBegan = before;
     this.looksAt = before + reductionsPerLook;
-    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.in);
+    const { urgency } = process;
+    if (urgency > 0) this.#lend(process, urgency - 1);
+    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.in);
     let end: TurnEnd;
     try {
       end = this.#turn(process);
@@ -580,7 +608,8 @@ export class KernelNode {
       end = 'ended';
     }
     this.#running = null;
-    if (process.traceFlags !== 0) this.#traceRunning(process, traceKind.out);
+    this.#lends = 0;
+    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.out);
     this.#reductions += process.reductions - before;
     if (!this.#alive) return true;
     if (process.doom !== null) this.#terminate(process, process.doom.reason);
@@ -596,8 +625,13 @@ export class KernelNode {
     return true;
   }
 
+  #lend(process: Process, urgency: number): void {
+    process.lentUrgency = 0;
+    this.#lends = urgency;
+  }
+
   #traceRunning(process: Process, kind: number): void {
-    if ((process.traceFlags & traceFlag.running) !== 0) this.tracer?.note(traceFlag.running, kind, process, null, null);
+    this.tracer?.note(traceFlag.running, kind, process, null, null);
   }
 
   /**
@@ -635,6 +669,7 @@ export class KernelNode {
     if (process === null) return null;
     const message = this.#taken;
     this.#running = null;
+    this.#lends = 0;
     this.#draining = false;
     this.#reductions += process.reductions - this.#turnBegan;
     this.#reportOverrun(process);
@@ -664,11 +699,18 @@ export class KernelNode {
 
   #turn(process: Process): TurnEnd {
     const self = (process.self ??= new Self(process));
-    const until = process.reductions + reductionsPerTurn;
+    const last = process.reductions + reductionsPerTurn;
+    let until = this.world.turnClock === null ? last : process.reductions + reductionsPerGlance;
+    let endsAtMs: number | null = null;
     if (process.starting !== null) this.#start(process, process.starting, self);
     for (;;) {
       if (process.doom !== null) return 'ended';
-      if (process.reductions >= until) return 'more';
+      if (process.reductions >= until) {
+        if (until === last || this.world.turnClock === null) return 'more';
+        const nowMs = this.world.turnClock();
+        if (nowMs >= (endsAtMs ??= nowMs + this.world.turnMs)) return 'more';
+        until = Math.min(last, process.reductions + reductionsPerGlance);
+      }
       process.reductions += 1;
       if (process.fiber === null) {
         const { handler, mailbox, profile } = process;
@@ -684,7 +726,7 @@ export class KernelNode {
       }
       const received = process.wait === null ? timedOut : this.#received(process, process.wait);
       if (received === stillWaiting) return 'waiting';
-      process.wait = null;
+      process.goesOn();
       if (received !== timedOut) this.#taken = received;
       const step = process.fiber.next(received);
       if (step.done === true) {
@@ -692,9 +734,7 @@ export class KernelNode {
         if (process.handler === null) return 'ended';
       } else {
         const wait = step.value;
-        process.wait = wait;
-        process.scanFrom = 0;
-        process.waitIsOver = false;
+        process.waits(wait);
         if (wait.is === 'turn') return 'more';
         if (process.profile !== null && wait.at !== null && wait.at === process.idleAt) {
           process.profile.idle(process.reductions);
@@ -744,9 +784,16 @@ export class KernelNode {
       this.#endWait(process);
       return timedOut;
     }
-    const timeOut = (process.timeOut ??= () => this.#timeOut(process));
-    process.waitTimer ??= this.world.timers.set(this.world.nowMs + wait.afterMs, timeOut);
+    const atMs = this.world.nowMs + wait.afterMs;
+    const timer = process.waitTimer;
+    if (timer === null) process.waitTimer = this.#timerOf(process, atMs);
+    else if (timer.index < 0) this.world.timers.setAgain(timer, atMs);
     return stillWaiting;
+  }
+
+  // A function of its own, so that what it keeps is made once a process, not at each look at a mailbox.
+  #timerOf(process: Process, atMs: number): Timer {
+    return this.world.timers.set(atMs, () => this.#timeOut(process));
   }
 
   /** The time of a wait is over; a node that stands still notices it when it goes on. */
@@ -756,22 +803,30 @@ export class KernelNode {
       this.#overdue.push(() => this.#timeOut(process));
       return;
     }
-    process.waitTimer = null;
     process.waitIsOver = true;
     this.wake(process);
   }
 
   #endWait(process: Process): void {
     if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
-    process.waitTimer = null;
   }
 
   #enqueue(process: Process): void {
     if (process.queued || process.suspendedBy !== null) return;
+    if (this.#lends > 0 && this.#lends > process.urgency) process.lentUrgency = this.#lends;
     process.queued = true;
     const wasIdle = this.runQueue.length === 0;
     this.runQueue.push(process);
     if (wasIdle) this.world.becameRunnable();
+  }
+
+  /** A process that waits for its turn already is sent something by an urgent one. */
+  #hasten(process: Process): void {
+    if (!process.queued || process.urgency >= this.#lends) return;
+    const isUrgent = process.urgency > 0;
+    if (!isUrgent) this.runQueue.remove(process);
+    process.lentUrgency = this.#lends;
+    if (!isUrgent) this.runQueue.push(process);
   }
 
   // ------------------------------------------------------------------------------------------------------ ending
@@ -780,7 +835,7 @@ export class KernelNode {
     if (!process.alive) return;
     process.runState = 'exiting';
     this.#endWait(process);
-    this.processes.delete(process.pid.id);
+    this.processes.delete(process);
     process.pid.standFor(null);
     this.onProcessEnd?.(process);
     if (this.tracer !== null) this.tracer.note(traceFlag.procs, traceKind.exit, process, null, reason);
@@ -841,8 +896,12 @@ export class KernelNode {
   #down(process: Process, ref: Ref, reason: Value): void {
     const monitor: Monitor | undefined = process.monitors?.get(ref);
     if (monitor === undefined) return;
-    if (this.#late !== null) this.#later(process, () => this.#takeDown(process, ref, monitor, reason));
-    else this.#takeDown(process, ref, monitor, reason);
+    if (this.#late === null) this.#takeDown(process, ref, monitor, reason);
+    else this.#takeDownLater(process, ref, monitor, reason);
+  }
+
+  #takeDownLater(process: Process, ref: Ref, monitor: Monitor, reason: Value): void {
+    this.#later(process, () => this.#takeDown(process, ref, monitor, reason));
   }
 
   #takeDown(process: Process, ref: Ref, monitor: Monitor, reason: Value): void {

@@ -7,6 +7,8 @@ import type { Mfa } from './module.ts';
 import type { KernelNode } from './node.ts';
 import type { ReductionProfile } from './profile.ts';
 import { Ring } from './ring.ts';
+import type { Rank } from './runQueue.ts';
+import { rank } from './runQueue.ts';
 import type { Self } from './self.ts';
 import type { SmallMap, SmallSet } from './small.ts';
 import type { SpawnRequest } from './spawnRequest.ts';
@@ -41,6 +43,8 @@ export type Monitor = {
   watched: Process | null;
 };
 
+/** process_flag(priority, …): `max` is OTP's own. */
+export type Priority = 'low' | 'normal' | 'high' | 'max';
 export type RunState = 'runnable' | 'running' | 'waiting' | 'exiting';
 
 /** The mailbox of every process that has no messages and waits for none in particular. Nothing is ever put into it. */
@@ -50,7 +54,6 @@ export const noMessages = new Ring<Value>();
 class Waiting {
   wait: Wait | null = null;
   timer: Timer | null = null;
-  timeOut: (() => void) | null = null;
   isOver = false;
   scanFrom = 0;
   marker: Ref | null = null;
@@ -58,6 +61,12 @@ class Waiting {
 }
 /** What hardly any process ever has. */
 class Seldom {
+  name: string | null = null;
+  trapExit = false;
+  priority: Priority = 'normal';
+  standingUrgency = 0;
+  lentUrgency = 0;
+  timesUp = 0;
   suspendedBy: Map<object, number> | null = null;
   flags: Map<string, Value> | null = null;
   profile: ReductionProfile | null = null;
@@ -83,9 +92,7 @@ export class Process {
   /** Where it is while it waits between two messages; null: its initial call. */
   idleAt: string | null;
 
-  name: string | null = null;
   groupLeader: Pid;
-  trapExit = false;
   reductions = 0;
   runState: RunState = 'runnable';
   queued = false;
@@ -125,21 +132,23 @@ export class Process {
   get wait(): Wait | null {
     return this.#waiting === null ? null : this.#waiting.wait;
   }
-  set wait(wait: Wait | null) {
-    if (wait !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).wait = wait;
+  /** For the kernel: it begins to wait. */
+  waits(wait: Wait): void {
+    const waiting = (this.#waiting ??= new Waiting());
+    waiting.wait = wait;
+    waiting.scanFrom = 0;
+    waiting.isOver = false;
   }
+  /** For the kernel: it has what it waited for. */
+  goesOn(): void {
+    if (this.#waiting !== null) this.#waiting.wait = null;
+  }
+  /** The timer of its waits; made once, for most processes that wait for a time do so often. */
   get waitTimer(): Timer | null {
     return this.#waiting === null ? null : this.#waiting.timer;
   }
   set waitTimer(timer: Timer | null) {
     if (timer !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).timer = timer;
-  }
-  /** What its timers call; made once, for most processes that wait for a time do so often. */
-  get timeOut(): (() => void) | null {
-    return this.#waiting === null ? null : this.#waiting.timeOut;
-  }
-  set timeOut(timeOut: (() => void) | null) {
-    (this.#waiting ??= new Waiting()).timeOut = timeOut;
   }
   get waitIsOver(): boolean {
     return this.#waiting !== null && this.#waiting.isOver;
@@ -158,6 +167,12 @@ export class Process {
   get marker(): Ref | null {
     return this.#waiting === null ? null : this.#waiting.marker;
   }
+  /** For the kernel: it has made a reference. */
+  mark(marker: Ref): void {
+    const waiting = (this.#waiting ??= new Waiting());
+    waiting.marker = marker;
+    waiting.markedAt = this.mailbox.end;
+  }
   set marker(marker: Ref | null) {
     if (marker !== null || this.#waiting !== null) (this.#waiting ??= new Waiting()).marker = marker;
   }
@@ -175,7 +190,55 @@ export class Process {
   set suspendedBy(owners: Map<object, number> | null) {
     (this.#seldom ??= new Seldom()).suspendedBy = owners;
   }
-  /** What process_flag/2 has set, trap_exit apart. */
+  /** Its registered name. */
+  get name(): string | null {
+    return this.#seldom === null ? null : this.#seldom.name;
+  }
+  set name(name: string | null) {
+    if (name !== null || this.#seldom !== null) (this.#seldom ??= new Seldom()).name = name;
+  }
+  get trapExit(): boolean {
+    return this.#seldom !== null && this.#seldom.trapExit;
+  }
+  set trapExit(on: boolean) {
+    if (on || this.#seldom !== null) (this.#seldom ??= new Seldom()).trapExit = on;
+  }
+  get priority(): Priority {
+    return this.#seldom === null ? 'normal' : this.#seldom.priority;
+  }
+  set priority(priority: Priority) {
+    if (priority !== 'normal' || this.#seldom !== null) (this.#seldom ??= new Seldom()).priority = priority;
+  }
+  /**
+   * Above 0: it works for somebody outside, and so runs before all that does not. What it sends to, or spawns, is urgent for its next
+   * turn too, by one less: so an answer that several processes have part in is not waited for at each of them.
+   */
+  get urgency(): number {
+    const seldom = this.#seldom;
+    return seldom === null ? 0 : Math.max(seldom.standingUrgency, seldom.lentUrgency);
+  }
+  /** The urgency that it always has. */
+  set standingUrgency(urgency: number) {
+    (this.#seldom ??= new Seldom()).standingUrgency = urgency;
+  }
+  /** The urgency that it has for its next turn. */
+  set lentUrgency(urgency: number) {
+    if (urgency !== 0 || this.#seldom !== null) (this.#seldom ??= new Seldom()).lentUrgency = urgency;
+  }
+  /** Where it stands in the run queue. */
+  get rank(): Rank {
+    if (this.#seldom === null) return rank.normal;
+    return this.urgency > 0 ? rank.urgent : rank[this.#seldom.priority];
+  }
+  /** For the run queue: how often its turn has come since it last had one, this time included. */
+  comesUp(): number {
+    return ((this.#seldom ??= new Seldom()).timesUp += 1);
+  }
+  /** For the run queue: it has its turn. */
+  hasTurn(): void {
+    if (this.#seldom !== null) this.#seldom.timesUp = 0;
+  }
+  /** What process_flag/2 has set, trap_exit and priority apart. */
   get flags(): Map<string, Value> | null {
     return this.#seldom === null ? null : this.#seldom.flags;
   }

@@ -6,13 +6,12 @@ import type { Value } from '../../term/values.ts';
 import { Atom, a, tup } from '../../term/values.ts';
 import { copied } from './copy.ts';
 import type { Mfa } from './module.ts';
-import type { Process } from './process.ts';
+import type { Priority, Process } from './process.ts';
 import { bytesPerWord, processBytes } from './termSize.ts';
 import { atoms } from './values.ts';
 
-/** Flags of process_flag/2 that are kept and answered, and steer nothing here: there is one scheduler, and no collector of ours. */
+/** Flags of process_flag/2 that are kept and answered, and steer nothing here: there is no collector of ours. */
 const inertFlags: { readonly [flag: string]: Value } = {
-  priority: a('normal'),
   message_queue_data: a('on_heap'),
   error_handler: a('error_handler'),
   min_heap_size: 233,
@@ -22,14 +21,14 @@ const inertFlags: { readonly [flag: string]: Value } = {
   save_calls: 0,
   sensitive: false,
 };
-const priorities: readonly Value[] = ['low', 'normal', 'high', 'max'].map(a);
+const priorities: readonly Priority[] = ['low', 'normal', 'high', 'max'];
 const queueData: readonly Value[] = ['off_heap', 'on_heap'].map(a);
 
 /**
  * The items of process_info/2. Not as on a BEAM:
  * `memory` (bytes), `heap_size`, `total_heap_size`, `stack_size` (words) are what its terms would take, without the free part of a
  * heap; `stack_size` is 0. `current_function` is where it waits: in the `receive` it says, or between two messages.
- * `current_stacktrace` has that one function. `catchlevel` is 0. `priority`, `message_queue_data`, `error_handler`,
+ * `current_stacktrace` has that one function. `catchlevel` is 0. `message_queue_data`, `error_handler`,
  * `min_heap_size` … are what process_flag/2 set or the BEAM's defaults, and steer nothing. `backtrace`, `binary`,
  * `garbage_collection`, `garbage_collection_info` and `last_calls` are null: there is nothing of the kind.
  */
@@ -112,6 +111,8 @@ export function processInfo(process: Process, item: InfoItem): Value {
       return 0;
     case 'parent':
       return process.parent ?? a('undefined');
+    case 'priority':
+      return a(process.priority);
     case 'suspending':
       return suspending(process);
     case 'backtrace':
@@ -141,6 +142,13 @@ export function setFlag(process: Process, flag: Atom, value: Value): Value {
     process.trapExit = value;
     return was;
   }
+  if (flag.name === 'priority') {
+    const priority = priorities.find((known) => value === a(known));
+    if (priority === undefined) return null;
+    const was = a(process.priority);
+    process.priority = priority;
+    return was;
+  }
   if (!Object.hasOwn(inertFlags, flag.name) || !fits(flag.name, value)) return null;
   const was = flagOf(process, flag.name);
   (process.flags ??= new Map()).set(flag.name, value);
@@ -149,8 +157,6 @@ export function setFlag(process: Process, flag: Atom, value: Value): Value {
 
 function fits(flag: string, value: Value): boolean {
   switch (flag) {
-    case 'priority':
-      return priorities.includes(value);
     case 'message_queue_data':
       return queueData.includes(value);
     case 'error_handler':

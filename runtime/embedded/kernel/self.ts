@@ -36,10 +36,6 @@ export class Self {
     this.#process = process;
   }
 
-  get #node(): KernelNode {
-    return this.#process.node;
-  }
-
   // ------------------------------------------------------------------------------------------------ about itself
 
   /** `self()` */
@@ -48,11 +44,11 @@ export class Self {
   }
   /** `node()` */
   get node(): string {
-    return this.#node.name;
+    return this.#process.node.name;
   }
   /** Milliseconds of the cluster's monotonic clock (`erlang:monotonic_time(millisecond)`). */
   get nowMs(): number {
-    return this.#node.world.nowMs;
+    return this.#process.node.world.nowMs;
   }
   get registeredName(): string | null {
     return this.#process.name;
@@ -68,19 +64,19 @@ export class Self {
   }
   /** A number in [0, 1) of the cluster's one stream. */
   random(): number {
-    return this.#node.world.prng.next();
+    return this.#process.node.world.prng.next();
   }
   /** The living processes of this node, in the order in which they were spawned (`processes/0`). */
   processes(): readonly Pid[] {
-    return [...this.#node.processes.values()].map(({ pid }) => pid);
+    return [...this.#process.node.processes.values()].map(({ pid }) => pid);
   }
   /** The kernel's record of a living process of this node, to be read and never changed; null when there is none. */
   inspect(pid: Pid): Process | null {
-    return this.#node.find(pid) ?? null;
+    return this.#process.node.find(pid) ?? null;
   }
   /** Identifies this life of the node: what OTP keeps in tables of a node is kept by it. */
   get home(): object {
-    return this.#node;
+    return this.#process.node;
   }
   /** `erase/0` */
   erase(): void {
@@ -94,21 +90,21 @@ export class Self {
   }
   /** `process_flag(trap_exit, on)` */
   trapExit(on: boolean): void {
-    this.#bump();
+    bump(this.#process);
     this.#process.trapExit = on;
   }
   /** `process_flag/2`: the value that the flag had. `badarg` for an unknown flag, or one that cannot have that value. */
   processFlag(flag: Atom, value: Value): Value {
-    this.#bump();
+    bump(this.#process);
     const was = setFlag(this.#process, flag, value);
     if (was === null) throw new ErrorException(atoms.badarg);
     return was;
   }
   /** `process_info(Pid, Item)` for a process of this node, as the bare value; null when it has ended. `badarg` for what is no item. */
   processInfo(pid: Pid, item: Atom): Value {
-    this.#bump();
+    bump(this.#process);
     if (!isInfoItem(item.name) || pid.node !== this.node) throw new ErrorException(atoms.badarg);
-    const process = this.#node.find(pid);
+    const process = this.#process.node.find(pid);
     return process === undefined ? null : processInfo(process, item.name);
   }
   /** What the process is shown as being in while it waits between messages. */
@@ -117,21 +113,21 @@ export class Self {
   }
   /** The names of the connected nodes (`nodes()`). */
   nodes(): readonly string[] {
-    return this.#node.world.connectedTo(this.#node);
+    return this.#process.node.world.connectedTo(this.#process.node);
   }
   /** Whether anybody wants to hear what it calls: then behaviours say so by {@link Self.called}. */
   get isCallTraced(): boolean {
-    const { tracer } = this.#node;
+    const { tracer } = this.#process.node;
     return (tracer !== null && (this.#process.traceFlags & traceFlag.call) !== 0) || this.#process.profile !== null;
   }
   /** Says that this process calls a function now, where calls are traced. Behaviours say so of their callbacks. */
   called(module: string, name: string, args: readonly Value[]): void {
     const mfa = { module, function: name, arity: args.length };
-    this.#node.tracer?.note(traceFlag.call, traceKind.call, this.#process, null, args, mfa);
+    this.#process.node.tracer?.note(traceFlag.call, traceKind.call, this.#process, null, args, mfa);
     this.#process.profile?.announce(mfa);
   }
   emit(event: KernelEvent): void {
-    this.#node.world.emit(event);
+    this.#process.node.world.emit(event);
   }
 
   // ---------------------------------------------------------------------------------------------------- messages
@@ -146,40 +142,35 @@ export class Self {
 
   /** As {@link Self.send}, without a copy: for a message that was made for this, of parts that nobody else can change. */
   sendOwned(to: Destination, message: Value): void {
-    this.#bump();
-    this.#node.tracer?.sent(this.#process, to, message);
+    bump(this.#process);
+    this.#process.node.tracer?.sent(this.#process, to, message);
     // To a process of this node, the commonest case, this is all.
     const receiver = to instanceof KernelPid ? to.process : null;
-    if (receiver !== null && receiver.node === this.#node) this.#node.deliver(receiver, message);
-    else if (to instanceof Pid || to instanceof Ref) this.#node.send(to, message);
-    else if (to instanceof Tuple) this.#sendToName(to.elements[0].name, to.elements[1].name, message);
-    else if (this.#node.names.has(to.name)) this.#sendToName(to.name, this.#node.name, message);
+    if (receiver !== null && receiver.node === this.#process.node) this.#process.node.deliver(receiver, message);
+    else if (to instanceof Pid || to instanceof Ref) this.#process.node.send(to, message);
+    else if (to instanceof Tuple) sendToName(this.#process.node, to.elements[0].name, to.elements[1].name, message);
+    else if (this.#process.node.names.has(to.name))
+      sendToName(this.#process.node, to.name, this.#process.node.name, message);
     else throw new ErrorException(atoms.badarg);
-  }
-
-  #sendToName(name: string, node: string, message: Value): void {
-    if (node === this.#node.name) this.#node.receive({ is: 'message', to: name, message });
-    else this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message });
   }
 
   /** `erlang:send(To, Message, [noconnect])`: false when that needs a connection that there is not. */
   sendIfConnected(to: Pid | Tuple<readonly [Atom, Atom]>, message: Value): boolean {
     const node = to instanceof Pid ? to.node : to.elements[1].name;
-    if (node === this.#node.name) {
+    if (node === this.#process.node.name) {
       this.send(to, message);
       return true;
     }
-    this.#bump();
-    this.#node.tracer?.sent(this.#process, to, message);
+    bump(this.#process);
+    this.#process.node.tracer?.sent(this.#process, to, message);
     const name = to instanceof Pid ? to : to.elements[0].name;
-    return this.#node.world.transmit(this.#node, node, { is: 'message', to: name, message }, false);
+    return this.#process.node.world.transmit(this.#process.node, node, { is: 'message', to: name, message }, false);
   }
 
   makeRef(): KernelRef {
-    this.#bump();
-    const ref = this.#node.makeRef();
-    this.#process.marker = ref;
-    this.#process.markedAt = this.#process.mailbox.end;
+    bump(this.#process);
+    const ref = this.#process.node.makeRef();
+    this.#process.mark(ref);
     return ref;
   }
 
@@ -188,25 +179,13 @@ export class Self {
    * `to` a process of another node.
    */
   sendAfter(ms: number, to: Pid | Atom, message: Value): TimerRef {
-    return this.#setTimer(ms, to, this.#node.makeRef(), copied(message));
+    return setTimer(this.#process, ms, to, this.#process.node.makeRef(), copied(message));
   }
 
   /** `erlang:start_timer/3`: as {@link Self.sendAfter}, but what comes is `{timeout, TimerRef, Message}`. */
   startTimer(ms: number, to: Pid | Atom, message: Value): TimerRef {
-    const ref = this.#node.makeRef();
-    return this.#setTimer(ms, to, ref, tup(atoms.timeout, ref, copied(message)));
-  }
-
-  #setTimer(ms: number, to: Pid | Atom, ref: Ref, message: Value): TimerRef {
-    this.#bump();
-    const node = this.#node;
-    const isHere = !(to instanceof Pid) || to.node === node.name;
-    if (!isHere || !Number.isSafeInteger(ms) || ms < 0) throw new ErrorException(atoms.badarg);
-    const timer = node.setTimer(node.world.nowMs + ms, () => {
-      if (to instanceof Pid) node.send(to, message);
-      else node.receive({ is: 'message', to: to.name, message });
-    });
-    return { ref, timer, to };
+    const ref = this.#process.node.makeRef();
+    return setTimer(this.#process, ms, to, ref, tup(atoms.timeout, ref, copied(message)));
   }
 
   /**
@@ -215,15 +194,15 @@ export class Self {
    */
   cancelTimer(set: TimerRef): number | null {
     const left = this.readTimer(set);
-    this.#node.world.timers.cancel(set.timer);
+    this.#process.node.world.timers.cancel(set.timer);
     return left;
   }
 
   /** `erlang:read_timer/1`: the milliseconds that are left; null as {@link Self.cancelTimer} has it. */
   readTimer({ timer, to }: TimerRef): number | null {
-    this.#bump();
-    if (timer.index < 0 || (to instanceof Pid && this.#node.find(to) === undefined)) return null;
-    return Math.max(0, timer.atMs - this.#node.world.nowMs);
+    bump(this.#process);
+    if (timer.index < 0 || (to instanceof Pid && this.#process.node.find(to) === undefined)) return null;
+    return Math.max(0, timer.atMs - this.#process.node.world.nowMs);
   }
 
   // --------------------------------------------------------------------------------------------- other processes
@@ -231,13 +210,13 @@ export class Self {
   /** `spawn/3`, `spawn_link/3`: a function of a loaded module. */
   spawn(module: string, name: string, args: readonly Value[], options: { readonly link?: boolean } = {}): Pid {
     const mfa: Mfa = { module, function: name, arity: args.length };
-    return this.spawnBody(this.#node.bodyOf(mfa, args.map(copied)), mfa, options);
+    return this.spawnBody(this.#process.node.bodyOf(mfa, args.map(copied)), mfa, options);
   }
 
   /** A process that runs `body`; `initialCall` is what it is shown as. */
   spawnBody(body: Body, initialCall: Mfa, options: { readonly link?: boolean; readonly idleAt?: string } = {}): Pid {
-    this.#bump();
-    return this.#node.spawn({ ...options, body, initialCall, parent: this.#process }).pid;
+    bump(this.#process);
+    return this.#process.node.spawn({ ...options, body, initialCall, parent: this.#process }).pid;
   }
 
   /** `spawn/4`, `spawn_link/4`: on another node, waiting for its answer; `noconnection` as the reason when it cannot be asked. */
@@ -248,7 +227,7 @@ export class Self {
     args: readonly Value[],
     options: { readonly link?: boolean } = {},
   ): Flow<Pid | { readonly error: Value }> {
-    if (node === this.#node.name) return this.spawn(module, name, args, options);
+    if (node === this.#process.node.name) return this.spawn(module, name, args, options);
     const ref = this.spawnRequest(node, module, name, args, options);
     const answer = yield* receive({
       marker: ref,
@@ -274,18 +253,18 @@ export class Self {
 
   /** `spawn_request_abandon/1`: nothing more comes of the request; false when its outcome has come already. */
   abandonSpawn(ref: Ref): boolean {
-    this.#bump();
+    bump(this.#process);
     return ref instanceof KernelRef && abandonSpawn(this.#process, ref);
   }
 
   /** Calls a function of a loaded module in this process; `undef` when there is none. */
   *apply(module: string, name: string, args: readonly Value[]): Flow<Value> {
-    this.#bump();
-    const code = this.#node.world.code.find(module, name, args.length);
+    bump(this.#process);
+    const code = this.#process.node.world.code.find(module, name, args.length);
     if (code === null) throw undef(module, name, args);
     const { profile } = this.#process;
     const mfa = { module, function: name, arity: args.length };
-    this.#node.tracer?.note(traceFlag.call, traceKind.call, this.#process, null, args, mfa);
+    this.#process.node.tracer?.note(traceFlag.call, traceKind.call, this.#process, null, args, mfa);
     if (profile === null) return yield* settle(code(this, ...args));
     const caller = profile.enter(mfa);
     try {
@@ -297,19 +276,19 @@ export class Self {
 
   /** Whether the function is there to be called (`erlang:function_exported/3`). */
   exports(module: string, name: string, arity: number): boolean {
-    return this.#node.world.code.find(module, name, arity) !== null;
+    return this.#process.node.world.code.find(module, name, arity) !== null;
   }
 
   /** Whether the module is loaded (`code:is_loaded/1`). */
   hasModule(module: string): boolean {
-    return this.#node.world.code.module(module) !== null;
+    return this.#process.node.world.code.module(module) !== null;
   }
 
   /** `is_process_alive/1`, for processes of this node. */
   isAlive(pid: Pid): boolean {
-    this.#bump();
-    const process = this.#node.find(pid);
-    if (process !== undefined && process !== this.#process) this.#node.takeSignals(process);
+    bump(this.#process);
+    const process = this.#process.node.find(pid);
+    if (process !== undefined && process !== this.#process) this.#process.node.takeSignals(process);
     return process?.alive === true;
   }
 
@@ -318,39 +297,39 @@ export class Self {
    * `{'EXIT', Pid, noproc}` signal.
    */
   link(other: Pid): void {
-    this.#bump();
-    const pid = this.#node.world.canonical(other);
+    bump(this.#process);
+    const pid = this.#process.node.world.canonical(other);
     if (pid === this.pid || this.#process.links?.has(pid) === true) return;
     const links = (this.#process.links ??= new SmallSet());
-    this.#node.tracer?.note(traceFlag.procs, traceKind.link, this.#process, pid, null);
-    if (pid.node === this.#node.name) {
-      const process = this.#node.find(pid);
+    this.#process.node.tracer?.note(traceFlag.procs, traceKind.link, this.#process, pid, null);
+    if (pid.node === this.#process.node.name) {
+      const process = this.#process.node.find(pid);
       if (process !== undefined) {
-        this.#node.linked(process, this.#process);
+        this.#process.node.linked(process, this.#process);
       } else if (!this.#process.trapExit) throw new ErrorException(atoms.noproc);
       else {
         links.add(pid);
-        this.#node.exitSignal(this.#process, pid, atoms.noproc, 'link');
+        this.#process.node.exitSignal(this.#process, pid, atoms.noproc, 'link');
         return;
       }
       links.add(pid);
       return;
     }
     links.add(pid);
-    const sent = this.#node.linkAcross(this.#process, pid);
-    if (!sent) this.#node.exitSignal(this.#process, pid, atoms.noconnection, 'link');
+    const sent = this.#process.node.linkAcross(this.#process, pid);
+    if (!sent) this.#process.node.exitSignal(this.#process, pid, atoms.noconnection, 'link');
   }
 
   /** `unlink/1`: no exit signal of that link comes afterwards. */
   unlink(other: Pid): void {
-    this.#bump();
-    const pid = this.#node.world.canonical(other);
+    bump(this.#process);
+    const pid = this.#process.node.world.canonical(other);
     if (this.#process.links?.delete(pid) !== true) return;
-    this.#node.tracer?.note(traceFlag.procs, traceKind.unlink, this.#process, pid, null);
-    if (pid.node === this.#node.name) {
-      const process = this.#node.find(pid);
-      if (process !== undefined) this.#node.unlinked(process, this.#process);
-    } else this.#node.unlinkAcross(this.#process, pid);
+    this.#process.node.tracer?.note(traceFlag.procs, traceKind.unlink, this.#process, pid, null);
+    if (pid.node === this.#process.node.name) {
+      const process = this.#process.node.find(pid);
+      if (process !== undefined) this.#process.node.unlinked(process, this.#process);
+    } else this.#process.node.unlinkAcross(this.#process, pid);
   }
 
   /** `monitor(process, Target, Options)`. Of itself a process gets a bare reference: no monitor and no alias. */
@@ -362,37 +341,21 @@ export class Self {
     const alias = options.alias ?? null;
     const object =
       target instanceof Pid
-        ? this.#node.world.canonical(target)
+        ? this.#process.node.world.canonical(target)
         : target instanceof Tuple
           ? target
-          : tup(target, a(this.#node.name));
-    if (object === this.pid || (object instanceof Tuple && this.#isOwn(object))) return ref;
-    this.#node.monitor(this.#process, ref, object, alias, copied(options.tag ?? atoms.down));
+          : tup(target, a(this.#process.node.name));
+    if (object === this.pid || (object instanceof Tuple && isNamed(this.#process, object))) return ref;
+    this.#process.node.monitor(this.#process, ref, object, alias, copied(options.tag ?? atoms.down));
     return ref;
-  }
-
-  #isOwn({ elements: [name, node] }: Tuple<readonly [Atom, Atom]>): boolean {
-    return node.name === this.#node.name && name.name === this.#process.name;
   }
 
   /** `demonitor/2`; `flush` also takes a `DOWN` of this monitor out of the mailbox. True when the monitor was there. */
   demonitor(ref: Ref, options: { readonly flush?: boolean } = {}): boolean {
-    this.#bump();
-    const was = this.#node.demonitor(this.#process, ref);
-    if (!was && options.flush === true) this.#takeDown(ref);
+    bump(this.#process);
+    const was = this.#process.node.demonitor(this.#process, ref);
+    if (!was && options.flush === true) takeDown(this.#process, ref);
     return was;
-  }
-
-  #takeDown(ref: Ref): void {
-    const { mailbox } = this.#process;
-    for (let at = mailbox.start; at < mailbox.end; at += 1) {
-      const message = mailbox.at(at);
-      if (!(message instanceof Tuple) || message.elements.length !== 5 || message.elements[1] !== ref) continue;
-      mailbox.removeAt(at);
-      // Positions moved: the marker would be one off.
-      this.#process.marker = null;
-      return;
-    }
   }
 
   /** `alias/1` */
@@ -403,7 +366,7 @@ export class Self {
   }
   /** `unalias/1` */
   unalias(ref: Ref): boolean {
-    this.#bump();
+    bump(this.#process);
     return ref instanceof KernelRef && ref.release(this.#process);
   }
 
@@ -418,14 +381,20 @@ export class Self {
 
   /** `exit/2` */
   sendExit(to: Pid, reason: Value): void {
-    this.#bump();
-    if (to.node !== this.#node.name) {
-      this.#node.world.transmit(this.#node, to.node, { is: 'exit', from: this.pid, to, reason, because: 'asked' });
+    bump(this.#process);
+    if (to.node !== this.#process.node.name) {
+      this.#process.node.world.transmit(this.#process.node, to.node, {
+        is: 'exit',
+        from: this.pid,
+        to,
+        reason,
+        because: 'asked',
+      });
       return;
     }
-    const process = this.#node.find(to);
+    const process = this.#process.node.find(to);
     if (process === undefined) return;
-    this.#node.exitSignal(process, this.pid, copied(reason), 'asked');
+    this.#process.node.exitSignal(process, this.pid, copied(reason), 'asked');
     if (process === this.#process && process.doom !== null) throw new ExitException(process.doom.reason);
   }
 
@@ -433,30 +402,67 @@ export class Self {
 
   /** `register/2`; `badarg` when the name or the process is taken, or the process is not of this node. */
   register(name: Atom, pid: Pid): void {
-    this.#bump();
-    const process = this.#node.find(pid);
-    if (process === undefined || !this.#node.register(name.name, process)) throw new ErrorException(atoms.badarg);
+    bump(this.#process);
+    const process = this.#process.node.find(pid);
+    if (process === undefined || !this.#process.node.register(name.name, process))
+      throw new ErrorException(atoms.badarg);
   }
   /** `unregister/1` */
   unregister(name: Atom): void {
-    this.#bump();
-    if (!this.#node.unregister(name.name)) throw new ErrorException(atoms.badarg);
+    bump(this.#process);
+    if (!this.#process.node.unregister(name.name)) throw new ErrorException(atoms.badarg);
   }
   /** `whereis/1` */
   whereis(name: Atom): Pid | null {
-    this.#bump();
-    return this.#node.names.get(name.name)?.pid ?? null;
+    bump(this.#process);
+    return this.#process.node.names.get(name.name)?.pid ?? null;
   }
 
   /** `erlang:bump_reductions/1`: counts work that was done without a call into the kernel. */
   bumpReductions(count: number): void {
     this.#process.reductions += count - 1;
-    this.#bump();
+    bump(this.#process);
   }
+}
 
-  #bump(): void {
-    const process = this.#process;
-    process.reductions += 1;
-    if (process.reductions >= process.node.looksAt) process.node.overrun(process);
+// Functions beside the class: methods of its own would cost each process a word.
+
+/** Counts a reduction: a call into the kernel. */
+function bump(process: Process): void {
+  process.reductions += 1;
+  if (process.reductions >= process.node.looksAt) process.node.overrun(process);
+}
+
+function sendToName(from: KernelNode, name: string, node: string, message: Value): void {
+  if (node === from.name) from.receive({ is: 'message', to: name, message });
+  else from.world.transmit(from, node, { is: 'message', to: name, message });
+}
+
+function setTimer(process: Process, ms: number, to: Pid | Atom, ref: Ref, message: Value): TimerRef {
+  bump(process);
+  const { node } = process;
+  const isHere = !(to instanceof Pid) || to.node === node.name;
+  if (!isHere || !Number.isSafeInteger(ms) || ms < 0) throw new ErrorException(atoms.badarg);
+  const timer = node.setTimer(node.world.nowMs + ms, () => {
+    if (to instanceof Pid) node.send(to, message);
+    else node.receive({ is: 'message', to: to.name, message });
+  });
+  return { ref, timer, to };
+}
+
+function isNamed(process: Process, { elements: [name, node] }: Tuple<readonly [Atom, Atom]>): boolean {
+  return node.name === process.node.name && name.name === process.name;
+}
+
+/** Takes the `DOWN` of a monitor out of the mailbox. */
+function takeDown(process: Process, ref: Ref): void {
+  const { mailbox } = process;
+  for (let at = mailbox.start; at < mailbox.end; at += 1) {
+    const message = mailbox.at(at);
+    if (!(message instanceof Tuple) || message.elements.length !== 5 || message.elements[1] !== ref) continue;
+    mailbox.removeAt(at);
+    // Positions moved: the marker would be one off.
+    process.marker = null;
+    return;
   }
 }

@@ -1,7 +1,10 @@
-/** What is to happen at a moment. `sequence` breaks ties in the order of setting, so that a run is the same each time. */
+/**
+ * What is to happen at a moment. `sequence` breaks ties in the order of setting, so that a run is the same each time. Only the heap
+ * changes it.
+ */
 export type Timer = {
-  readonly atMs: number;
-  readonly sequence: number;
+  atMs: number;
+  sequence: number;
   readonly fire: () => void;
   /** Place in the heap; -1 once fired or cancelled. */
   index: number;
@@ -22,11 +25,19 @@ export class TimerHeap {
 
   /** Sets a timer; it fires when {@link TimerHeap.pop} is asked for a time at or after `atMs`. */
   set(atMs: number, fire: () => void): Timer {
-    this.#sequence += 1;
-    const timer: Timer = { atMs, sequence: this.#sequence, fire, index: this.#heap.length };
-    this.#heap.push(timer);
-    this.#up(timer.index);
+    const timer: Timer = { atMs, sequence: 0, fire, index: -1 };
+    this.setAgain(timer, atMs);
     return timer;
+  }
+
+  /** Sets a timer anew that has fired, or was cancelled. */
+  setAgain(timer: Timer, atMs: number): void {
+    this.#sequence += 1;
+    timer.atMs = atMs;
+    timer.sequence = this.#sequence;
+    timer.index = this.#heap.length;
+    this.#heap.push(timer);
+    if (timer.index > 0) this.#up(timer.index);
   }
 
   /** Takes a timer out; false when it has fired or was cancelled before. */

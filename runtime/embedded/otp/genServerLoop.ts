@@ -6,7 +6,7 @@ import type { Pid, Value } from '../../term/values.ts';
 import { a, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, ExitException, undef } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
-import { isFlow, receive, settle, timedOut } from '../kernel/flow.ts';
+import { receive, settle, timedOut } from '../kernel/flow.ts';
 import { applyFun } from '../kernel/localFun.ts';
 import type { Self } from '../kernel/self.ts';
 import { atoms, tagged } from '../kernel/values.ts';
@@ -98,7 +98,7 @@ export class ServerLoop<S> implements SystemView {
       return this.#fail(self, thrown, this.#handled(message, elements, from));
     }
     if (
-      !isFlow(answer) &&
+      isStep(answer) &&
       (answer.is === 'reply' || answer.is === 'noreply') &&
       answer.then === undefined &&
       this.#hibernateAfterMs === null
@@ -387,4 +387,13 @@ function printEvent(name: Value, event: Value): string {
   const quiet = tagged(event, a('noreply'), 2);
   if (quiet !== null) return `*DBG* ${server} new state ${printed(valueAt(quiet, 1))}\n`;
   return `*DBG* ${server} dbg  ${printed(event)}\n`;
+}
+
+/** A plain answer of a callback, which is by far the most usual: no generator has this property. */
+function isStep<S>(answer: CallStep<S> | Flow<CallStep<S>>): answer is CallStep<S> {
+  return hasIs(answer);
+}
+// Untyped code may answer anything.
+function hasIs(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'is' in answer;
 }

@@ -11,6 +11,8 @@ export interface Clock {
   readonly state: ClockState;
   /** Something from outside has touched the cluster, or it has something to run. */
   wake(): void;
+  /** Somebody outside has his answer: whoever runs the cluster lets it go out before anything else runs. */
+  answered(): void;
   /** Time stands still, and nothing runs, until `run` or `step`. */
   pause(): void;
   /** Time passes again, `speed` times as fast as on the wall (live mode). */

@@ -1,5 +1,5 @@
 /**
- * Gives a cluster real time: slices of at most 2 ms, the event loop in between, and sleep until the next timer when there is
+ * Gives a cluster real time: slices of about a millisecond, the event loop in between, and sleep until the next timer when there is
  * nothing to run. Never `setTimeout(0)`, whose least delay is a millisecond.
  */
 import type { ClockState } from '../../model.ts';
@@ -7,7 +7,10 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Clock } from './clock.ts';
 import { Listeners } from './clock.ts';
 import { runGuarded } from './guardedRun.ts';
-import { sliceMs, stepCluster } from './stepping.ts';
+import { stepCluster } from './stepping.ts';
+
+/** How long the thread is kept at a time: so long a call from outside may wait before it is heard. */
+const sliceMs = 1;
 
 /** The longest that a timer of Node can wait is far more; this keeps the clock near real time while nothing happens. */
 const longestSleepMs = 60_000;
@@ -20,6 +23,7 @@ export class LiveClock implements Clock {
   #anchor: { readonly wallMs: number; readonly clusterMs: number };
   #speed = 1;
   #standsStill: 'no' | 'paused' | 'stopped' = 'no';
+  #answered = false;
   #immediate: NodeJS.Immediate | null = null;
   #sleeping: NodeJS.Timeout | null = null;
 
@@ -48,6 +52,10 @@ export class LiveClock implements Clock {
       this.#immediate = null;
       this.#slice();
     });
+  }
+
+  answered(): void {
+    this.#answered = true;
   }
 
   pause(): void {
@@ -103,7 +111,8 @@ export class LiveClock implements Clock {
   #slice(): void {
     this.#cluster.advance(this.#due());
     const until = this.#wallMs() + sliceMs;
-    const outcome = runGuarded(this.#cluster, () => this.#wallMs() >= until);
+    this.#answered = false;
+    const outcome = runGuarded(this.#cluster, () => this.#answered || this.#wallMs() >= until);
     if (outcome === 'more') this.wake();
     else this.#sleep();
   }

@@ -34,7 +34,7 @@ export const hordeStartChild = defineOperation({
   examples: [
     {
       title: 'A worker',
-      params: { supervisor: 'Shop.HordeSupervisor', spec: { id: 'cart', module: 'Shop.Cart', args: [[]] } },
+      params: { supervisor: 'Shop.Couriers', spec: { id: 'courier', module: 'Shop.Courier', args: ['suburb'] } },
     },
   ],
   async plan(context, { supervisor, node: asked, prefer, spec: written }) {

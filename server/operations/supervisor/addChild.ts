@@ -34,7 +34,7 @@ export const addChild = defineOperation({
       params: {
         supervisor: 'Shop.Supervisor',
         node: 'demo1@sim',
-        spec: { id: 'extra', module: 'Shop.Catalog', args: [[]], restart: 'temporary' },
+        spec: { id: 'extra', module: 'Shop.Cart', args: [7], restart: 'temporary' },
       },
     },
   ],

@@ -464,6 +464,7 @@ describe('stop_supervisor and restart_supervisor', () => {
 describe('a supervisor in figures', () => {
   const count = { specs: 3, active: 2, supervisors: 1, workers: 2 };
 
+  // @row T009.a3
   it('tells restarts by child, the latest first, and those of its last period', async () => {
     const now = Date.now();
     const restart = (id: string, agoMs: number) => ({ at: now - agoMs, childId: atom(id), reason: atom(id), count: 1 });

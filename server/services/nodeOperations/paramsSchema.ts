@@ -42,22 +42,14 @@ function isList(json: Json): json is readonly Json[] {
 }
 
 function propertyOf(rules: Rules): JsonSchema {
-  const { required, default: otherwise, description } = rules;
-  const shape = shapeOf(rules);
-  // Absent and nil are the same there, so an optional one may be given as null.
-  const nullable: JsonSchema = required === true ? shape : { anyOf: [shape, { type: 'null' }] };
+  const { default: otherwise, description } = rules;
   const isKnown = otherwise !== undefined && otherwise !== null;
   return {
-    ...(isSimple(shape) || required === true ? shape : nullable),
+    ...shapeOf(rules),
     ...(typeof description === 'string' && { description: description.slice(0, 1_000) }),
     // The node fills it in: here it is only told.
     ...(isKnown && { examples: [otherwise] }),
   };
-}
-
-/** Forms show a plain type better than a union. */
-function isSimple({ type }: JsonSchema): boolean {
-  return typeof type === 'string';
 }
 
 function shapeOf(rules: Rules): JsonSchema {

@@ -3,12 +3,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { defaultHistoryLimits } from '../../protocol/operation.ts';
 import { thisWriter } from '../audit/writer.ts';
 import { hourMs, minuteMs } from './buckets.ts';
 import { lineOf } from './records.ts';
 import { stateFilesIn } from './stateFiles.ts';
 import type { StoreOptions } from './stateStore.ts';
-import { defaultHistoryLimits, StateStore } from './stateStore.ts';
+import { StateStore } from './stateStore.ts';
 import { begunCall, endedCall, FaultyStateFiles } from './testKit.ts';
 
 const stores: StateStore[] = [];

@@ -7,24 +7,14 @@
 import { randomBytes } from 'node:crypto';
 import type { LogFile } from '../audit/logFiles.ts';
 import { isDead, thisWriter } from '../audit/writer.ts';
+import type { HistoryLimits } from '../../protocol/operation.ts';
+import { defaultHistoryLimits } from '../../protocol/operation.ts';
 import type { Cell } from './buckets.ts';
 import type { Trimming } from './fileView.ts';
 import { FileView, mostResultCharacters } from './fileView.ts';
 import type { CallBegun, CallEnded, StateRecord } from './records.ts';
 import { isEnded, lineOf, readRecords } from './records.ts';
 import type { StateFiles } from './stateFiles.ts';
-
-export type HistoryLimits = {
-  /** Calls that are kept. */
-  readonly entries: number;
-  /** How long a call is kept. */
-  readonly days: number;
-  /** How long a call's result is kept. */
-  readonly resultMinutes: number;
-  /** How long figures are kept. */
-  readonly statsDays: number;
-};
-export const defaultHistoryLimits: HistoryLimits = { entries: 10_000, days: 30, resultMinutes: 60, statsDays: 90 };
 
 /** Whether what is known is on disk. */
 export type Persistence =

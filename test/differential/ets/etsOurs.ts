@@ -49,7 +49,7 @@ class Run {
   }
 
   #actor(): Process {
-    const next = (self: Self): Flow<Value> => this.#job?.(self) ?? attempt(receive() as Flow<Value>);
+    const next = (self: Self): Flow<Value> => this.#job?.(self) ?? mail();
     const done = (answer: Value): void => {
       this.#answer = answer;
     };

@@ -65,7 +65,7 @@ class Maker {
     if (draw.chance(3)) options.push(tup(a('keypos'), draw.one<Value>([0, a('x')])));
     const at = this.#tables.length;
     this.#tables.push({ kind, keyPosition });
-    return this.#by(tup(a('new'), at, a(`t${at}`), options), false, draw.chance(80) ? 0 : 1);
+    return this.#by(tup(a('new'), at, a(`t${at}`), options), 'nothing', draw.chance(80) ? 0 : 1);
   }
 
   step(): EtsStep {

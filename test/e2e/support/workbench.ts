@@ -11,6 +11,8 @@ const documented = path.join(project, 'docs', 'images');
 
 export type Workbench = {
   readonly page: Page;
+  /** Of the workspace that is open. */
+  readonly folder: string;
   /** Takes a picture; with UPDATE_IMAGES=1 and `document` it also becomes the documentation's. */
   readonly shoot: (name: string, document?: 'document') => Promise<void>;
   readonly command: (title: string) => Promise<void>;
@@ -30,10 +32,13 @@ export async function openWorkbench(
     readonly extensionEnv?: { readonly [name: string]: string };
     readonly width?: number;
     readonly height?: number;
+    /** Written into the workspace before it is opened, by their names. */
+    readonly files?: { readonly [name: string]: string };
   } = {},
 ): Promise<Workbench> {
   fs.mkdirSync(screenshots, { recursive: true });
   const folder = copyWorkspace(path.join(project, 'test', 'fixtures', 'demo-workspace'));
+  for (const [name, text] of Object.entries(options.files ?? {})) fs.writeFileSync(path.join(folder, name), text);
   const server = await startServer({
     settings: { 'window.commandCenter': false, 'window.autoDetectHighContrast': false, ...options.settings },
     ...(options.env !== undefined && { env: { ...options.env } }),
@@ -53,6 +58,7 @@ export async function openWorkbench(
     await page.locator('.monaco-workbench .part.sidebar').waitFor({ timeout: 60_000 });
     return {
       page,
+      folder,
       shoot: async (name, document) => {
         // Figures and fonts settle; the pointer leaves no tooltip behind.
         await page.mouse.move(0, 0);

@@ -1,0 +1,11 @@
+/** The builtin operations, by name, as a table of tests wants them. */
+import type { AnyOperation } from '../../../server/core/operation.ts';
+import { builtinOperations } from '../../../server/operations/catalogue.ts';
+import { ScanStore } from '../../../server/services/scans.ts';
+
+const nothing = { list: () => [], search: () => [], describe: () => null };
+
+export const inCatalogue: readonly (readonly [name: string, operation: AnyOperation])[] = builtinOperations({
+  catalogue: nothing,
+  scans: new ScanStore(),
+}).map((operation) => [operation.name, operation] as const);

@@ -1,0 +1,87 @@
+/**
+ * What has to be there before an example can do what it says: a process to end, a trace to stop. Whatever stands here is said of the
+ * example in the documents by its own words (its title), so that a reader can do the same.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Params, Stage } from './stage.ts';
+import { made } from './stage.ts';
+
+type Prepare = (stage: Stage, params: Params) => Promise<Params>;
+
+/** The process id that examples show; a process of its own stands for it. */
+const shownPid = '<0.120.0>';
+
+const catalogue = (stage: Stage): Params => ({
+  pid: stage.names['Shop.Catalog'] ?? 'Shop.Catalog',
+  node: stage.nodes[0],
+});
+
+/** Each node has its own; there the one that comes needs the place. */
+async function makeRoom(stage: Stage, children: readonly string[]): Promise<void> {
+  for (const name of children) {
+    const child = stage.names[name] ?? name;
+    const there = { supervisor: 'Shop.Supervisor', child, node: stage.nodes[1] };
+    await made(stage, 'delete_child', { ...there, terminate: true });
+  }
+}
+
+const prepared: { readonly [operation: string]: Prepare } = {
+  resume_process: async (stage, params) => {
+    await made(stage, 'suspend_process', catalogue(stage));
+    return params;
+  },
+  release_holding: async (stage) => {
+    const { holding = '' } = await made(stage, 'suspend_process', catalogue(stage));
+    return { id: holding };
+  },
+  migrate_process: async (stage, params) => {
+    await makeRoom(stage, ['Shop.Catalog']);
+    return params;
+  },
+  migrate_processes: async (stage, params) => {
+    await makeRoom(stage, ['Shop.Catalog', 'Shop.Visitors']);
+    return params;
+  },
+  get_trace_results: traceOf,
+  stop_trace: traceOf,
+  destroy_sandbox: async (stage) => {
+    const { id = '' } = await made(stage, 'create_sandbox', { name: 'hello', text: 'export const one = 1;' });
+    return { id };
+  },
+  // OTP starts no scope by itself.
+  list_groups: async (stage, params) => {
+    const scope = { module: 'pg', function: 'start', args: [{ $term: ':pg' }] };
+    await made(stage, 'remote_execute', { ...scope, nodes: [...stage.nodes] });
+    return params;
+  },
+  create_sandbox: (stage, params) => {
+    if (params['module'] === undefined) return Promise.resolve(params);
+    const file = path.join(stage.folder, 'sandbox.mjs');
+    fs.writeFileSync(file, 'export const add = (a, b) => a + b;');
+    return Promise.resolve({ ...params, module: file });
+  },
+  restart_node: async (stage, params) => {
+    await made(stage, 'crash_node', params);
+    return params;
+  },
+};
+
+async function traceOf(stage: Stage, params: Params): Promise<Params> {
+  const { trace = '' } = await made(stage, 'trace_process', { ...catalogue(stage), timeMs: 60_000 });
+  return { ...params, trace };
+}
+
+/** The example's parameters, with what they name made to be there. */
+export async function ready(stage: Stage, operation: string, params: Params): Promise<Params> {
+  const prepare = prepared[operation];
+  const done = prepare === undefined ? params : await prepare(stage, params);
+  if (done['pid'] !== shownPid) return done;
+  const started = await made(stage, 'start_process', {
+    module: 'timer',
+    function: 'sleep',
+    args: [600_000],
+    node: stage.nodes[0],
+  });
+  return { ...done, pid: started['display'] ?? '' };
+}
