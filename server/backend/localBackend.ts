@@ -40,9 +40,12 @@ import { batchName } from '../operations/registry/executeBatch.ts';
 import { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 import { Outcomes } from '../services/outcomes.ts';
 import { prometheusText, prometheusType } from '../services/prometheus.ts';
+import type { Policy } from '../services/policy.ts';
+import { readPolicy } from '../services/policy.ts';
 import type { RateLimits } from '../services/rateLimit.ts';
-import { RateLimiter } from '../services/rateLimit.ts';
+import { defaultRateLimits, RateLimiter } from '../services/rateLimit.ts';
 import { ScanStore } from '../services/scans.ts';
+import { SpanFile } from '../services/spanFile.ts';
 import { CallStateOf } from '../services/state/callState.ts';
 import type { StateFiles } from '../services/state/stateFiles.ts';
 import { stateFilesIn } from '../services/state/stateFiles.ts';
@@ -75,7 +78,7 @@ export type BackendOptions = {
   /** Writes allowed on real clusters for every caller (`serve --allow-writes`); otherwise asked for in the editor, refused elsewhere. */
   readonly allowWrites?: boolean;
   readonly log?: BackendLog;
-  /** Overrides, by operation, the least role its severity asks for. */
+  /** Overrides, by operation, the least role its severity asks for; and what `policy.json` in the home says of it. */
   readonly roles?: RoleTable;
   readonly rateLimits?: RateLimits;
   /** Names of operations of the nodes' own that do no more than they say: one that says it looks may run where writes are refused. */
@@ -111,19 +114,18 @@ export interface LocalBackend extends Backend {
 /** A batch is many calls: so many at once of each caller, then one in two seconds. */
 const batchRateLimits: RateLimits = { burst: 20, perSecond: 0.5 };
 
-/** Makes a backend. It touches nothing on disk before there is something to keep. Error: `home.invalid`. */
-export function createBackend(options: BackendOptions): Promise<Result<LocalBackend>> {
+/** Makes a backend. It touches nothing on disk before there is something to keep. Errors: `home.invalid`, `policy.invalid`. */
+export async function createBackend(options: BackendOptions): Promise<Result<LocalBackend>> {
   if (!path.isAbsolute(options.home)) {
-    return Promise.resolve(
-      failure(
-        'validation',
-        'home.invalid',
-        `${options.home} is no absolute path.`,
-        'Give the folder for state in full.',
-      ),
+    return failure(
+      'validation',
+      'home.invalid',
+      `${options.home} is no absolute path.`,
+      'Give the folder for state in full.',
     );
   }
-  return Promise.resolve(ok(new LocalBackendHere(options)));
+  const policy = await readPolicy(options.home);
+  return policy.ok ? ok(new LocalBackendHere(options, policy.value)) : policy;
 }
 
 class LocalBackendHere implements LocalBackend {
@@ -133,6 +135,7 @@ class LocalBackendHere implements LocalBackend {
   readonly #connections: Connections;
   readonly #pipeline: Pipeline;
   readonly #audit: AuditLog;
+  readonly #spans: SpanFile | null;
   readonly #journal: Journal;
   readonly #outcomes: Outcomes;
   readonly #events = new Events();
@@ -144,9 +147,9 @@ class LocalBackendHere implements LocalBackend {
   readonly #discovery: Discovery;
   #closing: Promise<void> | null = null;
 
-  constructor(options: BackendOptions) {
+  constructor(options: BackendOptions, policy: Policy) {
     const { log = () => undefined, allowWrites = false } = options;
-    this.registry = new Registry(options.roles);
+    this.registry = new Registry({ ...policy.roles, ...options.roles });
     this.#nodeOperations = new NodeOperations(this.registry, options.trustedOperations);
     const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
     this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
@@ -164,7 +167,12 @@ class LocalBackendHere implements LocalBackend {
       }),
       (name) => this.registry.find(name)?.entry ?? null,
     );
-    const limiter = new RateLimiter(options.rateLimits);
+    const limiter = new RateLimiter({ ...defaultRateLimits, ...policy.rateLimits, ...options.rateLimits });
+    const { spansFile } = policy;
+    this.#spans =
+      spansFile === undefined
+        ? null
+        : new SpanFile(spansFile, (message, cause) => log('warn', message, { cause: String(cause) }));
     const batchLimiter = new RateLimiter(batchRateLimits);
     this.#pipeline = new Pipeline({
       find: (name) => this.registry.find(name),
@@ -173,6 +181,7 @@ class LocalBackendHere implements LocalBackend {
       audit: this.#audit,
       claims: this.#outcomes,
       observers: [this.metrics.observe, (call) => publishFinished(this.#events, call)],
+      ...(this.#spans !== null && { spans: this.#spans }),
     });
     this.#hub = new WatchHub({
       runtime: (id) => {
@@ -344,6 +353,7 @@ class LocalBackendHere implements LocalBackend {
     await this.#connections.close();
     this.#topics.close();
     await this.#audit.close();
+    await this.#spans?.flush();
     await this.state.close();
   }
 
