@@ -362,6 +362,7 @@ class LocalBackendHere implements LocalBackend {
       list: (category?: string) => this.registry.list(category),
       search: (query: string) => this.registry.search(query),
       describe: (name: string) => this.registry.find(name)?.entry ?? null,
+      middlewares: (name: string) => this.#pipeline.middlewares(this.registry.find(name)?.operation),
     };
     for (const operation of builtinOperations({
       catalogue,

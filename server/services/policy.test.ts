@@ -61,6 +61,21 @@ describe('the policy of a home', () => {
     expect(errorOf(await house.run('list_processes', {}, {}, { caller })).code).toBe('role.insufficient');
   });
 
+  // @row RG-08
+  it('can be seen of each operation: its role, its version, and what its calls pass', async () => {
+    house = await houseOn(fakeShop(), { home });
+    const described = await house.result('describe_operation', { operation: 'kill_process' });
+    expect(described).toMatchObject({ name: 'kill_process', role: 'admin', version: 1 });
+    const names = listAt(described, 'middlewares').map((one) => at(one, 'name'));
+    expect(names.slice(0, 3)).toEqual(['span', 'envelope', 'caller']);
+    expect(names).toContain('audit');
+    expect(
+      listAt(await house.result('describe_operation', { operation: 'list_processes' }), 'middlewares').map((one) =>
+        at(one, 'name'),
+      ),
+    ).not.toContain('audit');
+  });
+
   // @row IN-03
   it('says how often an operation may be called', async () => {
     lay({
