@@ -104,6 +104,8 @@ export interface LocalBackend extends Backend {
     from: LocalLogFrom,
     options: BackendCallOptions,
   ): Promise<Result<LocalLog>>;
+  /** Ends it before the backend ends: whoever adds to the catalogue. */
+  owns(part: { close(): Promise<void> }): void;
   /** Publishes an event of whoever adds to the catalogue: a module of the user's that is broken. */
   publish(what: ArsenalEvent['what']): void;
 }
@@ -142,6 +144,7 @@ class LocalBackendHere implements LocalBackend {
   readonly #nodeEvents: NodeEvents;
   readonly #nodeOperations: NodeOperations;
   readonly #discovery: Discovery;
+  readonly #parts: { close(): Promise<void> }[] = [];
   #closing: Promise<void> | null = null;
 
   constructor(options: BackendOptions) {
@@ -329,6 +332,10 @@ class LocalBackendHere implements LocalBackend {
     return this.#events.onEvent(listener);
   }
 
+  owns(part: { close(): Promise<void> }): void {
+    this.#parts.push(part);
+  }
+
   publish(what: ArsenalEvent['what']): void {
     this.#events.publish(null, what);
   }
@@ -340,6 +347,7 @@ class LocalBackendHere implements LocalBackend {
 
   async #closeAll(): Promise<void> {
     this.#discovery.close();
+    await Promise.all(this.#parts.map((part) => part.close()));
     this.#hub.close();
     await this.#connections.close();
     this.#topics.close();

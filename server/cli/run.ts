@@ -14,11 +14,12 @@ import type { JsonSchema, OperationAnswer, OperationCall } from '../protocol/ope
 import { visibleText } from '../protocol/visibleText.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
-import { cliCallOptions, connectBackend, openBackend } from './localSystem.ts';
+import { cliCallOptions, connectBackend, openBackend, workspaceOf } from './localSystem.ts';
 import { attributesOf, callGateway, gatewayAddress } from './remoteGateway.ts';
 import { cellText, printError, printJson, printUsage, resultText } from './report.ts';
-import { connectSpec } from './runtimeOptions.ts';
+import { connectSpec, namesNodes } from './runtimeOptions.ts';
 import type { RuntimeOptions } from './runtimeOptions.ts';
+import { hasOperations } from './workspace.ts';
 
 export type RunOptions = RuntimeOptions & {
   readonly params?: string;
@@ -92,11 +93,12 @@ async function runHere(
   if (connecting.ok && connecting.value.is === 'usage') {
     return printUsage(io, connecting.value.message, connecting.value.remedy, json);
   }
-  const opened = await openBackend(io, options);
+  const opened = await openKnowing(io, operation, options);
   if (!opened.ok) return printError(io, opened.error, json);
   const backend = opened.value;
   try {
     const entry = findEntry(backend.catalogue(), operation);
+    if (entry === undefined && namesNodes(options)) return await runOnNodes(io, backend, operation, given, options);
     if (entry === undefined) return printError(io, unknownOperation(operation), json);
     const params = readParams(entry.params, given, options.params);
     if (!params.ok) return printBadParams(io, params.error, json);
@@ -108,6 +110,37 @@ async function runHere(
   } finally {
     await backend.close();
   }
+}
+
+/** A backend that has the operation, if the user's own folder has it: Arsenal's own need no module to be loaded. */
+async function openKnowing(io: CliIo, operation: string, options: RunOptions): Promise<Result<Backend>> {
+  const plain = await openBackend(io, options);
+  if (!plain.ok || findEntry(plain.value.catalogue(), operation) !== undefined) return plain;
+  const workspace = workspaceOf(options);
+  if (workspace === null || !hasOperations(workspace)) return plain;
+  await plain.value.close();
+  return openBackend(io, options, 'own');
+}
+
+/** Runs an operation that only the nodes can have. */
+async function runOnNodes(
+  io: CliIo,
+  backend: Backend,
+  operation: string,
+  given: Given,
+  options: RunOptions,
+): Promise<ExitCode> {
+  const json = options.json === true;
+  const opened = await connectBackend(io, backend, options, json);
+  if (opened.is === 'exit') return opened.code;
+  const { id } = opened.value;
+  const looked = await backend.discover(id, cliCallOptions(io));
+  if (!looked.ok) return printError(io, looked.error, json);
+  const entry = findEntry(backend.catalogue(), operation);
+  if (entry === undefined) return printError(io, unknownOperation(operation), json);
+  const params = readParams(entry.params, given, options.params);
+  if (!params.ok) return printBadParams(io, params.error, json);
+  return executeHere(io, backend, id, operation, params.value, given, options);
 }
 
 async function executeHere(
