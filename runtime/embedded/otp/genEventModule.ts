@@ -1,6 +1,6 @@
 /** Module `gen_event` as loaded code: its functions by name and arity, and the texts of its reports. */
 import type { Value } from '../../term/values.ts';
-import { a, Tuple, tup } from '../../term/values.ts';
+import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
@@ -14,7 +14,7 @@ import {
   nameOf,
   reportOf,
   requestFunctions,
-  requestIds,
+  requestIdsOrClause,
   serverOf,
   startOptions,
   timeoutOf,
@@ -56,6 +56,9 @@ function* callAs(self: Self, args: readonly Value[], timeoutMs: number | null): 
 /** `gen_event:notify/2`: to a name here that nobody has it is `badarg`, as any send; by a module it fails in silence. */
 function* notify(self: Self, manager: Value, event: Value): Flow<Value> {
   const message = tup(a('notify'), event);
+  // What is no server is no place to send to.
+  if (!(manager instanceof Pid || manager instanceof Atom || manager instanceof Tuple))
+    throw new ErrorException(atoms.badarg);
   const server = serverOf(manager);
   if (server instanceof Tuple && modulePlace(server) !== null) {
     try {
@@ -154,7 +157,10 @@ export const genEventModule: CodeModule = {
       sendRequest(self, serverOf(manager), tup(a('call'), handler, query), self.pid),
     *'send_request/5'(self, manager, handler, query, label, ids): Flow<Value> {
       const request = tup(a('call'), handler, query);
-      return new Map([...requestIds(ids), [yield* sendRequest(self, serverOf(manager), request, self.pid), label]]);
+      return new Map([
+        ...requestIdsOrClause(ids),
+        [yield* sendRequest(self, serverOf(manager), request, self.pid), label],
+      ]);
     },
     ...requestFunctions,
     ...Object.fromEntries(

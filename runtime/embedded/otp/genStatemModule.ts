@@ -1,6 +1,6 @@
 /** Module `gen_statem` as loaded code: its functions by name and arity. */
 import type { Value } from '../../term/values.ts';
-import { a, Atom, Pid, tup } from '../../term/values.ts';
+import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive } from '../kernel/flow.ts';
@@ -16,7 +16,7 @@ import {
   nameOf,
   reportOf,
   requestFunctions,
-  requestIds,
+  requestIdsOrClause,
   serverOf,
   startOptions,
   timeoutOf,
@@ -49,7 +49,7 @@ function limitOf(value: Value): { readonly ms: number | null; readonly clean: bo
   const dirty = tagged(value, a('dirty_timeout'), 2);
   if (clean !== null) return { ms: timeoutOf(asValue(clean[1])), clean: true };
   if (dirty !== null) return { ms: timeoutOf(asValue(dirty[1])), clean: false };
-  if (typeof value !== 'number') throw new ErrorException(atoms.badarg);
+  if (value instanceof Tuple) throw new ErrorException(atoms.badarg);
   return { ms: timeoutOf(value), clean: true };
 }
 
@@ -130,7 +130,7 @@ export const genStatemModule: CodeModule = {
     'reply/2': (self, from, answer) => replies(self, tup(a('reply'), from, answer)),
     'send_request/2': (self, server, request) => sendRequest(self, serverOf(server), request),
     *'send_request/4'(self, server, request, label, ids): Flow<Value> {
-      return new Map([...requestIds(ids), [yield* sendRequest(self, serverOf(server), request), label]]);
+      return new Map([...requestIdsOrClause(ids), [yield* sendRequest(self, serverOf(server), request), label]]);
     },
     'enter_loop/4': (self, ...args) => enter(self, args, self.pid, []),
     'enter_loop/5': (self, ...args) =>
