@@ -266,10 +266,14 @@ class LocalBackendHere implements LocalBackend {
   }
 
   async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
-    if (call.connection !== null && this.registry.find(call.operation) === null && checkCaller(options.caller).ok) {
-      await this.#discovery.lookAnew(call.connection);
-    }
+    await this.#lookFor(call, options.caller);
     return this.#run(call, options);
+  }
+
+  /** A name that nobody knows may be that of an operation which a node has since. */
+  async #lookFor({ connection, operation }: OperationCall, caller: Caller): Promise<void> {
+    if (connection === null || this.registry.find(operation) !== null || !checkCaller(caller).ok) return;
+    await this.#discovery.lookAnew(connection);
   }
 
   #run(call: OperationCall, options: CallExtras): Promise<Result<OperationAnswer>> {
@@ -382,8 +386,14 @@ class LocalBackendHere implements LocalBackend {
   /** The pipeline for the items of batches: what is kept of calls is kept of them too. */
   #itemPipeline(): BatchServices['pipeline'] {
     return {
-      execute: (call, extras) => this.#run(call, extras),
-      prepare: (call, extras) => this.#pipeline.prepare(call, extras),
+      execute: async (call, extras) => {
+        await this.#lookFor(call, extras.caller);
+        return this.#run(call, extras);
+      },
+      prepare: async (call, extras) => {
+        await this.#lookFor(call, extras.caller);
+        return this.#pipeline.prepare(call, extras);
+      },
       runPlanned: (call, extras, plan) =>
         this.state.runAs(
           call,

@@ -93,7 +93,8 @@ async function runHere(
   if (connecting.ok && connecting.value.is === 'usage') {
     return printUsage(io, connecting.value.message, connecting.value.remedy, json);
   }
-  const opened = await openKnowing(io, operation, options);
+  const items = batchItems(operation, options.params);
+  const opened = await openKnowing(io, [operation, ...items], options);
   if (!opened.ok) return printError(io, opened.error, json);
   const backend = opened.value;
   try {
@@ -103,7 +104,10 @@ async function runHere(
     const params = readParams(entry.params, given, options.params);
     if (!params.ok) return printBadParams(io, params.error, json);
     // Some operations need no system: the catalogue can be asked without starting a cluster.
-    if (entry.needs.length === 0) return await executeHere(io, backend, null, operation, params.value, given, options);
+    const needsSystem = [entry, ...items.map((item) => findEntry(backend.catalogue(), item))].some(
+      (each) => each === undefined || each.needs.length > 0,
+    );
+    if (!needsSystem) return await executeHere(io, backend, null, operation, params.value, given, options);
     const connection = await connectBackend(io, backend, options, json);
     if (connection.is === 'exit') return connection.code;
     return await executeHere(io, backend, connection.value.id, operation, params.value, given, options);
@@ -112,10 +116,23 @@ async function runHere(
   }
 }
 
-/** A backend that has the operation, if the user's own folder has it: Arsenal's own need no module to be loaded. */
-async function openKnowing(io: CliIo, operation: string, options: RunOptions): Promise<Result<Backend>> {
+/** The operations that a batch is of; none of anything else, and of what is no batch. */
+function batchItems(operation: string, params: string | undefined): readonly string[] {
+  const value = operation === 'execute_batch' && params !== undefined ? parseJson(params) : undefined;
+  const items: Json = value !== undefined && isJsonObject(value) ? (value['items'] ?? null) : null;
+  if (!Array.isArray(items)) return [];
+  return items.flatMap((item: Json) => {
+    const name = isJsonObject(item) ? item['operation'] : undefined;
+    return typeof name === 'string' ? [name] : [];
+  });
+}
+
+/** A backend that has the operations, if the user's own folder has them: Arsenal's own need no module to be loaded. */
+async function openKnowing(io: CliIo, operations: readonly string[], options: RunOptions): Promise<Result<Backend>> {
   const plain = await openBackend(io, options);
-  if (!plain.ok || findEntry(plain.value.catalogue(), operation) !== undefined) return plain;
+  if (!plain.ok) return plain;
+  const known = plain.value.catalogue();
+  if (operations.every((operation) => findEntry(known, operation) !== undefined)) return plain;
   const workspace = workspaceOf(options);
   if (workspace === null || !hasOperations(workspace)) return plain;
   await plain.value.close();
