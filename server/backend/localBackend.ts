@@ -271,7 +271,10 @@ class LocalBackendHere implements LocalBackend {
   }
 
   /** A name that nobody knows may be that of an operation which a node has since. */
-  async #lookFor({ connection, operation }: OperationCall, caller: Caller): Promise<void> {
+  async #lookFor(
+    { connection, operation }: Pick<OperationCall, 'connection' | 'operation'>,
+    caller: Caller,
+  ): Promise<void> {
     if (connection === null || this.registry.find(operation) !== null || !checkCaller(caller).ok) return;
     await this.#discovery.lookAnew(connection);
   }
@@ -372,6 +375,7 @@ class LocalBackendHere implements LocalBackend {
       batches: new BatchRunner({
         pipeline: this.#itemPipeline(),
         find: (name) => this.registry.find(name),
+        learn: (connection, operation, caller) => this.#lookFor({ connection, operation }, caller),
         outcome: (outcome) => this.#audit.outcome(outcome),
         undone: (requestId, operation) => this.#audit.settle(requestId, operation, 'none'),
       }),
@@ -386,14 +390,8 @@ class LocalBackendHere implements LocalBackend {
   /** The pipeline for the items of batches: what is kept of calls is kept of them too. */
   #itemPipeline(): BatchServices['pipeline'] {
     return {
-      execute: async (call, extras) => {
-        await this.#lookFor(call, extras.caller);
-        return this.#run(call, extras);
-      },
-      prepare: async (call, extras) => {
-        await this.#lookFor(call, extras.caller);
-        return this.#pipeline.prepare(call, extras);
-      },
+      execute: (call, extras) => this.#run(call, extras),
+      prepare: (call, extras) => this.#pipeline.prepare(call, extras),
       runPlanned: (call, extras, plan) =>
         this.state.runAs(
           call,
