@@ -8,7 +8,6 @@ import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, isList, tagged, partsOf } from '../kernel/values.ts';
 import { defaultCallTimeoutMs, genCall, locate } from './gen.ts';
 import { startManager } from './genEvent.ts';
-import type { ServerStart } from './genServer.ts';
 import {
   formatOptions,
   nameOf,
@@ -16,6 +15,7 @@ import {
   requestFunctions,
   requestIdsOrClause,
   serverOf,
+  startFunctions,
   startOptions,
   timeoutOf,
 } from './genServerModule.ts';
@@ -26,16 +26,6 @@ import { sendRequest } from './requests.ts';
 import { stop } from './stop.ts';
 import type { Pieces } from './text.ts';
 import { formatAndArgs, formatDepth, formatted } from './text.ts';
-
-type How = Pick<ServerStart, 'link' | 'monitor'>;
-function starts(how: How): { readonly none: Code; readonly one: Code; readonly two: Code } {
-  return {
-    none: (self) => startManager(self, how),
-    one: (self, first) =>
-      startManager(self, isList(first) ? { ...startOptions(first), ...how } : { ...how, name: nameOf(first) }),
-    two: (self, name, options) => startManager(self, { ...startOptions(options), ...how, name: nameOf(name) }),
-  };
-}
 
 /** A request to the manager, with the caller for a label, as `gen_event:rpc/2`. */
 function ask(self: Self, manager: Value, command: string, ...args: readonly Value[]): Flow<Value> {
@@ -123,22 +113,15 @@ export function eventReportPieces(self: Self, report: Report, singleLine: boolea
       ];
 }
 
-const started = starts({ link: false });
-const linked = starts({ link: true });
-const monitored = starts({ link: false, monitor: true });
-
 export const genEventModule: CodeModule = {
   name: 'gen_event',
   functions: {
-    'start/0': started.none,
-    'start/1': started.one,
-    'start/2': started.two,
-    'start_link/0': linked.none,
-    'start_link/1': linked.one,
-    'start_link/2': linked.two,
-    'start_monitor/0': monitored.none,
-    'start_monitor/1': monitored.one,
-    'start_monitor/2': monitored.two,
+    ...startFunctions((how) => ({
+      0: (self) => startManager(self, how),
+      1: (self, first) =>
+        startManager(self, isList(first) ? { ...startOptions(first), ...how } : { ...how, name: nameOf(first) }),
+      2: (self, name, options) => startManager(self, { ...startOptions(options), ...how, name: nameOf(name) }),
+    })),
     'stop/1': (self, manager) => stop(self, serverOf(manager)),
     'stop/3': (self, manager, reason, timeout) => stop(self, serverOf(manager), reason, timeoutOf(timeout)),
     'notify/2': notify,

@@ -89,7 +89,7 @@ export function startOptions(options: Value): ServerStart {
   return { ...loopOptions(options), ...(typeof timeout === 'number' && { timeoutMs: timeout }) };
 }
 
-function moduleOf(value: Value): string {
+export function moduleOf(value: Value): string {
   return value instanceof Atom ? value.name : functionClause();
 }
 function atomsOf(value: Value): readonly Atom[] {
@@ -100,17 +100,29 @@ function atomOf(value: Value): Atom {
 }
 
 type How = Pick<ServerStart, 'link' | 'monitor'>;
-function starts(how: How): { readonly three: Code; readonly four: Code } {
-  return {
-    three: (self, module, argument, options) =>
-      startServer(self, callbackModule(moduleOf(module)), argument, { ...startOptions(options), ...how }),
-    four: (self, name, module, argument, options) =>
-      startServer(self, callbackModule(moduleOf(module)), argument, {
-        ...startOptions(options),
-        ...how,
-        name: nameOf(name),
-      }),
+/** `start`, `start_link` and `start_monitor` of each arity that `of` has code for. */
+export function startFunctions(of: (how: How) => { readonly [arity: string]: Code }): CodeModule['functions'] {
+  const ways: { readonly [name: string]: How } = {
+    start: { link: false },
+    start_link: { link: true },
+    start_monitor: { link: false, monitor: true },
   };
+  return Object.fromEntries(
+    Object.entries(ways).flatMap(([name, how]) =>
+      Object.entries(of(how)).map(([arity, run]) => [`${name}/${arity}`, run] as const),
+    ),
+  );
+}
+/** The same for what is started by a callback module, its argument and options, with a name before them or without. */
+export function moduleStartFunctions(
+  start: (self: Self, module: string, argument: Value, options: ServerStart) => Flow<Value>,
+): CodeModule['functions'] {
+  return startFunctions((how) => ({
+    3: (self, module, argument, options) =>
+      start(self, moduleOf(module), argument, { ...startOptions(options), ...how }),
+    4: (self, name, module, argument, options) =>
+      start(self, moduleOf(module), argument, { ...startOptions(options), ...how, name: nameOf(name) }),
+  }));
 }
 
 /** As `gen_server:call/2,3`: the time-out stands among the arguments of an exit only when it was given. */
@@ -210,19 +222,12 @@ export function formatOptions(value: Value): FormatOptions {
   };
 }
 
-const started = starts({ link: false });
-const linked = starts({ link: true });
-const monitored = starts({ link: false, monitor: true });
-
 export const genServerModule: CodeModule = {
   name: 'gen_server',
   functions: {
-    'start/3': started.three,
-    'start/4': started.four,
-    'start_link/3': linked.three,
-    'start_link/4': linked.four,
-    'start_monitor/3': monitored.three,
-    'start_monitor/4': monitored.four,
+    ...moduleStartFunctions((self, module, argument, options) =>
+      startServer(self, callbackModule(module), argument, options),
+    ),
     'stop/1': (self, server) => stop(self, serverOf(server)),
     'stop/3': (self, server, reason, timeout) => stop(self, serverOf(server), reason, timeoutOf(timeout)),
     'call/2': (self, ...args) => callAs(self, args),
