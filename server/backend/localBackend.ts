@@ -107,6 +107,8 @@ export interface LocalBackend extends Backend {
     from: LocalLogFrom,
     options: BackendCallOptions,
   ): Promise<Result<LocalLog>>;
+  /** Ends it before the backend ends: whoever adds to the catalogue. */
+  owns(part: { close(): Promise<void> }): void;
   /** Publishes an event of whoever adds to the catalogue: a module of the user's that is broken. */
   publish(what: ArsenalEvent['what']): void;
 }
@@ -145,6 +147,7 @@ class LocalBackendHere implements LocalBackend {
   readonly #nodeEvents: NodeEvents;
   readonly #nodeOperations: NodeOperations;
   readonly #discovery: Discovery;
+  readonly #parts: { close(): Promise<void> }[] = [];
   #closing: Promise<void> | null = null;
 
   constructor(options: BackendOptions, policy: Policy) {
@@ -272,10 +275,17 @@ class LocalBackendHere implements LocalBackend {
   }
 
   async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
-    if (call.connection !== null && this.registry.find(call.operation) === null && checkCaller(options.caller).ok) {
-      await this.#discovery.lookAnew(call.connection);
-    }
+    await this.#lookFor(call, options.caller);
     return this.#run(call, options);
+  }
+
+  /** A name that nobody knows may be that of an operation which a node has since. */
+  async #lookFor(
+    { connection, operation }: Pick<OperationCall, 'connection' | 'operation'>,
+    caller: Caller,
+  ): Promise<void> {
+    if (connection === null || this.registry.find(operation) !== null || !checkCaller(caller).ok) return;
+    await this.#discovery.lookAnew(connection);
   }
 
   #run(call: OperationCall, options: CallExtras): Promise<Result<OperationAnswer>> {
@@ -338,6 +348,10 @@ class LocalBackendHere implements LocalBackend {
     return this.#events.onEvent(listener);
   }
 
+  owns(part: { close(): Promise<void> }): void {
+    this.#parts.push(part);
+  }
+
   publish(what: ArsenalEvent['what']): void {
     this.#events.publish(null, what);
   }
@@ -349,6 +363,7 @@ class LocalBackendHere implements LocalBackend {
 
   async #closeAll(): Promise<void> {
     this.#discovery.close();
+    await Promise.all(this.#parts.map((part) => part.close()));
     this.#hub.close();
     await this.#connections.close();
     this.#topics.close();
@@ -371,6 +386,7 @@ class LocalBackendHere implements LocalBackend {
       batches: new BatchRunner({
         pipeline: this.#itemPipeline(),
         find: (name) => this.registry.find(name),
+        learn: (connection, operation, caller) => this.#lookFor({ connection, operation }, caller),
         outcome: (outcome) => this.#audit.outcome(outcome),
         undone: (requestId, operation) => this.#audit.settle(requestId, operation, 'none'),
       }),

@@ -194,5 +194,5 @@ describe('a cluster of one’s own in the workbench', () => {
     await command('Arsenal: Heal Cluster');
     await choice(opened, /Run\s*heal_cluster/).click();
     await rowWith(page, /a@sim\s*\d+ processes/, 120_000);
-  }, 240_000);
+  });
 });

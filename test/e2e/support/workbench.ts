@@ -53,6 +53,8 @@ export async function openWorkbench(
     const started = await startBrowser({ width: options.width ?? 1280, height: options.height ?? 800 });
     browser = started.browser;
     const { page } = started;
+    // For every wait: what comes, comes soon, but not on a machine that others use, too.
+    page.setDefaultTimeout(60_000);
     const environment = options.extensionEnv === undefined ? {} : { environment: { ...options.extensionEnv } };
     await page.goto(workbenchUrl(server, { folder, extension: project, ...environment }));
     await page.locator('.monaco-workbench .part.sidebar').waitFor({ timeout: 60_000 });
@@ -87,7 +89,7 @@ export async function openWorkbench(
 }
 
 /** Waits until some row of a view of the side bar contains a text, and answers it. */
-export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 30_000) {
+export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 60_000) {
   const row = page.locator('.part.sidebar .monaco-list-row[role="treeitem"]', { hasText: text }).first();
   await row.waitFor({ timeout: timeoutMs });
   return row;
