@@ -120,6 +120,23 @@ describe('the owner of a table', () => {
     });
   });
 
+  it('that counts in vain with a default while it is fixed, can go on from the key', () => {
+    run(function* (self) {
+      yield* sleep(0);
+      const table = ets.new(self, 'counted');
+      const failing = (): Value => ets.updateCounter(self, table, 1, tup(2, 1), tup(0, a('no number')));
+      expect(thrown(failing).reason).toBe('badarg');
+      expect(thrown(() => ets.next(self, table, 1)).reason).toBe('badarg');
+      ets.safeFixtable(self, table, true);
+      expect(thrown(failing).reason).toBe('badarg');
+      expect([ets.next(self, table, 1), ets.member(self, table, 1), ets.first(self, table)]).toEqual([
+        endOfTable,
+        false,
+        endOfTable,
+      ]);
+    });
+  });
+
   it('is of one node and of one life of it', () => {
     const cluster = testCluster(['one@sim', 'two@sim']);
     const make = (self: Self): void => void ets.new(self, 'local', ['named_table', 'public']);
