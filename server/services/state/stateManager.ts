@@ -17,7 +17,7 @@ import type { KnownCall, StateStore } from './stateStore.ts';
 /** A result with more values than this is not kept: of what only looked, looking again costs less than remembering. */
 const mostValues = 2_000;
 /** The processor time is measured of one call in so many, beginning with the first. */
-const sampledEvery = 16;
+const sampledEvery = 64;
 /** A call with a longer one is refused, and is not kept. */
 const longestId = 128;
 
