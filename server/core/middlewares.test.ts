@@ -1,4 +1,5 @@
 /** The middlewares of a call: which there are, those that others add, hooks, retries, and the answer to whatever breaks. */
+import fs from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { failure } from '../../runtime/errors.ts';
 import type { Failure, Result } from '../../runtime/model.ts';
@@ -49,6 +50,16 @@ describe('the middlewares', () => {
     const steps = all.map(({ step }) => pipelineSteps.indexOf(step));
     expect(steps).toEqual(steps.toSorted((a, b) => a - b));
     expect(all.every(({ says }) => says.endsWith('.'))).toBe(true);
+  });
+
+  it('are in the documentation as they are', () => {
+    const documented = fs.readFileSync(new URL('../../docs/pipeline.md', import.meta.url), 'utf8');
+    const rows = [...documented.matchAll(/^\| (\w+) +\| `(\w+)` +\| (.*?) +\|$/gm)].map(([, step, name, says]) => ({
+      name,
+      step,
+      says,
+    }));
+    expect(rows).toEqual(bench().pipeline.middlewares());
   });
 
   it('of one operation are those that its calls have something of', () => {
