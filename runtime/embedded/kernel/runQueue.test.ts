@@ -87,7 +87,6 @@ describe('process_flag(priority, …)', () => {
 });
 
 describe('what works for somebody outside', () => {
-  // @row IV-08
   it.each([100, 1000])(
     'is answered without waiting for the turns of %i busy processes',
     { timeout: 60_000 },
