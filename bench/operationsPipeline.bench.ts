@@ -2,8 +2,10 @@
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callOptions } from '../runtime/callOptions.ts';
-import type { FakeRuntime } from '../runtime/fake/fakeRuntime.ts';
+import { createFakeRuntime } from '../runtime/fake/fakeRuntime.ts';
 import { ok } from '../runtime/model.ts';
+import type { Runtime } from '../runtime/port.ts';
+import { buildPort } from '../runtime/portFacade.ts';
 import type { House } from '../server/backend/testKit.ts';
 import { fakeShop, houseOn } from '../server/backend/testKit.ts';
 import { defineOperation } from '../server/core/operation.ts';
@@ -11,7 +13,7 @@ import { valueOf } from '../test/port/results.ts';
 import { figures, percentile } from './measure.ts';
 
 const blocks = 30;
-const callsInBlock = 1_000;
+const mostCalls = 1_000;
 const wantedUs = 10;
 
 /** As little as an operation can do with a runtime: what it costs is the pipeline's, and the port's. */
@@ -28,21 +30,50 @@ const countNodes = defineOperation({
   examples: [],
   async execute(context) {
     const nodes = await context.port.cluster.nodes({}, context.options());
-    return nodes.ok ? ok({ nodes: nodes.value.length }) : nodes;
+    return nodes.ok ? ok({ nodes: nodes.value.nodes.length }) : nodes;
   },
 });
 
-let runtime: FakeRuntime;
+/** One that needs nothing of a runtime, and writes: its plan, its intent and its outcome are on disk. */
+const note = defineOperation({
+  name: 'note_it',
+  title: 'Note It',
+  description: 'Is written down.',
+  category: 'sample',
+  severity: 'change',
+  idempotent: true,
+  needs: [],
+  params: Type.Object({}),
+  result: Type.Object({ noted: Type.Boolean() }),
+  examples: [],
+  plan: () => Promise.resolve(ok({ summary: 'Note it', touches: [], severity: 'change', undo: 'no', steps: null })),
+  apply: () => Promise.resolve(ok({ noted: true })),
+});
+
+/** A runtime whose calls cost what guarding them costs, and nothing more. */
+function thinRuntime(): Runtime {
+  const { id, kind, state, capabilities } = fakeShop();
+  const nodes = ok({ nodes: [] });
+  const port = buildPort({ 'cluster.nodes': () => Promise.resolve(nodes) }, () => ({ can: true }));
+  const never = { dispose: () => undefined };
+  return { id, kind, state, capabilities, port, onChange: () => never, close: () => Promise.resolve() };
+}
+
+const unlimited = { rateLimits: { burst: 10_000_000, perSecond: 10_000_000 } };
+
+let runtime: Runtime;
 let house: House;
 beforeAll(async () => {
-  runtime = fakeShop();
-  house = await houseOn(runtime, { rateLimits: { burst: 10_000_000, perSecond: 10_000_000 } });
-  valueOf(house.backend.registry.register(countNodes, { from: 'workspace', file: '/bench/countNodes.ts' }));
+  runtime = thinRuntime();
+  house = await houseOn(runtime, unlimited);
+  for (const operation of [countNodes, note]) {
+    valueOf(house.backend.registry.register(operation, { from: 'workspace', file: `/bench/${operation.name}.ts` }));
+  }
 });
 afterAll(() => house.close());
 
 /** Processor microseconds of one call, of a block of them one after the other. */
-async function blockUs(call: () => Promise<unknown>): Promise<number> {
+async function blockUs(call: () => Promise<unknown>, callsInBlock = mostCalls): Promise<number> {
   const before = process.cpuUsage();
   for (let done = 0; done < callsInBlock; done += 1) await call();
   const { user, system } = process.cpuUsage(before);
@@ -50,12 +81,15 @@ async function blockUs(call: () => Promise<unknown>): Promise<number> {
 }
 
 /** Medians of blocks of each, in turns, so that a busy moment of the machine hits all; a third of the blocks only warms up. */
-async function sideBySide<K extends string>(calls: { readonly [name in K]: () => Promise<unknown> }) {
+async function sideBySide<K extends string>(
+  calls: { readonly [name in K]: () => Promise<unknown> },
+  callsInBlock = mostCalls,
+) {
   const names = Object.keys(calls).filter((name): name is K => name in calls);
   const times = new Map<K, number[]>(names.map((name) => [name, []]));
   for (let block = 0; block < blocks; block += 1) {
     for (const name of names) {
-      const us = await blockUs(calls[name]);
+      const us = await blockUs(calls[name], callsInBlock);
       if (block >= blocks / 3) times.get(name)?.push(us);
     }
   }
@@ -92,5 +126,55 @@ describe('the pipeline', () => {
       'parameters refused': median('refused'),
     });
     expect(onTop).toBeLessThan(wantedUs * 3);
+  });
+
+  it('writes with the audit log on disk', async () => {
+    const median = await sideBySide({ calibration, write: () => house.run('note_it') }, 50);
+    const together = await sideBySide(
+      { calibration, writes: () => Promise.all(Array.from({ length: 100 }, () => house.run('note_it'))) },
+      5,
+    );
+    figures('A write, with its intent and its outcome on disk (processor µs)', {
+      'one after the other': median('write'),
+      'ratio to the calibration': median('write') / median('calibration'),
+      'a hundred at once, each': together('writes') / 100,
+      'ratio of that to the calibration': together('writes') / 100 / together('calibration'),
+    });
+    expect(together('writes') / 100).toBeLessThan(median('write') * 1.5);
+  });
+});
+
+describe('list_processes', () => {
+  it('costs as much a row of a hundred thousand as of a thousand', async () => {
+    const us = new Map<number, { readonly port: number; readonly operation: number }>();
+    for (const rows of [1_000, 10_000, 100_000]) {
+      const processes = Array.from({ length: rows }, (_, at) => ({ name: `p${at}`, memory: (at * 7919) % 100_003 }));
+      const large = createFakeRuntime({ nodes: [{ name: 'a@h', processes }] });
+      const home = await houseOn(large, unlimited);
+      const query = { nodes: 'all', keys: ['memory'], pageRows: 1000, allowCostly: true } as const;
+      const scan = async () => {
+        for await (const item of large.port.processes.scan(query, callOptions(60_000)))
+          valueOf(item.is === 'end' ? item.result : ok(0));
+      };
+      const list = async () =>
+        valueOf(
+          await home.run('list_processes', { sort: '-memory', limit: 50, fields: ['memory'], timeoutMs: 60_000 }),
+        );
+      const median = await sideBySide({ scan, list }, Math.max(1, 10_000 / rows));
+      us.set(rows, { port: median('scan') / rows, operation: median('list') / rows });
+      await home.close();
+    }
+    const of = (rows: number) => us.get(rows) ?? { port: Number.NaN, operation: Number.NaN };
+    figures('list_processes, sorted by memory (processor µs a row)', {
+      ...Object.fromEntries(
+        [...us].flatMap(([rows, { port, operation }]) => [
+          [`the port's scan, of ${rows}`, port],
+          [`the operation, of ${rows}`, operation],
+        ]),
+      ),
+      'operation, 10,000 to 1,000 (ratio)': of(10_000).operation / of(1_000).operation,
+      'operation, 100,000 to 1,000 (ratio)': of(100_000).operation / of(1_000).operation,
+    });
+    expect(of(100_000).operation).toBeGreaterThan(0);
   });
 });

@@ -25,7 +25,7 @@ export async function createClusterFile(context: ArsenalContext, argument: unkno
   const [file] = await writeFiles(made.value);
   for (const note of made.value.notes) void vscode.window.showInformationMessage(note);
   // It says above its first line how it is run.
-  if (file !== undefined) await vscode.window.showTextDocument(file);
+  if (file !== undefined) await vscode.window.showTextDocument(file, { preview: false });
 }
 
 function named(argument: unknown): Beginning | null {

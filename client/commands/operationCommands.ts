@@ -89,6 +89,8 @@ export const operationsWithCommands = [
   'list_operations',
   'describe_operation',
   'search_operations',
+  'discover_operations',
+  'load_operations',
   'execute_batch',
   'operation_history',
   'operation_stats',

@@ -26,6 +26,8 @@ export type BackendCallOptions = {
   /** Default: the operation's own, else 30 s. */
   readonly timeoutMs?: number;
   readonly correlationId?: string;
+  /** The caller's span (W3C Trace Context). */
+  readonly traceparent?: string;
   /** Resolves when the receiver has room. */
   readonly onProgress?: (progress: OperationProgress) => Promise<void> | void;
 };

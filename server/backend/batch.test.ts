@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { failure } from '../../runtime/errors.ts';
 import type { FakeRuntime } from '../../runtime/fake/fakeRuntime.ts';
 import type { Json, Result } from '../../runtime/model.ts';
@@ -21,6 +21,8 @@ type Bench = {
   readonly log: string[];
   readonly disk: FaultyFiles;
 };
+
+vi.setConfig({ testTimeout: 60_000 });
 
 const houses: House[] = [];
 afterEach(async () => {

@@ -40,9 +40,12 @@ import { batchName } from '../operations/registry/executeBatch.ts';
 import { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 import { Outcomes } from '../services/outcomes.ts';
 import { prometheusText, prometheusType } from '../services/prometheus.ts';
+import type { Policy } from '../services/policy.ts';
+import { readPolicy } from '../services/policy.ts';
 import type { RateLimits } from '../services/rateLimit.ts';
-import { RateLimiter } from '../services/rateLimit.ts';
+import { defaultRateLimits, RateLimiter } from '../services/rateLimit.ts';
 import { ScanStore } from '../services/scans.ts';
+import { SpanFile } from '../services/spanFile.ts';
 import { CallStateOf } from '../services/state/callState.ts';
 import type { StateFiles } from '../services/state/stateFiles.ts';
 import { stateFilesIn } from '../services/state/stateFiles.ts';
@@ -75,7 +78,7 @@ export type BackendOptions = {
   /** Writes allowed on real clusters for every caller (`serve --allow-writes`); otherwise asked for in the editor, refused elsewhere. */
   readonly allowWrites?: boolean;
   readonly log?: BackendLog;
-  /** Overrides, by operation, the least role its severity asks for. */
+  /** Overrides, by operation, the least role its severity asks for; and what `policy.json` in the home says of it. */
   readonly roles?: RoleTable;
   readonly rateLimits?: RateLimits;
   /** Names of operations of the nodes' own that do no more than they say: one that says it looks may run where writes are refused. */
@@ -104,6 +107,8 @@ export interface LocalBackend extends Backend {
     from: LocalLogFrom,
     options: BackendCallOptions,
   ): Promise<Result<LocalLog>>;
+  /** Ends it before the backend ends: whoever adds to the catalogue. */
+  owns(part: { close(): Promise<void> }): void;
   /** Publishes an event of whoever adds to the catalogue: a module of the user's that is broken. */
   publish(what: ArsenalEvent['what']): void;
 }
@@ -111,19 +116,18 @@ export interface LocalBackend extends Backend {
 /** A batch is many calls: so many at once of each caller, then one in two seconds. */
 const batchRateLimits: RateLimits = { burst: 20, perSecond: 0.5 };
 
-/** Makes a backend. It touches nothing on disk before there is something to keep. Error: `home.invalid`. */
-export function createBackend(options: BackendOptions): Promise<Result<LocalBackend>> {
+/** Makes a backend. It touches nothing on disk before there is something to keep. Errors: `home.invalid`, `policy.invalid`. */
+export async function createBackend(options: BackendOptions): Promise<Result<LocalBackend>> {
   if (!path.isAbsolute(options.home)) {
-    return Promise.resolve(
-      failure(
-        'validation',
-        'home.invalid',
-        `${options.home} is no absolute path.`,
-        'Give the folder for state in full.',
-      ),
+    return failure(
+      'validation',
+      'home.invalid',
+      `${options.home} is no absolute path.`,
+      'Give the folder for state in full.',
     );
   }
-  return Promise.resolve(ok(new LocalBackendHere(options)));
+  const policy = await readPolicy(options.home);
+  return policy.ok ? ok(new LocalBackendHere(options, policy.value)) : policy;
 }
 
 class LocalBackendHere implements LocalBackend {
@@ -133,6 +137,7 @@ class LocalBackendHere implements LocalBackend {
   readonly #connections: Connections;
   readonly #pipeline: Pipeline;
   readonly #audit: AuditLog;
+  readonly #spans: SpanFile | null;
   readonly #journal: Journal;
   readonly #outcomes: Outcomes;
   readonly #events = new Events();
@@ -142,11 +147,12 @@ class LocalBackendHere implements LocalBackend {
   readonly #nodeEvents: NodeEvents;
   readonly #nodeOperations: NodeOperations;
   readonly #discovery: Discovery;
+  readonly #parts: { close(): Promise<void> }[] = [];
   #closing: Promise<void> | null = null;
 
-  constructor(options: BackendOptions) {
+  constructor(options: BackendOptions, policy: Policy) {
     const { log = () => undefined, allowWrites = false } = options;
-    this.registry = new Registry(options.roles);
+    this.registry = new Registry({ ...policy.roles, ...options.roles });
     this.#nodeOperations = new NodeOperations(this.registry, options.trustedOperations);
     const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
     this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
@@ -164,7 +170,12 @@ class LocalBackendHere implements LocalBackend {
       }),
       (name) => this.registry.find(name)?.entry ?? null,
     );
-    const limiter = new RateLimiter(options.rateLimits);
+    const limiter = new RateLimiter({ ...defaultRateLimits, ...policy.rateLimits, ...options.rateLimits });
+    const { spansFile } = policy;
+    this.#spans =
+      spansFile === undefined
+        ? null
+        : new SpanFile(spansFile, (message, cause) => log('warn', message, { cause: String(cause) }));
     const batchLimiter = new RateLimiter(batchRateLimits);
     this.#pipeline = new Pipeline({
       find: (name) => this.registry.find(name),
@@ -173,6 +184,7 @@ class LocalBackendHere implements LocalBackend {
       audit: this.#audit,
       claims: this.#outcomes,
       observers: [this.metrics.observe, (call) => publishFinished(this.#events, call)],
+      ...(this.#spans !== null && { spans: this.#spans }),
     });
     this.#hub = new WatchHub({
       runtime: (id) => {
@@ -263,10 +275,17 @@ class LocalBackendHere implements LocalBackend {
   }
 
   async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
-    if (call.connection !== null && this.registry.find(call.operation) === null && checkCaller(options.caller).ok) {
-      await this.#discovery.lookAnew(call.connection);
-    }
+    await this.#lookFor(call, options.caller);
     return this.#run(call, options);
+  }
+
+  /** A name that nobody knows may be that of an operation which a node has since. */
+  async #lookFor(
+    { connection, operation }: Pick<OperationCall, 'connection' | 'operation'>,
+    caller: Caller,
+  ): Promise<void> {
+    if (connection === null || this.registry.find(operation) !== null || !checkCaller(caller).ok) return;
+    await this.#discovery.lookAnew(connection);
   }
 
   #run(call: OperationCall, options: CallExtras): Promise<Result<OperationAnswer>> {
@@ -329,6 +348,10 @@ class LocalBackendHere implements LocalBackend {
     return this.#events.onEvent(listener);
   }
 
+  owns(part: { close(): Promise<void> }): void {
+    this.#parts.push(part);
+  }
+
   publish(what: ArsenalEvent['what']): void {
     this.#events.publish(null, what);
   }
@@ -340,10 +363,12 @@ class LocalBackendHere implements LocalBackend {
 
   async #closeAll(): Promise<void> {
     this.#discovery.close();
+    await Promise.all(this.#parts.map((part) => part.close()));
     this.#hub.close();
     await this.#connections.close();
     this.#topics.close();
     await this.#audit.close();
+    await this.#spans?.flush();
     await this.state.close();
   }
 
@@ -352,6 +377,7 @@ class LocalBackendHere implements LocalBackend {
       list: (category?: string) => this.registry.list(category),
       search: (query: string) => this.registry.search(query),
       describe: (name: string) => this.registry.find(name)?.entry ?? null,
+      middlewares: (name: string) => this.#pipeline.middlewares(this.registry.find(name)?.operation),
     };
     for (const operation of builtinOperations({
       catalogue,
@@ -360,6 +386,7 @@ class LocalBackendHere implements LocalBackend {
       batches: new BatchRunner({
         pipeline: this.#itemPipeline(),
         find: (name) => this.registry.find(name),
+        learn: (connection, operation, caller) => this.#lookFor({ connection, operation }, caller),
         outcome: (outcome) => this.#audit.outcome(outcome),
         undone: (requestId, operation) => this.#audit.settle(requestId, operation, 'none'),
       }),

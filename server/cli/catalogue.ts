@@ -8,13 +8,15 @@ import type { CatalogueEntry } from '../protocol/operation.ts';
 import { visibleText } from '../protocol/visibleText.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
-import { openBackend } from './localSystem.ts';
+import { cliCallOptions, connectBackend, openBackend } from './localSystem.ts';
 import { cellText, printError, printJson, table } from './report.ts';
 import { unknownOperation } from './run.ts';
+import { namesNodes } from './runtimeOptions.ts';
+import type { RuntimeOptions } from './runtimeOptions.ts';
 
-export type CatalogueOptions = { readonly category?: string; readonly home?: string; readonly json?: boolean };
+export type CatalogueOptions = RuntimeOptions & { readonly category?: string; readonly json?: boolean };
 
-/** Lists the operations, of one category if asked. */
+/** Lists the operations, of one category if asked: Arsenal's, those of the folder, and those of the nodes if some are named. */
 export async function operations(io: CliIo, options: CatalogueOptions): Promise<ExitCode> {
   return withCatalogue(io, options, (catalogue) => {
     const entries = catalogue.filter((entry) => options.category === undefined || entry.category === options.category);
@@ -61,11 +63,20 @@ async function withCatalogue(
   options: CatalogueOptions,
   show: (catalogue: readonly CatalogueEntry[]) => ExitCode,
 ): Promise<ExitCode> {
-  const backend = await openBackend(io, options);
-  if (!backend.ok) return printError(io, backend.error, options.json === true);
-  const code = show(backend.value.catalogue());
-  await backend.value.close();
-  return code;
+  const json = options.json === true;
+  const backend = await openBackend(io, options, 'own');
+  if (!backend.ok) return printError(io, backend.error, json);
+  try {
+    if (namesNodes(options)) {
+      const opened = await connectBackend(io, backend.value, options, json);
+      if (opened.is === 'exit') return opened.code;
+      const found = await backend.value.discover(opened.value.id, cliCallOptions(io));
+      if (!found.ok) return printError(io, found.error, json);
+    }
+    return show(backend.value.catalogue());
+  } finally {
+    await backend.value.close();
+  }
 }
 
 function entryResource(entry: CatalogueEntry): Resource {
@@ -85,6 +96,7 @@ function descriptionText(entry: CatalogueEntry): string {
     `  Severity  ${entry.severity}${entry.idempotent ? ', idempotent' : ''}\n`,
     route,
     aliases === '' ? '' : `  Aliases   ${aliases}\n`,
+    originText(entry),
     parameters.length === 0
       ? '\nIt takes no parameters.\n'
       : `\n${table(['parameter', 'type', '', 'meaning'], parameters, widestMeaning)}`,
@@ -92,6 +104,18 @@ function descriptionText(entry: CatalogueEntry): string {
       (example) => `\n  ${visibleText(example.title)}:\n  arsenal run ${entry.name}${exampleWords(example.params)}\n`,
     ),
   ].join('');
+}
+
+/** Whose operation it is, when it is none of Arsenal's. */
+function originText({ origin }: CatalogueEntry): string {
+  switch (origin.from) {
+    case 'builtin':
+      return '';
+    case 'workspace':
+      return `  From      ${visibleText(origin.file, 500)}\n`;
+    case 'node':
+      return `  From      the node ${visibleText(origin.node)}\n`;
+  }
 }
 
 function parameterRows(schema: JsonObject): readonly (readonly string[])[] {

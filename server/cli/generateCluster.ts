@@ -5,10 +5,10 @@ import { Option } from 'commander';
 import { scaffoldClusterFile } from '../language/clusterScaffold.ts';
 import { clusterExamples } from '../protocol/lsp.ts';
 import type { ClusterExample } from '../protocol/lsp.ts';
-import { writeScaffold } from './generate.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { exitCode } from './io.ts';
 import { printError, printJson } from './report.ts';
+import { writeScaffold } from './writeScaffold.ts';
 
 type Options = {
   readonly example: ClusterExample;

@@ -6,11 +6,11 @@ import { findEntry } from '../gateway/catalogueRoutes.ts';
 import { scaffoldFiles } from '../language/scaffold.ts';
 import { operationLanguages } from '../protocol/lsp.ts';
 import type { OperationLanguage } from '../protocol/lsp.ts';
-import { writeScaffold } from './generate.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { exitCode } from './io.ts';
 import { openBackend } from './localSystem.ts';
 import { printError, printJson } from './report.ts';
+import { writeScaffold } from './writeScaffold.ts';
 
 type Options = { readonly language: OperationLanguage; readonly folder: string; readonly json?: true };
 

@@ -1,6 +1,6 @@
 import type { Result } from '../../runtime/model.ts';
 import type { Backend } from '../backend/backend.ts';
-import type { BackendOptions } from '../backend/localBackend.ts';
+import type { CliBackendOptions } from './workspace.ts';
 
 /** What a command line program touches of its surroundings, handed in so that it can be run from a test as from a shell. */
 export type CliIo = {
@@ -12,7 +12,7 @@ export type CliIo = {
   /** Aborts when the user wants the program to end (SIGINT, SIGTERM). */
   readonly stop: AbortSignal;
   readonly version: string;
-  readonly createBackend: (options: BackendOptions) => Promise<Result<Backend>>;
+  readonly createBackend: (options: CliBackendOptions) => Promise<Result<Backend>>;
 };
 
 /** 0 done, 1 the operation failed, 2 usage, 3 cannot connect. */

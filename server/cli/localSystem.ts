@@ -40,12 +40,23 @@ export function backendFiles(io: CliIo, home: string): OpenerFiles {
   };
 }
 
-/** A backend whose state is where the options say. */
-export function openBackend(io: CliIo, options: RuntimeOptions & HistoryOptions): Promise<Result<Backend>> {
+/** The folder whose operations are the user's own; null when none are wanted. */
+export function workspaceOf({ workspace }: RuntimeOptions): string | null {
+  return workspace === false ? null : path.resolve(typeof workspace === 'string' ? workspace : '.');
+}
+
+/** A backend whose state is where the options say; with `own` operations it has those of the user's folder, too. */
+export function openBackend(
+  io: CliIo,
+  options: RuntimeOptions & HistoryOptions,
+  operations: 'builtin' | 'own' = 'builtin',
+): Promise<Result<Backend>> {
   return io.createBackend({
     ...backendFiles(io, stateHome(options.home, io.env)),
     allowWrites: options.allowWrites === true,
     history: historyLimits(options),
+    workspace: operations === 'own' ? workspaceOf(options) : null,
+    ...(options.trustOperation !== undefined && { trustedOperations: options.trustOperation }),
   });
 }
 
@@ -76,7 +87,7 @@ export async function withSystem(
   json: boolean,
   work: (backend: Backend, connection: ConnectionInfo) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  const backend = await openBackend(io, options);
+  const backend = await openBackend(io, options, 'own');
   if (!backend.ok) return printError(io, backend.error, json);
   try {
     const opened = await connectBackend(io, backend.value, options, json);

@@ -2,10 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { createBackend } from '../backend/localBackend.ts';
 import { exitCode } from './io.ts';
 import type { CliIo } from './io.ts';
 import { runCommandLine } from './program.ts';
+import { createCliBackend } from './workspace.ts';
 
 /** What still keeps the process alive this long after its command has ended does not get to. */
 const lingerMs = 2_000;
@@ -32,7 +32,8 @@ const io: CliIo = {
   distDir: path.dirname(program),
   stop: stop.signal,
   version: versionBeside(path.dirname(program)),
-  createBackend,
+  createBackend: (options) =>
+    createCliBackend(options, path.dirname(program), (line) => void process.stderr.write(`${line}\n`)),
 };
 
 runCommandLine(io, process.argv.slice(2)).then(

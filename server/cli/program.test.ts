@@ -449,6 +449,49 @@ describe('arsenal serve', () => {
   });
 });
 
+describe('arsenal run execute_batch', () => {
+  const items = (...operations: readonly string[]) =>
+    JSON.stringify({ items: operations.map((operation) => ({ operation, params: {} })) });
+  const outcome = (said: string) => ({ outcome: said, counts: { done: 1 }, items: [{ id: '1', status: 'done' }] });
+
+  it('connects when one of its items needs a system, and only then', async () => {
+    const looking = await cli(['run', 'execute_batch', '--params', items('search_operations')]);
+    expect([looking.code, looking.connected.length, looking.backend.calls[0]?.call.connection]).toEqual([0, 0, null]);
+    const acting = await cli(['run', 'execute_batch', '--params', items('search_operations', 'list_processes')]);
+    expect([acting.code, acting.connected.length, acting.backend.calls[0]?.call.connection]).toEqual([0, 1, 'sim']);
+    const unknown = await cli(['run', 'execute_batch', '--params', items('of_a_node')]);
+    expect(unknown.connected.length).toBe(1);
+  });
+
+  it('reads a long one from a file', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-'));
+    const file = path.join(folder, 'items.json');
+    fs.writeFileSync(file, items('list_processes'));
+    const run = await cli(['run', 'execute_batch', '--params', `@${file}`]);
+    expect([run.code, run.backend.calls[0]?.call.params]).toEqual([
+      0,
+      { items: [{ operation: 'list_processes', params: {} }] },
+    ]);
+    const none = await cli(['run', 'execute_batch', '--params', `@${file}x`]);
+    expect([none.code, none.err]).toEqual([2, expect.stringContaining('cannot be read')]);
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  it('has failed when not all of it is done', async () => {
+    for (const [said, code] of [
+      ['done', 0],
+      ['partial', 1],
+      ['undone', 1],
+      ['not_undone', 1],
+    ] as const) {
+      const backend = testBackend();
+      backend.answer = () => Promise.resolve(ran(outcome(said)));
+      const run = await cli(['run', 'execute_batch', '--params', items('list_processes')], backend);
+      expect([run.code, run.out.includes('outcome')]).toEqual([code, true]);
+    }
+  });
+});
+
 describe('arsenal watch', () => {
   it('prints rows, then changes, until it is told to stop', async () => {
     const backend = testBackend();
@@ -480,6 +523,8 @@ describe('the command line', () => {
     [['run']],
     [['serve', '--port', '99999']],
     [['serve', '--nodes', '0']],
+    [['serve', '--history-days', '0']],
+    [['serve', '--result-minutes', 'x']],
     [['serve', '--nonsense']],
     [['lsp']],
     [['run', 'x', '--address', 'y']],

@@ -59,21 +59,17 @@ export async function runCommandLine(io: CliIo, args: readonly string[]): Promis
       code = await run(io, operation, words, options);
     });
 
-  program
-    .command('operations')
-    .description('list the operations')
+  addRuntimeOptions(
+    program.command('operations').description('list the operations; with --connect those of the nodes, too'),
+  )
     .option('--category <name>', 'only of this category')
-    .option('--home <dir>')
     .option('--json', 'answer as JSON:API')
     .action(async (options: CatalogueOptions) => {
       code = await operations(io, options);
     });
 
-  program
-    .command('describe')
-    .description('describe an operation')
+  addRuntimeOptions(program.command('describe').description('describe an operation'))
     .argument('<operation>')
-    .option('--home <dir>')
     .option('--json', 'answer as JSON:API')
     .action(async (operation: string, options: CatalogueOptions) => {
       code = await describe(io, operation, options);

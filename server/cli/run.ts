@@ -14,11 +14,12 @@ import type { JsonSchema, OperationAnswer, OperationCall } from '../protocol/ope
 import { visibleText } from '../protocol/visibleText.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
-import { cliCallOptions, connectBackend, openBackend } from './localSystem.ts';
+import { cliCallOptions, connectBackend, openBackend, workspaceOf } from './localSystem.ts';
 import { attributesOf, callGateway, gatewayAddress } from './remoteGateway.ts';
 import { cellText, printError, printJson, printUsage, resultText } from './report.ts';
-import { connectSpec } from './runtimeOptions.ts';
+import { connectSpec, namesNodes } from './runtimeOptions.ts';
 import type { RuntimeOptions } from './runtimeOptions.ts';
+import { hasOperations } from './workspace.ts';
 
 export type RunOptions = RuntimeOptions & {
   readonly params?: string;
@@ -92,22 +93,71 @@ async function runHere(
   if (connecting.ok && connecting.value.is === 'usage') {
     return printUsage(io, connecting.value.message, connecting.value.remedy, json);
   }
-  const opened = await openBackend(io, options);
+  const items = batchItems(operation, options.params);
+  const opened = await openKnowing(io, [operation, ...items], options);
   if (!opened.ok) return printError(io, opened.error, json);
   const backend = opened.value;
   try {
     const entry = findEntry(backend.catalogue(), operation);
+    if (entry === undefined && namesNodes(options)) return await runOnNodes(io, backend, operation, given, options);
     if (entry === undefined) return printError(io, unknownOperation(operation), json);
     const params = readParams(entry.params, given, options.params);
     if (!params.ok) return printBadParams(io, params.error, json);
     // Some operations need no system: the catalogue can be asked without starting a cluster.
-    if (entry.needs.length === 0) return await executeHere(io, backend, null, operation, params.value, given, options);
+    const needsSystem = [entry, ...items.map((item) => findEntry(backend.catalogue(), item))].some(
+      (each) => each === undefined || each.needs.length > 0,
+    );
+    if (!needsSystem) return await executeHere(io, backend, null, operation, params.value, given, options);
     const connection = await connectBackend(io, backend, options, json);
     if (connection.is === 'exit') return connection.code;
     return await executeHere(io, backend, connection.value.id, operation, params.value, given, options);
   } finally {
     await backend.close();
   }
+}
+
+/** The operations that a batch is of; none of anything else, and of what is no batch. */
+function batchItems(operation: string, params: string | undefined): readonly string[] {
+  const value = operation === 'execute_batch' && params !== undefined ? parseJson(params) : undefined;
+  const items: Json = value !== undefined && isJsonObject(value) ? (value['items'] ?? null) : null;
+  if (!Array.isArray(items)) return [];
+  return items.flatMap((item: Json) => {
+    const name = isJsonObject(item) ? item['operation'] : undefined;
+    return typeof name === 'string' ? [name] : [];
+  });
+}
+
+/** A backend that has the operations, if the user's own folder has them: Arsenal's own need no module to be loaded. */
+async function openKnowing(io: CliIo, operations: readonly string[], options: RunOptions): Promise<Result<Backend>> {
+  const plain = await openBackend(io, options);
+  if (!plain.ok) return plain;
+  const known = plain.value.catalogue();
+  if (operations.every((operation) => findEntry(known, operation) !== undefined)) return plain;
+  const workspace = workspaceOf(options);
+  if (workspace === null || !hasOperations(workspace)) return plain;
+  await plain.value.close();
+  return openBackend(io, options, 'own');
+}
+
+/** Runs an operation that only the nodes can have. */
+async function runOnNodes(
+  io: CliIo,
+  backend: Backend,
+  operation: string,
+  given: Given,
+  options: RunOptions,
+): Promise<ExitCode> {
+  const json = options.json === true;
+  const opened = await connectBackend(io, backend, options, json);
+  if (opened.is === 'exit') return opened.code;
+  const { id } = opened.value;
+  const looked = await backend.discover(id, cliCallOptions(io));
+  if (!looked.ok) return printError(io, looked.error, json);
+  const entry = findEntry(backend.catalogue(), operation);
+  if (entry === undefined) return printError(io, unknownOperation(operation), json);
+  const params = readParams(entry.params, given, options.params);
+  if (!params.ok) return printBadParams(io, params.error, json);
+  return executeHere(io, backend, id, operation, params.value, given, options);
 }
 
 async function executeHere(

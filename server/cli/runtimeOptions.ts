@@ -23,6 +23,8 @@ export type RuntimeOptions = ReachOptions &
     readonly agent?: AgentChoice;
     readonly allowWrites?: boolean;
     readonly home?: string;
+    readonly workspace?: string | false;
+    readonly trustOperation?: readonly string[];
   };
 
 /** Adds the runtime options to a command. There is none for a cookie: an argument is seen by every user of the machine. */
@@ -46,6 +48,9 @@ export function addRuntimeOptions(command: Command): Command {
       ).choices(agentChoices),
     )
     .option('--allow-writes', 'allow operations that change a running system')
+    .option('--workspace <dir>', 'whose arsenal/operations are operations, too; default: this folder')
+    .option('--no-workspace', 'no operations but Arsenal’s own, and the nodes’')
+    .option('--trust-operation <name...>', 'operations of the nodes’ own that do no more than they say')
     .option(
       '--home <dir>',
       'where audit log and history are kept; default: ARSENAL_HOME, else the user’s state folder',
@@ -117,6 +122,11 @@ export function connectSpec(options: RuntimeOptions): Result<Connecting> {
       ...(options.agent !== undefined && { agent: options.agent }),
     },
   });
+}
+
+/** Whether the options mean nodes that have modules of their own. */
+export function namesNodes(options: RuntimeOptions): boolean {
+  return options.connect !== undefined || options.runtime === 'beam' || options.runtime === 'local-cluster';
 }
 
 /** Whether an option says which node to join, or how. */

@@ -20,6 +20,8 @@ export type ServeOptions = RuntimeOptions &
 export function serve(io: CliIo, options: ServeOptions): Promise<ExitCode> {
   const json = options.json === true;
   return withSystem(io, options, json, async (backend, connection) => {
+    // Whoever reads that it accepts requests finds what the nodes have.
+    await backend.discover(connection.id, cliCallOptions(io));
     const gateway = await startGateway({
       backend,
       defaultConnection: () => connection.id,

@@ -187,7 +187,7 @@ describe('an operation whose plan says how grave it is', () => {
     ending.abort();
     expect(errorOf(await running).code).toBe('call.cancelled');
     say(ok({ touched: true }));
-    await expect.poll(() => slow.corrected.length).toBe(1);
+    await expect.poll(() => slow.corrected.length, { timeout: 9_000 }).toBe(1);
     expect([house.intents, house.outcomes, slow.intents, slow.outcomes]).toEqual([[], [], [], []]);
   });
 

@@ -234,7 +234,7 @@ describe('operations over REST', () => {
     const { gateway, backend } = await start();
     const { status, body } = await call(gateway, 'POST', '/api/v1/operations/kill_process/execute', {
       body: execution({ params: { pid: 'a@h~0.1.0~1' }, mode: 'run', timeoutMs: 5000 }),
-      headers: { 'idempotency-key': 'k-1', 'x-correlation-id': 'c-1' },
+      headers: { 'idempotency-key': 'k-1', 'x-correlation-id': 'c-1', traceparent: '00-1-2-01' },
     });
     expect(status).toBe(200);
     expect(pick(body, 'data')).toEqual({
@@ -249,7 +249,12 @@ describe('operations over REST', () => {
       params: { pid: 'a@h~0.1.0~1' },
       mode: 'run',
     });
-    expect(backend.calls[0]?.options).toMatchObject({ correlationId: 'c-1', timeoutMs: 5000, caller: { via: 'rest' } });
+    expect(backend.calls[0]?.options).toMatchObject({
+      correlationId: 'c-1',
+      traceparent: '00-1-2-01',
+      timeoutMs: 5000,
+      caller: { via: 'rest' },
+    });
   });
 
   it.each([

@@ -277,7 +277,13 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   }
 
   function callOptions(request: FastifyRequest, signal: AbortSignal): BackendCallOptions {
-    return { caller: options.caller, signal, correlationId: request.id };
+    const { traceparent } = request.headers;
+    return {
+      caller: options.caller,
+      signal,
+      correlationId: request.id,
+      ...(typeof traceparent === 'string' && { traceparent }),
+    };
   }
 }
 

@@ -198,7 +198,9 @@ describe('on a fake cluster', () => {
       result: { items: listWith({ name: 'kill_process', title: 'Kill Process' }) },
     });
     const found = valueOf(await house.run('search_operations', { query: 'kill' }, none));
-    expect(found).toMatchObject({ result: { items: [{ name: 'kill_process' }] } });
+    expect(found).toMatchObject({
+      result: { items: [{ name: 'kill_process' }, { name: 'kill_processes' }, { name: 'remote_execute' }] },
+    });
     const described = valueOf(await house.run('describe_operation', { operation: 'process_list' }, none));
     expect(described).toMatchObject({
       result: { name: 'list_processes', params: { type: 'object' }, aliases: [{ name: 'process_list' }] },

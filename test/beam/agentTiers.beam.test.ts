@@ -55,7 +55,9 @@ async function observed(by: Runtime): Promise<NodeInfo> {
 }
 
 async function suspended(by: Runtime, pid: ProcessRef): Promise<string> {
-  const held = valueOf(await by.port.processes.suspend({ pid, how: 'process', owner, lingerMs: 5_000 }, inTime()));
+  // The agent may have to be compiled first, on a machine that others use, too.
+  const long = inTime(45_000);
+  const held = valueOf(await by.port.processes.suspend({ pid, how: 'process', owner, lingerMs: 5_000 }, long));
   const status = await statusOf(node, pid);
   expect(valueOf(await by.port.holdings.release({ id: held.id }, inTime()))).toEqual({ wasHeld: true });
   return status;

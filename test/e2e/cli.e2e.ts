@@ -9,7 +9,7 @@ import type { WatchTopic } from '../../server/protocol/watch.ts';
 import { decodeToWebview } from '../../server/protocol/webview.ts';
 import { parseJson } from '../../server/gateway/json.ts';
 import { idsOf, pick, pickList, pickText } from '../../server/gateway/testJson.ts';
-import { thresholds } from '../../webview/cluster/model.ts';
+import { thresholds } from '../../server/protocol/clusterView.ts';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { makeHome, runCli, serve, startCli, stopAll } from './support/cli.ts';
@@ -160,7 +160,7 @@ describe('a served simulated cluster', () => {
       });
     const answers = await Promise.all(Array.from({ length: 10 }, kill));
     expect(new Set(answers.map((each) => each.status))).toEqual(new Set([200]));
-    await expect.poll(named, { timeout: 3_000 }).not.toBe(before);
+    await expect.poll(named).not.toBe(before);
     const again = await call(served, 'DELETE', `/processes/${encodeURIComponent(before)}`);
     expect([again.status, pick(again.body, 'errors.0.meta.effect')]).toEqual([404, 'none']);
     const outcome = await call(served, 'GET', '/executions/once');
@@ -211,9 +211,9 @@ describe('a served simulated cluster', () => {
     });
     await expect.poll(() => nodes.view.state?.rows.size).toBe(3);
     await call(served, 'POST', '/operations/crash_node/execute', execution({ node: 'demo2@sim' }));
-    await expect.poll(() => nodes.view.state?.rows.get('demo2@sim')?.['status'], { timeout: 3_000 }).toBe('down');
+    await expect.poll(() => nodes.view.state?.rows.get('demo2@sim')?.['status']).toBe('down');
     await call(served, 'POST', '/operations/restart_node/execute', execution({ node: 'demo2@sim' }));
-    await expect.poll(() => nodes.view.state?.rows.get('demo2@sim')?.['status'], { timeout: 3_000 }).toBe('up');
+    await expect.poll(() => nodes.view.state?.rows.get('demo2@sim')?.['status']).toBe('up');
     socket.close();
   });
 
@@ -274,7 +274,7 @@ describe('the command line on its own simulated cluster', () => {
       params: { processId: null, rootUri: null, capabilities: {} },
     });
     child.stdin?.write(`Content-Length: ${String(Buffer.byteLength(initialize))}\r\n\r\n${initialize}`);
-    await expect.poll(() => out, { timeout: 10_000 }).toContain('"experimental"');
+    await expect.poll(() => out).toContain('"experimental"');
     child.stdin?.end();
     const ended: unknown[] = await closed;
     expect(ended[0]).not.toBeNull();
@@ -347,9 +347,7 @@ describe('a live Elixir node', () => {
     const served = await serve(at(), home(), env);
     await shop.killNode(shop.node);
     await expect
-      .poll(async () => pick((await call(served, 'GET', '/processes/init')).body, 'errors.0.meta.class'), {
-        timeout: 10_000,
-      })
+      .poll(async () => pick((await call(served, 'GET', '/processes/init')).body, 'errors.0.meta.class'))
       .toBe('unavailable');
     // A list says of every node what became of it: an empty one is not an empty cluster.
     const list = await call(served, 'GET', '/processes');

@@ -130,7 +130,13 @@ describe('the cluster page', () => {
         .evaluateAll((all) =>
           all.map((each) => `${each.getAttribute('data-node') ?? ''} ${each.getAttribute('transform') ?? ''}`),
         );
-    await view.page.waitForTimeout(700);
+    // Nodes glide to their places: they are there when ten looks in a row find them so.
+    const looks: string[] = [];
+    await expect
+      .poll(async () => looks.unshift((await places()).join()) > 10 && new Set(looks.slice(0, 10)).size, {
+        interval: 100,
+      })
+      .toBe(1);
     const before = await places();
     const [first, ...others] = samples['twelve'] ?? [];
     if (first === undefined) throw new Error('no sample');

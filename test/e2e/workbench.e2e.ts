@@ -21,8 +21,31 @@ async function openGraph(settings: { readonly [key: string]: unknown } = {}, siz
   await workbench.showArsenal();
   await rowWith(workbench.page, 'demo1@sim');
   await workbench.command('Arsenal: Open Cluster Graph');
-  await workbench.cluster().locator('[data-node="demo2@sim"]').waitFor({ timeout: 30_000 });
+  await workbench.cluster().locator('[data-node="demo2@sim"]').waitFor({ timeout: 60_000 });
   return workbench;
+}
+
+/** Whether the workbench has written that text to what it keeps of this window. */
+async function isKept(page: Workbench['page'], text: string): Promise<boolean> {
+  return page.evaluate(async (wanted) => {
+    const answerOf = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error ?? new Error('no answer'));
+      });
+    for (const { name } of await indexedDB.databases()) {
+      const database = await answerOf(indexedDB.open(name ?? ''));
+      try {
+        for (const store of database.objectStoreNames) {
+          const kept: unknown[] = await answerOf(database.transaction(store).objectStore(store).getAll());
+          if (kept.some((value) => typeof value === 'string' && value.includes(wanted))) return true;
+        }
+      } finally {
+        database.close();
+      }
+    }
+    return false;
+  }, text);
 }
 
 const places = (of: Workbench) =>
@@ -80,7 +103,7 @@ describe('the workbench on the simulated cluster', () => {
     await cluster().locator('.details h2', { hasText: 'demo3@sim' }).waitFor();
     await expect.poll(() => places(opened)).toEqual(before);
     // The workbench writes what is open when it is idle.
-    await page.waitForTimeout(2_500);
+    await expect.poll(() => isKept(page, 'demo3@sim')).toBe(true);
     await page.reload();
     await cluster().locator('.details h2', { hasText: 'demo3@sim' }).waitFor({ timeout: 60_000 });
     await expect.poll(() => places(opened)).toEqual(before);
@@ -149,9 +172,9 @@ describe('the workbench without a system', () => {
     workbench = await openWorkbench({ settings: { 'arsenal.connect.onStart': 'none' } });
     const { page, command, showArsenal, cluster, shoot } = workbench;
     await showArsenal();
-    await page.locator('.welcome-view-content', { hasText: 'Not connected' }).first().waitFor({ timeout: 30_000 });
+    await page.locator('.welcome-view-content', { hasText: 'Not connected' }).first().waitFor({ timeout: 60_000 });
     await command('Arsenal: Open Cluster Graph');
-    await cluster().locator('.empty', { hasText: 'Not connected' }).waitFor({ timeout: 30_000 });
+    await cluster().locator('.empty', { hasText: 'Not connected' }).waitFor({ timeout: 60_000 });
     await shoot('not-connected', 'document');
     await cluster().locator('vscode-button', { hasText: 'Connect' }).click();
     await page.locator('.quick-input-widget').waitFor();
@@ -168,13 +191,13 @@ describe('the workbench without a system', () => {
     await workbench.showArsenal();
     await workbench.page
       .locator('.part.sidebar', { hasText: 'Give the cookie of the node' })
-      .waitFor({ timeout: 30_000 });
+      .waitFor({ timeout: 60_000 });
     await workbench.shoot('wrong-cookie', 'document');
     await workbench.close();
     const absent = { ...beam, node: `nobody@${shop.node.split('@')[1] ?? ''}`, cookieFile: shop.cookieFile };
     workbench = await openWorkbench({ settings: { 'arsenal.connect.onStart': absent }, env });
     await workbench.showArsenal();
-    await workbench.page.locator('.part.sidebar', { hasText: 'knows no node' }).waitFor({ timeout: 30_000 });
+    await workbench.page.locator('.part.sidebar', { hasText: 'knows no node' }).waitFor({ timeout: 60_000 });
     await workbench.shoot('no-such-node');
     expect(await workbench.page.locator('.part.sidebar').innerText()).not.toContain('Give the cookie');
   });

@@ -159,6 +159,27 @@ async function visited(least: number): Promise<readonly Json[]> {
   throw new Error('Nobody came.');
 }
 
+describe('start_process and start_supervisor', () => {
+  const sleeper = { module: 'timer', function: 'sleep', args: [600_000] };
+
+  // @row OP-01, OP-12
+  it('go where it is wished, and say where they went and why', async () => {
+    await house.result('crash_node', { node: three });
+    const second = await house.result('start_process', { ...sleeper, prefer: [three, two] });
+    expect(second).toMatchObject({ node: two, placed: { wanted: three, got: two, why: 'unavailable' } });
+    const first = await house.result('start_supervisor', { prefer: [two, one] });
+    expect(first).toMatchObject({ node: two, placed: { wanted: two, got: two, why: 'as_asked' } });
+    for (let more = 0; more < 40; more += 1) await house.result('start_process', { ...sleeper, node: one });
+    const roomy = await house.result('start_process', { ...sleeper, place: 'fewest_processes' });
+    expect(roomy).toMatchObject({ node: two, placed: { wanted: 'fewest_processes', got: two, why: 'as_asked' } });
+    expect(errorOf(await house.run('start_process', { ...sleeper, prefer: [three] }))).toMatchObject({
+      class: 'unavailable',
+      pointer: '/prefer',
+      effect: 'none',
+    });
+  });
+});
+
 // @row OP-41
 // @row T015.d3
 describe('migrate_processes', () => {

@@ -18,8 +18,8 @@ import { success } from '../dist/errors.ts';
 import { callFailure } from './callError.ts';
 import { DirectTarget, setLoaded } from './nodeTarget.ts';
 
-/** To bring the code, start the agent and join it. */
-const joinMs = 10_000;
+/** To bring the code, start the agent and join it: where its object code is refused it is compiled there, which takes seconds. */
+const joinMs = 30_000;
 /** To undo what we hold, which takes the agent two seconds where a task does not end by itself. */
 const undoMs = 2_500;
 const leaveMs = 300;

@@ -11,6 +11,7 @@ import type { SpawnRequestOptions } from '../kernel/spawnRequest.ts';
 import { asValue, atoms, elementsOf, errorTuple, isList, tagged } from '../kernel/values.ts';
 import { genAtoms, genCall } from '../otp/gen.ts';
 import type { ServerModule } from '../otp/genServer.ts';
+import { fieldsOf } from '../otp/checkSpec.ts';
 import { noreply, reply, startServer } from '../otp/genServer.ts';
 import { caught } from '../otp/crashReport.ts';
 import type { NodeSubscription } from './distribution.ts';
@@ -44,6 +45,12 @@ function nodeName(value: Value): string {
   throw new ErrorException(a('function_clause'));
 }
 
+/** The same for the functions of `erlang` itself: `badarg` for anything else. */
+function atomText(value: Value): string {
+  if (value instanceof Atom) return value.name;
+  throw new ErrorException(atoms.badarg);
+}
+
 /** `net_kernel:monitor_nodes/1,2`: `ok`, or what is wrong with the options. */
 function monitorNodes(self: Self, flag: Value, options: Value): Value {
   if (typeof flag !== 'boolean') return atoms.error;
@@ -55,13 +62,14 @@ function monitorNodes(self: Self, flag: Value, options: Value): Value {
 
 function subscriptionOf(options: Value): NodeSubscription | { readonly error: Value } {
   if (isList(options)) return listed(options);
-  if (!isPlainMap(options)) return { error: tup(a('invalid_options'), options) };
+  const fields = fieldsOf(options);
+  if (fields === null) return { error: tup(a('invalid_options'), options) };
   let subscription: NodeSubscription = { form: 'map' };
   const unknown: { [key: string]: Value } = {};
-  for (const [key, value] of Object.entries(options)) {
-    const next = withOption(subscription, key, asValue(value));
-    if (next === 'bad_value') return { error: tup(a('bad_option_value'), { [key]: asValue(value) }) };
-    if (next === 'unknown') unknown[key] = asValue(value);
+  for (const [key, value] of fields) {
+    const next = withOption(subscription, key, value);
+    if (next === 'bad_value') return { error: tup(a('bad_option_value'), { [key]: value }) };
+    if (next === 'unknown') unknown[key] = value;
     else subscription = next;
   }
   return Object.keys(unknown).length > 0 ? { error: tup(a('unknown_options'), unknown) } : subscription;
@@ -73,10 +81,12 @@ function listed(options: readonly unknown[]): NodeSubscription | { readonly erro
   for (const option of options.map(asValue)) {
     const pair = tagged(option, a('node_type'), 2);
     const [key, value] = pair === null ? [option instanceof Atom ? option.name : '', true] : ['node_type', pair[1]];
-    const isTwice = key === 'node_type' && subscription.nodeType !== undefined;
-    const next =
-      isTwice && !isType(value, subscription.nodeType) ? 'bad_value' : withOption(subscription, key, asValue(value));
+    const before = key === 'node_type' ? subscription.nodeType : undefined;
+    const next = withOption(subscription, key, asValue(value));
     if (next === 'bad_value') return { error: tup(a('bad_option_value'), option) };
+    if (before !== undefined && !isType(value, before)) {
+      return { error: tup(a('option_value_mismatch'), [option, tup(a('node_type'), a(before))]) };
+    }
     if (next === 'unknown') unknown.push(option);
     else subscription = next;
   }
@@ -94,10 +104,6 @@ function withOption(so: NodeSubscription, key: string, value: Value): NodeSubscr
 function isType(value: unknown, type: string | undefined): boolean {
   return value instanceof Atom && value.name === type;
 }
-function isPlainMap(value: Value): value is { readonly [key: string]: Value } {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype;
-}
-
 /** `net_kernel:connect_node/1`: whether there is a connection now; it waits for the attempt. */
 export function* connectNode(self: Self, node: string): Flow<boolean> {
   const ref = self.makeRef();
@@ -112,9 +118,9 @@ export function* connectNode(self: Self, node: string): Flow<boolean> {
   return elementsOf(answer)?.[1] === true;
 }
 
-/** `erlang:disconnect_node/1`; `ignored` for this node. */
+/** `erlang:disconnect_node/1`; false for this node. */
 function disconnectNode(self: Self, node: string): Value {
-  if (node === self.node) return a('ignored');
+  if (node === self.node) return false;
   const { network, node: kernel } = distributionOf(self.home);
   return network.disconnect(kernel, node);
 }
@@ -227,25 +233,25 @@ export const erlangDistribution: CodeModule['functions'] = {
   ...spawns('spawn_monitor', { monitorTag: atoms.down }),
   'spawn_request/5': (self, node, module, name, args, options) =>
     self.spawnRequest(
-      nodeName(node),
-      nodeName(module),
-      nodeName(name),
+      atomText(node),
+      atomText(module),
+      atomText(name),
       called([module, name, args]).args,
       requestOptions(options),
     ),
-  'spawn_request_abandon/1': (self, ref) => ref instanceof Ref && self.abandonSpawn(ref),
+  'spawn_request_abandon/1': (self, ref) => (ref instanceof Ref ? self.abandonSpawn(ref) : self.error(atoms.badarg)),
   'nodes/0': (self) => self.nodes().map(a),
   'nodes/1': (self, types) => nodesOf(self, types),
-  'node/1': (_self, of) => (of instanceof Pid || of instanceof Ref ? a(of.node) : a('nonode@nohost')),
+  'node/1': (self, of) => (of instanceof Pid || of instanceof Ref ? a(of.node) : self.error(atoms.badarg)),
   'monitor_node/2': (self, node, flag) => {
-    distributionOf(self.home).monitorNode(self.pid, nodeName(node), flag === true);
+    distributionOf(self.home).monitorNode(self.pid, atomText(node), flag === true);
     return true;
   },
   'monitor_node/3': (self, node, flag) => {
-    distributionOf(self.home).monitorNode(self.pid, nodeName(node), flag === true);
+    distributionOf(self.home).monitorNode(self.pid, atomText(node), flag === true);
     return true;
   },
-  'disconnect_node/1': (self, node) => disconnectNode(self, nodeName(node)),
+  'disconnect_node/1': (self, node) => node instanceof Atom && disconnectNode(self, node.name),
   'is_alive/0': () => true,
   *'halt/0'(self): Flow<Value> {
     distributionOf(self.home).options.halt();

@@ -307,6 +307,7 @@ function* start(self: Self, scope: Value, link: boolean): Flow<Value> {
 
 /** `pg:join/3` and `leave/3`: processes of this node only. */
 function* change(self: Self, what: Atom, scope: Value, group: Value, pids: Value): Flow<Value> {
+  if (!isList(pids) && !(pids instanceof Pid)) return self.error(a('function_clause'));
   const all: readonly unknown[] = isList(pids) ? pids : [pids];
   for (const pid of all) {
     if (!(pid instanceof Pid) || pid.node !== self.node) return self.error(tup(a('nolocal'), asValue(pid)));

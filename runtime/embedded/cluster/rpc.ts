@@ -15,6 +15,7 @@ import type { Server } from '../otp/gen.ts';
 import { call } from '../otp/gen.ts';
 import type { CallStep, ServerModule } from '../otp/genServer.ts';
 import { noreply, reply, startServer } from '../otp/genServer.ts';
+import { functionClause } from '../otp/genServerModule.ts';
 import type { Called } from './erpc.ts';
 import {
   erpcCall,
@@ -83,6 +84,13 @@ function* rpcCatch(run: Flow<Value>, wrap: (value: Value) => Value = answered): 
 function calledOf(node: Value, module: Value, name: Value, args: Value): Called {
   if (!(node instanceof Atom) || !(module instanceof Atom) || !(name instanceof Atom) || !isList(args)) return badarg();
   return { node, module, name, args };
+}
+
+function atomOf(value: Value): Atom {
+  return value instanceof Atom ? value : functionClause();
+}
+function listOf(value: Value): Value {
+  return isList(value) ? value : functionClause();
 }
 
 /** `rpc:call/5` */
@@ -154,10 +162,9 @@ const rex: ServerModule<null> = {
     if (!(from instanceof Pid)) return noreply(state);
     const isCast = tagged(request, words.sbcast, 3);
     const [, name, what] = isCast ?? tagged(request, words.send, 3) ?? [];
-    if (!(name instanceof Atom)) return noreply(state);
-    const isThere = self.whereis(name) !== null;
+    const isThere = name instanceof Atom && self.whereis(name) !== null;
     if (isThere) self.send(name, isCast === null ? tup(from, asValue(what)) : asValue(what));
-    const nobody = tup(words.nonexistingName, name);
+    const nobody = tup(words.nonexistingName, asValue(name));
     if (isCast !== null || !isThere) self.send(from, tup(words.rex, a(self.node), isThere ? a(self.node) : nobody));
     return noreply(state);
   },
@@ -166,7 +173,8 @@ const rex: ServerModule<null> = {
 
 /** `rpc:block_call/5` */
 function* blockCall(self: Self, { node, module, name, args }: Called, limit: Value): Flow<Value> {
-  const timeoutMs = limit === atoms.infinity ? null : typeof limit === 'number' && limit >= 0 ? limit : badarg();
+  const timeoutMs =
+    limit === atoms.infinity ? null : typeof limit === 'number' && limit >= 0 ? limit : functionClause();
   const server: Server = tup(words.rex, node);
   const request = tup(words.blockCall, module, name, args, self.groupLeader);
   try {
@@ -205,7 +213,7 @@ type Watched = { readonly node: Atom; readonly watch: Ref };
 
 /** Sends `{self(), Message}` to the name on each node, watching it; the last one asked stands first, as OTP has it. */
 function sendToAll(self: Self, nodes: Value, name: Atom, message: Value): readonly Watched[] {
-  if (!isList(nodes)) return badarg();
+  if (!isList(nodes)) return functionClause();
   const watched: Watched[] = [];
   for (const node of nodes) {
     if (!(node instanceof Atom)) continue;
@@ -241,18 +249,17 @@ function isAnswer(message: Value, name: Atom, node: Atom): boolean {
 }
 
 function* sbcast(self: Self, nodes: Value, name: Value, message: Value): Flow<Value> {
-  if (!(name instanceof Atom)) return badarg();
   const watched = sendToAll(self, nodes, words.rex, tup(words.sbcast, name, message));
   return tup(...(yield* answersOf(self, words.rex, watched)));
 }
 
 function* multiServerCall(self: Self, nodes: Value, name: Value, message: Value): Flow<Value> {
-  if (!(name instanceof Atom)) return badarg();
+  if (!(name instanceof Atom)) return functionClause();
   return tup(...(yield* answersOf(self, name, sendToAll(self, nodes, name, message))));
 }
 
 function* serverCall(self: Self, node: Value, name: Value, wrapper: Value, message: Value): Flow<Value> {
-  if (!(node instanceof Atom) || !(name instanceof Atom)) return badarg();
+  if (!(node instanceof Atom) || !(name instanceof Atom)) return functionClause();
   const watch = self.monitor(tup(name, node));
   self.send(tup(name, node), tup(self.pid, message));
   const answer = yield* receive({
@@ -273,25 +280,27 @@ function everywhere(self: Self): Value {
   return [a(self.node), ...self.nodes().map(a)];
 }
 function abcast(self: Self, nodes: Value, name: Value, message: Value): Value {
-  if (!isList(nodes) || !(name instanceof Atom)) return badarg();
+  if (!isList(nodes)) return functionClause();
   for (const node of nodes) {
-    if (!(node instanceof Atom)) continue;
+    // A name that is none reaches nobody.
+    if (!(node instanceof Atom) || !(name instanceof Atom)) continue;
     // To nobody on this node it is no error either.
     if (node.name !== self.node || self.whereis(name) !== null) self.send(tup(name, node), message);
   }
   return a('abcast');
 }
 function evalEverywhere(self: Self, nodes: Value, module: Value, name: Value, args: Value): Value {
-  if (!isList(nodes)) return badarg();
+  if (!isList(nodes)) return functionClause();
   for (const node of nodes) erpcCast(self, calledOf(asValue(node), module, name, args));
   return a('abcast');
 }
 
 function* parallelEval(self: Self, calls: Value): Flow<Value[]> {
-  if (!isList(calls)) return badarg();
+  if (!isList(calls)) return functionClause();
   const nodes = [a(self.node), ...self.nodes().map(a)];
   const keys = calls.map((one, at) => {
-    const [module, name, args] = partsOf(one);
+    const [module, name, args, ...more] = partsOf(one);
+    if (args === undefined || more.length > 0) return functionClause();
     return sendRequest(self, calledOf(nodes[at % nodes.length], module, name, args));
   });
   const values: Value[] = [];
@@ -301,10 +310,18 @@ function* parallelEval(self: Self, calls: Value): Flow<Value[]> {
 
 function* pmap(self: Self, what: Value, extra: Value, list: Value): Flow<Value> {
   const [module, name] = partsOf(what);
-  if (!isList(extra) || !isList(list)) return badarg();
+  if (!isList(list)) return functionClause();
+  if (elementsOf(what)?.length !== 2) return functionClause();
+  // What cannot be called fails as a call does.
+  if (!isList(extra)) return self.exit(words.badrpc);
   const calls = list.map((one) => tup(module, name, [asValue(one), ...extra.map(asValue)]));
   const values = yield* parallelEval(self, calls);
   return values.some((value) => tagged(value, words.badrpc, 2) !== null) ? self.exit(words.badrpc) : values;
+}
+
+/** What a key is for is only found out as it is waited for. */
+function* receivedBy(self: Self, key: Value): Flow<Value> {
+  return yield* receiveResponse(self, requestOf(key), atoms.infinity);
 }
 
 const inValue = (value: Value): Value => {
@@ -328,9 +345,13 @@ export const rpcModule: CodeModule = {
     'call/4': (self, node, module, name, args) => rpcCall(self, calledOf(node, module, name, args)),
     'call/5': (self, node, module, name, args, limit) => rpcCall(self, calledOf(node, module, name, args), limit),
     'block_call/4': (self, node, module, name, args) =>
-      blockCall(self, calledOf(node, module, name, args), atoms.infinity),
+      blockCall(
+        self,
+        { node: atomOf(node), module: atomOf(module), name: atomOf(name), args: listOf(args) },
+        atoms.infinity,
+      ),
     'block_call/5': (self, node, module, name, args, limit) =>
-      blockCall(self, calledOf(node, module, name, args), limit),
+      blockCall(self, { node: atomOf(node), module: atomOf(module), name: atomOf(name), args: listOf(args) }, limit),
     'cast/4': (self, node, module, name, args) => {
       erpcCast(self, calledOf(node, module, name, args));
       return true;
@@ -343,7 +364,9 @@ export const rpcModule: CodeModule = {
         : multicall(self, everywhere(self), first, second, third, fourth),
     'multicall/5': multicall,
     'async_call/4': (self, node, module, name, args) => sendRequest(self, calledOf(node, module, name, args)),
-    'yield/1': (self, key) => rpcCatch(receiveResponse(self, requestOf(key), atoms.infinity)),
+    'yield/1': function* (self, key): Flow<Value> {
+      return yield* rpcCatch(receivedBy(self, key));
+    },
     'nb_yield/1': (self, key) => nbYield(self, key, 0),
     'nb_yield/2': nbYield,
     'abcast/2': (self, name, message) => abcast(self, everywhere(self), name, message),

@@ -4,6 +4,7 @@ import { a, Atom, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
+import { functionClause, timeoutOf } from './genServerModule.ts';
 import { asValue, atoms, elementsOf, errorTuple, isList, okTuple, tagged, partsOf } from '../kernel/values.ts';
 import { applicationControllerModule, controllerName } from './applicationController.ts';
 import { applicationMasterModule } from './applicationMaster.ts';
@@ -100,9 +101,9 @@ export function stopApplication(self: Self, name: string): Flow<Value> {
   return ask(self, tup(a('stop_application'), a(name)));
 }
 
-/** `application:which_applications/0`: `[{Name, Description, Version}]`, last started first. */
-export function whichApplications(self: Self): Flow<Value> {
-  return ask(self, a('which_applications'));
+/** `application:which_applications/0,1`: `[{Name, Description, Version}]`, last started first. */
+export function whichApplications(self: Self, timeoutMs: number | null = null): Flow<Value> {
+  return ask(self, a('which_applications'), timeoutMs);
 }
 /** `application:loaded_applications/0` */
 export function loadedApplications(self: Self): Value {
@@ -207,6 +208,7 @@ export function getAllEnv(self: Self, name: string | null): Value {
   return [...(env ?? [])].map(([key, value]) => tup(a(key), value));
 }
 
+const atomOf = (value: Value): string => (value instanceof Atom ? value.name : functionClause());
 const nameOf = (value: Value): string => (value instanceof Atom ? value.name : '');
 const typeOf = (value: Value): StartType =>
   value === a('permanent') ? 'permanent' : value === a('transient') ? 'transient' : 'temporary';
@@ -220,10 +222,11 @@ const applicationModule: CodeModule = {
     'start/2': (self, what, type) => startApplication(self, what, typeOf(type)),
     'ensure_started/1': (self, name) => ensureStarted(self, nameOf(name)),
     'ensure_started/2': (self, name, type) => ensureStarted(self, nameOf(name), typeOf(type)),
-    'ensure_all_started/1': (self, name) => ensureAllStarted(self, nameOf(name)),
-    'ensure_all_started/2': (self, name, type) => ensureAllStarted(self, nameOf(name), typeOf(type)),
+    'ensure_all_started/1': (self, name) => ensureAllStarted(self, atomOf(name)),
+    'ensure_all_started/2': (self, name, type) => ensureAllStarted(self, atomOf(name), typeOf(type)),
     'stop/1': (self, name) => stopApplication(self, nameOf(name)),
-    'which_applications/0': whichApplications,
+    'which_applications/0': (self) => whichApplications(self),
+    'which_applications/1': (self, timeout) => whichApplications(self, timeoutOf(timeout)),
     'loaded_applications/0': loadedApplications,
     'get_env/1': (self, key) => getEnv(self, ownApplication(self), nameOf(key)),
     'get_env/2': (self, name, key) => getEnv(self, nameOf(name), nameOf(key)),
@@ -233,7 +236,7 @@ const applicationModule: CodeModule = {
     },
     'get_all_env/0': (self) => getAllEnv(self, ownApplication(self)),
     'get_all_env/1': (self, name) => getAllEnv(self, nameOf(name)),
-    'set_env/1': (self, config) => setAllEnv(self, config),
+    'set_env/1': (self, config) => (isList(config) ? setAllEnv(self, config) : functionClause()),
     'set_env/2': (self, config, options) => setAllEnv(self, config, options),
     'set_env/3': (self, name, key, value) => setEnv(self, nameOf(name), [nameOf(key), value]),
     'unset_env/2': (self, name, key) => unsetEnv(self, nameOf(name), nameOf(key)),

@@ -17,9 +17,14 @@ export function readApplication(applications: Applications, what: Value): Read<A
   }
   const resource = tagged(what, a('application'), 3);
   const name = resource?.[1];
-  if (resource === null || !(name instanceof Atom) || !isList(resource[2])) {
-    return { ok: false, bad: tup(a('bad_application'), what) };
-  }
+  if (resource === null || !(name instanceof Atom)) return { ok: false, bad: tup(a('bad_application'), what) };
+  if (!isList(resource[2])) return { ok: false, bad: tup(a('invalid_options'), asValue(resource[2])) };
+  const start = resource[2].map((option) => tagged(option, a('mod'), 2)).find((one) => one !== null);
+  const isStart =
+    start === undefined ||
+    (isList(start[1]) && start[1].length === 0) ||
+    (partsOf(start[1])[0] instanceof Atom && partsOf(start[1]).length === 2);
+  if (!isStart) return { ok: false, bad: tup(a('badstartspec'), asValue(start[1])) };
   return { ok: true, is: applicationOf(name.name, resource[2]) };
 }
 

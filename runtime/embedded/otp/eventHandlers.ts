@@ -67,7 +67,7 @@ export function* addHandler(
 ): Flow<Changed> {
   if (supervisedBy !== null) self.link(supervisedBy);
   const wanted = parts(name);
-  if (wanted === null) return { handlers, hibernate: false, reply: tup(atoms.exit, a('function_clause')) };
+  if (wanted === null) return { handlers, hibernate: false, reply: tup(atoms.exit, tup(atoms.badarg, [])) };
   const answer = yield* catching(self.apply(wanted.module, 'init', [argument]));
   const started = startedState(answer);
   if (started === null) return { handlers, hibernate: false, reply: answer };

@@ -7,7 +7,7 @@ import { Atom, ImproperList, Pid, Ref, Tuple, a, tup } from '../../term/values.t
 import { copied } from '../kernel/copy.ts';
 import type { Flow, Received } from '../kernel/flow.ts';
 import { receive, timedOut } from '../kernel/flow.ts';
-import { ErrorException, ExitException } from '../kernel/exceptions.ts';
+import { ErrorException, ExitException, reasonOf } from '../kernel/exceptions.ts';
 import type { Mfa } from '../kernel/module.ts';
 import type { Handler } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
@@ -127,6 +127,12 @@ export function* genCall(
   // A server by a global or via name is one that is nowhere when its node is, as gen:call has it.
   const told = found === 'by_module' ? null : target;
   return answerOf(self, ref, told, yield { is: 'reply', ref, afterMs: timeoutMs, at: callAt });
+}
+
+/** What a call that fails exits with, before what was called: an exit's reason, or an error's with its stack; other throws go on. */
+export function failedCall(thrown: unknown): Value {
+  if (!(thrown instanceof ExitException) && !(thrown instanceof ErrorException)) throw thrown;
+  return reasonOf(thrown);
 }
 
 /** Sends a call, and watches the server by the reference that is also the alias to reply to. */

@@ -1,6 +1,6 @@
 /** Module `gen_event` as loaded code: its functions by name and arity, and the texts of its reports. */
 import type { Value } from '../../term/values.ts';
-import { a, Tuple, tup } from '../../term/values.ts';
+import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
@@ -8,14 +8,14 @@ import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, isList, tagged, partsOf } from '../kernel/values.ts';
 import { defaultCallTimeoutMs, genCall, locate } from './gen.ts';
 import { startManager } from './genEvent.ts';
-import type { ServerStart } from './genServer.ts';
 import {
   formatOptions,
   nameOf,
   reportOf,
   requestFunctions,
-  requestIds,
+  requestIdsOrClause,
   serverOf,
+  startFunctions,
   startOptions,
   timeoutOf,
 } from './genServerModule.ts';
@@ -26,16 +26,6 @@ import { sendRequest } from './requests.ts';
 import { stop } from './stop.ts';
 import type { Pieces } from './text.ts';
 import { formatAndArgs, formatDepth, formatted } from './text.ts';
-
-type How = Pick<ServerStart, 'link' | 'monitor'>;
-function starts(how: How): { readonly none: Code; readonly one: Code; readonly two: Code } {
-  return {
-    none: (self) => startManager(self, how),
-    one: (self, first) =>
-      startManager(self, isList(first) ? { ...startOptions(first), ...how } : { ...how, name: nameOf(first) }),
-    two: (self, name, options) => startManager(self, { ...startOptions(options), ...how, name: nameOf(name) }),
-  };
-}
 
 /** A request to the manager, with the caller for a label, as `gen_event:rpc/2`. */
 function ask(self: Self, manager: Value, command: string, ...args: readonly Value[]): Flow<Value> {
@@ -56,6 +46,9 @@ function* callAs(self: Self, args: readonly Value[], timeoutMs: number | null): 
 /** `gen_event:notify/2`: to a name here that nobody has it is `badarg`, as any send; by a module it fails in silence. */
 function* notify(self: Self, manager: Value, event: Value): Flow<Value> {
   const message = tup(a('notify'), event);
+  // What is no server is no place to send to.
+  if (!(manager instanceof Pid || manager instanceof Atom || manager instanceof Tuple))
+    throw new ErrorException(atoms.badarg);
   const server = serverOf(manager);
   if (server instanceof Tuple && modulePlace(server) !== null) {
     try {
@@ -120,22 +113,15 @@ export function eventReportPieces(self: Self, report: Report, singleLine: boolea
       ];
 }
 
-const started = starts({ link: false });
-const linked = starts({ link: true });
-const monitored = starts({ link: false, monitor: true });
-
 export const genEventModule: CodeModule = {
   name: 'gen_event',
   functions: {
-    'start/0': started.none,
-    'start/1': started.one,
-    'start/2': started.two,
-    'start_link/0': linked.none,
-    'start_link/1': linked.one,
-    'start_link/2': linked.two,
-    'start_monitor/0': monitored.none,
-    'start_monitor/1': monitored.one,
-    'start_monitor/2': monitored.two,
+    ...startFunctions((how) => ({
+      0: (self) => startManager(self, how),
+      1: (self, first) =>
+        startManager(self, isList(first) ? { ...startOptions(first), ...how } : { ...how, name: nameOf(first) }),
+      2: (self, name, options) => startManager(self, { ...startOptions(options), ...how, name: nameOf(name) }),
+    })),
     'stop/1': (self, manager) => stop(self, serverOf(manager)),
     'stop/3': (self, manager, reason, timeout) => stop(self, serverOf(manager), reason, timeoutOf(timeout)),
     'notify/2': notify,
@@ -154,7 +140,10 @@ export const genEventModule: CodeModule = {
       sendRequest(self, serverOf(manager), tup(a('call'), handler, query), self.pid),
     *'send_request/5'(self, manager, handler, query, label, ids): Flow<Value> {
       const request = tup(a('call'), handler, query);
-      return new Map([...requestIds(ids), [yield* sendRequest(self, serverOf(manager), request, self.pid), label]]);
+      return new Map([
+        ...requestIdsOrClause(ids),
+        [yield* sendRequest(self, serverOf(manager), request, self.pid), label],
+      ]);
     },
     ...requestFunctions,
     ...Object.fromEntries(

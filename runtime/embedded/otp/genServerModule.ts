@@ -1,13 +1,14 @@
 /** Module `gen_server` as loaded code: its functions by name and arity, for what is called by M:F/A (`rpc`, child specifications). */
 import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, Ref, Tuple, tup } from '../../term/values.ts';
-import { ErrorException, ExitException } from '../kernel/exceptions.ts';
+import { ErrorException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import type { Code, CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, isList, tagged, partsOf } from '../kernel/values.ts';
 import { callbackModule } from './callbackModule.ts';
-import { castByName, defaultCallTimeoutMs, fromOf, genAtoms, genCall, reply } from './gen.ts';
+import { fieldsOf } from './checkSpec.ts';
+import { castByName, failedCall, defaultCallTimeoutMs, fromOf, genAtoms, genCall, reply } from './gen.ts';
 import type { ServerStart } from './genServer.ts';
 import { enterLoop, startServer } from './genServer.ts';
 import type { LoopOptions } from './genServerLoop.ts';
@@ -49,7 +50,9 @@ export function serverOf(value: Value): Server {
 /** A name to start under, as it stands in an argument: a tuple with its scope. */
 export function nameOf(value: Value): ServerName {
   const server = serverOf(value);
-  return server instanceof Tuple ? server : functionClause();
+  const [scope] = server instanceof Tuple ? server.elements : [];
+  const isScope = scope === a('local') || scope === a('global') || scope === a('via');
+  return server instanceof Tuple && isScope ? server : functionClause();
 }
 
 /** Milliseconds or `infinity`. */
@@ -60,7 +63,7 @@ export function timeoutOf(value: Value): number | null {
 
 /** An option `{Key, Value}` of a proplist. */
 function option(options: Value, key: string): Value {
-  if (!isList(options)) return functionClause();
+  if (!isList(options)) throw new ErrorException(atoms.badarg);
   for (const one of options) {
     const elements = tagged(one, a(key), 2);
     if (elements !== null) return asValue(elements[1]);
@@ -81,10 +84,12 @@ export function loopOptions(options: Value): LoopOptions {
 /** Also `{timeout, _}`. */
 export function startOptions(options: Value): ServerStart {
   const timeout = option(options, 'timeout');
+  const isTimeout = timeout === undefined || timeout === atoms.infinity || typeof timeout === 'number';
+  if (!isTimeout) throw new ErrorException(a('timeout_value'));
   return { ...loopOptions(options), ...(typeof timeout === 'number' && { timeoutMs: timeout }) };
 }
 
-function moduleOf(value: Value): string {
+export function moduleOf(value: Value): string {
   return value instanceof Atom ? value.name : functionClause();
 }
 function atomsOf(value: Value): readonly Atom[] {
@@ -95,26 +100,38 @@ function atomOf(value: Value): Atom {
 }
 
 type How = Pick<ServerStart, 'link' | 'monitor'>;
-function starts(how: How): { readonly three: Code; readonly four: Code } {
-  return {
-    three: (self, module, argument, options) =>
-      startServer(self, callbackModule(moduleOf(module)), argument, { ...startOptions(options), ...how }),
-    four: (self, name, module, argument, options) =>
-      startServer(self, callbackModule(moduleOf(module)), argument, {
-        ...startOptions(options),
-        ...how,
-        name: nameOf(name),
-      }),
+/** `start`, `start_link` and `start_monitor` of each arity that `of` has code for. */
+export function startFunctions(of: (how: How) => { readonly [arity: string]: Code }): CodeModule['functions'] {
+  const ways: { readonly [name: string]: How } = {
+    start: { link: false },
+    start_link: { link: true },
+    start_monitor: { link: false, monitor: true },
   };
+  return Object.fromEntries(
+    Object.entries(ways).flatMap(([name, how]) =>
+      Object.entries(of(how)).map(([arity, run]) => [`${name}/${arity}`, run] as const),
+    ),
+  );
+}
+/** The same for what is started by a callback module, its argument and options, with a name before them or without. */
+export function moduleStartFunctions(
+  start: (self: Self, module: string, argument: Value, options: ServerStart) => Flow<Value>,
+): CodeModule['functions'] {
+  return startFunctions((how) => ({
+    3: (self, module, argument, options) =>
+      start(self, moduleOf(module), argument, { ...startOptions(options), ...how }),
+    4: (self, name, module, argument, options) =>
+      start(self, moduleOf(module), argument, { ...startOptions(options), ...how, name: nameOf(name) }),
+  }));
 }
 
 /** As `gen_server:call/2,3`: the time-out stands among the arguments of an exit only when it was given. */
-function* callAs(self: Self, args: readonly Value[], timeoutMs: number | null): Flow<Value> {
+function* callAs(self: Self, args: readonly Value[]): Flow<Value> {
   try {
+    const timeoutMs = args.length === 2 ? defaultCallTimeoutMs : timeoutOf(args[2]);
     return yield* genCall(self, serverOf(args[0]), genAtoms.call, args[1], timeoutMs);
   } catch (thrown) {
-    if (!(thrown instanceof ExitException)) throw thrown;
-    return self.exit(tup(thrown.reason, tup(a('gen_server'), a('call'), args)));
+    return self.exit(tup(failedCall(thrown), tup(a('gen_server'), a('call'), args)));
   }
 }
 
@@ -130,7 +147,18 @@ export function refOf(value: Value): Ref {
   if (value instanceof Ref) return value;
   throw new ErrorException(atoms.badarg);
 }
+/** The same where OTP has no clause for what is none. */
+export function requestIdsOrClause(value: Value): RequestIds {
+  return value instanceof Map || isEmptyMap(value) ? requestIds(value) : functionClause();
+}
+function isEmptyMap(value: Value): boolean {
+  return !(value instanceof Map) && fieldsOf(value)?.size === 0;
+}
+function booleanOf(value: Value): boolean {
+  return typeof value === 'boolean' ? value : functionClause();
+}
 export function requestIds(value: Value): RequestIds {
+  if (isEmptyMap(value)) return new Map();
   if (!(value instanceof Map)) throw new ErrorException(atoms.badarg);
   const ids = new Map<Ref, Value>();
   for (const [id, label] of value) ids.set(refOf(asValue(id)), asValue(label));
@@ -163,12 +191,13 @@ function entryName(value: Value): { readonly name?: ServerName } {
 export const requestFunctions: CodeModule['functions'] = {
   'wait_response/2': (self, id, limit) => waitResponse(self, refOf(id), responseLimit(limit)),
   'wait_response/3': (self, ids, limit, remove) =>
-    waitResponses(self, requestIds(ids), responseLimit(limit), remove === true),
+    waitResponses(self, requestIdsOrClause(ids), responseLimit(limit), booleanOf(remove)),
   'receive_response/2': (self, id, limit) => receiveResponse(self, refOf(id), responseLimit(limit)),
   'receive_response/3': (self, ids, limit, remove) =>
-    receiveResponses(self, requestIds(ids), responseLimit(limit), remove === true),
+    receiveResponses(self, requestIdsOrClause(ids), responseLimit(limit), booleanOf(remove)),
   'check_response/2': (self, message, id) => checkResponse(self, message, refOf(id)),
-  'check_response/3': (self, message, ids, remove) => checkResponses(self, message, requestIds(ids), remove === true),
+  'check_response/3': (self, message, ids, remove) =>
+    checkResponses(self, message, requestIdsOrClause(ids), booleanOf(remove)),
   'reqids_new/0': () => new Map(),
   'reqids_size/1': (_self, ids) => requestIds(ids).size,
   'reqids_add/3': (_self, id, label, ids) => addRequest(requestIds(ids), refOf(id), label),
@@ -193,23 +222,16 @@ export function formatOptions(value: Value): FormatOptions {
   };
 }
 
-const started = starts({ link: false });
-const linked = starts({ link: true });
-const monitored = starts({ link: false, monitor: true });
-
 export const genServerModule: CodeModule = {
   name: 'gen_server',
   functions: {
-    'start/3': started.three,
-    'start/4': started.four,
-    'start_link/3': linked.three,
-    'start_link/4': linked.four,
-    'start_monitor/3': monitored.three,
-    'start_monitor/4': monitored.four,
+    ...moduleStartFunctions((self, module, argument, options) =>
+      startServer(self, callbackModule(module), argument, options),
+    ),
     'stop/1': (self, server) => stop(self, serverOf(server)),
     'stop/3': (self, server, reason, timeout) => stop(self, serverOf(server), reason, timeoutOf(timeout)),
-    'call/2': (self, ...args) => callAs(self, args, defaultCallTimeoutMs),
-    'call/3': (self, ...args) => callAs(self, args, timeoutOf(args[2])),
+    'call/2': (self, ...args) => callAs(self, args),
+    'call/3': (self, ...args) => callAs(self, args),
     *'cast/2'(self, server, message): Flow<Value> {
       yield* castByName(self, serverOf(server), message);
       return atoms.ok;
@@ -229,7 +251,7 @@ export const genServerModule: CodeModule = {
       multiCall(self, atomsOf(nodes), atomOf(name), request, timeoutOf(timeout)),
     'send_request/2': (self, server, request) => sendRequest(self, serverOf(server), request),
     *'send_request/4'(self, server, request, label, ids): Flow<Value> {
-      return new Map([...requestIds(ids), [yield* sendRequest(self, serverOf(server), request), label]]);
+      return new Map([...requestIdsOrClause(ids), [yield* sendRequest(self, serverOf(server), request), label]]);
     },
     'enter_loop/3': (self, module, options, state) => enter(self, module, options, state, {}),
     'enter_loop/4': (self, module, options, state, last) =>

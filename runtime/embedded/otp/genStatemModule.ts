@@ -1,24 +1,24 @@
 /** Module `gen_statem` as loaded code: its functions by name and arity. */
 import type { Value } from '../../term/values.ts';
-import { a, Atom, Pid, tup } from '../../term/values.ts';
+import { a, Pid, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, ExitException } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive } from '../kernel/flow.ts';
-import type { Code, CodeModule } from '../kernel/module.ts';
+import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, isList, tagged, partsOf } from '../kernel/values.ts';
 import { castByName, fromOf, genAtoms, genCall, reachable, reply } from './gen.ts';
-import type { ServerStart } from './genServer.ts';
 import {
   formatOptions,
   functionClause,
   loopOptions,
+  moduleOf,
+  moduleStartFunctions,
   nameOf,
   reportOf,
   requestFunctions,
-  requestIds,
+  requestIdsOrClause,
   serverOf,
-  startOptions,
   timeoutOf,
 } from './genServerModule.ts';
 import { enterMachine, startMachine } from './genStatem.ts';
@@ -28,20 +28,6 @@ import { statemReportPieces } from './statemReport.ts';
 import { stop } from './stop.ts';
 import { formatAndArgs, formatDepth, formatted } from './text.ts';
 
-function moduleOf(value: Value): string {
-  return value instanceof Atom ? value.name : functionClause();
-}
-
-type How = Pick<ServerStart, 'link' | 'monitor'>;
-function starts(how: How): { readonly three: Code; readonly four: Code } {
-  return {
-    three: (self, module, argument, options) =>
-      startMachine(self, moduleOf(module), argument, { ...startOptions(options), ...how }),
-    four: (self, name, module, argument, options) =>
-      startMachine(self, moduleOf(module), argument, { ...startOptions(options), ...how, name: nameOf(name) }),
-  };
-}
-
 /** `{clean_timeout, T}` and `{dirty_timeout, T}`; a time-out alone is a clean one. */
 function limitOf(value: Value): { readonly ms: number | null; readonly clean: boolean } {
   if (value === atoms.infinity) return { ms: null, clean: false };
@@ -49,7 +35,7 @@ function limitOf(value: Value): { readonly ms: number | null; readonly clean: bo
   const dirty = tagged(value, a('dirty_timeout'), 2);
   if (clean !== null) return { ms: timeoutOf(asValue(clean[1])), clean: true };
   if (dirty !== null) return { ms: timeoutOf(asValue(dirty[1])), clean: false };
-  if (typeof value !== 'number') throw new ErrorException(atoms.badarg);
+  if (value instanceof Tuple) throw new ErrorException(atoms.badarg);
   return { ms: timeoutOf(value), clean: true };
 }
 
@@ -105,19 +91,10 @@ function* enter(
   return yield* enterMachine(self, moduleOf(module), first, { ...loopOptions(options), ...own });
 }
 
-const started = starts({ link: false });
-const linked = starts({ link: true });
-const monitored = starts({ link: false, monitor: true });
-
 export const genStatemModule: CodeModule = {
   name: 'gen_statem',
   functions: {
-    'start/3': started.three,
-    'start/4': started.four,
-    'start_link/3': linked.three,
-    'start_link/4': linked.four,
-    'start_monitor/3': monitored.three,
-    'start_monitor/4': monitored.four,
+    ...moduleStartFunctions(startMachine),
     'stop/1': (self, server) => stop(self, serverOf(server)),
     'stop/3': (self, server, reason, timeout) => stop(self, serverOf(server), reason, timeoutOf(timeout)),
     'call/2': (self, server, request) => call(self, [server, request, atoms.infinity]),
@@ -130,7 +107,7 @@ export const genStatemModule: CodeModule = {
     'reply/2': (self, from, answer) => replies(self, tup(a('reply'), from, answer)),
     'send_request/2': (self, server, request) => sendRequest(self, serverOf(server), request),
     *'send_request/4'(self, server, request, label, ids): Flow<Value> {
-      return new Map([...requestIds(ids), [yield* sendRequest(self, serverOf(server), request), label]]);
+      return new Map([...requestIdsOrClause(ids), [yield* sendRequest(self, serverOf(server), request), label]]);
     },
     'enter_loop/4': (self, ...args) => enter(self, args, self.pid, []),
     'enter_loop/5': (self, ...args) =>

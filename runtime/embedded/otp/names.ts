@@ -91,7 +91,7 @@ export function* ownName(self: Self, name: ServerName | Pid): Flow<Value> {
   }
   if ((yield* whereis(self, name)) === self.pid) return place.name;
   return self.exit(
-    place.module === 'global'
+    name instanceof Atom || name.elements[0] !== scopes.via
       ? a('process_not_registered_globally')
       : tup(a('process_not_registered_via'), a(place.module)),
   );

@@ -7,6 +7,7 @@ import { genServerModule } from './genServerModule.ts';
 import { genStatemModule } from './genStatemModule.ts';
 import { procLibModule } from './procLibModule.ts';
 import { supervisorModule } from './supervisorModule.ts';
+import { sysFunctions } from './sysFunctions.ts';
 import { sysModule } from './systemMessages.ts';
 
 export const otpModules: readonly CodeModule[] = [
@@ -16,6 +17,6 @@ export const otpModules: readonly CodeModule[] = [
   genStatemModule,
   procLibModule,
   supervisorModule,
-  sysModule,
+  { ...sysModule, functions: { ...sysModule.functions, ...sysFunctions } },
   ...elixirModules,
 ];

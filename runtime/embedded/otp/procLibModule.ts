@@ -23,6 +23,10 @@ function funOf(value: Value): LocalFun {
   return value instanceof LocalFun ? value : functionClause();
 }
 
+function badarg(): never {
+  throw new ErrorException(atoms.badarg);
+}
+
 function spawns(link: boolean): { readonly one: Code; readonly three: Code } {
   return {
     one: (self, run) => spawn(self, funOf(run), { link }),
@@ -32,7 +36,7 @@ function spawns(link: boolean): { readonly one: Code; readonly three: Code } {
 
 /** `spawn_opt`: `link` and `monitor` have a meaning here; sizes, priorities and collections of garbage have none, and are passed over. */
 function spawnOpt(self: Self, what: What, options: Value): Value {
-  const asked: readonly unknown[] = isList(options) ? options : functionClause();
+  const asked: readonly unknown[] = isList(options) ? options : badarg();
   const pid = spawn(self, what, { link: asked.includes(a('link')) });
   return asked.includes(a('monitor')) ? tup(pid, self.monitor(pid)) : pid;
 }
@@ -40,6 +44,8 @@ function spawnOpt(self: Self, what: What, options: Value): Value {
 type Start = (self: Self, what: What, options: { readonly timeoutMs?: number; readonly link?: boolean }) => Flow<Value>;
 function starts(run: Start): { readonly three: Code; readonly four: Code; readonly five: Code } {
   const limit = (timeout: Value): { readonly timeoutMs?: number } => {
+    // As the receive that waits for it would fail.
+    if (timeout !== atoms.infinity && typeof timeout !== 'number') throw new ErrorException(a('timeout_value'));
     const timeoutMs = timeoutOf(timeout);
     return timeoutMs === null ? {} : { timeoutMs };
   };
@@ -50,7 +56,7 @@ function starts(run: Start): { readonly three: Code; readonly four: Code; readon
       const asked: readonly unknown[] = isList(options) ? options : functionClause();
       const monitors = asked.some((one) => one === a('monitor') || elementsOf(one)?.[0] === a('monitor'));
       // The starter's own monitor is the only one there is.
-      if (monitors) throw new ErrorException(atoms.badarg);
+      if (monitors) return badarg();
       return run(self, whatOf(module, name, args), { ...limit(timeout), link: asked.includes(a('link')) });
     },
   };
@@ -105,7 +111,7 @@ export const procLibModule: CodeModule = {
       return atoms.ok;
     },
     'init_ack/2'(self, starter, outcome) {
-      if (!(starter instanceof Pid)) return functionClause();
+      if (!(starter instanceof Pid)) return badarg();
       initAck(self, outcome, starter);
       return atoms.ok;
     },

@@ -4,7 +4,7 @@ import { a, Pid, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { settle } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, errorTuple, isList, okTuple, partsOf } from '../kernel/values.ts';
+import { asValue, atoms, errorTuple, isList, okTuple, partsOf, sameValue } from '../kernel/values.ts';
 import { readSpec } from './checkSpec.ts';
 import type { Spec } from './childSpec.ts';
 import { modulesValue, specValue } from './childSpec.ts';
@@ -133,6 +133,9 @@ function idle(state: SupervisorState, id: Value): { readonly child: Child } | { 
 }
 
 function specOf(self: Self, state: SupervisorState, name: Value): Value {
+  // A simple_one_for_one supervisor knows its template by its id, too.
+  const { template } = state;
+  if (state.simple && template !== null && sameValue(template.id, name)) return okTuple(specValue(template));
   const child = named(self, state, name);
   if (child === undefined) return errorTuple(words.notFound);
   const spec = child === 'dead' || state.simple ? state.template : child.spec;

@@ -11,6 +11,7 @@ import { islandsOf, linksOf, nodeStatuses, statusOf } from '../nodeRows.ts';
 import { coverageResult, nullable, statsResult } from '../parameters.ts';
 import { cell } from '../processRows.ts';
 import { drain } from '../streams.ts';
+import { known } from '../knownErrors.ts';
 
 const needs = ['cluster.nodes', 'cluster.links', 'system.stats', 'processes.scan'] as const;
 type HealthContext = Context<(typeof needs)[number]>;
@@ -82,6 +83,7 @@ export const clusterHealth = defineOperation({
     { title: 'With the default thresholds', params: {} },
     { title: 'Stricter about mailboxes', params: { mailboxLength: 100 } },
   ],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async execute(context, thresholds) {
     const [nodes, links] = await Promise.all([
       context.port.cluster.nodes({}, context.options()),

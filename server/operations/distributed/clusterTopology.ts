@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { islandsOf, linksOf, linkStates, nodeResult, nodeRow } from '../nodeRows.ts';
 import { coverageResult } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export const clusterTopology = defineOperation({
   name: 'cluster_topology',
@@ -28,6 +29,7 @@ export const clusterTopology = defineOperation({
   }),
   route: { method: 'GET', path: '/cluster/topology' },
   examples: [{ title: 'The whole cluster', params: {} }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async execute(context) {
     const [nodes, links] = await Promise.all([
       context.port.cluster.nodes({}, context.options()),

@@ -6,6 +6,7 @@ import { listPage, listParams, listResult, mostRows } from '../lists.ts';
 import { nullable } from '../parameters.ts';
 import { collect } from '../streams.ts';
 import { nameText } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 /** The global names as each node sees them. */
 export function compareGlobalNames(scans: Scans) {
@@ -28,6 +29,7 @@ export function compareGlobalNames(scans: Scans) {
     ),
     route: { method: 'GET', path: '/cluster/global-names' },
     examples: [{ title: 'Those in conflict', params: { filter: { agreement: { eq: 'conflict' } } } }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'compare_global_names', params, scans, ['name'], async () => {
         const found = await collect(context.port.names.compare({ nodes: 'all' }, context.options()), mostRows);

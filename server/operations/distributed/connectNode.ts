@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeResult, nodeRow } from '../nodeRows.ts';
 import { nodeParam } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export const connectNode = defineOperation({
   name: 'connect_node',
@@ -28,6 +29,7 @@ export const connectNode = defineOperation({
   result: Type.Object(nodeResult),
   route: { method: 'POST', path: '/cluster/nodes/:node/connect' },
   examples: [{ title: 'A node of the cluster', params: { node: 'demo2@sim' } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async plan(context, { node, address }) {
     const nodes = await context.port.cluster.nodes({}, context.options());
     if (!nodes.ok) return nodes;

@@ -3,6 +3,7 @@ import { nodeNotFound } from '../../../runtime/errors.ts';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export const disconnectNode = defineOperation({
   name: 'disconnect_node',
@@ -16,6 +17,7 @@ export const disconnectNode = defineOperation({
   result: Type.Object({ node: Type.String(), wasConnected: Type.Boolean() }),
   route: { method: 'POST', path: '/cluster/nodes/:node/disconnect' },
   examples: [{ title: 'A node of the cluster', params: { node: 'demo2@sim' } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async plan(context, { node }) {
     const nodes = await context.port.cluster.nodes({}, context.options());
     if (!nodes.ok) return nodes;

@@ -6,6 +6,7 @@ import { failedNode, listPage, listParams, listResult, mostRows } from '../lists
 import { atomText, nodeFilterParam } from '../parameters.ts';
 import { collect } from '../streams.ts';
 import { atomName, displayOf } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 /** The process groups of a scope of pg. */
 export function listGroups(scans: Scans) {
@@ -34,6 +35,7 @@ export function listGroups(scans: Scans) {
     ),
     route: { method: 'GET', path: '/cluster/groups' },
     examples: [{ title: 'Of the default scope', params: {} }],
+    errors: [known.cursorExpired, known.registryNotFound],
     execute: (context, params) =>
       listPage(context, 'list_groups', params, scans, ['group'], async () => {
         const nodes = params.node === undefined ? 'all' : [params.node];

@@ -5,6 +5,7 @@ import type { Scans } from '../lists.ts';
 import { failedNode, listPage, listParams, listResult } from '../lists.ts';
 import { nodeFilterParam, nullable } from '../parameters.ts';
 import { displayOf } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 /** The topologies of libcluster on each node. */
 export function listTopologies(scans: Scans) {
@@ -33,6 +34,7 @@ export function listTopologies(scans: Scans) {
     ),
     route: { method: 'GET', path: '/cluster/topologies' },
     examples: [{ title: 'Of all nodes', params: {} }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_topologies', params, scans, ['topology', 'node'], async () => {
         const nodes = params.node === undefined ? 'all' : [params.node];

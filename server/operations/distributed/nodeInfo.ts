@@ -4,6 +4,7 @@ import { fail, ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeResult, nodeRow } from '../nodeRows.ts';
 import { nodeParam, nullable, statsResult } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export const nodeInfo = defineOperation({
   name: 'node_info',
@@ -34,6 +35,7 @@ export const nodeInfo = defineOperation({
   }),
   route: { method: 'GET', path: '/cluster/nodes/:node' },
   examples: [{ title: 'A node of the simulated cluster', params: { node: 'demo1@sim' } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async execute(context, { node }) {
     const nodes = await context.port.cluster.nodes({}, context.options());
     if (!nodes.ok) return nodes;

@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { nodeResult, nodeRow } from '../nodeRows.ts';
 import { nodeParam } from '../parameters.ts';
 import { nodeAt } from './nodeAt.ts';
+import { known } from '../knownErrors.ts';
 
 export const addNode = defineOperation({
   name: 'add_node',
@@ -17,6 +18,7 @@ export const addNode = defineOperation({
   result: Type.Object(nodeResult),
   route: { method: 'POST', path: '/cluster/nodes' },
   examples: [{ title: 'A fourth one', params: { node: 'demo4@sim' } }],
+  errors: [known.notHere, known.nodeNotFound],
   timeoutMs: 120_000,
   plan: (_context, { node }) =>
     Promise.resolve(

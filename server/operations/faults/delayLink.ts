@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
+import { known } from '../knownErrors.ts';
 
 export const delayLink = defineOperation({
   name: 'delay_link',
@@ -28,6 +29,7 @@ export const delayLink = defineOperation({
   result: Type.Object({ from: Type.String(), to: Type.String(), delayMs: Type.Integer(), ...heldResult }),
   route: { method: 'POST', path: '/cluster/links/delays' },
   examples: [{ title: 'Half a second', params: { from: 'demo1@sim', to: 'demo2@sim', delayMs: 500 } }],
+  errors: [known.notHere, known.nodeNotFound],
   plan: (context, { from, to, delayMs, jitterMs, lingerMs }) =>
     Promise.resolve(
       ok({

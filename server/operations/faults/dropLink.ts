@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam, nullable } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
+import { known } from '../knownErrors.ts';
 
 export const dropLink = defineOperation({
   name: 'drop_link',
@@ -37,6 +38,7 @@ export const dropLink = defineOperation({
   }),
   route: { method: 'POST', path: '/cluster/links/losses' },
   examples: [{ title: 'A tenth', params: { from: 'demo1@sim', to: 'demo2@sim', lossRatio: 0.1 } }],
+  errors: [known.notHere, known.nodeNotFound],
   plan: (context, { from, to, bytesPerSecond, lossRatio = bytesPerSecond === undefined ? 1 : 0, lingerMs }) =>
     Promise.resolve(
       ok({

@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 import { nodeAt, plannedNode } from './nodeAt.ts';
+import { known } from '../knownErrors.ts';
 
 export const hangNode = defineOperation({
   name: 'hang_node',
@@ -18,6 +19,7 @@ export const hangNode = defineOperation({
   result: Type.Object({ node: Type.String(), ...heldResult }),
   route: { method: 'POST', path: '/cluster/nodes/:node/hang' },
   examples: [{ title: 'One node', params: { node: 'demo3@sim' } }],
+  errors: [known.notHere, known.nodeNotFound],
   async plan(context, { node, lingerMs }) {
     const found = await nodeAt(context, node);
     if (!found.ok) return found;

@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
+import { known } from '../knownErrors.ts';
 
 const mostNodes = 100;
 
@@ -38,6 +39,7 @@ export const partitionCluster = defineOperation({
   }),
   route: { method: 'POST', path: '/cluster/partitions' },
   examples: [{ title: 'Two against one', params: { islands: [['demo1@sim', 'demo2@sim'], ['demo3@sim']] } }],
+  errors: [known.notHere, known.nodeNotFound],
   validate: ({ islands }) => {
     const all = islands.flat();
     return new Set(all).size === all.length

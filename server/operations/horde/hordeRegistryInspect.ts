@@ -5,6 +5,7 @@ import { atomText } from '../parameters.ts';
 import { atomName } from '../terms.ts';
 import { entryFields, entryResult, entryRow } from './hordeRows.ts';
 import { inspectHorde, inspectParams, inspectResult } from './inspectHorde.ts';
+import { known } from '../knownErrors.ts';
 
 /** A Horde.Registry as all its members have it. */
 export function hordeRegistryInspect(scans: Scans) {
@@ -24,6 +25,7 @@ export function hordeRegistryInspect(scans: Scans) {
     result: inspectResult(entryResult),
     route: { method: 'GET', path: '/horde/registries' },
     examples: [{ title: 'All there are', params: {} }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       inspectHorde(context, params, scans, {
         operation: 'horde_registry_inspect',

@@ -7,6 +7,7 @@ import { namedProcess } from '../processRows.ts';
 import { connectedNode } from '../resolve.ts';
 import { childSpecOf, childSpecParam } from '../supervisor/childParameters.ts';
 import { atomName, displayOf, shownName } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 export const hordeStartChild = defineOperation({
   name: 'horde_start_child',
@@ -37,6 +38,7 @@ export const hordeStartChild = defineOperation({
       params: { supervisor: 'Shop.Couriers', spec: { id: 'courier', module: 'Shop.Courier', args: ['suburb'] } },
     },
   ],
+  errors: [known.registryNotFound, known.childStartFailed, known.nodeUnavailable],
   async plan(context, { supervisor, node: asked, prefer, spec: written }) {
     const node = asked === undefined ? await connectedNode(context) : ok(asked);
     if (!node.ok) return node;

@@ -5,6 +5,7 @@ import { atomText } from '../parameters.ts';
 import { atomName } from '../terms.ts';
 import { childFields, hordeChildResult, hordeChildRow } from './hordeRows.ts';
 import { inspectHorde, inspectParams, inspectResult } from './inspectHorde.ts';
+import { known } from '../knownErrors.ts';
 
 /** A Horde.DynamicSupervisor as all its members have it. */
 export function hordeSupervisorInspect(scans: Scans) {
@@ -24,6 +25,7 @@ export function hordeSupervisorInspect(scans: Scans) {
     result: inspectResult(hordeChildResult),
     route: { method: 'GET', path: '/horde/supervisors' },
     examples: [{ title: 'All there are', params: {} }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       inspectHorde(context, params, scans, {
         operation: 'horde_supervisor_inspect',

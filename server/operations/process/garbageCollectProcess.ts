@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { onNodeParam, pidParam, placementOfProcess } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { known } from '../knownErrors.ts';
 
 export const garbageCollectProcess = defineOperation({
   name: 'garbage_collect_process',
@@ -22,6 +23,7 @@ export const garbageCollectProcess = defineOperation({
   }),
   route: { method: 'POST', path: '/processes/:pid/garbage-collect' },
   examples: [{ title: 'By registered name', params: { pid: 'Shop.Catalog', node: 'demo1@sim' } }],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   async plan(context, { pid, node }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;

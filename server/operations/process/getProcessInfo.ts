@@ -6,6 +6,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, pidParam, placementOfProcess } from '../parameters.ts';
 import { cell, namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { known } from '../knownErrors.ts';
 
 const allFields: readonly ProcessField[] = [...cheapFields, ...costlyFields];
 /** Public names of the port's keys. */
@@ -60,6 +61,7 @@ export const getProcessInfo = defineOperation({
       params: { pid: '<0.120.0>', node: 'demo1@sim', fields: ['memory', 'messageQueueLen'] },
     },
   ],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   async execute(context, { pid, node, fields }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;

@@ -6,6 +6,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { onNodeParam, pidParam, placementOfProcess } from '../parameters.ts';
 import { cell, namedProcess, processAt } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { known } from '../knownErrors.ts';
 
 const keys = ['registered_name', 'initial_call', 'status', 'links', 'ancestors'] as const;
 
@@ -46,6 +47,7 @@ export const getProcessTree = defineOperation({
   route: { method: 'GET', path: '/processes/:pid/tree' },
   aliases: [{ name: 'build_process_tree', preset: {} }],
   examples: [{ title: 'Around a server', params: { pid: 'Shop.Catalog', node: 'demo1@sim', depth: 2 } }],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   async execute(context, { pid, node, depth, limit }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;

@@ -7,6 +7,7 @@ import { listPage, listParams, listResult } from '../lists.ts';
 import { nodeFilterParam, nullable, placementOfProcess, shownTermResult } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { shownTerm } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 const mostCrashes = 1_000;
 
@@ -40,6 +41,7 @@ export function listCrashes(scans: Scans) {
     ),
     route: { method: 'GET', path: '/processes/crashes' },
     examples: [{ title: 'Of all nodes', params: {} }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_crashes', params, scans, ['pid', 'node', 'at'], async () => {
         const asked = await eachNode(context, params.node, (node) =>

@@ -8,6 +8,7 @@ import { namedProcess, processFieldNames, processFields, rowsOf } from '../proce
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { drain } from '../streams.ts';
 import { shownTerm } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 const longestMs = 600_000;
 /** What the call itself takes beside watching. */
@@ -35,6 +36,7 @@ export const monitorProcess = defineOperation({
   }),
   route: { method: 'GET', path: '/processes/:pid/monitor' },
   examples: [{ title: 'For a second', params: { pid: 'Shop.Catalog', node: 'demo1@sim', forMs: 1000, everyMs: 200 } }],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   timeoutMs: longestMs + slackMs,
   async execute(context, { pid, node, everyMs, forMs }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });

@@ -6,6 +6,7 @@ import { onNodeParam, pidParam, placementOfProcess } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { suspensionsOf } from './suspendProcess.ts';
+import { known } from '../knownErrors.ts';
 
 export const resumeProcess = defineOperation({
   name: 'resume_process',
@@ -24,6 +25,7 @@ export const resumeProcess = defineOperation({
   }),
   route: { method: 'POST', path: '/processes/:pid/resume' },
   examples: [{ title: 'By registered name', params: { pid: 'Shop.Catalog', node: 'demo1@sim' } }],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   async plan(context, { pid, node }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;

@@ -3,10 +3,11 @@ import { failure } from '../../../runtime/errors.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { ProcessRef, Result } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
-import { atomText, jsonValue, nodeParam, nullable, otherPidParam, placementOfProcess } from '../parameters.ts';
+import { placedResult, place, placementParams } from '../placement.ts';
+import { atomText, jsonValue, nullable, otherPidParam, placementOfProcess } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import type { ResolveContext } from '../resolve.ts';
-import { connectedNode, resolveNeeds, resolveProcess } from '../resolve.ts';
+import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { argsFromJson, atomName, shownName } from '../terms.ts';
 import { endStarted } from './endStarted.ts';
 
@@ -21,6 +22,7 @@ export const startProcess = defineOperation({
   severity: 'change',
   idempotent: false,
   needs: [...resolveNeeds, 'processes.start'],
+  mayUse: ['system.stats'],
   undoNeeds: ['processes.exit'],
   params: Type.Object({
     module: atomText('The module: Shop.Cart, :lists or lists.', 'module'),
@@ -29,14 +31,12 @@ export const startProcess = defineOperation({
       jsonValue('A value by the table of docs/terms.md, or {"$term": "{:job, 7}"} for any term as text.', mostArgBytes),
       { maxItems: 255, default: [], description: 'Its arguments.' },
     ),
-    node: Type.Optional(
-      Type.String({ ...nodeParam, description: 'Where to start it; on the connected node when absent.' }),
-    ),
+    ...placementParams,
     name: Type.Optional(atomText('Registers it under this name on its node.', 'registeredName')),
     link: Type.Optional(otherPidParam('Links it to this process')),
     monitoredBy: Type.Optional(otherPidParam('Has this process monitor it')),
   }),
-  result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()) }),
+  result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()), placed: placedResult }),
   route: { method: 'POST', path: '/processes' },
   examples: [
     { title: 'A process that sleeps', params: { module: 'timer', function: 'sleep', args: [60000], name: 'sleeper' } },
@@ -47,25 +47,27 @@ export const startProcess = defineOperation({
     { code: 'term.unknown_atom', remedy: 'Only names that the code running there mentions can be used.' },
   ],
   async plan(context, params) {
-    const node = params.node === undefined ? await connectedNode(context) : ok(params.node);
-    if (!node.ok) return node;
+    const placed = await place(context, params);
+    if (!placed.ok) return placed;
+    const { got: node } = placed.value;
     const args = argsFromJson(params.args, '/args');
     if (!args.ok) return args;
-    const link = await resolveOptional(context, params.link, node.value, '/link');
+    const link = await resolveOptional(context, params.link, node, '/link');
     if (!link.ok) return link;
-    const monitoredBy = await resolveOptional(context, params.monitoredBy, node.value, '/monitoredBy');
+    const monitoredBy = await resolveOptional(context, params.monitoredBy, node, '/monitoredBy');
     if (!monitoredBy.ok) return monitoredBy;
     const name = params.name === undefined ? null : atomName(params.name);
-    const free = name === null ? ok(null) : await checkFree(context, name, node.value);
+    const free = name === null ? ok(null) : await checkFree(context, name, node);
     if (!free.ok) return free;
     const called = `${shownName(atomName(params.module))}.${params.function}/${args.value.length}`;
     return ok({
-      summary: `Start ${called}${name === null ? '' : ` as ${shownName(name)}`} on ${node.value}`,
-      touches: [{ node: node.value, what: `a new process runs ${called}` }],
+      summary: `Start ${called}${name === null ? '' : ` as ${shownName(name)}`} on ${node}`,
+      touches: [{ node: node, what: `a new process runs ${called}` }],
       severity: 'change',
       undo: 'partly',
       steps: {
-        node: node.value,
+        placed: placed.value,
+        node,
         module: atomName(params.module),
         function: params.function,
         args: [...args.value],
@@ -76,7 +78,7 @@ export const startProcess = defineOperation({
     });
   },
   async apply(context, { steps }) {
-    const { name, link, monitoredBy, ...rest } = steps;
+    const { name, link, monitoredBy, placed, ...rest } = steps;
     const started = await context.port.processes.start(
       {
         ...rest,
@@ -86,7 +88,7 @@ export const startProcess = defineOperation({
       },
       context.options(),
     );
-    return started.ok ? ok({ ...namedProcess(started.value), registeredName: name }) : started;
+    return started.ok ? ok({ ...namedProcess(started.value), registeredName: name, placed }) : started;
   },
   async compensate(context, _plan, done) {
     return done.ok ? endStarted(context, done.value.pid) : ok(null);

@@ -1,5 +1,6 @@
 /** The catalogue as a list. */
 import { Type } from 'typebox';
+import type { MiddlewareFacts } from '../../core/middleware.ts';
 import type { CatalogueEntry } from '../../protocol/operation.ts';
 
 /** What operations about operations look at. */
@@ -7,6 +8,8 @@ export interface CatalogueReader {
   list(category?: string): readonly CatalogueEntry[];
   search(query: string): readonly CatalogueEntry[];
   describe(nameOrAlias: string): CatalogueEntry | null;
+  /** What calls of it pass, in the order in which it begins; where there is a pipeline to ask. */
+  middlewares?(nameOrAlias: string): readonly MiddlewareFacts[];
 }
 
 export const catalogueFields = {

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { operationNotFound } from '../../core/errors.ts';
 import { defineOperation } from '../../core/operation.ts';
+import type { MiddlewareFacts } from '../../core/middleware.ts';
 import type { CatalogueEntry } from '../../protocol/operation.ts';
 import type { CatalogueReader } from './catalogueRows.ts';
 
@@ -24,7 +25,7 @@ export function describeOperation(catalogue: CatalogueReader) {
         'x-arsenal': { pick: 'operation' },
       }),
     }),
-    result: Type.Unsafe<CatalogueEntry>({
+    result: Type.Unsafe<CatalogueEntry & { readonly middlewares?: readonly MiddlewareFacts[] }>({
       type: 'object',
       required: ['name', 'title', 'description', 'category', 'severity', 'params', 'result', 'examples', 'errors'],
     }),
@@ -33,7 +34,9 @@ export function describeOperation(catalogue: CatalogueReader) {
     errors: [{ code: 'operation.not_found', remedy: 'See list_operations.' }],
     execute(_context, { operation }) {
       const entry = catalogue.describe(operation);
-      return Promise.resolve(entry === null ? operationNotFound(operation) : ok(entry));
+      if (entry === null) return Promise.resolve(operationNotFound(operation));
+      const middlewares = catalogue.middlewares?.(operation);
+      return Promise.resolve(ok({ ...entry, ...(middlewares !== undefined && { middlewares }) }));
     },
   });
 }

@@ -6,6 +6,7 @@ import { failedNode, listPage, listParams, listResult, mostRows } from '../lists
 import { nodeFilterParam } from '../parameters.ts';
 import { collect } from '../streams.ts';
 import { supervisorFields, supervisorResult, supervisorRow } from '../supervisorRows.ts';
+import { known } from '../knownErrors.ts';
 
 /** Every process that is surely a supervisor; none is called to find out. */
 export function listSupervisors(scans: Scans) {
@@ -25,6 +26,7 @@ export function listSupervisors(scans: Scans) {
       { title: 'All', params: {} },
       { title: 'Roots of applications', params: { filter: { parent: { eq: null } }, sort: 'application' } },
     ],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_supervisors', params, scans, ['pid', 'node', 'display'], async () => {
         const nodes = params.node === undefined ? 'all' : [params.node];

@@ -3,9 +3,10 @@ import type { ChildSpec, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
-import { atomText, nodeParam, nullable, placementOfProcess, supervisorParam } from '../parameters.ts';
+import { atomText, nullable, placementOfProcess, supervisorParam } from '../parameters.ts';
+import { place, placedResult, placementParams } from '../placement.ts';
 import { namedProcess } from '../processRows.ts';
-import { connectedNode, resolveNeeds, resolveProcess } from '../resolve.ts';
+import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { atomName, shownName } from '../terms.ts';
 import { childSpecOf, childSpecParam } from './childParameters.ts';
 import { takeOutProcess } from './takeOut.ts';
@@ -21,12 +22,10 @@ export const startSupervisor = defineOperation({
   severity: 'change',
   idempotent: false,
   needs: [...resolveNeeds, 'supervisors.start'],
-  mayUse: ['holdings.list'],
+  mayUse: ['holdings.list', 'system.stats'],
   undoNeeds: ['holdings.release', 'supervisors.children', 'supervisors.terminateChild', 'supervisors.deleteChild'],
   params: Type.Object({
-    node: Type.Optional(
-      Type.String({ ...nodeParam, description: 'Where to start it; on the connected node when absent.' }),
-    ),
+    ...placementParams,
     parent: Type.Optional(Type.String({ ...supervisorParam, description: 'The supervisor that is to have it.' })),
     name: Type.Optional(atomText('Registers it under this name on its node.', 'registeredName')),
     strategy: Type.Enum(['one_for_one', 'one_for_all', 'rest_for_one'], { default: 'one_for_one' }),
@@ -44,17 +43,18 @@ export const startSupervisor = defineOperation({
       description: 'Without a parent: how long it lives on after who asked is gone.',
     }),
   }),
-  result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()) }),
+  result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()), placed: placedResult }),
   route: { method: 'POST', path: '/supervisors' },
   examples: [{ title: 'An empty one', params: { node: 'demo1@sim', strategy: 'one_for_all' } }],
   errors: [{ code: 'name.taken', remedy: 'Choose another name, or end the process that has it.' }],
   async plan(context, params) {
-    const node = params.node === undefined ? await connectedNode(context) : ok(params.node);
-    if (!node.ok) return node;
+    const placed = await place(context, params);
+    if (!placed.ok) return placed;
+    const { got: node } = placed.value;
     const parent =
       params.parent === undefined
         ? ok(null)
-        : await resolveProcess(context, { text: params.parent, node: node.value, pointer: '/parent' });
+        : await resolveProcess(context, { text: params.parent, node: node, pointer: '/parent' });
     if (!parent.ok) return parent;
     const children = specsOf(params.children);
     if (!children.ok) return children;
@@ -62,12 +62,13 @@ export const startSupervisor = defineOperation({
     const { strategy, intensity, periodSeconds, lingerMs } = params;
     const what = `a ${strategy} supervisor with ${String(children.value.length)} children`;
     return ok({
-      summary: `Start ${what}${name === null ? '' : ` as ${shownName(name)}`} on ${node.value}`,
-      touches: [{ node: node.value, what }],
+      summary: `Start ${what}${name === null ? '' : ` as ${shownName(name)}`} on ${node}`,
+      touches: [{ node: node, what }],
       severity: 'change',
       undo: 'partly',
       steps: {
-        node: node.value,
+        placed: placed.value,
+        node,
         parent: parent.value,
         name,
         flags: { strategy, intensity, periodSeconds, autoShutdown: 'never' as const },
@@ -78,12 +79,12 @@ export const startSupervisor = defineOperation({
     });
   },
   async apply(context, { steps }) {
-    const { parent, name, ...rest } = steps;
+    const { parent, name, placed, ...rest } = steps;
     const started = await context.port.supervisors.start(
       { ...rest, ...(parent !== null && { parent }), ...(name !== null && { name }) },
       context.options(),
     );
-    return started.ok ? ok({ ...namedProcess(started.value), registeredName: name }) : started;
+    return started.ok ? ok({ ...namedProcess(started.value), registeredName: name, placed }) : started;
   },
   /** One of its own is given back; one under a parent is taken out of it. */
   async compensate(context, { steps }, done) {

@@ -9,6 +9,7 @@ import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { collect } from '../streams.ts';
 import type { Branch } from './trees.ts';
 import { branchResult, treeLimitParams, treesOf } from './trees.ts';
+import { known } from '../knownErrors.ts';
 
 const needs = [...resolveNeeds, 'supervisors.find', 'supervisors.children'] as const;
 type TreeContext = Context<(typeof needs)[number]>;
@@ -39,6 +40,7 @@ export const supervisionTree = defineOperation({
     { title: 'Everything', params: {} },
     { title: 'Below one supervisor', params: { supervisor: 'Shop.Supervisor', node: 'demo1@sim' } },
   ],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   timeoutMs: 60_000,
   async execute(context, params) {
     const from = params.supervisor === undefined ? ok(null) : await fromOne(context, params.supervisor, params.node);

@@ -6,6 +6,7 @@ import { nullable, onNodeParam, pidParam, placementOfProcess, shownTermResult } 
 import { cell, namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { shownTerm } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 const mostKinds = 50;
 /** OTP reads a mailbox as a whole or not at all: what is longer is counted, not read. */
@@ -38,6 +39,7 @@ export const analyzeMessageQueue = defineOperation({
   }),
   route: { method: 'GET', path: '/processes/:pid/mailbox' },
   examples: [{ title: 'By registered name', params: { pid: 'Shop.Catalog', node: 'demo1@sim' } }],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   async execute(context, { pid, node, limit }) {
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;

@@ -9,6 +9,7 @@ import { coverageResult, nodeFilterParam, nullable } from '../parameters.ts';
 import { cell, namedProcess, processAt } from '../processRows.ts';
 import { drain } from '../streams.ts';
 import { shownName } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 const needs = ['cluster.nodes', 'system.stats', 'processes.scan'] as const;
 const mayUse = ['system.schedulers', 'system.info', 'system.ports'] as const;
@@ -72,6 +73,7 @@ export const detectBottlenecks = defineOperation({
   }),
   route: { method: 'GET', path: '/system/bottlenecks' },
   examples: [{ title: 'Of the whole cluster', params: { forMs: 200 } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   timeoutMs: 60_000,
   async execute(context, { node, forMs }) {
     const asked = await eachNode(context, node, (name) => lookAt(context, name, forMs));

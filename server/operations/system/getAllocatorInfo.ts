@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { eachNode } from '../eachNode.ts';
 import { coverageResult, nodeFilterParam } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export const getAllocatorInfo = defineOperation({
   name: 'get_allocator_info',
@@ -38,6 +39,7 @@ export const getAllocatorInfo = defineOperation({
   }),
   route: { method: 'GET', path: '/system/allocators' },
   examples: [{ title: 'Of all nodes', params: {} }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async execute(context, { node }) {
     const asked = await eachNode(context, node, (name) =>
       context.port.system.allocators({ node: name }, context.options()),

@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { eachNode } from '../eachNode.ts';
 import { coverageResult, nodeFilterParam } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export const getMemoryInfo = defineOperation({
   name: 'get_memory_info',
@@ -30,6 +31,7 @@ export const getMemoryInfo = defineOperation({
   }),
   route: { method: 'GET', path: '/system/memory' },
   examples: [{ title: 'Of all nodes', params: {} }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async execute(context, { node }) {
     const asked = await eachNode(context, node, (name) =>
       context.port.system.memory({ node: name }, context.options()),

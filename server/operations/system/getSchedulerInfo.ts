@@ -3,6 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { eachNode } from '../eachNode.ts';
 import { coverageResult, nodeFilterParam, nullable } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export const getSchedulerInfo = defineOperation({
   name: 'get_scheduler_info',
@@ -36,6 +37,7 @@ export const getSchedulerInfo = defineOperation({
   }),
   route: { method: 'GET', path: '/system/schedulers' },
   examples: [{ title: 'Of all nodes', params: { forMs: 200 } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   timeoutMs: 45_000,
   async execute(context, { node, forMs }) {
     const asked = await eachNode(context, node, (name) =>

@@ -4,6 +4,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam, statsResult } from '../parameters.ts';
 import { connectedNode } from '../resolve.ts';
+import { known } from '../knownErrors.ts';
 
 export const getSystemInfo = defineOperation({
   name: 'get_system_info',
@@ -23,6 +24,7 @@ export const getSystemInfo = defineOperation({
   }),
   route: { method: 'GET', path: '/system/info' },
   examples: [{ title: 'Of one node', params: { node: 'demo1@sim' } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async execute(context, given) {
     const node = given.node === undefined ? await connectedNode(context) : ok(given.node);
     if (!node.ok) return node;

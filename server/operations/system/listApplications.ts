@@ -5,6 +5,7 @@ import { eachNode } from '../eachNode.ts';
 import type { Scans } from '../lists.ts';
 import { listPage, listParams, listResult } from '../lists.ts';
 import { nodeFilterParam, nullable } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 export function listApplications(scans: Scans) {
   return defineOperation({
@@ -34,6 +35,7 @@ export function listApplications(scans: Scans) {
     examples: [
       { title: 'Those that run, on one node', params: { node: 'demo1@sim', filter: { running: { eq: true } } } },
     ],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_applications', params, scans, ['name', 'node'], async () => {
         const asked = await eachNode(context, params.node, (node) =>

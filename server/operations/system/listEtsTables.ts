@@ -7,6 +7,7 @@ import { listPage, listParams, listResult, mostRows } from '../lists.ts';
 import { nodeFilterParam } from '../parameters.ts';
 import { collect } from '../streams.ts';
 import { displayOf } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 export function listEtsTables(scans: Scans) {
   return defineOperation({
@@ -43,6 +44,7 @@ export function listEtsTables(scans: Scans) {
     ),
     route: { method: 'GET', path: '/system/ets' },
     examples: [{ title: 'The largest', params: { sort: '-bytes', limit: 10 } }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_ets_tables', params, scans, ['table', 'node'], async () => {
         const asked = await eachNode(context, params.node, (node) =>

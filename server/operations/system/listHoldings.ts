@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import type { Scans } from '../lists.ts';
 import { listPage, listParams, listResult } from '../lists.ts';
 import { nullable } from '../parameters.ts';
+import { known } from '../knownErrors.ts';
 
 /** Whatever Arsenal keeps on the nodes that outlives a call. */
 export function listHoldings(scans: Scans) {
@@ -31,6 +32,7 @@ export function listHoldings(scans: Scans) {
     ),
     route: { method: 'GET', path: '/system/holdings' },
     examples: [{ title: 'All', params: {} }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_holdings', params, scans, ['id'], async () => {
         const listed = await context.port.holdings.list({}, context.options());

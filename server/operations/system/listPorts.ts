@@ -6,6 +6,7 @@ import type { Scans } from '../lists.ts';
 import { listPage, listParams, listResult, mostRows } from '../lists.ts';
 import { nodeFilterParam, nullable } from '../parameters.ts';
 import { collect } from '../streams.ts';
+import { known } from '../knownErrors.ts';
 
 /** Ports and sockets. */
 export function listPorts(scans: Scans) {
@@ -48,6 +49,7 @@ export function listPorts(scans: Scans) {
     ),
     route: { method: 'GET', path: '/system/ports' },
     examples: [{ title: 'What waits to be written', params: { sort: '-queueBytes', limit: 10 } }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_ports', params, scans, ['id', 'node'], async () => {
         const asked = await eachNode(context, params.node, (node) =>

@@ -7,6 +7,7 @@ import { atomText, nodeFilterParam, placementOfProcess } from '../parameters.ts'
 import { namedProcess } from '../processRows.ts';
 import { collect } from '../streams.ts';
 import { atomName, nameText } from '../terms.ts';
+import { known } from '../knownErrors.ts';
 
 /** Names of processes, in each node's own registry or in one that spans the cluster. */
 export function listRegisteredProcesses(scans: Scans) {
@@ -33,6 +34,7 @@ export function listRegisteredProcesses(scans: Scans) {
     ),
     route: { method: 'GET', path: '/registered-processes' },
     examples: [{ title: 'Of one node', params: { node: 'demo1@sim', sort: 'name' } }],
+    errors: [known.cursorExpired, known.nodeUnavailable],
     validate: ({ registry, module }) =>
       (registry === 'via') === (module !== undefined)
         ? []

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { known } from '../knownErrors.ts';
 
 export const releaseHolding = defineOperation({
   name: 'release_holding',
@@ -16,6 +17,7 @@ export const releaseHolding = defineOperation({
   result: Type.Object({ id: Type.String(), wasHeld: Type.Boolean() }),
   route: { method: 'DELETE', path: '/system/holdings/:id' },
   examples: [{ title: 'By its id', params: { id: 'demo1@sim~1' } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   async plan(context, { id }) {
     const listed = await context.port.holdings.list({}, context.options());
     if (!listed.ok) return listed;

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { known } from '../knownErrors.ts';
 
 export const reloadClusterFile = defineOperation({
   name: 'reload_cluster_file',
@@ -22,6 +23,7 @@ export const reloadClusterFile = defineOperation({
   }),
   route: { method: 'POST', path: '/cluster/file/reload' },
   examples: [{ title: 'After it was saved', params: {} }],
+  errors: [known.notHere],
   plan: () =>
     Promise.resolve(
       ok({

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { known } from '../knownErrors.ts';
 
 export const exportScenario = defineOperation({
   name: 'export_scenario',
@@ -22,6 +23,7 @@ export const exportScenario = defineOperation({
   }),
   route: { method: 'POST', path: '/cluster/scenario' },
   examples: [{ title: 'What led here', params: { name: 'orders get lost' } }],
+  errors: [known.notHere],
   async execute(context, { name }) {
     const recorded = await context.port.clock.recording({ name }, context.options());
     if (!recorded.ok) return recorded;

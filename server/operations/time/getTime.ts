@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { timeResult, timeRow } from './timeRows.ts';
+import { known } from '../knownErrors.ts';
 
 export const getTime = defineOperation({
   name: 'get_time',
@@ -16,6 +17,7 @@ export const getTime = defineOperation({
   result: Type.Object(timeResult),
   route: { method: 'GET', path: '/cluster/time' },
   examples: [{ title: 'Now', params: {} }],
+  errors: [known.notHere],
   async execute(context) {
     const state = await context.port.clock.state({}, context.options());
     return state.ok ? ok(timeRow(state.value)) : state;

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { timeResult, timeRow } from './timeRows.ts';
+import { known } from '../knownErrors.ts';
 
 export const pauseTime = defineOperation({
   name: 'pause_time',
@@ -16,6 +17,7 @@ export const pauseTime = defineOperation({
   result: Type.Object(timeResult),
   route: { method: 'POST', path: '/cluster/time/pause' },
   examples: [{ title: 'Stand still', params: {} }],
+  errors: [known.notHere],
   async plan(context) {
     const state = await context.port.clock.state({}, context.options());
     if (!state.ok) return state;

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { timeResult, timeRow } from './timeRows.ts';
+import { known } from '../knownErrors.ts';
 
 export const resumeTime = defineOperation({
   name: 'resume_time',
@@ -26,6 +27,7 @@ export const resumeTime = defineOperation({
     { title: 'As on the wall', params: {} },
     { title: 'Ten times as fast', params: { speed: 10 } },
   ],
+  errors: [known.notHere],
   plan: (_context, { speed }) =>
     Promise.resolve(
       ok({

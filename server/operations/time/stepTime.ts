@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { timeResult, timeRow } from './timeRows.ts';
+import { known } from '../knownErrors.ts';
 
 export const stepTime = defineOperation({
   name: 'step_time',
@@ -30,6 +31,7 @@ export const stepTime = defineOperation({
     { title: 'To the next thing that happens', params: {} },
     { title: 'A second', params: { ms: 1000 } },
   ],
+  errors: [known.notHere],
   async plan(context, { ms }) {
     const state = await context.port.clock.state({}, context.options());
     if (!state.ok) return state;

@@ -10,6 +10,7 @@ import { coverageResult, nodeFilterParam, nullable, placementOfProcess } from '.
 import { namedProcess } from '../processRows.ts';
 import type { Waiting } from './waitCircles.ts';
 import { circlesIn } from './waitCircles.ts';
+import { known } from '../knownErrors.ts';
 
 const needs = ['cluster.nodes', 'system.waits', 'names.resolve'] as const;
 type DeadlockContext = Context<(typeof needs)[number]>;
@@ -52,6 +53,7 @@ export const analyzeDeadlocks = defineOperation({
   }),
   route: { method: 'GET', path: '/system/deadlocks' },
   examples: [{ title: 'Of the whole cluster', params: {} }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   timeoutMs: 60_000,
   async execute(context, { node, confirmMs }) {
     const first = await look(context, node);

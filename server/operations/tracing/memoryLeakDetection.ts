@@ -11,6 +11,7 @@ import { drain } from '../streams.ts';
 import { displayOf, shownName } from '../terms.ts';
 import type { Reading } from './growth.ts';
 import { fewestReadings, growthOf } from './growth.ts';
+import { known } from '../knownErrors.ts';
 
 const needs = ['cluster.nodes', 'system.memory', 'processes.scan', 'processes.info'] as const;
 const mayUse = ['system.stats', 'system.ets'] as const;
@@ -62,6 +63,7 @@ export const memoryLeakDetection = defineOperation({
   }),
   route: { method: 'GET', path: '/system/leaks' },
   examples: [{ title: 'For two seconds', params: { forMs: 2000, everyMs: 200 } }],
+  errors: [known.nodeUnavailable, known.nodeNotFound],
   timeoutMs: longestMs + slackMs,
   validate: ({ everyMs, forMs }) =>
     forMs >= everyMs * (fewestReadings - 1)

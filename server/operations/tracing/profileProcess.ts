@@ -7,6 +7,7 @@ import { nullable, onNodeParam, pidParam, placementOfProcess } from '../paramete
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { drain } from '../streams.ts';
+import { known } from '../knownErrors.ts';
 
 const needs = [...resolveNeeds, 'profile.sample', 'profile.calls'] as const;
 type ProfileContext = Context<(typeof needs)[number]>;
@@ -78,6 +79,7 @@ export const profileProcess = defineOperation({
   }),
   route: { method: 'POST', path: '/processes/:pid/profile' },
   examples: [{ title: 'For half a second', params: { pid: 'Shop.Catalog', node: 'demo1@sim', forMs: 500 } }],
+  errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],
   timeoutMs: longestMs + 10_000,
   async execute(context, params) {
     const { pid, node } = params;

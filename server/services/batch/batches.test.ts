@@ -52,6 +52,7 @@ describe('BatchRunner', () => {
       };
       const runner = new BatchRunner({
         find: () => null,
+        learn: () => Promise.resolve(),
         outcome: () => Promise.resolve(),
         undone: () => Promise.resolve(),
         pipeline: {
@@ -75,6 +76,29 @@ describe('BatchRunner', () => {
     const long = 'x'.repeat(128);
     expect(itemRequestId(long, 999)).toMatch(/^[0-9a-f]{64}:999$/);
     expect(itemRequestId(long, 1)).not.toBe(itemRequestId(`y${long.slice(1)}`, 1));
+  });
+});
+
+describe('an operation that is not known', () => {
+  it('is looked for on the nodes, once for a whole batch', async () => {
+    const learned: string[] = [];
+    const runner = new BatchRunner({
+      find: () => null,
+      learn: (connection, operation) => {
+        learned.push(`${connection ?? ''} ${operation}`);
+        return Promise.resolve();
+      },
+      outcome: () => Promise.resolve(),
+      undone: () => Promise.resolve(),
+      pipeline: bench().pipeline,
+    });
+    const items = ['a', 'b', 'c'].map((id) => ({ id, operation: `own_${id}`, params: {} }));
+    const planned = await runner.plan(contextWith(callOptions(9_000)), { mode: 'independent', concurrency: 1, items });
+    expect(planned).toMatchObject({
+      ok: true,
+      value: { severity: 'read', steps: { items: [{ plan: null }, {}, {}] } },
+    });
+    expect(learned).toEqual([' own_a']);
   });
 });
 

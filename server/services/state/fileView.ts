@@ -1,4 +1,5 @@
 /** What one state file says, as far as it has been read. */
+import { sizeUpTo } from '../../core/plainData.ts';
 import type { Writer } from '../audit/writer.ts';
 import { Buckets, cellOf } from './buckets.ts';
 import type { CallBegun, CallEnded, StateRecord } from './records.ts';
@@ -57,7 +58,7 @@ export class FileView {
       if (call.startedAt < limits.since) continue;
       if (!isEnded(call) || call.result === null) kept.push(call);
       else {
-        characters += JSON.stringify(call.result).length;
+        characters += sizeUpTo(call.result, mostResultCharacters);
         const isKept = characters <= mostResultCharacters && call.startedAt + call.durationMs >= limits.resultsSince;
         kept.push(isKept ? call : { ...call, result: null });
       }

@@ -245,9 +245,9 @@ describe('a disk that is full', () => {
     files.faults.add('create');
     const store = storeOn(files, { flushMs: 1, retryMs: 1 });
     store.end(endedCall('a'));
-    await expect.poll(() => store.persistence.is).toBe('memory_only');
+    await expect.poll(() => store.persistence.is, { timeout: 9_000 }).toBe('memory_only');
     files.faults.clear();
-    await expect.poll(() => store.persistence.is).toBe('ok');
+    await expect.poll(() => store.persistence.is, { timeout: 9_000 }).toBe('ok');
     expect(await idsIn(storeOn(files))).toEqual(['a ended']);
   });
 

@@ -5,6 +5,7 @@
  * full, what happens is kept in memory, that it is not on disk is said, and it is written when there is room.
  */
 import { randomBytes } from 'node:crypto';
+import { sizeUpTo } from '../../core/plainData.ts';
 import type { LogFile } from '../audit/logFiles.ts';
 import { isDead, thisWriter } from '../audit/writer.ts';
 import type { HistoryLimits } from '../../protocol/operation.ts';
@@ -93,7 +94,7 @@ export class StateStore {
   end(call: CallEnded): void {
     this.#own.end(call);
     this.#pending.push({ is: 'ended', call });
-    if (call.result !== null) this.#resultCharacters += JSON.stringify(call.result).length;
+    if (call.result !== null) this.#resultCharacters += sizeUpTo(call.result, mostResultCharacters);
     const isFull = this.#own.calls.size > this.#limits.entries * 1.25;
     if (isFull || this.#resultCharacters > mostResultCharacters) this.#trim();
     this.#flushSoon(this.#flushMs);

@@ -25,5 +25,5 @@ it(
     }
     expect(different).toEqual([]);
   },
-  all ? 600_000 : 60_000,
+  all ? 600_000 : 120_000,
 );

@@ -11,6 +11,8 @@ const documented = path.join(project, 'docs', 'images');
 
 export type Workbench = {
   readonly page: Page;
+  /** Of the workspace that is open. */
+  readonly folder: string;
   /** Takes a picture; with UPDATE_IMAGES=1 and `document` it also becomes the documentation's. */
   readonly shoot: (name: string, document?: 'document') => Promise<void>;
   readonly command: (title: string) => Promise<void>;
@@ -30,10 +32,13 @@ export async function openWorkbench(
     readonly extensionEnv?: { readonly [name: string]: string };
     readonly width?: number;
     readonly height?: number;
+    /** Written into the workspace before it is opened, by their names. */
+    readonly files?: { readonly [name: string]: string };
   } = {},
 ): Promise<Workbench> {
   fs.mkdirSync(screenshots, { recursive: true });
   const folder = copyWorkspace(path.join(project, 'test', 'fixtures', 'demo-workspace'));
+  for (const [name, text] of Object.entries(options.files ?? {})) fs.writeFileSync(path.join(folder, name), text);
   const server = await startServer({
     settings: { 'window.commandCenter': false, 'window.autoDetectHighContrast': false, ...options.settings },
     ...(options.env !== undefined && { env: { ...options.env } }),
@@ -48,11 +53,14 @@ export async function openWorkbench(
     const started = await startBrowser({ width: options.width ?? 1280, height: options.height ?? 800 });
     browser = started.browser;
     const { page } = started;
+    // For every wait: what comes, comes soon, but not on a machine that others use, too.
+    page.setDefaultTimeout(60_000);
     const environment = options.extensionEnv === undefined ? {} : { environment: { ...options.extensionEnv } };
     await page.goto(workbenchUrl(server, { folder, extension: project, ...environment }));
     await page.locator('.monaco-workbench .part.sidebar').waitFor({ timeout: 60_000 });
     return {
       page,
+      folder,
       shoot: async (name, document) => {
         // Figures and fonts settle; the pointer leaves no tooltip behind.
         await page.mouse.move(0, 0);
@@ -81,7 +89,7 @@ export async function openWorkbench(
 }
 
 /** Waits until some row of a view of the side bar contains a text, and answers it. */
-export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 30_000) {
+export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 60_000) {
   const row = page.locator('.part.sidebar .monaco-list-row[role="treeitem"]', { hasText: text }).first();
   await row.waitFor({ timeout: timeoutMs });
   return row;

@@ -29,7 +29,7 @@ function* fold(self: Self, fun: Value, initial: Value, table: Value, backwards: 
       for (const object of backwards ? objects.toReversed() : objects) {
         result = yield* applyFun(self, fun, [object, result]);
       }
-      group = rows.from(place, backwards);
+      group = reach(self, table, 'read').rows.from(place, backwards);
     }
     return result;
   } finally {

@@ -193,16 +193,22 @@ export function updateCounter(
 ): Value {
   const into = reach(self, table, 'write');
   if (!into.isSet) throw badarg();
-  const updates = (isList(operation) ? operation : [operation]).map((one) => updateOf(into, one));
   const initial = fallback.length === 0 ? null : rowOf(into, fallback[0]);
   const [there] = into.rows.under(key);
   const row = there ?? initial;
   if (row === null) throw badarg();
   const elements = row.elements.map(asValue);
   if (there === undefined) elements[into.options.keyPosition - 1] = copied(key);
-  const results = updates.map((update) => counted(update, elements));
-  into.put(into.keyOf(new Tuple(elements)), [new Tuple(elements)]);
-  return isList(operation) ? results : results[0];
+  try {
+    const operations = isList(operation) ? operation : [operation];
+    const results = operations.map((one) => counted(updateOf(into, one), elements));
+    into.put(into.keyOf(new Tuple(elements)), [new Tuple(elements)]);
+    return isList(operation) ? results : results[0];
+  } catch (thrown) {
+    // OTP puts the default in and takes it out again: a fixed table remembers the key.
+    if (there === undefined) into.remember(copied(key), row);
+    throw thrown;
+  }
 }
 
 /** `ets:update_element/3`: false when the key is not there. */

@@ -93,6 +93,11 @@ export class Table {
     this.rows.append(key, row);
     this.#words += wordsOf([row]);
   }
+  /** An object of this key was here for a moment: as long as the table is fixed, it can be gone on from. */
+  remember(key: Value, row: Row): void {
+    this.rows.put(key, [row]);
+    this.rows.put(key, []);
+  }
   clear(): void {
     this.rows.clear();
     this.#words = wordsOfTable;

@@ -1,0 +1,323 @@
+/** Operations that nodes have, in a house on a scripted cluster: what they are told to be, and who may run them. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { nodeUnavailable } from '../../../runtime/errors.ts';
+import { answering, failing, scriptedRuntime } from '../../../runtime/fake/scriptedRuntime.ts';
+import type { Json, NodeOperation, NodeOperationRun } from '../../../runtime/model.ts';
+import type { MethodTable } from '../../../runtime/port.ts';
+import type { House } from '../../backend/testKit.ts';
+import { at, houseOn, listAt } from '../../backend/testKit.ts';
+import { errorOf, textWith, valueOf } from '../../core/testKit.ts';
+import { late } from '../../operations/testKit.ts';
+import { describedOperation } from './described.ts';
+import { paramsSchemaOf } from './paramsSchema.ts';
+
+type Answers = { readonly [callback: string]: Json };
+
+function operation(module: string, answers: Answers, change: Partial<NodeOperation> = {}): NodeOperation {
+  return { node: 'a@h', module, version: 'AA00', form: 'operation', told: { is: 'told', answers }, ...change };
+}
+
+const sum = (answers: Answers = {}, change: Partial<NodeOperation> = {}) =>
+  operation(
+    'Elixir.Shop.Sum',
+    {
+      name: 'shop_sum',
+      category: 'custom',
+      description: 'Adds',
+      params_schema: { of: { type: 'list', required: true } },
+      ...answers,
+    },
+    change,
+  );
+
+const here = { node: 'a@h', status: 'ok' } as const;
+const there = { node: 'b@h', status: 'ok' } as const;
+const silent = { node: 'b@h', status: 'missing', error: nodeUnavailable('b@h').error } as const;
+const ran: NodeOperationRun = { value: [3], version: 'AA00', output: 'adding\n', tookUs: 12 };
+
+function finding(
+  operations: readonly NodeOperation[],
+  nodes: readonly (typeof here | typeof there | typeof silent)[] = [here],
+) {
+  return answering({ operations, nodes, unloaded: [] });
+}
+
+const runtime = scriptedRuntime();
+let house: House | null = null;
+afterEach(async () => {
+  await house?.close();
+  house = null;
+});
+
+/** A house on nodes that have these, all of which it has found. */
+async function houseWith(methods: MethodTable, trustedOperations: readonly string[] = []): Promise<House> {
+  runtime.script(methods);
+  runtime.state = { is: 'ready', epoch: 'scripted' };
+  house = await houseOn(runtime, { trustedOperations });
+  await look(house);
+  return house;
+}
+async function look({ backend, options }: House): Promise<void> {
+  valueOf(await backend.discover(backend.connections()[0]?.id ?? '', options));
+}
+const entryOf = (name: string) => house?.backend.registry.find(name)?.entry;
+
+describe('an operation of a node', () => {
+  it('is described by its own word, and counts as a change at least', async () => {
+    await houseWith({ 'operations.find': finding([sum({ metadata: { severity: 'read', timeout: 2_500 } })]) });
+    expect(entryOf('shop_sum')).toMatchObject({
+      title: 'Shop sum',
+      description: 'Adds\n\nElixir.Shop.Sum on a@h.',
+      severity: 'change',
+      role: 'operator',
+      idempotent: false,
+      origin: { from: 'node', node: 'a@h' },
+      params: { required: ['of'], properties: { of: { type: 'array', maxItems: 10_000 }, node: { type: 'string' } } },
+    });
+  });
+
+  it('is planned, and run as it was planned', async () => {
+    const { run } = await houseWith({
+      'operations.find': finding([sum()]),
+      'operations.execute': answering(ran),
+    });
+    const plan = valueOf(await run('shop_sum', { of: [1, 2] }, { mode: 'dry_run' }));
+    expect(plan).toMatchObject({
+      plan: {
+        summary: 'Run shop_sum (Elixir.Shop.Sum) on a@h',
+        touches: [{ node: 'a@h', what: 'Elixir.Shop.Sum' }],
+        severity: 'change',
+        undo: 'no',
+      },
+    });
+    expect(runtime.asked('operations.execute')).toEqual([]);
+    expect(valueOf(await run('shop_sum', { of: [1, 2] }))).toMatchObject({
+      result: { node: 'a@h', module: 'Elixir.Shop.Sum', ...ran },
+    });
+    expect(runtime.asked('operations.execute')).toMatchObject([
+      { node: 'a@h', module: 'Elixir.Shop.Sum', version: 'AA00', params: { of: [1, 2] }, caller: { role: 'admin' } },
+    ]);
+  });
+
+  it('runs on the node that is named; one that cannot be asked, or has it not, says so', async () => {
+    const { run } = await houseWith({
+      'operations.find': ({ nodes }) =>
+        nodes === 'all' ? finding([sum(), sum({}, { node: 'b@h' })], [here, there])() : finding([], [silent])(),
+      'operations.execute': answering(ran),
+    });
+    expect(errorOf(await run('shop_sum', { of: [], node: 'b@h' }))).toMatchObject({
+      class: 'unavailable',
+      node: 'b@h',
+    });
+    runtime.script({ 'operations.find': finding([]), 'operations.execute': answering(ran) });
+    expect(errorOf(await run('shop_sum', { of: [], node: 'a@h' })).code).toBe('operation.not_here');
+    runtime.script({ 'operations.find': failing(late), 'operations.execute': answering(ran) });
+    expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('call.timeout');
+    const failed = { 'operations.find': finding([sum()]), 'operations.execute': failing(late) };
+    runtime.script(failed);
+    expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('call.timeout');
+  });
+
+  it('gives its own parameters the names that it has', async () => {
+    const params_schema = { node: { type: 'atom', in: ['up', 'down'] } };
+    const { run } = await houseWith({
+      'operations.find': finding([sum({ params_schema })]),
+      'operations.execute': answering(ran),
+    });
+    valueOf(await run('shop_sum', { node: 'up', onNode: 'a@h' }));
+    expect(runtime.asked('operations.find').at(-1)).toEqual({ nodes: ['a@h'], onDisk: false });
+    expect(runtime.asked('operations.execute')).toMatchObject([{ node: 'a@h', params: { node: 'up' } }]);
+  });
+
+  it('is as grave as the version that runs', async () => {
+    const execute = { 'operations.execute': answering(ran) };
+    const { run } = await houseWith({ 'operations.find': finding([sum()]), ...execute });
+    runtime.script({ 'operations.find': finding([sum({ metadata: { dangerous: true } })]), ...execute });
+    const plan = valueOf(await run('shop_sum', { of: [] }, { mode: 'dry_run' }));
+    expect(plan).toMatchObject({ plan: { severity: 'destroy' } });
+  });
+});
+
+describe('one that the user trusts', () => {
+  it('only looks when it says so itself, and not when the node says otherwise by then', async () => {
+    const looks = sum({ rest_config: { method: 'get' } });
+    const { run } = await houseWith({ 'operations.find': finding([looks]), 'operations.query': answering(ran) }, [
+      'shop_sum',
+    ]);
+    expect(entryOf('shop_sum')).toMatchObject({ severity: 'diagnose', needs: ['operations.find', 'operations.query'] });
+    expect(valueOf(await run('shop_sum', { of: [] }))).toMatchObject({ result: { value: [3] } });
+    runtime.script({ 'operations.find': finding([sum()]), 'operations.query': answering(ran) });
+    expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('operation.changed');
+    runtime.script({ 'operations.find': failing(late), 'operations.query': answering(ran) });
+    expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('call.timeout');
+  });
+});
+
+describe('the catalogue', () => {
+  it('says when versions differ, and which module has a name', async () => {
+    const two = [
+      sum(),
+      sum({}, { node: 'b@h', version: 'BB11' }),
+      operation('shop_sum', { name: 'shop_sum', category: 'c', description: 'd', params_schema: {} }),
+    ];
+    const { result } = await houseWith({ 'operations.find': finding(two, [here, there]) });
+    expect(entryOf('shop_sum')?.description).toContain('versions differ: aa00 on a@h; bb11 on b@h.');
+    const found = await result('discover_operations');
+    expect(
+      listAt(found, 'operations').map((row) => [at(row, 'module'), at(row, 'operation'), at(row, 'problem')]),
+    ).toEqual([
+      ['Elixir.Shop.Sum', 'shop_sum', null],
+      ['Elixir.Shop.Sum', 'shop_sum', null],
+      ['shop_sum', null, 'the name shop_sum belongs to Elixir.Shop.Sum on a@h.'],
+    ]);
+  });
+
+  it('keeps what a silent node had, moves to another node that has it, and forgets what no node has', async () => {
+    const own = await houseWith({ 'operations.find': finding([sum({}, { node: 'b@h' })], [here, there]) });
+    runtime.script({ 'operations.find': finding([], [here, silent]) });
+    await look(own);
+    expect(entryOf('shop_sum')?.origin).toEqual({ from: 'node', node: 'b@h' });
+    runtime.script({ 'operations.find': finding([sum()], [here, there]) });
+    await look(own);
+    expect(entryOf('shop_sum')?.origin).toEqual({ from: 'node', node: 'a@h' });
+    runtime.script({ 'operations.find': finding([sum({}, { node: 'b@h' })], [here, there]) });
+    await look(own);
+    runtime.script({ 'operations.find': finding([], [here]) });
+    await look(own);
+    expect(entryOf('shop_sum')).toBeUndefined();
+  });
+
+  it('refuses a builtin name, a later version that cannot be one, and what cannot describe itself', async () => {
+    const broken = sum({}, { module: 'b', told: { is: 'broken', why: 'it is broken.' } });
+    const { result } = await houseWith({
+      'operations.find': finding([sum({ name: 'kill_process' }), sum({ name: 'Not One' }, { module: 'c' }), broken]),
+    });
+    const problems = async () =>
+      listAt(await result('discover_operations'), 'operations').map((row) => at(row, 'problem'));
+    expect(await problems()).toEqual([
+      textWith('belongs to another operation'),
+      textWith('snake_case'),
+      'it is broken.',
+    ]);
+    expect(entryOf('kill_process')?.origin).toEqual({ from: 'builtin' });
+  });
+
+  it('tells of connections that have it not, and forgets it with its connection', async () => {
+    const { backend, options } = await houseWith({
+      'operations.find': finding([sum()]),
+      'operations.execute': answering(ran),
+    });
+    const can = (connection: string) =>
+      valueOf(backend.availability(connection)).find((one) => one.operation === 'shop_sum')?.capability.can;
+    const [first] = backend.connections();
+    expect(can(first?.id ?? '')).toBe(true);
+    runtime.script({ 'operations.find': finding([]), 'operations.execute': answering(ran) });
+    const second = valueOf(await backend.connect({ kind: 'simulated' }, options));
+    valueOf(await backend.discover(second.id, options));
+    expect(can(second.id)).toBe(false);
+    valueOf(await backend.disconnect(first?.id ?? '', options));
+    expect(entryOf('shop_sum')).toBeUndefined();
+    expect(errorOf(await backend.discover(first?.id ?? '', options)).code).toBe('connection.not_found');
+  });
+
+  it('takes in a name that is called before it was looked for', async () => {
+    const { run } = await houseWith({ 'operations.find': finding([]) });
+    runtime.script({ 'operations.find': finding([sum()]), 'operations.execute': answering(ran) });
+    expect(valueOf(await run('shop_sum', { of: [] }))).toMatchObject({ result: { value: [3] } });
+  });
+});
+
+describe('modules that are not loaded', () => {
+  it('are named, and loaded when asked for', async () => {
+    const module = 'Elixir.Shop.Sum';
+    const { run, result } = await houseWith({
+      'operations.find': answering({ operations: [], nodes: [here], unloaded: [{ node: 'a@h', module }] }),
+      'operations.load': answering({ loaded: [module], failed: [] }),
+    });
+    expect(await result('discover_operations', { onDisk: true })).toMatchObject({
+      unloaded: [{ node: 'a@h', module }],
+    });
+    const plan = await run('load_operations', { node: 'a@h', modules: ['other'] }, { mode: 'dry_run' });
+    expect(valueOf(plan)).toMatchObject({ plan: { summary: 'Load nothing on a@h', touches: [] } });
+    expect(await result('load_operations', { node: 'a@h' })).toMatchObject({
+      loaded: [module],
+      failed: [],
+      operations: [],
+    });
+    expect(runtime.asked('operations.load')).toEqual([{ node: 'a@h', modules: [module] }]);
+  });
+
+  it('that cannot be looked for or loaded say why', async () => {
+    const { run } = await houseWith({ 'operations.find': finding([]) });
+    runtime.script({ 'operations.find': failing(late), 'operations.load': failing(late) });
+    expect(errorOf(await run('discover_operations')).code).toBe('call.timeout');
+    expect(errorOf(await run('load_operations', { node: 'a@h' })).code).toBe('call.timeout');
+    const unloaded = [{ node: 'a@h', module: 'm' }];
+    runtime.script({
+      'operations.find': answering({ operations: [], nodes: [here], unloaded }),
+      'operations.load': failing(late),
+    });
+    expect(errorOf(await run('load_operations', { node: 'a@h' })).code).toBe('call.timeout');
+  });
+});
+
+describe('a description', () => {
+  it.each<[string, Answers, object]>([
+    [
+      'named after the module',
+      { rest_config: { method: 'delete', summary: 'Ends it' } },
+      { name: 'sum', title: 'Ends it', description: 'Ends it', severity: 'destroy' },
+    ],
+    [
+      'of what admins may do',
+      { name: 'x', metadata: { minimum_role: 'admin' } },
+      { severity: 'destroy', description: 'The operation Elixir.Shop.Sum.' },
+    ],
+    [
+      'with its own word',
+      { name: 'x', category: 'No Category', metadata: { severity: 'diagnose', idempotent: true } },
+      { severity: 'diagnose', category: 'custom', idempotent: true },
+    ],
+    ['with a time that is none', { name: 'x', metadata: { timeout: -1 } }, { timeoutMs: null, severity: 'change' }],
+  ])('%s', (_what, answers, described) => {
+    expect(describedOperation(operation('Elixir.Shop.Sum', answers))).toMatchObject(described);
+  });
+
+  it('has a schema with a bound for everything', () => {
+    const said = {
+      text: { type: 'string', min: 1, max: 20, description: 'words', default: 'x' },
+      number: { type: 'integer', min: 0, max: 5 },
+      float: { type: 'float' },
+      flag: { type: 'boolean' },
+      atom: { type: 'atom' },
+      pid: { type: 'pid', required: true },
+      map: { type: 'map' },
+      list: { type: 'list', min: 1, max: 3 },
+      any: {},
+      odd: 'no rules',
+    };
+    expect(paramsSchemaOf(said)).toMatchObject({
+      required: ['pid'],
+      additionalProperties: false,
+      properties: {
+        text: { type: 'string', minLength: 1, maxLength: 20, description: 'words', examples: ['x'] },
+        number: { type: 'integer', minimum: 0, maximum: 5 },
+        float: { type: 'number' },
+        flag: { type: 'boolean' },
+        atom: { type: 'string', maxLength: 255 },
+        pid: { type: 'string', maxLength: 512 },
+        map: { type: 'object', 'x-maxBytes': 1_000_000 },
+        list: { type: 'array', minItems: 1, maxItems: 3 },
+        any: { 'x-maxBytes': 1_000_000 },
+        odd: { 'x-maxBytes': 1_000_000 },
+      },
+    });
+    expect(paramsSchemaOf([{ name: 'pid', type: 'string', required: true }, 'odd', { type: 'integer' }])).toMatchObject(
+      {
+        properties: { pid: { type: 'string' } },
+        required: ['pid'],
+      },
+    );
+    for (const none of [undefined, null, 'text', 7]) expect(paramsSchemaOf(none).properties).toEqual({});
+  });
+});

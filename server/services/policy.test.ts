@@ -1,0 +1,179 @@
+/** What the owner of a home lays down, and where the spans of its calls go. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { House } from '../backend/testKit.ts';
+import { at, editor, fakeShop, houseOn, listAt, temporaryHome } from '../backend/testKit.ts';
+import { createBackend } from '../backend/localBackend.ts';
+import { isJson } from '../core/plainData.ts';
+import type { Span } from '../core/spans.ts';
+import { errorOf, valueOf } from '../core/testKit.ts';
+import { policyFile, readPolicy } from './policy.ts';
+import { SpanFile } from './spanFile.ts';
+
+let home: string;
+let house: House | null = null;
+beforeEach(() => {
+  home = temporaryHome();
+});
+afterEach(async () => {
+  await house?.close();
+  house = null;
+  fs.rmSync(home, { recursive: true, force: true });
+});
+
+function lay(policy: unknown): void {
+  fs.writeFileSync(path.join(home, policyFile), typeof policy === 'string' ? policy : JSON.stringify(policy));
+}
+
+describe('the policy of a home', () => {
+  it('lays nothing down where there is none', async () => {
+    expect(valueOf(await readPolicy(home))).toEqual({});
+    expect(valueOf(await readPolicy(path.join(home, 'not', 'there')))).toEqual({});
+  });
+
+  it.each([
+    ['no JSON', '{'],
+    ['a list', []],
+    ['a role that is none', { roles: { kill_process: 'root' } }],
+    ['a name that is none', { roles: { 'Kill Process': 'admin' } }],
+    ['a limit of nothing', { rateLimits: { burst: 0, perSecond: 1 } }],
+    ['something unheard of', { rolls: {} }],
+  ])('is refused when it is %s, and nothing is started', async (_what, policy) => {
+    lay(policy);
+    expect(errorOf(await readPolicy(home))).toMatchObject({ class: 'validation', code: 'policy.invalid' });
+    const files = { simulatedWorkerFile: '', sandboxChildFile: '' };
+    expect(errorOf(await createBackend({ home, ...files })).code).toBe('policy.invalid');
+  });
+
+  it('is refused when it cannot be read', async () => {
+    fs.mkdirSync(path.join(home, policyFile));
+    expect(errorOf(await readPolicy(home)).code).toBe('policy.invalid');
+  });
+
+  // @row AU-04
+  it('says which role an operation asks for, in the catalogue too', async () => {
+    lay({ roles: { list_processes: 'operator', kill_process: 'operator' } });
+    house = await houseOn(fakeShop(), { home });
+    const roles = new Map(house.backend.catalogue().map(({ name, role }) => [name, role]));
+    expect([roles.get('list_processes'), roles.get('kill_process')]).toEqual(['operator', 'operator']);
+    const caller = { ...editor, role: 'viewer' } as const;
+    expect(errorOf(await house.run('list_processes', {}, {}, { caller })).code).toBe('role.insufficient');
+  });
+
+  // @row RG-08
+  it('can be seen of each operation: its role, its version, and what its calls pass', async () => {
+    house = await houseOn(fakeShop(), { home });
+    const described = await house.result('describe_operation', { operation: 'kill_process' });
+    expect(described).toMatchObject({ name: 'kill_process', role: 'admin', version: 1 });
+    const names = listAt(described, 'middlewares').map((one) => at(one, 'name'));
+    expect(names.slice(0, 3)).toEqual(['span', 'envelope', 'caller']);
+    expect(names).toContain('audit');
+    expect(
+      listAt(await house.result('describe_operation', { operation: 'list_processes' }), 'middlewares').map((one) =>
+        at(one, 'name'),
+      ),
+    ).not.toContain('audit');
+  });
+
+  // @row IN-03
+  it('says how often an operation may be called', async () => {
+    lay({
+      rateLimits: { burst: 100, perSecond: 0.001, operations: { cluster_topology: { burst: 1, perSecond: 0.001 } } },
+    });
+    house = await houseOn(fakeShop(), { home });
+    valueOf(await house.run('cluster_topology'));
+    expect(errorOf(await house.run('cluster_topology')).code).toBe('rate.exceeded');
+    valueOf(await house.run('list_processes'));
+    valueOf(await house.run('list_processes'));
+  });
+
+  // @row TR-01
+  it('says where spans go: a line each, as OpenTelemetry writes them', async () => {
+    const spansFile = path.join(home, 'spans.jsonl');
+    lay({ spansFile });
+    house = await houseOn(fakeShop(), { home });
+    const traceparent = `00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01`;
+    valueOf(await house.run('cluster_topology', {}, {}, { traceparent }));
+    errorOf(await house.run('cluster_topology', { nothing: 1 }));
+    await house.backend.close();
+    const lines = fs.readFileSync(spansFile, 'utf8').trim().split('\n').map(readJson);
+    const [good, bad] = lines.map((line) => listAt(line, 'resourceSpans', 0, 'scopeSpans', 0, 'spans')[0] ?? null);
+    expect(good).toMatchObject({
+      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+      parentSpanId: '00f067aa0ba902b7',
+      name: 'cluster_topology',
+      kind: 2,
+      status: { code: 1 },
+    });
+    expect(at(bad ?? null, 'status')).toMatchObject({ code: 2 });
+    expect(at(bad ?? null, 'events', 0, 'name')).toBe('exception');
+    const [start, end] = ['startTimeUnixNano', 'endTimeUnixNano'].map((name) => BigInt(String(at(good ?? null, name))));
+    expect(Number((end ?? 0n) - (start ?? 0n))).toBeGreaterThanOrEqual(0);
+    expect(fs.statSync(spansFile).mode & 0o077).toBe(0);
+  });
+});
+
+describe('a file of spans', () => {
+  const span: Span = {
+    name: 'x',
+    kind: 'internal',
+    traceId: '1'.repeat(32),
+    spanId: '2'.repeat(16),
+    parentSpanId: null,
+    startedAtMs: 1_700_000_000_000.5,
+    durationMs: 1.5,
+    attributes: { text: 't', yes: true, whole: 3, part: 0.5 },
+    status: 'ok',
+    exception: null,
+  };
+
+  it('has the values of attributes in their types, and times in nanoseconds', async () => {
+    const file = path.join(home, 's.jsonl');
+    const spans = new SpanFile(file, () => undefined);
+    spans.export(span);
+    await spans.flush();
+    const written = at(readJson(fs.readFileSync(file, 'utf8')), 'resourceSpans', 0, 'scopeSpans', 0, 'spans', 0);
+    expect(written).toMatchObject({
+      kind: 1,
+      startTimeUnixNano: '1700000000000500000',
+      endTimeUnixNano: '1700000000002000000',
+      attributes: [
+        { key: 'text', value: { stringValue: 't' } },
+        { key: 'yes', value: { boolValue: true } },
+        { key: 'whole', value: { intValue: '3' } },
+        { key: 'part', value: { doubleValue: 0.5 } },
+      ],
+    });
+  });
+
+  it('that cannot be written says so once, loses spans, and goes on when it can', async () => {
+    const said: string[] = [];
+    const folder = path.join(home, 'later');
+    const spans = new SpanFile(path.join(folder, 's.jsonl'), (message) => void said.push(message));
+    for (let round = 0; round < 2; round += 1) {
+      spans.export(span);
+      await spans.flush();
+    }
+    expect(said).toHaveLength(1);
+    fs.mkdirSync(folder);
+    for (let n = 0; n < 10_001; n += 1) spans.export(span);
+    await spans.flush();
+    expect(fs.readFileSync(path.join(folder, 's.jsonl'), 'utf8').trim().split('\n')).toHaveLength(10_000);
+    expect(said).toHaveLength(1);
+  });
+
+  it('writes by itself what waits', async () => {
+    const file = path.join(home, 's.jsonl');
+    new SpanFile(file, () => undefined).export(span);
+    await expect
+      .poll(() => fs.existsSync(file) && fs.readFileSync(file, 'utf8').length > 0, { timeout: 8_000 })
+      .toBe(true);
+  });
+});
+
+function readJson(text: string) {
+  const value: unknown = JSON.parse(text);
+  if (!isJson(value)) throw new Error('no JSON');
+  return value;
+}
