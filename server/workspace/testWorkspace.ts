@@ -36,7 +36,8 @@ export function testWorkspace(built: string) {
     folders: [folder],
     workerFile: path.join(built, 'operationWorker.js'),
     operationApiFile: path.join(built, 'operation.js'),
-    publishDiagnostics: (_uri, found) => problems.push(...found.map(({ message }) => message)),
+    publishDiagnostics: (_uri, found) =>
+      problems.push(...found.map(({ message }) => (typeof message === 'string' ? message : message.value))),
     onBroken: () => undefined,
     log: () => undefined,
   });

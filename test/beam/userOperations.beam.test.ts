@@ -223,7 +223,10 @@ describe('on a node with the behaviour module', () => {
   let node: LiveNode;
   let bare: LiveNode;
   beforeAll(async () => {
-    [node, bare] = await Promise.all(['ops_with', 'ops_bare'].map((name) => startElixir({ name, cookie: 'ops' })));
+    [node, bare] = await Promise.all([
+      startElixir({ name: 'ops_with', cookie: 'ops' }),
+      startElixir({ name: 'ops_bare', cookie: 'ops' }),
+    ]);
   });
   afterAll(async () => {
     await Promise.all([node.stop(), bare.stop()]);

@@ -355,6 +355,9 @@ describe('the catalogue', () => {
     expect((await run('list_operations', { limit: 1000 }))['total']).toBeGreaterThan(50);
     await run('describe_operation', { operation: 'kill_process' });
     await run('search_operations', { query: 'kill' });
+    // The shop has no operations of its own.
+    expect((await run('discover_operations'))['operations']).toEqual([]);
+    expect((await run('load_operations', { node: one }))['loaded']).toEqual([]);
     const nothing = { list: () => [], search: () => [], describe: () => null };
     const all = builtinOperations({ catalogue: nothing, scans: new ScanStore() }).map(({ name }) => name);
     expect(all.filter((name) => !ran.has(name))).toEqual([]);

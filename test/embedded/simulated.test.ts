@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callOptions, longestMs } from '../../runtime/callOptions.ts';
 import { simulatedRuntime } from '../../runtime/embedded/adapter/simulatedRuntime.ts';
 import { sleep } from '../../runtime/embedded/kernel/flow.ts';
-import { defaultProcessLimit } from '../../runtime/embedded/kernel/node.ts';
+import { defaultProcessLimit } from '../../runtime/embedded/kernel/world.ts';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import { SandboxManager } from '../../runtime/embedded/sandbox/sandboxManager.ts';
 import { OnDemandClock } from '../../runtime/embedded/time/onDemandClock.ts';

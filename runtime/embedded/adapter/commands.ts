@@ -9,9 +9,10 @@ import type { Value } from '../../term/values.ts';
 import { atoms } from '../kernel/values.ts';
 import { ErrorException, ExitException, reasonOf } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
-import type { KernelNode, SpawnOptions } from '../kernel/node.ts';
+import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
+import type { SpawnOptions } from '../kernel/world.ts';
 import type { Context } from './context.ts';
 import { termJson, termOf } from './context.ts';
 

@@ -120,7 +120,7 @@ async function start(context: Context, params: Params<'processes.start'>): Promi
   }
   if (related.watcher !== null) {
     const ref = node.value.makeRef();
-    node.value.monitor(related.watcher, ref, pid, null, atoms.down);
+    node.value.relations.monitor(related.watcher, ref, pid, null, atoms.down);
   }
   return Promise.resolve(ok(refOf(pid)));
 }

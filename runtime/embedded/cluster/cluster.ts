@@ -9,13 +9,14 @@ import type { KernelEvent } from '../kernel/events.ts';
 import { KernelPid } from '../kernel/identity.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import { CodeServer } from '../kernel/module.ts';
-import type { World } from '../kernel/node.ts';
-import { defaultProcessLimit, KernelNode } from '../kernel/node.ts';
+import { KernelNode } from '../kernel/node.ts';
 import type { Prng } from '../kernel/prng.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Signal } from '../kernel/signal.ts';
 import { TimerHeap } from '../kernel/timerHeap.ts';
 import { encodedBytes, travelling } from '../kernel/travel.ts';
+import type { World } from '../kernel/world.ts';
+import { defaultProcessLimit } from '../kernel/world.ts';
 import type { Application } from '../otp/applicationTable.ts';
 import { Applications } from '../otp/applicationTable.ts';
 import type { AutoConnect } from './distribution.ts';
@@ -127,7 +128,7 @@ export class Cluster implements World {
       },
       onLost: (node, gone, id, reason) => {
         this.emit({ is: 'disconnected', one: node.name, other: gone });
-        node.connectionLost(gone);
+        node.relations.connectionLost(gone);
         distributionOf(node).lost(gone, id, reason);
       },
       onFailed: (node, to) => distributionOf(node).failed(to),

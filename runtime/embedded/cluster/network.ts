@@ -246,7 +246,7 @@ export class Network {
       const connection = this.#connections.get(pairOf(from.name, to));
       const made = connection !== undefined && endOf(connection, from).node === from && !endOf(connection, from).lost;
       if (!from.alive || made) return;
-      from.connectionLost(to);
+      from.relations.connectionLost(to);
       this.#options.onFailed(from, to);
     });
     return null;
@@ -434,7 +434,7 @@ export class Network {
     const far = connection.ends[0] === end ? connection.ends[1] : connection.ends[0];
     if (!end.node.alive) return;
     if (connection.upAtMs === null) {
-      end.node.connectionLost(far.node.name);
+      end.node.relations.connectionLost(far.node.name);
       this.#options.onFailed(end.node, far.node.name);
       return;
     }

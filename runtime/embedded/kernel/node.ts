@@ -4,83 +4,33 @@
  * Follows the Erlang reference manual, "Processes", and the erts user's guide, "Communication in Erlang". Pure: time, randomness
  * and the network are the {@link World}'s.
  */
-import type { Value } from '../../term/values.ts';
-import { ImproperList, Pid, Ref, Tuple, tup } from '../../term/values.ts';
+import type { Pid, Value } from '../../term/values.ts';
+import { Ref, tup } from '../../term/values.ts';
 import { copied } from './copy.ts';
 import { ErrorException, ExitException, reasonOf, undef } from './exceptions.ts';
-import type { KernelEvent } from './events.ts';
-import type { Flow, Received, Wait } from './flow.ts';
-import { flowOf, settle, timedOut } from './flow.ts';
+import { settle } from './flow.ts';
 import { KernelPid, KernelRef } from './identity.ts';
-import type { CodeServer, Mfa } from './module.ts';
-import type { Prng } from './prng.ts';
-import type { AliasMode, Body, Monitor, MonitorTarget } from './process.ts';
+import { LateSignals } from './lateSignals.ts';
+import type { Mfa } from './module.ts';
+import type { Body } from './process.ts';
 import { noMessages, Process } from './process.ts';
 import { ProcessTable } from './processTable.ts';
-import { Ring } from './ring.ts';
+import { answers, endWait } from './receiving.ts';
+import { Relations } from './relations.ts';
 import { RunQueue } from './runQueue.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
-import { SmallMap, SmallSet } from './small.ts';
-import { spawnAnswered, spawnFor, spawnsLost } from './spawnRequest.ts';
-import type { Timer, TimerHeap } from './timerHeap.ts';
+import { SmallSet } from './small.ts';
+import { SpareMailboxes } from './spareMailboxes.ts';
+import { spawnAnswered, spawnFor } from './spawnRequest.ts';
+import type { Timer } from './timerHeap.ts';
 import type { TraceRing } from './trace.ts';
 import { traceFlag, traceKind } from './trace.ts';
+import type { TurnEnd } from './turn.ts';
+import { takeTurn } from './turn.ts';
 import { atoms } from './values.ts';
+import type { SpawnOptions, World } from './world.ts';
 
-/** What a node is given: clock, timers, chance, code, the network, and somebody who hears what happens. */
-export interface World {
-  /** The cluster's monotonic clock. */
-  readonly nowMs: number;
-  readonly timers: TimerHeap;
-  readonly code: CodeServer;
-  /** The one stream of chance for code that runs in processes. */
-  readonly prng: Prng;
-  /** Sends a signal to another node, connecting to it first where needed; false when it cannot be connected to. */
-  transmit(from: KernelNode, to: string, signal: Signal, connects?: boolean): boolean;
-  /** The names of the nodes this one is connected to. */
-  connectedTo(node: KernelNode): readonly string[];
-  /** The pid object that the kernel of the pid's own node made, where the process lives; else the one given. */
-  canonical(pid: Pid): Pid;
-  /**
-   * Whether exit signals, `DOWN`s and ends take effect only when their receiver is next scheduled, as on the BEAM: a drawn schedule
-   * then finds every order that "Communication in Erlang" allows. Otherwise they take effect at once, which is one of these orders.
-   */
-  readonly lateSignals: boolean;
-  /** Whether anybody hears what is emitted; the frequent events are not even made when nobody does. */
-  readonly listening: boolean;
-  emit(event: KernelEvent): void;
-  /** Called when a node that had nothing to run has something. */
-  becameRunnable(): void;
-  /** How many processes a node may have; {@link defaultProcessLimit} unless the cluster says otherwise. */
-  readonly processLimit: number;
-  /** Whether the turn that runs now has taken too long by a clock: asked seldom. Never on a virtual clock. */
-  turnIsOverdue(): boolean;
-  /** A monotonic clock of the wall, in milliseconds, by which turns are bounded too; null: by reductions only. */
-  readonly turnClock: (() => number) | null;
-  /** How long a turn goes on by {@link World.turnClock}. */
-  readonly turnMs: number;
-}
-
-export type SpawnOptions = {
-  readonly body: Body;
-  readonly initialCall: Mfa;
-  readonly parent: Process | null;
-  /** Where it is while it waits between messages; the initial call unless said. */
-  readonly idleAt?: string;
-  readonly link?: boolean;
-  readonly groupLeader?: Pid;
-  /** It works for somebody outside who waits: it runs before what does not, unless the schedule is drawn. */
-  readonly isUrgent?: boolean;
-};
-
-/** As the BEAM's default, `+P 262144`. */
-export const defaultProcessLimit = 262_144;
-/** Reductions a process may use before others run. One is one message, one resumption or one call into the kernel. */
-export const reductionsPerTurn = 2000;
-
-/** So many reductions pass between two looks at the clock that bounds turns, where there is one. */
-const reductionsPerGlance = 16;
 /** How many processes, one after the other, an urgent one makes urgent for a turn: a supervisor, its child, and both once more. */
 const standingUrgency = 5;
 
@@ -88,14 +38,6 @@ const standingUrgency = 5;
 export const mostReductionsPerTurn = 10_000_000;
 /** So many reductions pass between two looks at the clock in a turn that does not give way. */
 const reductionsPerLook = 20_000;
-
-const stillWaiting = Symbol('still waiting');
-/** How a turn ended; with `ended`, its reason stands in {@link Process.doom}. */
-type TurnEnd = 'waiting' | 'more' | 'ended';
-/** So many empty mailboxes are kept for the next processes that get a message. */
-const mostSpareMailboxes = 256;
-/** Larger ones are left to the garbage collector. */
-const largestSpareMailbox = 64;
 
 export class KernelNode {
   readonly name: string;
@@ -109,19 +51,16 @@ export class KernelNode {
   tracer: TraceRing | null = null;
   /** Hears of each process that ends, before its name, links and monitors go: what it owned goes first. */
   onProcessEnd: ((process: Process) => void) | null = null;
-  /** Watched processes of this node, by monitors that processes of other nodes have set. */
-  readonly #watchedFromAfar = new Map<Ref, Process>();
-  /** The first {@link #spares} places hold one each; the array itself keeps its length, which costs less than to push and pop. */
-  readonly #spareMailboxes: (Ring<Value> | undefined)[] = new Array<Ring<Value> | undefined>(mostSpareMailboxes).fill(
-    undefined,
-  );
-  #spares = 0;
+  readonly relations = new Relations(this);
+  /** Where signals are late; null where none is. */
+  readonly late: LateSignals | null;
+  /** The message that the running process took last; without a meaning when none runs. */
+  taken: Value = undefined;
+  readonly #spareMailboxes = new SpareMailboxes();
   #reductions = 0;
   #lastPid = -1;
   #lastRef = 0;
   #running: Process | null = null;
-  /** The message that was taken last: that of the running process. */
-  #taken: Value = undefined;
   #turnBegan = 0;
   /** What the running process lends to those that it sends to, or spawns, of its urgency. */
   #lends = 0;
@@ -130,12 +69,6 @@ export class KernelNode {
   #alive = true;
   /** What fell due while the node stands still, in order; null while it runs. */
   #overdue: (() => void)[] | null = null;
-  /** Signals that wait for their receiver to be scheduled, and ends that nobody was told of yet; null where none is late. */
-  readonly #late: Map<Process, (() => void)[]> | null;
-  readonly #unannounced = new Map<Process, Value>();
-  /** Unlinks that another node has not acknowledged yet, by process and the pid it unlinked from. */
-  readonly #unlinking = new WeakMap<Process, Map<Pid, number>>();
-  #lastUnlink = 0;
   #dying: { readonly process: Process; readonly reason: Value }[] = [];
   #draining = false;
 
@@ -144,7 +77,7 @@ export class KernelNode {
     this.creation = creation;
     this.world = world;
     this.startedAtMs = world.nowMs;
-    this.#late = world.lateSignals ? new Map() : null;
+    this.late = world.lateSignals ? new LateSignals(this) : null;
   }
 
   get alive(): boolean {
@@ -160,10 +93,6 @@ export class KernelNode {
   }
   get running(): Process | null {
     return this.#running;
-  }
-  /** The message that the running process took last; without a meaning when none runs. */
-  get taken(): Value {
-    return this.#taken;
   }
 
   // --------------------------------------------------------------------------------------------------- identities
@@ -196,7 +125,7 @@ export class KernelNode {
     const leader = options.groupLeader ?? parent?.groupLeader ?? null;
     const idleAt = options.idleAt ?? null;
     const process = new Process(this, pid, initialCall, parent?.pid ?? null, leader, options.body, idleAt);
-    if (options.isUrgent === true && this.#late === null) process.standingUrgency = standingUrgency;
+    if (options.isUrgent === true && this.late === null) process.standingUrgency = standingUrgency;
     pid.standFor(process);
     this.processes.add(process);
     if (options.link === true && parent !== null) {
@@ -269,34 +198,22 @@ export class KernelNode {
         if (process !== undefined) this.exitSignal(process, signal.from, signal.reason, signal.because);
         return;
       }
-      case 'link': {
-        const process = this.find(signal.to);
-        if (process === undefined) this.#exitBack(signal.to, signal.from, atoms.noproc);
-        else if (this.#unlinking.get(process)?.has(signal.from) !== true) {
-          (process.links ??= new SmallSet()).add(signal.from);
-          this.tracer?.note(traceFlag.procs, traceKind.getting_linked, process, signal.from, null);
-        }
+      case 'link':
+        this.relations.linkedFromAfar(signal);
         return;
-      }
       case 'unlink':
-        this.#gettingUnlinked(this.find(signal.to), signal.from);
-        this.world.transmit(this, signal.from.node, { ...signal, is: 'unlink_ack', from: signal.to, to: signal.from });
+      case 'unlink_ack':
+        this.relations.unlinkedFromAfar(signal);
         return;
-      case 'unlink_ack': {
-        const process = this.find(signal.to);
-        const pending = process === undefined ? undefined : this.#unlinking.get(process);
-        if (pending?.get(signal.from) === signal.id) pending.delete(signal.from);
-        return;
-      }
       case 'monitor':
-        this.watch(signal.ref, signal.from, signal.to);
+        this.relations.watch(signal.ref, signal.from, signal.to);
         return;
       case 'demonitor':
-        this.unwatch(signal.ref);
+        this.relations.unwatch(signal.ref);
         return;
       case 'down': {
         const process = this.find(signal.to);
-        if (process !== undefined) this.#down(process, signal.ref, signal.reason);
+        if (process !== undefined) this.relations.down(process, signal.ref, signal.reason);
         return;
       }
       case 'spawn':
@@ -317,18 +234,19 @@ export class KernelNode {
   deliver(process: Process, message: Value): void {
     if (process.runState === 'exiting') return;
     // What comes behind a signal that is late does not overtake it.
-    if (this.#late !== null && this.#putsLater(process, message)) return;
-    this.#put(process, message);
+    if (this.late !== null && this.#putsLater(process, message)) return;
+    this.put(process, message);
   }
 
   // A function of its own, so that nothing is kept for it where no signal is late.
   #putsLater(process: Process, message: Value): boolean {
-    return this.takesLater(process, () => this.#put(process, message));
+    return this.late?.takes(process, () => this.put(process, message)) === true;
   }
 
-  #put(process: Process, message: Value): void {
+  /** For the kernel: puts a message into the mailbox, now. */
+  put(process: Process, message: Value): void {
     if (process.runState === 'exiting') return;
-    if (process.mailbox === noMessages) process.mailbox = this.#spareMailbox();
+    if (process.mailbox === noMessages) process.mailbox = this.#spareMailboxes.take();
     process.mailbox.push(message);
     if (this.tracer !== null) this.tracer.received(process, message);
     if (process.runState !== 'waiting') {
@@ -357,12 +275,12 @@ export class KernelNode {
    */
   exitSignal(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
     const isOwn = because === 'asked' && from === process.pid;
-    if (this.#late === null || isOwn) this.#takeExit(process, from, reason, because);
+    if (this.late === null || isOwn) this.#takeExit(process, from, reason, because);
     else this.#takeExitLater(process, from, reason, because);
   }
 
   #takeExitLater(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
-    this.#later(process, () => this.#takeExit(process, from, reason, because));
+    this.late?.add(process, () => this.#takeExit(process, from, reason, because));
   }
 
   #takeExit(process: Process, from: Pid, reason: Value, because: 'asked' | 'link'): void {
@@ -378,145 +296,10 @@ export class KernelNode {
     else if (reason !== atoms.normal || (because === 'asked' && from === process.pid)) this.end(process, reason);
   }
 
-  /** Puts a signal behind those that wait for this process already; false, and nothing done, when none does. */
-  takesLater(process: Process, effect: () => void): boolean {
-    if (this.#late?.has(process) !== true) return false;
-    this.#later(process, effect);
-    return true;
-  }
-
-  #later(process: Process, effect: () => void): void {
-    if (!process.alive || process.suspendedBy !== null) {
-      effect();
-      return;
-    }
-    const waiting = this.#late?.get(process);
-    if (waiting !== undefined) waiting.push(effect);
-    else this.#late?.set(process, [effect]);
-    this.wake(process);
-  }
-
-  /** Lets the signals that wait for this process take effect, as looking at it from outside does (`is_process_alive/1`). */
-  takeSignals(process: Process): void {
-    const signals = this.#late?.get(process);
-    if (signals === undefined) return;
-    this.#late?.delete(process);
-    for (const signal of signals) signal();
-  }
-
   /** Ends a process. Its own code is not interrupted: while it runs, it ends when that gives way. */
   end(process: Process, reason: Value): void {
     if (process === this.#running) process.doom ??= { reason };
     else this.#terminate(process, reason);
-  }
-
-  /** Makes `from` (anywhere) a watcher of a process here, by pid or name; tells it `noproc` when there is none. */
-  watch(ref: Ref, from: Pid, target: Pid | string): void {
-    const process = typeof target === 'string' ? this.names.get(target) : this.find(target);
-    if (process === undefined) this.#tellDown(ref, from, atoms.noproc);
-    else {
-      (process.monitoredBy ??= new SmallMap()).set(ref, from);
-      if (from.node !== this.name) this.#watchedFromAfar.set(ref, process);
-    }
-  }
-
-  /** Ends a monitor that a process of another node has set here. */
-  unwatch(ref: Ref): void {
-    this.#watchedFromAfar.get(ref)?.monitoredBy?.delete(ref);
-    this.#watchedFromAfar.delete(ref);
-  }
-
-  /** `process` watches another from now on, by `ref`; the watched one is told where it is. */
-  monitor(process: Process, ref: KernelRef, target: MonitorTarget, alias: AliasMode | null, tag: Value): void {
-    const to = target instanceof Pid ? target : target.elements[0].name;
-    const node = target instanceof Pid ? target.node : target.elements[1].name;
-    const local = node !== this.name ? null : ((typeof to === 'string' ? this.names.get(to) : this.find(to)) ?? null);
-    (process.monitors ??= new SmallMap()).set(ref, { target, alias, tag, watched: local });
-    if (alias !== null) ref.standFor(process, alias);
-    if (local !== null) {
-      if (this.#late === null || !this.#watchedLater(local, ref, process)) this.#watched(local, ref, process);
-    } else if (node === this.name) this.#down(process, ref, atoms.noproc);
-    else if (!this.world.transmit(this, node, { is: 'monitor', ref, from: process.pid, to })) {
-      this.#down(process, ref, atoms.noconnection);
-    }
-  }
-
-  /** `by` has linked itself to a process here. */
-  linked(target: Process, by: Process): void {
-    const link = (): void => {
-      if (!target.alive) {
-        this.exitSignal(by, target.pid, atoms.noproc, 'link');
-        return;
-      }
-      (target.links ??= new SmallSet()).add(by.pid);
-      this.tracer?.note(traceFlag.procs, traceKind.getting_linked, target, by.pid, null);
-    };
-    if (!this.takesLater(target, link)) link();
-  }
-  /** `by` links itself to a process of another node; false when that node cannot be reached. */
-  linkAcross(by: Process, to: Pid): boolean {
-    this.#unlinking.get(by)?.delete(to);
-    return this.world.transmit(this, to.node, { is: 'link', from: by.pid, to });
-  }
-  /** `by` has unlinked itself from a process of another node (erts, "Distribution protocol", link protocol). */
-  unlinkAcross(by: Process, to: Pid): void {
-    const pending = this.#unlinking.get(by) ?? new Map<Pid, number>();
-    this.#unlinking.set(by, pending);
-    this.#lastUnlink += 1;
-    pending.set(to, this.#lastUnlink);
-    this.world.transmit(this, to.node, { is: 'unlink', from: by.pid, to, id: this.#lastUnlink });
-  }
-  /** `by` has unlinked itself from a process here. */
-  unlinked(target: Process, by: Process): void {
-    const unlink = (): void => {
-      this.#gettingUnlinked(target, by.pid);
-    };
-    if (!this.takesLater(target, unlink)) unlink();
-  }
-
-  #gettingUnlinked(process: Process | undefined, from: Pid): void {
-    if (process?.links?.delete(from) !== true) return;
-    this.tracer?.note(traceFlag.procs, traceKind.getting_unlinked, process, from, null);
-  }
-
-  #watchedLater(target: Process, ref: Ref, by: Process): boolean {
-    return this.takesLater(target, () => this.#watched(target, ref, by));
-  }
-
-  #watched(target: Process, ref: Ref, by: Process): void {
-    if (target.alive) (target.monitoredBy ??= new SmallMap()).set(ref, by.pid);
-    else this.#down(by, ref, atoms.noproc);
-  }
-
-  /** Ends a monitor that `process` set; false when it is not there (any more). */
-  demonitor(process: Process, ref: Ref): boolean {
-    const monitor = process.monitors?.get(ref);
-    if (monitor === undefined) return false;
-    process.monitors?.delete(ref);
-    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') endAlias(process, ref);
-    this.#stopWatching(ref, process.pid, monitor);
-    return true;
-  }
-
-  /** The connection to another node's incarnation is gone: its links and monitors end with `noconnection`. */
-  connectionLost(node: string): void {
-    for (const process of [...this.processes.values()]) {
-      for (const linked of [...(process.links ?? [])]) {
-        if (linked.node === node) this.exitSignal(process, linked, atoms.noconnection, 'link');
-      }
-      for (const pid of this.#unlinking.get(process)?.keys() ?? []) {
-        if (pid.node === node) this.#unlinking.get(process)?.delete(pid);
-      }
-      for (const [ref, monitor] of [...(process.monitors ?? [])]) {
-        if (nodeOf(monitor.target) === node) this.#down(process, ref, atoms.noconnection);
-      }
-      for (const [ref, watcher] of [...(process.monitoredBy ?? [])]) {
-        if (watcher.node !== node) continue;
-        process.monitoredBy?.delete(ref);
-        this.#watchedFromAfar.delete(ref);
-      }
-      spawnsLost(process, node);
-    }
   }
 
   /** The node ends as by a power cut: nothing runs any more, nobody here is told. */
@@ -528,10 +311,9 @@ export class KernelNode {
       if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
     }
     this.processes.clear();
-    this.#late?.clear();
-    this.#unannounced.clear();
+    this.late?.clear();
     this.names.clear();
-    this.#watchedFromAfar.clear();
+    this.relations.clear();
     this.runQueue.clear();
   }
 
@@ -586,10 +368,8 @@ export class KernelNode {
     const process = drawn === null ? this.runQueue.shift() : this.runQueue.draw(drawn);
     if (process === undefined) return false;
     process.queued = false;
-    if (this.#late !== null) {
-      if (this.#unannounced.has(process)) this.#announce(process, this.#unannounced.get(process));
-      this.#unannounced.delete(process);
-      this.takeSignals(process);
+    if (this.late !== null) {
+      this.late.scheduled(process);
     }
     if (!process.alive || process.suspendedBy !== null) return true;
     const before = process.reductions;
@@ -602,7 +382,7 @@ export class KernelNode {
     if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.in);
     let end: TurnEnd;
     try {
-      end = this.#turn(process);
+      end = takeTurn(process);
     } catch (thrown) {
       process.doom ??= { reason: reasonOf(thrown) };
       end = 'ended';
@@ -620,7 +400,7 @@ export class KernelNode {
     } else {
       process.runState = 'waiting';
       if (process.fiber === null) this.#becomeIdle(process);
-      if (this.#late?.has(process) === true) this.wake(process);
+      if (this.late?.has(process) === true) this.wake(process);
     }
     return true;
   }
@@ -654,7 +434,7 @@ export class KernelNode {
 
   #reportOverrun(process: Process): void {
     const reductions = process.reductions - this.#turnBegan;
-    const report = { message: this.#taken, reductions, current_function: process.currentFunction };
+    const report = { message: this.taken, reductions, current_function: process.currentFunction };
     this.world.emit({ is: 'report', kind: 'overrun', pid: process.pid, report });
   }
 
@@ -667,7 +447,7 @@ export class KernelNode {
   abandonTurn(reason: Value = atoms.killed): { readonly process: Process; readonly message: Value } | null {
     const process = this.#running;
     if (process === null) return null;
-    const message = this.#taken;
+    const message = this.taken;
     this.#running = null;
     this.#lends = 0;
     this.#draining = false;
@@ -677,138 +457,13 @@ export class KernelNode {
     return { process, message };
   }
 
-  #spareMailbox(): Ring<Value> {
-    if (this.#spares === 0) return new Ring<Value>();
-    this.#spares -= 1;
-    const mailbox = this.#spareMailboxes[this.#spares];
-    this.#spareMailboxes[this.#spares] = undefined;
-    return mailbox ?? new Ring<Value>();
-  }
-
   /** Between two messages a handler's process needs no mailbox. */
   #becomeIdle(process: Process): void {
     const { mailbox } = process;
     process.marker = null;
     if (mailbox === noMessages) return;
     process.mailbox = noMessages;
-    if (this.#spares < mostSpareMailboxes && mailbox.capacity <= largestSpareMailbox) {
-      this.#spareMailboxes[this.#spares] = mailbox;
-      this.#spares += 1;
-    }
-  }
-
-  #turn(process: Process): TurnEnd {
-    const self = (process.self ??= new Self(process));
-    const last = process.reductions + reductionsPerTurn;
-    let until = this.world.turnClock === null ? last : process.reductions + reductionsPerGlance;
-    let endsAtMs: number | null = null;
-    if (process.starting !== null) this.#start(process, process.starting, self);
-    for (;;) {
-      if (process.doom !== null) return 'ended';
-      if (process.reductions >= until) {
-        if (until === last || this.world.turnClock === null) return 'more';
-        const nowMs = this.world.turnClock();
-        if (nowMs >= (endsAtMs ??= nowMs + this.world.turnMs)) return 'more';
-        until = Math.min(last, process.reductions + reductionsPerGlance);
-      }
-      process.reductions += 1;
-      if (process.fiber === null) {
-        const { handler, mailbox, profile } = process;
-        // This look at the mailbox is the first of what the next message costs.
-        if (profile !== null) profile.idle(process.reductions - 1);
-        if (handler === null) return 'ended';
-        if (mailbox.length === 0) return 'waiting';
-        const message = mailbox.shift();
-        this.#taken = message;
-        const answer = handler.handle(self, message);
-        if (answer !== undefined) this.#answered(process, answer);
-        continue;
-      }
-      const received = process.wait === null ? timedOut : this.#received(process, process.wait);
-      if (received === stillWaiting) return 'waiting';
-      process.goesOn();
-      if (received !== timedOut) this.#taken = received;
-      const step = process.fiber.next(received);
-      if (step.done === true) {
-        process.fiber = null;
-        if (process.handler === null) return 'ended';
-      } else {
-        const wait = step.value;
-        process.waits(wait);
-        if (wait.is === 'turn') return 'more';
-        if (process.profile !== null && wait.at !== null && wait.at === process.idleAt) {
-          process.profile.idle(process.reductions);
-        }
-      }
-    }
-  }
-
-  #start(process: Process, body: Body, self: Self): void {
-    process.starting = null;
-    if (body.is === 'flow') {
-      process.fiber = body.run(self);
-      return;
-    }
-    process.handler = body.handler;
-    const answer = body.handler.start?.(self);
-    if (answer !== undefined) this.#answered(process, answer);
-  }
-
-  /** A handler has answered that it waits, or that its process ends. */
-  #answered(process: Process, answer: ExitException | Flow<void>): void {
-    if (answer instanceof ExitException) process.doom ??= { reason: answer.reason };
-    // What else an untyped handler may answer means nothing.
-    else process.fiber = flowOf(answer);
-  }
-
-  /** What a waiting process gets now: a message that it accepts, its time-out, or nothing yet. */
-  #received(process: Process, wait: Wait): Received | typeof stillWaiting {
-    if (wait.is === 'turn') return timedOut;
-    const { mailbox } = process;
-    if (wait.is === 'message') return mailbox.length > 0 ? timedOut : stillWaiting;
-    const marker = wait.is === 'reply' ? wait.ref : wait.marker;
-    let from = Math.max(process.scanFrom, mailbox.start);
-    if (marker !== null && marker === process.marker) from = Math.max(from, process.markedAt);
-    for (let at = from; at < mailbox.end; at += 1) {
-      const message = mailbox.at(at);
-      if (wait.is === 'reply' ? !answers(message, wait.ref) : wait.match !== null && !wait.match(message)) continue;
-      const moved = mailbox.removeAt(at);
-      if (moved === 'back' && at < process.markedAt) process.markedAt -= 1;
-      if (moved === 'front' && at >= process.markedAt) process.markedAt += 1;
-      this.#endWait(process);
-      return message;
-    }
-    process.scanFrom = mailbox.end;
-    if (wait.afterMs === null) return stillWaiting;
-    if (wait.afterMs <= 0 || process.waitIsOver) {
-      this.#endWait(process);
-      return timedOut;
-    }
-    const atMs = this.world.nowMs + wait.afterMs;
-    const timer = process.waitTimer;
-    if (timer === null) process.waitTimer = this.#timerOf(process, atMs);
-    else if (timer.index < 0) this.world.timers.setAgain(timer, atMs);
-    return stillWaiting;
-  }
-
-  // A function of its own, so that what it keeps is made once a process, not at each look at a mailbox.
-  #timerOf(process: Process, atMs: number): Timer {
-    return this.world.timers.set(atMs, () => this.#timeOut(process));
-  }
-
-  /** The time of a wait is over; a node that stands still notices it when it goes on. */
-  #timeOut(process: Process): void {
-    if (!this.#alive) return;
-    if (this.#overdue !== null) {
-      this.#overdue.push(() => this.#timeOut(process));
-      return;
-    }
-    process.waitIsOver = true;
-    this.wake(process);
-  }
-
-  #endWait(process: Process): void {
-    if (process.waitTimer !== null) this.world.timers.cancel(process.waitTimer);
+    this.#spareMailboxes.give(mailbox);
   }
 
   #enqueue(process: Process): void {
@@ -834,7 +489,7 @@ export class KernelNode {
   #terminate(process: Process, reason: Value): void {
     if (!process.alive) return;
     process.runState = 'exiting';
-    this.#endWait(process);
+    endWait(process);
     this.processes.delete(process);
     process.pid.standFor(null);
     this.onProcessEnd?.(process);
@@ -843,8 +498,8 @@ export class KernelNode {
     process.fiber = null;
     process.handler = null;
     process.mailbox = noMessages;
-    if (this.#late !== null) {
-      this.#unannounced.set(process, reason);
+    if (this.late !== null) {
+      this.late.ended(process, reason);
       process.suspendedBy = null;
       this.#enqueue(process);
       return;
@@ -858,67 +513,9 @@ export class KernelNode {
     if (this.#draining) return;
     this.#draining = true;
     for (let next = this.#dying.shift(); next !== undefined; next = this.#dying.shift()) {
-      this.#announce(next.process, next.reason);
+      this.relations.announce(next.process, next.reason);
     }
     this.#draining = false;
-  }
-
-  /** Links first, then monitors: EXIT precedes DOWN for the same pair. */
-  #announce(process: Process, reason: Value): void {
-    const { pid } = process;
-    if (this.world.listening) this.world.emit({ is: 'exited', pid, reason });
-    for (const linked of process.links ?? []) {
-      const local = this.find(linked);
-      if (local !== undefined) this.exitSignal(local, pid, reason, 'link');
-      else this.#exitBack(pid, linked, reason);
-    }
-    for (const [ref, watcher] of process.monitoredBy ?? []) {
-      if (watcher.node !== this.name) this.#watchedFromAfar.delete(ref);
-      this.#tellDown(ref, watcher, reason);
-    }
-    for (const [ref, monitor] of process.monitors ?? []) this.#stopWatching(ref, pid, monitor);
-  }
-
-  #exitBack(from: Pid, to: Pid, reason: Value): void {
-    if (to.node === this.name) return;
-    this.world.transmit(this, to.node, { is: 'exit', from, to, reason, because: 'link' });
-  }
-
-  #tellDown(ref: Ref, watcher: Pid, reason: Value): void {
-    if (watcher.node !== this.name) {
-      this.world.transmit(this, watcher.node, { is: 'down', ref, to: watcher, reason });
-      return;
-    }
-    const process = this.find(watcher);
-    if (process !== undefined) this.#down(process, ref, reason);
-  }
-
-  #down(process: Process, ref: Ref, reason: Value): void {
-    const monitor: Monitor | undefined = process.monitors?.get(ref);
-    if (monitor === undefined) return;
-    if (this.#late === null) this.#takeDown(process, ref, monitor, reason);
-    else this.#takeDownLater(process, ref, monitor, reason);
-  }
-
-  #takeDownLater(process: Process, ref: Ref, monitor: Monitor, reason: Value): void {
-    this.#later(process, () => this.#takeDown(process, ref, monitor, reason));
-  }
-
-  #takeDown(process: Process, ref: Ref, monitor: Monitor, reason: Value): void {
-    if (process.monitors?.delete(ref) !== true) return;
-    if (monitor.alias !== null && monitor.alias !== 'explicit_unalias') endAlias(process, ref);
-    this.#put(process, tup(monitor.tag, ref, atoms.process, monitor.target, copied(reason)));
-  }
-
-  #stopWatching(ref: Ref, from: Pid, { target, watched }: Monitor): void {
-    if (watched !== null) {
-      watched.monitoredBy?.delete(ref);
-      return;
-    }
-    const node = nodeOf(target);
-    if (node === this.name) return;
-    const to = target instanceof Pid ? target : target.elements[0].name;
-    this.world.transmit(this, node, { is: 'demonitor', ref, from, to });
   }
 
   #deliverTo(to: Pid | string | Ref, message: Value): void {
@@ -926,7 +523,7 @@ export class KernelNode {
       const process = to instanceof KernelRef ? to.owner : null;
       if (process === null || process.node !== this || !(to instanceof KernelRef)) return;
       if (to.mode === 'reply_demonitor') {
-        this.demonitor(process, to);
+        this.relations.demonitor(process, to);
         to.release(process);
       }
       this.deliver(process, message);
@@ -935,22 +532,4 @@ export class KernelNode {
     const process = typeof to === 'string' ? this.names.get(to) : this.find(to);
     if (process !== undefined) this.deliver(process, message);
   }
-}
-
-/** Whether a message answers a reference: `{Ref, …}`, `{[alias | Ref], …}` or the `DOWN` of a monitor. */
-function answers(message: Value, ref: Ref): boolean {
-  if (!(message instanceof Tuple)) return false;
-  const first = message.elements[0];
-  if (first === ref) return true;
-  if (first instanceof ImproperList) return first.tail === ref;
-  return message.elements[1] === ref && message.elements.length === 5;
-}
-
-function endAlias(process: Process, ref: Ref): void {
-  if (ref instanceof KernelRef) ref.release(process);
-}
-
-/** The node that a monitor's target is on. */
-export function nodeOf(target: MonitorTarget): string {
-  return target instanceof Pid ? target.node : target.elements[1].name;
 }

@@ -5,7 +5,8 @@ import { inProcess, mailboxOf, nodeOf, shown, spawn, testCluster, testModule } f
 import { ErrorException, ExitException, reasonOf, ThrownValue } from './exceptions.ts';
 import type { Flow, Received } from './flow.ts';
 import { receive, sleep, timedOut, yieldTurn } from './flow.ts';
-import { defaultProcessLimit, reductionsPerTurn } from './node.ts';
+import { reductionsPerTurn } from './turn.ts';
+import { defaultProcessLimit } from './world.ts';
 import type { Self } from './self.ts';
 import { atoms, isList, tagged } from './values.ts';
 

@@ -288,7 +288,7 @@ export class Self {
   isAlive(pid: Pid): boolean {
     bump(this.#process);
     const process = this.#process.node.find(pid);
-    if (process !== undefined && process !== this.#process) this.#process.node.takeSignals(process);
+    if (process !== undefined && process !== this.#process) this.#process.node.late?.take(process);
     return process?.alive === true;
   }
 
@@ -305,7 +305,7 @@ export class Self {
     if (pid.node === this.#process.node.name) {
       const process = this.#process.node.find(pid);
       if (process !== undefined) {
-        this.#process.node.linked(process, this.#process);
+        this.#process.node.relations.linked(process, this.#process);
       } else if (!this.#process.trapExit) throw new ErrorException(atoms.noproc);
       else {
         links.add(pid);
@@ -316,7 +316,7 @@ export class Self {
       return;
     }
     links.add(pid);
-    const sent = this.#process.node.linkAcross(this.#process, pid);
+    const sent = this.#process.node.relations.linkAcross(this.#process, pid);
     if (!sent) this.#process.node.exitSignal(this.#process, pid, atoms.noconnection, 'link');
   }
 
@@ -328,8 +328,8 @@ export class Self {
     this.#process.node.tracer?.note(traceFlag.procs, traceKind.unlink, this.#process, pid, null);
     if (pid.node === this.#process.node.name) {
       const process = this.#process.node.find(pid);
-      if (process !== undefined) this.#process.node.unlinked(process, this.#process);
-    } else this.#process.node.unlinkAcross(this.#process, pid);
+      if (process !== undefined) this.#process.node.relations.unlinked(process, this.#process);
+    } else this.#process.node.relations.unlinkAcross(this.#process, pid);
   }
 
   /** `monitor(process, Target, Options)`. Of itself a process gets a bare reference: no monitor and no alias. */
@@ -346,14 +346,14 @@ export class Self {
           ? target
           : tup(target, a(this.#process.node.name));
     if (object === this.pid || (object instanceof Tuple && isNamed(this.#process, object))) return ref;
-    this.#process.node.monitor(this.#process, ref, object, alias, copied(options.tag ?? atoms.down));
+    this.#process.node.relations.monitor(this.#process, ref, object, alias, copied(options.tag ?? atoms.down));
     return ref;
   }
 
   /** `demonitor/2`; `flush` also takes a `DOWN` of this monitor out of the mailbox. True when the monitor was there. */
   demonitor(ref: Ref, options: { readonly flush?: boolean } = {}): boolean {
     bump(this.#process);
-    const was = this.#process.node.demonitor(this.#process, ref);
+    const was = this.#process.node.relations.demonitor(this.#process, ref);
     if (!was && options.flush === true) takeDown(this.#process, ref);
     return was;
   }

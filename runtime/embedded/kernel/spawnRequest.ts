@@ -67,7 +67,7 @@ function spawnHere(
     tell(process, ref, answer, atoms.error, thrown.reason);
     return;
   }
-  if (monitorTag !== undefined) node.monitor(process, ref, spawned.pid, null, monitorTag);
+  if (monitorTag !== undefined) node.relations.monitor(process, ref, spawned.pid, null, monitorTag);
   tell(process, ref, answer, atoms.ok, spawned.pid);
 }
 
@@ -78,7 +78,7 @@ export function spawnFor(node: KernelNode, signal: Extract<Signal, { is: 'spawn'
   try {
     const process = node.spawn({ body: node.bodyOf(mfa, args), initialCall: mfa, parent: null, groupLeader });
     if (signal.link) (process.links ??= new SmallSet()).add(from);
-    if (signal.monitor) node.watch(ref, from, process.pid);
+    if (signal.monitor) node.relations.watch(ref, from, process.pid);
     outcome = process.pid;
   } catch (thrown) {
     if (!(thrown instanceof ErrorException)) throw thrown;

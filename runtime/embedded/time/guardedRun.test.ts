@@ -54,26 +54,30 @@ describe('a process that never gives way', () => {
 });
 
 // @row IV-08
-it('processes that are never idle do not make an instant last for ever: time passes with the work', () => {
-  const story = (): readonly number[] => {
-    const cluster = testCluster();
-    const node = nodeOf(cluster);
-    const ticks: number[] = [];
-    spawn(node, function* (self) {
-      for (;;) {
-        self.send(self.pid, a('again'));
-        yield* receive();
-      }
-    });
-    spawn(node, function* () {
-      for (;;) {
-        yield* sleep(3);
-        ticks.push(cluster.nowMs);
-      }
-    });
-    cluster.runUntil(cluster.nowMs + 12);
-    return ticks;
-  };
-  expect(story()).toHaveLength(4);
-  expect(story()).toEqual(story());
-});
+it(
+  'processes that are never idle do not make an instant last for ever: time passes with the work',
+  { timeout: 60_000 },
+  () => {
+    const story = (): readonly number[] => {
+      const cluster = testCluster();
+      const node = nodeOf(cluster);
+      const ticks: number[] = [];
+      spawn(node, function* (self) {
+        for (;;) {
+          self.send(self.pid, a('again'));
+          yield* receive();
+        }
+      });
+      spawn(node, function* () {
+        for (;;) {
+          yield* sleep(3);
+          ticks.push(cluster.nowMs);
+        }
+      });
+      cluster.runUntil(cluster.nowMs + 12);
+      return ticks;
+    };
+    expect(story()).toHaveLength(4);
+    expect(story()).toEqual(story());
+  },
+);

@@ -42,7 +42,7 @@ function finding(
   return answering({ operations, nodes, unloaded: [] });
 }
 
-const runtime = scriptedRuntime();
+let runtime = scriptedRuntime();
 let house: House | null = null;
 afterEach(async () => {
   await house?.close();
@@ -51,8 +51,7 @@ afterEach(async () => {
 
 /** A house on nodes that have these, all of which it has found. */
 async function houseWith(methods: MethodTable, trustedOperations: readonly string[] = []): Promise<House> {
-  runtime.script(methods);
-  runtime.state = { is: 'ready', epoch: 'scripted' };
+  runtime = scriptedRuntime(methods);
   house = await houseOn(runtime, { trustedOperations });
   await look(house);
   return house;

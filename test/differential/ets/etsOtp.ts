@@ -31,6 +31,7 @@ export async function runOnOtp(
       ['+S', '1', '-noshell', '-noinput', '-pa', folder, '-run', 'ets_differential', 'main', '-extra', input, output],
       {
         timeout: 600_000,
+        env: { ...process.env, ERL_CRASH_DUMP: path.join(folder, 'erl_crash.dump') },
         // A busy init does not hear SIGTERM.
         killSignal: 'SIGKILL',
       },

@@ -77,6 +77,8 @@ export async function openWorkbench(
         const icon = page.locator('.activitybar a[aria-label^="Arsenal"]');
         await icon.waitFor({ timeout: 60_000 });
         await icon.click();
+        // The tooltip of the icon would lie over what is clicked next.
+        await page.mouse.move(800, 400);
         await page.locator('.part.sidebar .pane-header', { hasText: 'Nodes' }).waitFor();
       },
       cluster: () => page.frameLocator('iframe.webview.ready').frameLocator('iframe#active-frame'),
