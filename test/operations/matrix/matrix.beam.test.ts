@@ -6,6 +6,7 @@ import { connectShop } from '../../beam/shop.ts';
 import type { Shop } from '../../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../../fixtures/elixir-shop/start.mjs';
 import { inCatalogue } from './catalogue.ts';
+import { shopNames } from './stage.ts';
 import { outcomeOf, recorded } from './walk.ts';
 
 let shop: Shop;
@@ -23,21 +24,17 @@ afterEach(async () => {
   await house.run('connect_node', { node: shop.nodes[1] ?? '' });
   for (const node of shop.nodes) await shop.rpc(node, 'begin application:stop(shop), application:start(shop) end.');
 });
-const names = {
-  'Shop.Catalog': 'Shop.Catalogue',
-  'Shop.Catalog.handle_call/3': 'Shop.Catalogue.handle_call/3',
-  'Shop.Visitors': 'Shop.Checkout',
-  'Shop.Payments.Gateway': 'Shop.Checkout',
-  'Shop.CartSupervisor': 'Shop.Carts',
-  // No atom is made on a real node: these are there already.
-  refresh: 'price',
-  sleeper: 'price',
-};
 
 // @row T004.d5
 it.each(inCatalogue)('%s', async (name, operation) => {
   const [one = '', two = '', three = ''] = shop.nodes;
-  const stage = { runtime: 'beam', nodes: [one, two, three], names, folder: house.home, run: house.run } as const;
+  const stage = {
+    runtime: 'beam',
+    nodes: [one, two, three],
+    names: shopNames,
+    folder: house.home,
+    run: house.run,
+  } as const;
   const outcome = await outcomeOf(stage, operation);
   expect(outcome.is).not.toBe('failed');
   expect(outcome).toEqual(recorded('beam', name, outcome));

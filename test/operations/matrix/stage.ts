@@ -42,3 +42,15 @@ export function localised(stage: Stage, params: Params): Params {
 function isParams(value: unknown): value is Params {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && isJson(value);
 }
+
+/** What the live shop (test/fixtures/elixir-shop) calls what the demo has. */
+export const shopNames = {
+  'Shop.Catalog': 'Shop.Catalogue',
+  'Shop.Catalog.handle_call/3': 'Shop.Catalogue.handle_call/3',
+  'Shop.Visitors': 'Shop.Checkout',
+  'Shop.Payments.Gateway': 'Shop.Checkout',
+  'Shop.CartSupervisor': 'Shop.Carts',
+  // No atom is made on a real node: these are there already.
+  refresh: 'price',
+  sleeper: 'price',
+};
