@@ -267,6 +267,28 @@ describe('requests', () => {
     expect(progress.at(-1)).toMatchObject({ token: 'bar', value: { kind: 'end' } });
   });
 
+  it('are kept as many as the editor says', async () => {
+    const connection = await connected();
+    const run = async (operation: string, params: object): Promise<{ readonly result: { readonly total: number } }> =>
+      client.sendRequest('arsenal/operation/execute', {
+        requestId: crypto.randomUUID(),
+        connection,
+        operation,
+        params,
+        mode: 'run',
+        wantsProgress: false,
+      });
+    for (let n = 0; n < 110; n += 1) await run('describe_operation', { operation: 'list_processes' });
+    const limits = { entries: 100, days: 30, resultMinutes: 60, statsDays: 90 };
+    // What is not well-formed changes nothing.
+    await client.sendNotification('arsenal/history/configure', { ...limits, entries: 7 });
+    expect((await run('operation_history', { operation: 'describe_operation' })).result.total).toBe(110);
+    await client.sendNotification('arsenal/history/configure', limits);
+    const { total } = (await run('operation_history', { operation: 'describe_operation' })).result;
+    expect(total).toBeGreaterThan(90);
+    expect(total).toBeLessThanOrEqual(100);
+  });
+
   it('publish what happens', async () => {
     const events: { what: { is: string } }[] = [];
     await initialize();
