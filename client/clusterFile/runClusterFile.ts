@@ -23,7 +23,8 @@ export async function runClusterFile(context: ArsenalContext, argument: unknown)
     return;
   }
   // What is on disk is what runs.
-  await vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString())?.save();
+  const document = vscode.workspace.textDocuments.find(({ uri }) => uri.toString() === file.toString());
+  if (document?.isDirty === true) await document.save();
   for (const { id } of context.sessions.open.filter(({ kind }) => kind === 'simulated')) {
     const closed = await context.sessions.disconnect(id);
     if (!closed.ok) {

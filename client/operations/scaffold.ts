@@ -57,8 +57,19 @@ export async function writeOperation(
 /** Writes what was scaffolded; answers the files. */
 export async function writeFiles({ files }: ScaffoldAnswer): Promise<readonly vscode.Uri[]> {
   const written = files.map(({ uri, text }) => ({ uri: vscode.Uri.parse(uri), text }));
-  for (const { uri, text } of written) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(text));
+  for (const { uri, text } of written) {
+    const open = vscode.workspace.textDocuments.find((document) => document.uri.toString() === uri.toString());
+    if (open === undefined) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(text));
+    else await rewrite(open, text);
+  }
   return written.map(({ uri }) => uri);
+}
+
+/** Through the editor, which else would show for a while what the file was before. */
+async function rewrite(document: vscode.TextDocument, text: string): Promise<void> {
+  const edit = new vscode.WorkspaceEdit();
+  edit.replace(document.uri, new vscode.Range(0, 0, document.lineCount, 0), text);
+  if (await vscode.workspace.applyEdit(edit)) await document.save();
 }
 
 /** The workspace folder to write into, asked for if there are several; without one, says `none`. */
