@@ -86,8 +86,10 @@ describe('remote_execute', () => {
   });
 
   it('ends what takes too long', async () => {
-    const late = call('timer', 'sleep', [{ $term: ':infinity' }], { nodes: [one], nodeTimeoutMs: 200 });
-    expect(errorOf(await house.run('remote_execute', late))).toMatchObject({ class: 'timeout', effect: 'unknown' });
+    const late = call('timer', 'sleep', [{ $term: ':infinity' }], { nodes: [one], nodeTimeoutMs: 2_000 });
+    // On a machine that is slow enough the time is over before the function is called, which the effect then says.
+    const { class: kind, effect } = errorOf(await house.run('remote_execute', late));
+    expect([kind, ['unknown', 'none'].includes(effect)]).toEqual(['timeout', true]);
     const asleep = async () =>
       shop.rpc(
         one,

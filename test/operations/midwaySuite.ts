@@ -88,15 +88,11 @@ export function describeMidway(title: string, cluster: () => Dying): void {
       'simulate_failure stops with what it has seen',
       async () => {
         const { house, nodes, down, up, supervisor, child } = cluster();
-        const failing = house.run('simulate_failure', {
-          supervisor,
-          node: nodes[1],
-          child,
-          times: 100,
-          allowExceeded: true,
-          settleMs: 60_000,
-        });
+        // As many as may be: nobody gives up before the node dies.
+        await house.result('change_supervisor_strategy', { supervisor, node: nodes[1], intensity: 1_000_000 });
         const first = at(await house.result('get_process_info', { pid: child, node: nodes[1] }), 'pid');
+        const times = 100;
+        const failing = house.run('simulate_failure', { supervisor, node: nodes[1], child, times, settleMs: 60_000 });
         await expect
           .poll(async () => {
             const now = await house.run('get_process_info', { pid: child, node: nodes[1] });
