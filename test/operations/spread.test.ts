@@ -107,6 +107,7 @@ describe('kill_processes', () => {
   const start = async () =>
     at(await house.result('start_process', { node: one, module: 'timer', function: 'sleep', args: [600_000] }), 'pid');
 
+  // @row T005.a3
   it('ends each, and tells what became of it', async () => {
     const pids = [await start(), await start(), await start()];
     await house.result('kill_process', { pid: pids[1] ?? '' });

@@ -27,6 +27,7 @@ async function movable() {
   throw new Error('Nobody came.');
 }
 
+// @row T015.a3
 describeUndo('the simulated cluster', () => ({
   house,
   runtime,

@@ -152,8 +152,6 @@ export function describeUndo(title: string, cluster: () => Undoing): void {
       valueOf(await closed.compensate(done));
       expect(await reach()).toEqual(before);
     });
-
-    // @row T015.a3
     it('migrate_process: it is back, and its place there is empty', async () => {
       const { other, movable } = cluster();
       const { pid, supervisor } = await movable();
@@ -177,8 +175,6 @@ export function describeUndo(title: string, cluster: () => Undoing): void {
       const holdings = listAt(await ask('list_holdings', {}), 'items').filter((row) => at(row, 'target') === there);
       expect(holdings).toHaveLength(1);
     });
-
-    // @row T005.a3
     it('restart_process, restart_child and kill_process say afterwards that they were done', async () => {
       const { node, server, supervisor } = cluster();
       const fresh = await plan('restart_process', { pid: server, node });
