@@ -97,7 +97,7 @@ describe('a cluster in trouble', () => {
       }
       expect(statusOf(shop.node)).toBe('up');
       const gaps = moments.slice(1).map((moment, at) => moment - (moments[at] ?? 0));
-      expect(Math.max(...gaps)).toBeLessThan(1_500);
+      expect(Math.max(...gaps)).toBeLessThan(5_000);
       const stuck = await runtime.port.system.stats({ node: second }, callOptions(300));
       expect(errorOf(stuck)).toMatchObject({ class: 'timeout', effect: 'none' });
       const start = {
