@@ -85,7 +85,7 @@ beforeEach(() => {
     publishDiagnostics: (uri, found) => diagnostics.set(path.basename(uri), found),
     onBroken: (file, place, error) => broken.push({ file, place, error }),
     log: (_level, text) => logged.push(text),
-    worker: { loadMs: 30_000, idleMs, graceMs: 200 },
+    worker: { loadMs: 30_000, idleMs, graceMs: 2_000 },
   });
 });
 afterEach(async () => {
