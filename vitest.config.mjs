@@ -73,17 +73,16 @@ export default defineConfig({
         'server/cli/**': { lines: 84, branches: 72 },
         'runtime/*.ts': { lines: 97, branches: 94 },
         'runtime/term/**': { lines: 95, branches: 88 },
-        // One bound (94, 86) stood for all of this until it grew fivefold in a day; its parts stand here as they are, the younger ones
-        // below it. Each is to be raised to that.
+        // Each part by itself. `otp`, `adapter`, `sandbox` and `demo` are below 88 % of branches yet, and are to be raised to that.
         'runtime/embedded/kernel/**': { lines: 98, branches: 93 },
         'runtime/embedded/otp/**': { lines: 93, branches: 82 },
-        'runtime/embedded/cluster/**': { lines: 93, branches: 81 },
-        'runtime/embedded/horde/**': { lines: 93, branches: 75 },
-        'runtime/embedded/libcluster/**': { lines: 93, branches: 76 },
+        'runtime/embedded/cluster/**': { lines: 96, branches: 88 },
+        'runtime/embedded/horde/**': { lines: 98, branches: 92 },
+        'runtime/embedded/libcluster/**': { lines: 98, branches: 96 },
         'runtime/embedded/time/**': { lines: 94, branches: 89 },
         'runtime/embedded/record/**': { lines: 97, branches: 88 },
         'runtime/embedded/sandbox/**': { lines: 88, branches: 81 },
-        'runtime/embedded/clusterFile/**': { lines: 86, branches: 70 },
+        'runtime/embedded/clusterFile/**': { lines: 98, branches: 95 },
         'runtime/embedded/adapter/**': { lines: 91, branches: 74 },
         'runtime/embedded/demo/**': { lines: 94, branches: 75 },
         'runtime/fake/**': { lines: 97, branches: 92 },
