@@ -112,10 +112,12 @@ function likelyText(schema: JsonSchema): fc.Arbitrary<string> {
 
 function likelyObject(schema: JsonSchema): fc.Arbitrary<Json> {
   const properties = propertiesOf(schema);
-  const record = Object.fromEntries(properties.map(([name, property]) => [name, likelyValue(property)]));
+  const record: { [name: string]: fc.Arbitrary<Json> } = Object.fromEntries(
+    properties.map(([name, property]) => [name, likelyValue(property)]),
+  );
   const requiredKeys = requiredOf(schema).filter((name) => name in record);
   const rest = restOf(schema);
-  const listed: fc.Arbitrary<Json> = fc.record<Json, string>(record, { requiredKeys });
+  const listed = fc.record(record, { requiredKeys }).map((made): Json => made);
   if (rest === null || properties.length > 0) return listed;
   return fc.dictionary(fc.constantFrom('a', 'b', 'c'), likelyValue(rest), { maxKeys: 2 });
 }
