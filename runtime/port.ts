@@ -576,7 +576,10 @@ export const portMethods = {
   /** Loads such modules: those named, or all there are. */
   'operations.load': call.change<
     OnNode & { readonly modules: readonly string[] | 'all' },
-    { readonly loaded: readonly string[]; readonly failed: readonly { readonly module: string; readonly why: string }[] }
+    {
+      readonly loaded: readonly string[];
+      readonly failed: readonly { readonly module: string; readonly why: string }[];
+    }
   >(),
   /**
    * Runs one where it is, in a process of its own that is killed when the time is up, when its heap takes more than `maxHeapBytes`, and

@@ -233,8 +233,7 @@ function labelOf(spec: ConnectSpec, id: ConnectionId): string {
     return spec.project === undefined ? 'Local cluster' : `Local cluster ${path.basename(spec.project)}`;
   }
   const number = id.replace(/^\D+/, '');
-  const runs =
-    spec.kind === 'simulated' && spec.clusterFile !== undefined ? path.basename(spec.clusterFile) : 'cluster';
+  const runs = spec.clusterFile === undefined ? 'cluster' : path.basename(spec.clusterFile);
   return number === '' ? `Simulated ${runs}` : `Simulated ${runs} ${number}`;
 }
 

@@ -38,7 +38,7 @@ function outcomes(found: JournalEntry | null = null, probed: 'none' | 'applied' 
 describe('one requestId', () => {
   it('is claimed once, however many ask at once; the others get its answer', async () => {
     const { made } = outcomes();
-    const claims = await Promise.all(Array.from({ length: 50 }, () => made.claim(call)));
+    const claims = await Promise.all(Array.from({ length: 50 }, async () => made.claim(call)));
     const ours = claims.flatMap((claim) => (claim.is === 'ours' ? [claim] : []));
     expect(ours).toHaveLength(1);
     expect(await made.outcome('r1', admin)).toMatchObject({ state: 'running', operation: 'touch_node' });

@@ -53,7 +53,10 @@ export const traceMessages = defineOperation({
   result: startedResult,
   route: { method: 'POST', path: '/traces' },
   examples: [
-    { title: 'Calls on all nodes', params: { trace: ['call'], functions: ['Shop.Catalog.handle_call/3'], timeMs: 2000 } },
+    {
+      title: 'Calls on all nodes',
+      params: { trace: ['call'], functions: ['Shop.Catalog.handle_call/3'], timeMs: 2000 },
+    },
   ],
   errors: [{ code: 'trace.costly', remedy: 'Trace less, raise eventsPerSecond, or set costly.' }],
   validate: ({ trace, functions }) =>
