@@ -1,6 +1,7 @@
 /** The builtin operations, by name, as a table of tests wants them. */
 import type { AnyOperation } from '../../../server/core/operation.ts';
 import { builtinOperations } from '../../../server/operations/catalogue.ts';
+import { noBatches, noState } from '../../../server/operations/testKit.ts';
 import { ScanStore } from '../../../server/services/scans.ts';
 
 const nothing = { list: () => [], search: () => [], describe: () => null };
@@ -8,4 +9,6 @@ const nothing = { list: () => [], search: () => [], describe: () => null };
 export const inCatalogue: readonly (readonly [name: string, operation: AnyOperation])[] = builtinOperations({
   catalogue: nothing,
   scans: new ScanStore(),
+  batches: noBatches,
+  state: noState,
 }).map((operation) => [operation.name, operation] as const);

@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { expect } from 'vitest';
 import type { Params, Stage } from './stage.ts';
 import { made } from './stage.ts';
 
@@ -60,6 +61,15 @@ const prepared: { readonly [operation: string]: Prepare } = {
     const file = path.join(stage.folder, 'sandbox.mjs');
     fs.writeFileSync(file, 'export const add = (a, b) => a + b;');
     return Promise.resolve({ ...params, module: file });
+  },
+  cancel_operation: async (stage) => {
+    const requestId = crypto.randomUUID();
+    void stage.run('monitor_process', { ...catalogue(stage), forMs: 600_000 }, { requestId });
+    const filter = { requestId: { eq: requestId }, outcome: { eq: 'running' } };
+    await expect
+      .poll(() => made(stage, 'operation_history', { filter }), { timeout: 20_000 })
+      .toMatchObject({ total: 1 });
+    return { requestId };
   },
   restart_node: async (stage, params) => {
     await made(stage, 'crash_node', params);

@@ -13,7 +13,7 @@ export type Stage = {
   readonly names: { readonly [demo: string]: string };
   /** A folder of the test's own. */
   readonly folder: string;
-  run(operation: string, params: Params): Promise<Result<OperationAnswer>>;
+  run(operation: string, params: Params, call?: { readonly requestId: string }): Promise<Result<OperationAnswer>>;
 };
 
 /** Runs what an example needs to be there first, and answers the result. */
