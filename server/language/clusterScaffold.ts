@@ -10,7 +10,7 @@ import type { Failure, Result } from '../../runtime/model.ts';
 import { clusterExamples, clusterScaffoldActionKind } from '../protocol/lsp.ts';
 import type { ClusterExample, ClusterScaffoldAnswer, ClusterScaffoldParams } from '../protocol/lsp.ts';
 import { clusterFileIn } from './clusterFiles.ts';
-import { editOf, filePath, folderPath, isInside } from './scaffoldEdits.ts';
+import { editOf, filePath, folderPath, isInside, tsconfigText } from './scaffoldEdits.ts';
 
 export type ClusterScaffoldOptions = {
   /** Holds the declarations of `arsenal-otp/NAME` as `NAME.d.ts`. */
@@ -69,7 +69,14 @@ export function scaffoldClusterFile(
   const files = [
     { file, text: moduleText(example, options.examplesFolder) },
     ...supportFiles(folder, options.typesFolder).filter(({ file: each, always }) => always || !fs.existsSync(each)),
-    ...(known === 'not_yet' ? [{ file: path.join(folder, 'tsconfig.json'), text: tsconfigText() }] : []),
+    ...(known === 'not_yet'
+      ? [
+          {
+            file: path.join(folder, 'tsconfig.json'),
+            text: tsconfigText(paths(), ['*.cluster.ts', '.arsenal/types/clusterFile.d.ts']),
+          },
+        ]
+      : []),
   ];
   const notes =
     known === 'tell'
@@ -171,24 +178,6 @@ function paths(): { readonly [name: string]: readonly string[] } {
 
 function pathsText(): string {
   return JSON.stringify(paths()).slice(1, -1);
-}
-
-function tsconfigText(): string {
-  const config = {
-    compilerOptions: {
-      target: 'ES2022',
-      lib: ['ES2022'],
-      module: 'ESNext',
-      moduleResolution: 'Bundler',
-      strict: true,
-      noEmit: true,
-      types: [],
-      skipLibCheck: true,
-      paths: paths(),
-    },
-    include: ['*.cluster.ts', '.arsenal/types/clusterFile.d.ts'],
-  };
-  return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 function moduleText(example: ClusterExample, examplesFolder: string): string {

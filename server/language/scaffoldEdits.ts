@@ -39,3 +39,24 @@ export function isInside(folder: string, file: string): boolean {
   const relative = path.relative(folder, file);
   return relative !== '' && !relative.startsWith('..') && !path.isAbsolute(relative);
 }
+
+/**
+ * A tsconfig.json with which an editor finds the types of `arsenal-otp/NAME` (`paths`) in files that Node.js and we run as they are.
+ */
+export function tsconfigText(
+  paths: { readonly [module: string]: readonly string[] },
+  include: readonly string[],
+): string {
+  const compilerOptions = {
+    target: 'ES2022',
+    lib: ['ES2022'],
+    module: 'ESNext',
+    moduleResolution: 'Bundler',
+    strict: true,
+    noEmit: true,
+    types: [],
+    skipLibCheck: true,
+    paths,
+  };
+  return `${JSON.stringify({ compilerOptions, include }, null, 2)}\n`;
+}

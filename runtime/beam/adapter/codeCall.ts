@@ -7,8 +7,7 @@ import type { RawTerm, TermKind } from '../../term/cursor.ts';
 import { readRaw, termOf } from '../../term/cursor.ts';
 import type { Term } from '../../term/term.ts';
 import { callFailure, strangeAnswer } from './callError.ts';
-import { findFunction } from './processStart.ts';
-import { termOnNode } from './safeTerm.ts';
+import { calledOnNode } from './processStart.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -20,19 +19,11 @@ async function callFunction(
   params: Params<'code.call'>,
   options: CallOptions,
 ): Promise<Result<Answer<'code.call'>>> {
-  const reached = await session.reachDirectly(params.node, options);
-  if (!reached.ok) return reached;
-  const target = reached.value;
-  const found = await findFunction(target, params, options);
-  if (!found.ok) return found;
-  const args: Term[] = [];
-  for (const [at, input] of params.args.entries()) {
-    const term = await termOnNode(target, input, `/args/${String(at)}`, options);
-    if (!term.ok) return term;
-    args.push(term.value);
-  }
+  const callable = await calledOnNode(session, params, options);
+  if (!callable.ok) return callable;
+  const { target, module, name, args } = callable.value;
   const printed = new Output(params.maxOutputChars);
-  const called = await target.connection.callRaw(found.value.module, found.value.name, args, {
+  const called = await target.connection.callRaw(module, name, args, {
     timeoutMs: remainingNow(options),
     signal: options.signal,
     groupLeader: 'ours',

@@ -74,15 +74,14 @@ async function isOnCodePath(target: NodeTarget, module: string, options: CallOpt
   return found.ok && found.value.t !== 'atom';
 }
 
-/**
- * Starts a process. One that is to be linked or monitored is so before it runs anything. Errors: `process.undef`, `name.taken`,
- * `term.unknown_atom`, `process.protected`, `process.ended_at_once`, and `unsupported` for an owner that cannot monitor.
- */
-export async function startProcess(
+/** The function as it is called there, with its arguments, over the link to the node itself. Errors: `process.undef`, `term.unknown_atom`. */
+export async function calledOnNode(
   session: Session,
-  params: Params<'processes.start'>,
+  params: Pick<Params<'processes.start'>, 'node' | 'module' | 'function' | 'args'>,
   options: CallOptions,
-): Promise<Result<ProcessRef>> {
+): Promise<
+  Result<{ readonly target: DirectTarget; readonly module: string; readonly name: string; readonly args: Term[] }>
+> {
   const reached = await session.reachDirectly(params.node, options);
   if (!reached.ok) return reached;
   const target = reached.value;
@@ -94,9 +93,24 @@ export async function startProcess(
     if (!term.ok) return term;
     args.push(term.value);
   }
+  return ok({ target, ...found.value, args });
+}
+
+/**
+ * Starts a process. One that is to be linked or monitored is so before it runs anything. Errors: `process.undef`, `name.taken`,
+ * `term.unknown_atom`, `process.protected`, `process.ended_at_once`, and `unsupported` for an owner that cannot monitor.
+ */
+export async function startProcess(
+  session: Session,
+  params: Params<'processes.start'>,
+  options: CallOptions,
+): Promise<Result<ProcessRef>> {
+  const callable = await calledOnNode(session, params, options);
+  if (!callable.ok) return callable;
+  const { target, module, name: functionName, args } = callable.value;
   const name = params.name === undefined ? null : await freeName(target, params.name, options);
   if (name !== null && !name.ok) return name;
-  const called = [atom(found.value.module), atom(found.value.name), list(args)];
+  const called = [atom(module), atom(functionName), list(args)];
   if (params.link !== undefined || params.monitoredBy !== undefined) {
     return startOwned(session, target, params, [...called, name?.value ?? none], options);
   }

@@ -1,6 +1,7 @@
 /** A new operation in TypeScript: a module for `arsenal/operations`, its test, and the types an editor needs. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { tsconfigText } from '../scaffoldEdits.ts';
 import { camelCase, titleOf } from './names.ts';
 import type { OperationScaffold, ScaffoldFile } from './scaffoldFile.ts';
 
@@ -116,20 +117,7 @@ test('${name} leaves out nodes with fewer processes', () =>
 /** What lets an editor find the types of `arsenal-otp/…` in the folder. */
 function supportFiles(typesFolder: string): readonly ScaffoldFile[] {
   const typed = ['operation', 'testing'];
-  const tsconfig = {
-    compilerOptions: {
-      target: 'ES2022',
-      lib: ['ES2022'],
-      module: 'ESNext',
-      moduleResolution: 'Bundler',
-      strict: true,
-      noEmit: true,
-      types: [],
-      skipLibCheck: true,
-      paths: Object.fromEntries(typed.map((each) => [`arsenal-otp/${each}`, [`../.arsenal/types/${each}.d.ts`]])),
-    },
-    include: ['**/*.ts'],
-  };
+  const paths = Object.fromEntries(typed.map((each) => [`arsenal-otp/${each}`, [`../.arsenal/types/${each}.d.ts`]]));
   return [
     ...typed.map((each) => ({
       file: path.join('.arsenal', 'types', `${each}.d.ts`),
@@ -138,6 +126,6 @@ function supportFiles(typesFolder: string): readonly ScaffoldFile[] {
     })),
     // Made by us for this machine: no business of a repository.
     { file: path.join('.arsenal', '.gitignore'), text: '*\n', always: false },
-    { file: path.join('arsenal', 'tsconfig.json'), text: `${JSON.stringify(tsconfig, null, 2)}\n`, always: false },
+    { file: path.join('arsenal', 'tsconfig.json'), text: tsconfigText(paths, ['**/*.ts']), always: false },
   ];
 }

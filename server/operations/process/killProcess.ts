@@ -11,6 +11,22 @@ import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, shownName, shownTerm, termFromText } from '../terms.ts';
 import { lookAt, probeEnded } from './probeEnded.ts';
 
+/** With which reason, and how long to wait for each end. */
+export const exitParams = {
+  reason: Type.String({
+    minLength: 1,
+    maxLength: 4096,
+    default: 'kill',
+    description: 'The exit reason: kill, or any term.',
+  }),
+  confirmMs: Type.Integer({
+    minimum: 1,
+    maximum: 60_000,
+    default: 1000,
+    description: 'How long to wait for the end.',
+  }),
+};
+
 export const killProcess = defineOperation({
   name: 'kill_process',
   title: 'Kill Process',
@@ -22,18 +38,7 @@ export const killProcess = defineOperation({
   params: Type.Object({
     pid: pidParam,
     node: onNodeParam,
-    reason: Type.String({
-      minLength: 1,
-      maxLength: 4096,
-      default: 'kill',
-      description: 'The exit reason: kill, or any term.',
-    }),
-    confirmMs: Type.Integer({
-      minimum: 1,
-      maximum: 60_000,
-      default: 1000,
-      description: 'How long to wait for its end.',
-    }),
+    ...exitParams,
   }),
   result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()), reason: shownTermResult }),
   route: { method: 'DELETE', path: '/processes/:pid' },

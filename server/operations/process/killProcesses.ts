@@ -9,7 +9,7 @@ import { errorResult, nullable, onNodeParam, pidParam, placementOfProcess, shown
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, shownTerm, termFromText } from '../terms.ts';
-import { survived } from './killProcess.ts';
+import { exitParams, survived } from './killProcess.ts';
 import { lookAt } from './probeEnded.ts';
 
 const most = 1_000;
@@ -27,18 +27,7 @@ export const killProcesses = defineOperation({
   params: Type.Object({
     pids: Type.Array(pidParam, { minItems: 1, maxItems: most, uniqueItems: true, description: 'The processes.' }),
     node: onNodeParam,
-    reason: Type.String({
-      minLength: 1,
-      maxLength: 4096,
-      default: 'kill',
-      description: 'The exit reason: kill, or any term.',
-    }),
-    confirmMs: Type.Integer({
-      minimum: 1,
-      maximum: 60_000,
-      default: 1000,
-      description: 'How long to wait for the end of each.',
-    }),
+    ...exitParams,
     concurrency: Type.Integer({ minimum: 1, maximum: 50, default: 10, description: 'Ended at the same time.' }),
   }),
   result: Type.Object({
