@@ -58,13 +58,26 @@ it('calls over a backlog of 100,000 messages, beside calls over none', async () 
 });
 
 it.each([
-  ['ping_pong_in_parts', 'ping_pong_traced', 1_000_000],
-  ['call', 'call_traced', 300_000],
-] as const)('tracing every message of %s', async (plain, traced, count) => {
-  const rates = await inTurns({ plain: ours(plain, count), traced: ours(traced, count) });
-  const [without, with_] = [rates.get('plain') ?? Number.NaN, rates.get('traced') ?? Number.NaN];
-  figures(`${plain}, traced`, { without, with: with_, 'time more, %': (without / with_ - 1) * 100 });
-  expect(with_).toBeGreaterThan(0);
+  ['ping_pong_in_parts', 'ping_pong', 'ping_pong_traced', 1_000_000],
+  ['call', 'call', 'call_traced', 300_000],
+] as const)('tracing every message of %s, beside what it costs a BEAM', async (plain, ofBeam, traced, count) => {
+  const rates = await inTurns({
+    plain: ours(plain, count),
+    traced: ours(traced, count),
+    beamPlain: beam(ofBeam, count / 3),
+    beamTraced: beam(traced, count / 3),
+  });
+  const rate = (name: string): number => rates.get(name) ?? Number.NaN;
+  figures(`${plain}, traced`, {
+    without: rate('plain'),
+    with: rate('traced'),
+    'time more, %': (rate('plain') / rate('traced') - 1) * 100,
+    'nanoseconds more': 1e9 / rate('traced') - 1e9 / rate('plain'),
+    'BEAM: time more, %': (rate('beamPlain') / rate('beamTraced') - 1) * 100,
+    'BEAM: nanoseconds more': 1e9 / rate('beamTraced') - 1e9 / rate('beamPlain'),
+    'ours traced to BEAM traced': rate('traced') / rate('beamTraced'),
+  });
+  expect(rate('traced')).toBeGreaterThan(0);
 });
 
 it('a drawn schedule: messages taken a second of CPU', async () => {

@@ -30,6 +30,25 @@ work("ping_pong", Count) ->
     A ! 2 * Count,
     receive done -> ok end,
     end_all([A, B]);
+work("ping_pong_traced", Count) ->
+    Self = self(),
+    Tracer = spawn_link(fun drop/0),
+    A = spawn_link(fun() -> player(Self) end),
+    B = spawn_link(fun() -> player(Self) end),
+    [erlang:trace(P, true, [send, 'receive', {tracer, Tracer}]) || P <- [A, B]],
+    A ! {other, B},
+    B ! {other, A},
+    A ! 2 * Count,
+    receive done -> ok end,
+    end_all([A, B, Tracer]);
+work("call_traced", Count) ->
+    {ok, Server} = gen_server:start_link(?MODULE, [], []),
+    Tracer = spawn_link(fun drop/0),
+    [erlang:trace(P, true, [send, 'receive', {tracer, Tracer}]) || P <- [self(), Server]],
+    calls(Server, Count),
+    [erlang:trace(P, false, [all]) || P <- [self(), Server]],
+    gen_server:stop(Server),
+    end_all([Tracer]);
 work("call", Count) ->
     {ok, Server} = gen_server:start_link(?MODULE, [], []),
     calls(Server, Count),
@@ -63,6 +82,13 @@ player(Owner, Other) ->
         0 -> Owner ! done, player(Owner, Other);
         N when is_integer(N) -> Other ! N - 1, player(Owner, Other);
         stop -> ok
+    end.
+
+%% A tracer that does nothing with what it is told.
+drop() ->
+    receive
+        stop -> ok;
+        _ -> drop()
     end.
 
 end_all(Pids) -> [Pid ! stop || Pid <- Pids].

@@ -88,6 +88,20 @@ describe('deterministic time', () => {
     ).toBeGreaterThan(10);
   });
 
+  it('stands still for those who wait, too, while it is paused', async () => {
+    await cluster('deterministic', 7);
+    expect(at(await house.result('pause_time', {}), 'paused')).toBe(true);
+    expect(errorOf(await house.run('send_message', question))).toMatchObject({
+      class: 'conflict',
+      code: 'clock.paused',
+    });
+    const before = await nowMs();
+    expect(at(await house.result('step_time', { ms: 500 }), 'passedMs')).toBe(500);
+    expect(await nowMs()).toBe(before + 500);
+    expect(at(await house.result('resume_time', {}), 'paused')).toBe(false);
+    expect((await house.run('send_message', question)).ok).toBe(true);
+  });
+
   it('has no speed', async () => {
     await cluster('deterministic');
     expect(errorOf(await house.run('resume_time', { speed: 2 })).class).toBe('unsupported');
