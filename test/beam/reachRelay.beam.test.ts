@@ -68,6 +68,7 @@ const reads = (): { readonly [name in MethodName]?: unknown } => ({
   'horde.clusters': { nodes: [second] },
   'horde.findings': { nodes: [second], name: null, settleMs: 10 },
   'libcluster.topologies': { nodes: [second] },
+  'operations.find': { nodes: [second], onDisk: false },
   'system.stats': { node: second },
   'system.info': { node: second },
   'system.memory': { node: second },
