@@ -3,6 +3,7 @@
  * of what has changed and nothing else.
  */
 import * as vscode from 'vscode';
+import type { ArsenalError } from '../../runtime/model.ts';
 import { DisposableStore } from '../disposables.ts';
 import type { LiveRows, Watches } from '../watches.ts';
 import type { WatchTopic } from '../../server/protocol/watch.ts';
@@ -179,7 +180,7 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
   /** Whether what ended for `element` is worth another question: its source was away, and some time has passed. */
   private mayBeBack(element: TreeElement<D>): boolean {
     const rows = this.watched.get(element);
-    if (rows?.status !== 'ended' || (rows.error !== null && rows.error.class !== 'unavailable')) return false;
+    if (rows?.status !== 'ended' || (rows.error !== null && !isOfAway(rows.error))) return false;
     const waitedMs = Date.now() - (this.askedAt.get(element) ?? 0);
     if (waitedMs >= askAgainMs) return true;
     if (!this.askingAgain.has(element)) {
@@ -256,6 +257,11 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
       }),
     );
   }
+}
+
+/** A connection that was not there when it was asked for can be opened since, under the same id: a server that is new knows none at first. */
+function isOfAway({ class: errorClass, code }: ArsenalError): boolean {
+  return errorClass === 'unavailable' || code === 'connection.not_found';
 }
 
 function hasAncestorIn<D>(

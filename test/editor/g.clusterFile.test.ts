@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import type { ArsenalApi } from '../../client/api.ts';
-import { arsenal, simulated, until, value } from './support.ts';
+import { arsenal, elements, simulated, until, value } from './support.ts';
 
 describe('a cluster file', () => {
   let api: ArsenalApi;
@@ -20,10 +20,9 @@ describe('a cluster file', () => {
 
   const marks = () => vscode.languages.getDiagnostics(file).filter(({ source }) => source === 'Arsenal');
   const isUp = (node: string) =>
-    until(`${node} is up`, async () => {
-      const answer = await api.runOperation('cluster_topology', {});
-      return answer.ok && JSON.stringify(answer.value).includes(`"${node}"`);
-    });
+    until(`${node} is up`, async () =>
+      (await elements(api, 'nodes', 'node', 2)).some(({ label, icon }) => label === node && icon === 'pass-filled'),
+    );
   async function save(text: string): Promise<void> {
     const document = await vscode.workspace.openTextDocument(file);
     const edit = new vscode.WorkspaceEdit();
