@@ -64,8 +64,8 @@ it.each([
   const rates = await inTurns({
     plain: ours(plain, count),
     traced: ours(traced, count),
-    beamPlain: beam(ofBeam, count / 3),
-    beamTraced: beam(traced, count / 3),
+    beamPlain: beam(ofBeam, count / 4),
+    beamTraced: beam(traced, count / 4),
   });
   const rate = (name: string): number => rates.get(name) ?? Number.NaN;
   figures(`${plain}, traced`, {
