@@ -1,8 +1,7 @@
 /** profile_process on the simulated cluster, through the pipeline: a planted hot function ranks first, by reductions; nothing stays. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { refOf } from '../../runtime/embedded/adapter/context.ts';
-import { patient } from '../../runtime/embedded/adapter/adapterKit.ts';
-import { simulatedRuntime } from '../../runtime/embedded/adapter/simulatedRuntime.ts';
+import { patient, runtimeOver } from '../../runtime/embedded/adapter/adapterKit.ts';
 import type { Cluster } from '../../runtime/embedded/cluster/cluster.ts';
 import type { Flow } from '../../runtime/embedded/kernel/flow.ts';
 import { sleep } from '../../runtime/embedded/kernel/flow.ts';
@@ -11,9 +10,7 @@ import type { Process } from '../../runtime/embedded/kernel/process.ts';
 import type { Self } from '../../runtime/embedded/kernel/self.ts';
 import { callbackModule } from '../../runtime/embedded/otp/callbackModule.ts';
 import { startServer } from '../../runtime/embedded/otp/genServer.ts';
-import { SandboxManager } from '../../runtime/embedded/sandbox/sandboxManager.ts';
 import { nodeOf, spawn, testCluster } from '../../runtime/embedded/testKit.ts';
-import { OnDemandClock } from '../../runtime/embedded/time/onDemandClock.ts';
 import type { Json } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { a, Pid, Tuple, tup } from '../../runtime/term/values.ts';
@@ -78,15 +75,7 @@ beforeEach(async () => {
   const found = node.names.get('server');
   if (found === undefined) throw new Error('The server has not started.');
   server = found;
-  runtime = simulatedRuntime({
-    id: 'sim',
-    cluster,
-    clock: new OnDemandClock(cluster),
-    sandboxes: new SandboxManager({ childFile: 'none', wallNow: () => 0 }),
-    wallNow: () => 0,
-    epoch: 'one',
-    onClose: () => undefined,
-  });
+  runtime = runtimeOver(cluster);
   house = await houseOn(runtime);
 });
 afterEach(() => house.close());

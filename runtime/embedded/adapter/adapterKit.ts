@@ -2,7 +2,11 @@
 import { callOptions } from '../../callOptions.ts';
 import type { ProcessRef, Result } from '../../model.ts';
 import type { CallOptions, Runtime } from '../../port.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { liveRuntime } from '../liveRuntime.ts';
+import { SandboxManager } from '../sandbox/sandboxManager.ts';
+import { OnDemandClock } from '../time/onDemandClock.ts';
+import { simulatedRuntime } from './simulatedRuntime.ts';
 
 export const owner = { principal: 'me', client: 'test', operation: 'test', requestId: 'r1' } as const;
 
@@ -36,4 +40,17 @@ export function startShop(): Shop {
       return valueOf(await runtime.port.names.resolve({ target, seenFrom: node }, patient())).pid;
     },
   };
+}
+
+/** A cluster of the test's own behind the port, whose time passes only while a call waits. */
+export function runtimeOver(cluster: Cluster): Runtime {
+  return simulatedRuntime({
+    id: 'sim',
+    cluster,
+    clock: new OnDemandClock(cluster),
+    sandboxes: new SandboxManager({ childFile: 'none', wallNow: () => 0 }),
+    wallNow: () => 0,
+    epoch: 'one',
+    onClose: () => undefined,
+  });
 }
