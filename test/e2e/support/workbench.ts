@@ -1,5 +1,6 @@
 /** The real workbench with the extension, as a user meets it, and what a walk needs of it. */
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import type { Browser, FrameLocator, Page } from 'playwright-core';
@@ -39,15 +40,17 @@ export async function openWorkbench(
   fs.mkdirSync(screenshots, { recursive: true });
   const folder = copyWorkspace(path.join(project, 'test', 'fixtures', 'demo-workspace'));
   for (const [name, text] of Object.entries(options.files ?? {})) fs.writeFileSync(path.join(folder, name), text);
+  // What is kept of calls by the machine's user is none of a walk's business, nor the other way round.
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-walk-'));
   const server = await startServer({
     settings: { 'window.commandCenter': false, 'window.autoDetectHighContrast': false, ...options.settings },
-    ...(options.env !== undefined && { env: { ...options.env } }),
+    env: { ARSENAL_HOME: home, ...options.env },
   });
   let browser: Browser | null = null;
   const close = async (): Promise<void> => {
     await browser?.close();
     await server.stop();
-    fs.rmSync(folder, { recursive: true, force: true });
+    for (const made of [folder, home]) fs.rmSync(made, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
     const started = await startBrowser({ width: options.width ?? 1280, height: options.height ?? 800 });
