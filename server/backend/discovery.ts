@@ -9,7 +9,7 @@ import type { Runtime } from '../../runtime/port.ts';
 import type { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 
 export type DiscoveryServices = {
-  readonly nodeOperations: NodeOperations;
+  readonly nodeOperations: Pick<NodeOperations, 'take' | 'keepNodes' | 'forget'>;
   /** The runtime behind a connection now; an error while there is none. */
   runtime(connection: ConnectionId): Result<Runtime>;
   /** The connections that somebody looks at. */
@@ -38,7 +38,9 @@ export class Discovery {
 
   /** Asks now, together with those who ask at the same time. Errors: those of the port; a runtime that has no such thing is no error. */
   look(connection: ConnectionId): Promise<Result<null>> {
-    const asking = this.#asking.get(connection) ?? this.#ask(connection);
+    const known = this.#asking.get(connection);
+    if (known !== undefined) return known;
+    const asking = this.#ask(connection).finally(() => this.#asking.delete(connection));
     this.#asking.set(connection, asking);
     return asking;
   }
@@ -107,7 +109,6 @@ export class Discovery {
       return ok(null);
     } finally {
       this.#askedAt.set(connection, performance.now());
-      this.#asking.delete(connection);
     }
   }
 }
