@@ -145,6 +145,8 @@ describe('on a node without the behaviour module', () => {
       class: 'authorization',
       effect: 'none',
     });
+    // What its authorize/2 lacks lets nobody in.
+    expect((await execute(runtime, 'Elixir.Demo.Sum', { numbers: [1] }, { role: 'operator' })).ok).toBe(false);
   });
 
   it.each([

@@ -116,7 +116,9 @@ ops_run(M, Params, Caller, MostBytes) ->
     end,
     case Valid of
         {ok, Ready} ->
-            case ops_optional(M, authorize, [Ready, Caller], ok) of
+            %% What its own authorize/2 lacks must not let anybody in.
+            Allowed0 = case erlang:function_exported(M, authorize, 2) of true -> M:authorize(Ready, Caller); false -> ok end,
+            case Allowed0 of
                 Allowed when Allowed =:= ok; Allowed =:= true; element(1, Allowed) =:= ok -> ops_do(M, IsNamed, Ready, MostBytes);
                 {error, Why} -> {unauthorized, task_brief(Why)};
                 Other -> {unauthorized, task_brief(Other)}
