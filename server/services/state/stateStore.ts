@@ -202,7 +202,8 @@ export class StateStore {
       this.#persistence = { is: 'ok' };
     } catch (cause) {
       this.#failed(cause);
-      // All of it is in memory, and goes into the next file.
+      // All of it is in memory, within its limits, and goes into the next file.
+      this.#pending = [];
       if (this.#timer !== null) clearTimeout(this.#timer);
       this.#timer = null;
       this.#flushSoon(this.#retryMs);
