@@ -58,6 +58,8 @@ async function partOfAll(item: Item, batch: JournalEntry, services: BatchOutcome
   if (effect === 'none') return { status: result === null ? 'not_run' : 'undone', effect };
   if (result?.ok === true) return { status: 'done', effect: 'applied' };
   if (result?.ok === false && result.error.effect === 'none') return { status: 'failed', effect: 'none' };
+  // What was found is written down: the world moves on.
+  if (effect === 'applied') return { status: 'interrupted', effect };
   return probed({ ...batch, requestId, operation, plan }, services, 'not_run');
 }
 
