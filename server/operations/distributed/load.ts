@@ -26,7 +26,7 @@ export async function nodeLoads(context: Context<(typeof loadNeeds)[number]>, sa
   const ask = (node: NodeName) => context.port.system.stats({ node }, context.options());
   const first = await eachNode(context, undefined, (node) => timed(() => ask(node)));
   if (!first.ok) return first;
-  await delay(sampleMs);
+  await delay(sampleMs, undefined, { signal: context.signal }).catch(() => undefined);
   const second = await eachNode(context, undefined, (node) => timed(() => ask(node)));
   if (!second.ok) return second;
   const before = new Map(first.value.answers.map(({ node, value }) => [node, value]));
@@ -86,7 +86,7 @@ export async function shares(
   const first = await figures(context, processes, key);
   if (!first.ok || measure === 'memory') return first;
   const began = performance.now();
-  await delay(sampleMs);
+  await delay(sampleMs, undefined, { signal: context.signal }).catch(() => undefined);
   const second = await figures(context, processes, key);
   if (!second.ok) return second;
   const seconds = Math.max(1, performance.now() - began) / 1_000;
