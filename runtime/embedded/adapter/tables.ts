@@ -75,9 +75,9 @@ function firstRows(table: Table, limit: number): readonly Row[] {
   const found: Row[] = [];
   for (const { rows } of table.groups()) {
     if (found.length >= limit) break;
-    found.push(...rows);
+    found.push(...rows.slice(0, Math.max(0, limit - found.length)));
   }
-  return found.slice(0, Math.max(0, limit));
+  return found;
 }
 
 function bounded(row: Row): Term {

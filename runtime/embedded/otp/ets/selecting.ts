@@ -92,7 +92,7 @@ function portion(
   let group = from;
   let before: Group | null = null;
   while (group !== null && found.length < limit) {
-    found.push(...results(self, spec, group.rows));
+    for (const result of results(self, spec, group.rows)) found.push(result);
     before = group;
     group = table.rows.from(table.rows.place(group), backwards);
   }
