@@ -213,6 +213,27 @@ describe('migrate_processes', () => {
     expect((await cartsOf(one)).includes(at(done, 'items', 0, 'after'))).toBe(true);
   });
 
+  it('with atomic moves back what was moved when the call is given up', async () => {
+    const carts = await visited(3);
+    const givingUp = new AbortController();
+    const params = { pids: carts.slice(0, 3), node: one, to: two, atomic: true, concurrency: 1 };
+    const answer = await house.run(
+      'migrate_processes',
+      params,
+      {},
+      {
+        signal: givingUp.signal,
+        onProgress: () => {
+          givingUp.abort();
+        },
+      },
+    );
+    if (!answer.ok || answer.value.mode !== 'run') throw new Error('It says what became of each.');
+    const items = listAt(answer.value.result, 'items');
+    expect(items.map((item) => at(item, 'became'))).toEqual(['undone', 'not_run', 'not_run']);
+    expect(await cartsOf(one)).toContain(at(items[0] ?? null, 'after'));
+  });
+
   it('fails as a whole when nothing was done, and looks all up first', async () => {
     const same = errorOf(await house.run('migrate_processes', { pids: ['Shop.Catalog'], node: one, to: one }));
     expect(same).toMatchObject({ code: 'process.same_node', effect: 'none' });

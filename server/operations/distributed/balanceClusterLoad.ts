@@ -153,6 +153,8 @@ export const balanceClusterLoad = defineOperation({
     { code: 'process.not_done', remedy: 'See the reason; all is as it was.' },
   ],
   timeoutMs: 600_000,
+  // What was moved is moved back after the call was given up, too.
+  graceMs: 120_000,
   async plan(context, params) {
     const { apply, undo, by, atomic, maxBytes, forwardMs } = params;
     const how = { maxBytes, forwardMs, owner: context.owner };

@@ -66,6 +66,8 @@ export const migrateProcesses = defineOperation({
     { code: 'node.not_connected', remedy: 'Connect the two nodes, or mend what keeps them apart.' },
   ],
   timeoutMs: 600_000,
+  // What was moved is moved back after the call was given up, too.
+  graceMs: 120_000,
   async plan(context, { pids, node, to, supervisor: written, atomic, concurrency, maxBytes, forwardMs }) {
     const supervisor =
       written === undefined

@@ -1,5 +1,6 @@
 /** Moving processes to other nodes, one or many, and back. */
 import { Type } from 'typebox';
+import { callOptions } from '../../../runtime/callOptions.ts';
 import { failure } from '../../../runtime/errors.ts';
 import type { ArsenalError, HoldingOwner, Migrated, NodeName, ProcessRef, Result } from '../../../runtime/model.ts';
 import { fail, ok, parseProcessId, processId } from '../../../runtime/model.ts';
@@ -113,6 +114,9 @@ export async function homeOf(
   return found.ok ? found.value.pid : null;
 }
 
+/** For each question of moving back, however little time the call has left. */
+const backMs = 60_000;
+
 /** A process that was moved, as what takes it back has to know it. */
 export type Done = { readonly move: Move; readonly moved: Migrated };
 
@@ -142,8 +146,13 @@ export async function moveMany(
   if (!atomic || rows.every(({ became }) => became === 'moved')) return { rows, done };
   const back = new Map<string, MovedRow>();
   const left: Done[] = [];
+  // Whoever gave the call up still wants all or none.
+  const undoing: MoveContext = {
+    ...context,
+    options: () => callOptions(backMs, new AbortController().signal, context.correlationId),
+  };
   for (const { move, moved } of done.toReversed()) {
-    const undone = await moveBack(context, move, moved, how);
+    const undone = await moveBack(undoing, move, moved, how);
     if (!undone.ok) left.push({ move, moved });
     back.set(processId(move.process), {
       ...rowOf(move, ok(moved)),
