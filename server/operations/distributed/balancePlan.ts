@@ -34,17 +34,21 @@ export function planBalance(
 ): BalancePlan {
   const now = new Map(loads.map(({ node, load }) => [node, load]));
   const mean = loads.reduce((sum, { load }) => sum + load, 0) / Math.max(1, loads.length);
-  const left = new Set(candidates);
+  const movable = byNode(candidates, shares);
   const moves: Proposal[] = [];
   while (moves.length < maxMoves) {
-    const move = nextMove(now, mean * (1 + toleranceRatio), mean, [...left], shares);
+    const move = nextMove(now, mean * (1 + toleranceRatio), mean, movable);
     if (move === null) break;
     const { candidate, to, share } = move;
     const { process, supervisor } = candidate;
     const [here, there] = [now.get(process.node) ?? 0, now.get(to) ?? 0];
     now.set(process.node, here - share);
     now.set(to, there + share);
-    left.delete(candidate);
+    const mine = movable.get(process.node) ?? [];
+    mine.splice(
+      mine.findIndex((one) => one.candidate === candidate),
+      1,
+    );
     moves.push({
       process,
       to,
@@ -57,37 +61,47 @@ export function planBalance(
   return { moves, after: loads.map(({ node }) => ({ node, load: now.get(node) ?? 0 })), mean };
 }
 
-type Next = { readonly candidate: Candidate; readonly to: NodeName; readonly share: number };
+type Weighed = { readonly candidate: Candidate; readonly share: number };
+type Next = Weighed & { readonly to: NodeName };
 
-/** From the most loaded node that has one to move, to the least loaded that can take it. */
+/** What each node has to move, the heaviest first: weighed once, since there may be a hundred thousand of them. */
+function byNode(candidates: readonly Candidate[], shares: ReadonlyMap<string, number>): Map<NodeName, Weighed[]> {
+  const weighed = candidates
+    .map((candidate) => ({ candidate, share: shares.get(processId(candidate.process)) ?? 0 }))
+    .filter(({ share }) => share > 0)
+    .toSorted((a, b) => b.share - a.share);
+  const nodes = new Map<NodeName, Weighed[]>();
+  for (const one of weighed) {
+    const there = nodes.get(one.candidate.process.node) ?? [];
+    there.push(one);
+    nodes.set(one.candidate.process.node, there);
+  }
+  return nodes;
+}
+
+/**
+ * From the most loaded node that has one to move, to the least loaded that can take it: the largest that is not too large, else the
+ * smallest.
+ */
 function nextMove(
   now: ReadonlyMap<NodeName, number>,
   mostAllowed: number,
   mean: number,
-  candidates: readonly Candidate[],
-  shares: ReadonlyMap<string, number>,
+  movable: ReadonlyMap<NodeName, readonly Weighed[]>,
 ): Next | null {
   const ordered = [...now].toSorted(([, a], [, b]) => b - a);
   for (const [from, here] of ordered) {
     if (here <= mostAllowed) return null;
+    const mine = movable.get(from) ?? [];
     for (const [to, there] of ordered.toReversed()) {
       if (there >= mean) break;
-      const able = candidates.flatMap((candidate): readonly Next[] => {
-        const share = shares.get(processId(candidate.process)) ?? 0;
-        const isAble = candidate.process.node === from && candidate.to.includes(to);
-        return isAble && share > 0 && share < here - there ? [{ candidate, to, share }] : [];
-      });
-      const best = fitting(able, Math.min(here - mean, mean - there));
-      if (best !== null) return best;
+      const wanted = Math.min(here - mean, mean - there);
+      const isAble = ({ candidate, share }: Weighed): boolean => share < here - there && candidate.to.includes(to);
+      const best = mine.find((one) => one.share <= wanted && isAble(one)) ?? mine.findLast(isAble);
+      if (best !== undefined) return { ...best, to };
     }
   }
   return null;
-}
-
-/** The one that comes nearest to what is wanted: the largest that is not too large, else the smallest. */
-function fitting(able: readonly Next[], wanted: number): Next | null {
-  const bySize = able.toSorted((a, b) => b.share - a.share);
-  return bySize.find(({ share }) => share <= wanted) ?? bySize.at(-1) ?? null;
 }
 
 function amount(figure: number): string {
