@@ -17,7 +17,7 @@ import { noMessages, Process } from './process.ts';
 import { ProcessTable } from './processTable.ts';
 import { answers, endWait } from './receiving.ts';
 import { Relations } from './relations.ts';
-import { RunQueue } from './runQueue.ts';
+import { mostTurnsInARow, RunQueue } from './runQueue.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
 import { SmallSet } from './small.ts';
@@ -64,6 +64,8 @@ export class KernelNode {
   #turnBegan = 0;
   /** What the running process lends to those that it sends to, or spawns, of its urgency. */
   #lends = 0;
+  /** How many that wait in the queue it may still move to its front: more would not have their turn sooner, and each costs a search. */
+  #hastens = 0;
   /** The reductions at which the running process is next asked whether it takes too long. */
   looksAt = 0;
   #alive = true;
@@ -408,6 +410,7 @@ export class KernelNode {
   #lend(process: Process, urgency: number): void {
     process.lentUrgency = 0;
     this.#lends = urgency;
+    this.#hastens = mostTurnsInARow;
   }
 
   #traceRunning(process: Process, kind: number): void {
@@ -479,7 +482,11 @@ export class KernelNode {
   #hasten(process: Process): void {
     if (!process.queued || process.urgency >= this.#lends) return;
     const isUrgent = process.urgency > 0;
-    if (!isUrgent) this.runQueue.remove(process);
+    if (!isUrgent) {
+      if (this.#hastens === 0) return;
+      this.#hastens -= 1;
+      this.runQueue.remove(process);
+    }
     process.lentUrgency = this.#lends;
     if (!isUrgent) this.runQueue.push(process);
   }
