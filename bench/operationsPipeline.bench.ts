@@ -119,6 +119,7 @@ function calibration(): Promise<unknown> {
 }
 
 describe('the pipeline', () => {
+  // @row T016.d4, IV-18
   it('costs little on top of the port’s own call; wanted are 10 µs', async () => {
     const { signal } = new AbortController();
     const pipeline = pipelineAlone(house.backend.registry);
@@ -164,6 +165,7 @@ describe('the pipeline', () => {
 });
 
 describe('list_processes', () => {
+  // @row T025.a2
   it('costs as much a row of a hundred thousand as of a thousand', async () => {
     const us = new Map<number, { readonly port: number; readonly operation: number }>();
     for (const rows of [1_000, 10_000, 100_000]) {

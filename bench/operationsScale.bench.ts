@@ -128,6 +128,7 @@ it('every operation that looks, on a large simulated cluster', async () => {
   }
 }, 900_000);
 
+// @row NF-01, NF-02, T025.a1, T025.d4
 it('every operation that looks, on three large Elixir nodes', async () => {
   const shop = await startShop({ nodes: 3 });
   const house = await houseOn(await connectShop(shop), { rateLimits });

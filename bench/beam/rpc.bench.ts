@@ -26,6 +26,7 @@ const warmUpRounds = 40;
 const callsInARound = 100;
 
 describe('a BEAM node, asked by us and by another BEAM node', () => {
+  // @row IV-18
   it.each(['connection', 'adapter'] as const)('answers a call through the %s', async (through) => {
     const { peer, target, numbersOf } = pair;
     const erpc = `erpc:call('${target.node}', erlang, node, [])`;

@@ -84,7 +84,7 @@ describe('a process that is killed while it writes', () => {
     await simulated.close();
   }, 30_000);
 
-  // @row NF-05
+  // @row NF-05, IV-21, T026.a3
   it('has lost nothing that it had answered', async () => {
     const home = await crash('done', 'afterwards');
     const runtime = fakeShop({ kind: 'beam' });

@@ -176,6 +176,7 @@ describe('arsenal run', () => {
     expect(run.out).toContain('b@h: missing. Node b@h cannot be reached. Start it.');
   });
 
+  // @row T003.a2
   it('says a failure in words with its remedy on stderr, or as JSON:API on stdout, and exits 1', async () => {
     const backend = testBackend();
     backend.answer = () =>
@@ -385,7 +386,7 @@ describe('arsenal run', () => {
 });
 
 describe('arsenal operations and describe', () => {
-  // @row T024.a1
+  // @row T024.a1, IV-25
   it('list every operation of the catalogue, or of a category', async () => {
     const all = await cli(['operations']);
     expect(all.code).toBe(0);

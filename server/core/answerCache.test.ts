@@ -11,6 +11,7 @@ import { admin, bench, changing, errorOf, looking, valueOf } from './testKit.ts'
 describe('AnswerCache', () => {
   const key = { connection: 'a', text: 'k' };
 
+  // @row T025.d1, IV-30
   it('computes a value once, and gives it again until it is too old', async () => {
     let now = 0;
     const cache = new AnswerCache(undefined, () => now);

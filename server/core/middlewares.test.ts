@@ -137,6 +137,7 @@ describe('the middlewares', () => {
 // @row ER-01
 // @row ER-03
 describe('whatever breaks', () => {
+  // @row T003.d1
   it('in a service is answered in the form of every error, and whoever joined is answered too', async () => {
     const { run, settled } = bench({ admit: oh });
     expect(errorOf(await run())).toMatchObject({ class: 'system', code: 'pipeline.threw', effect: 'none' });
@@ -166,6 +167,7 @@ describe('whatever breaks', () => {
 
 // @row MW-02
 describe('hooks of an operation', () => {
+  // @row T016.d3, PR-04
   it('are called before and after, with what they need to know', async () => {
     const told: unknown[] = [];
     const operation = changing({
@@ -216,6 +218,7 @@ describe('a call that failed', () => {
   }
   const retry = { times: 2, firstDelayMs: 1 };
 
+  // @row T003.d4
   it('is tried again where its operation says so and nothing has been done, and says how often', async () => {
     const operation = looking({ retry, execute: failing([unreachable(), unreachable({ retryAfterMs: 2 })]) });
     const { run, finished } = bench({ operations: [operation] });

@@ -50,6 +50,7 @@ describe('defineOperation', () => {
     },
   });
 
+  // @row T001.d1
   it('keeps an operation that looks apart from one that plans and applies', () => {
     const all: readonly AnyOperation[] = [looks, changes];
     expect(all.map(isWrite)).toEqual([false, true]);

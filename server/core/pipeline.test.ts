@@ -12,7 +12,7 @@ import { admin, bench, changing, errorOf, looking, plan, valueOf } from './testK
 const refusal = failure('conflict', 'sample.refused', 'No.', 'None.');
 
 describe('a call that succeeds', () => {
-  // @row DF-01
+  // @row DF-01, PR-06, RG-07
   it('goes through the nine steps, in order', async () => {
     const { run, finished } = bench();
     const answer = valueOf(await run());
@@ -38,6 +38,7 @@ describe('a call that succeeds', () => {
     });
   });
 
+  // @row IV-31
   it('gives the operation its parameters with defaults, the methods it named, and no others', async () => {
     const seen: unknown[] = [];
     const operation = looking({
@@ -453,7 +454,7 @@ describe('what goes wrong in an operation', () => {
 
 describe('what is told afterwards', () => {
   // @row NF-14
-  // @row CB-06
+  // @row CB-06, IV-26, T016.d1, T016.a1
   it('every call is told to the operation’s telemetry and to observers, whatever they do with it', async () => {
     const events: OperationTelemetry[] = [];
     const operation = looking({

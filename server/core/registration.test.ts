@@ -22,6 +22,7 @@ describe('checkOperation', () => {
     expect(params.check({ node: 'a', other: 1 })).toHaveProperty('problems');
   });
 
+  // @row CB-07
   it('does not require of callers what has a default', () => {
     expect(valueOf(checkOperation(looking())).publicParams['required']).toEqual([]);
   });

@@ -8,7 +8,7 @@ const mine = { from: 'workspace', file: 'arsenal/operations/a.ts' } as const;
 
 describe('Registry', () => {
   // @row RG-01
-  // @row RG-03
+  // @row RG-03, IV-02, T001.d2, T001.d3
   it('registers an operation and finds it by name and alias, with what the alias presets and requires', () => {
     const registry = new Registry();
     const aliases = [

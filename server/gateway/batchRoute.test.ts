@@ -149,6 +149,7 @@ describe('what is known of calls over REST', () => {
     expect((await send(at, 'DELETE', '/api/v1/executions/nothing')).status).toBe(404);
   });
 
+  // @row NF-16
   it('stands at /metrics as Prometheus reads it, for who has the key', async () => {
     const at = await serve();
     await send(at, 'POST', '/api/v1/batch', { items: [look, look, kill].map((item, n) => ({ ...item, id: `${n}` })) });

@@ -204,6 +204,7 @@ describe('the gate', () => {
 });
 
 describe('operations over REST', () => {
+  // @row NF-13
   it('lists the catalogue as JSON:API resources', async () => {
     const { gateway } = await start();
     const { status, headers, body } = await call(gateway, 'GET', '/api/v1/operations');
@@ -306,7 +307,7 @@ describe('operations over REST', () => {
     expect(backend.calls).toHaveLength(1);
   });
 
-  // @row RE-13
+  // @row RE-13, ER-02, T003.d2, T003.d3
   it('gives each class of error its status, with code, remedy, effect and correlation id', async () => {
     const { gateway, backend } = await start();
     for (const errorClass of errorClasses) {
@@ -344,6 +345,7 @@ describe('operations over REST', () => {
     }
   });
 
+  // @row T003.a1
   it('answers one error object a problem', async () => {
     const { gateway, backend } = await start();
     const problems = [
@@ -381,6 +383,7 @@ describe('operations over REST', () => {
     expect((await call(gateway, 'GET', '/api/v1/executions/other')).status).toBe(404);
   });
 
+  // @row T003.a3
   it('turns a throw of ours into a 500 that tells nothing, and goes on', async () => {
     const { gateway, backend } = await start();
     backend.answer = () => Promise.reject(new Error('secret detail'));

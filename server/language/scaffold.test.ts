@@ -46,7 +46,7 @@ function complaints(): readonly string[] {
 
 describe('a scaffolded operation', () => {
   // @row T002.a1
-  // @row T002.a3
+  // @row T002.a3, T002.d1
   it('type-checks as it stands, without an install', () => {
     expect(scaffold('count_idle_carts')).toEqual([
       path.join('arsenal', 'operations', 'countIdleCarts.ts'),

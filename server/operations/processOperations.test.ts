@@ -36,7 +36,7 @@ function idOf(name: string, node = 'shop1@h'): string {
 
 describe('list_processes', () => {
   // @row OP-04
-  // @row R3.2
+  // @row R3.2, PR-01
   it('lists all nodes, each row with its node, and says what became of each node', async () => {
     const { items, total, nodes, next } = await list('list_processes');
     expect([items.length, total, next]).toEqual([13, 13, null]);
@@ -72,7 +72,7 @@ describe('list_processes', () => {
     ]);
   });
 
-  // @row T004.a3
+  // @row T004.a3, T025.d2
   it('filters at the nodes', async () => {
     const filter = { registeredName: { contains: 'Shop' }, memory: { ge: 5000 } };
     const { items, total } = await list('list_processes', { filter });

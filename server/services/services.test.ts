@@ -10,7 +10,7 @@ import { RateLimiter } from './rateLimit.ts';
 import { ScanStore } from './scans.ts';
 
 describe('RateLimiter', () => {
-  // @row IN-03
+  // @row IN-03, PR-05
   it('lets a burst through, then as many as fill in, for each caller and operation', () => {
     let now = 0;
     const limiter = new RateLimiter({ burst: 3, perSecond: 10 }, () => now);
@@ -46,7 +46,7 @@ describe('what is told of calls', () => {
   }
 
   // @row AN-03
-  // @row AN-05
+  // @row AN-05, IV-10, T016.d2, T016.a2
   it('metrics count calls, failures by code and durations, and invent no counter for what callers make up', async () => {
     const metrics = new Metrics();
     const heard: string[] = [];

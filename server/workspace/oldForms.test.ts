@@ -28,6 +28,7 @@ export function format_response(count: number) { return { data: { count } }; }
 `;
 
 describe('an older form', { timeout: 60_000 }, () => {
+  // @row PR-02
   it('with the four callbacks of the predecessor is an operation named after its file', async () => {
     await workspace.save('countWords.ts', predecessor);
     expect(workspace.problems).toEqual([]);

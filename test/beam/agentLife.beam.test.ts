@@ -287,6 +287,7 @@ describe('a shared task', () => {
 });
 
 describe('work by the clock', () => {
+  // @row R9.4, R9.5
   it('goes less often while the node is busy, and as before afterwards', async () => {
     const window = await openWindow(node, { lingerMs: 300 });
     const task = await window.task({ kind: 'pace', args: [integer(100)], credit: 2 });

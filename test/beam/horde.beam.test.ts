@@ -405,6 +405,7 @@ describe.skipIf(noHorde !== null)('Horde after a partition', () => {
     cluster.stop();
   });
 
+  // @row IV-32
   it('sees both sides while it lasts, and duplicates and the nameless after the heal', async () => {
     const [one, two, three] = cluster.nodes as [LiveNode, LiveNode, LiveNode];
     for (let number = 0; number < 6; number += 1) await one.eval(`HordeApp.start_worker({:cart, ${number}})`);

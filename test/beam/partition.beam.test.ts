@@ -72,7 +72,7 @@ describe('nodes that are connected', () => {
     expect(links.map(({ silent }) => silent)).toEqual([[], [], []]);
   });
 
-  // @row R10.2
+  // @row R10.2, R6.3
   it('that fall silent are told of within five seconds, and that they are back', async () => {
     const pid = Number(await ask('list_to_integer(os:getpid()).', three));
     process.kill(pid, 'SIGSTOP');

@@ -52,7 +52,7 @@ describe.each(['load', 'interpret', 'none'] as const)('a profile, with the choic
     return [...sums].sort(([, left], [, right]) => right - left);
   }
 
-  // @row T024.a3
+  // @row T024.a3, T024.d4
   it('by sampled stacks ranks the hot function first', async () => {
     const pid = await named(runtime, node.node, 'spinning');
     const { stacks, result } = await sampled({ pid, everyMs: 5, forMs: 1_500 });

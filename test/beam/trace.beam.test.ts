@@ -30,6 +30,7 @@ describe.each(['load', 'interpret'] as const)('a trace, with the choice %s', (ag
     await Promise.all([one.stop(), two.stop()]);
   });
 
+  // @row T024.d3
   it('shows calls that meet a condition, with arguments, callers, results and exceptions', async () => {
     const pid = await planted(runtime, one);
     const when = [

@@ -91,7 +91,7 @@ describe('processes', () => {
     expect(await ask("gen_server:call('Elixir.Shop.Plain', received).")).toContain('{info,go}');
   });
 
-  // @row OP-09, OP-10, T004.d1, T004.d2
+  // @row OP-09, OP-10, T004.d1, T004.d2, R3.1
   it('are started, suspended over the end of the call, resumed, watched and ended', async () => {
     const started = await run('start_process', { module: 'timer', function: 'sleep', args: [600_000], node: two });
     const pid = started['pid'];
@@ -236,7 +236,7 @@ describe('nodes', () => {
     await run('connect_node', { node: three });
   });
 
-  // @row OP-25, OP-26
+  // @row OP-25, OP-26, R2.5, R6.1
   it('tell their figures', async () => {
     expect((await run('get_system_info', { node: one }))['entries']?.['otpRelease']).toBe('25');
     expect(listOf((await run('get_memory_info'))['items'])).toHaveLength(3);

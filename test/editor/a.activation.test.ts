@@ -28,6 +28,7 @@ describe('activation', () => {
     );
   });
 
+  // @row R1.4
   it('connects to the simulated cluster when a view is opened, and fills the trees', async () => {
     const api = await arsenal();
     const info = await simulated(api);

@@ -24,7 +24,7 @@ describe('faults', () => {
     await simulated(api);
   });
 
-  // @row R2.2
+  // @row R2.2, R2.4
   it('a node that crashes is shown as down, and as up once it is started again', async () => {
     await show('nodes');
     const iconOf = async () =>

@@ -88,6 +88,7 @@ describe('a live Elixir node', function () {
     assert.ok(offers.contextValue.includes(';notice;'));
   });
 
+  // @row R2.3
   it('shows the processes of a node as they are, those with the largest mailboxes first', async () => {
     await connected();
     await show('nodes');

@@ -26,7 +26,7 @@ function schemaOf(name: string) {
 
 // @row IV-15
 // @row IN-01
-// @row VD-02
+// @row VD-02, T022.d3, T022.a2, T026.a2
 describe('bad parameters', () => {
   it.each(names)('of %s are each a validation error that names the place', { timeout: 120_000 }, async (name) => {
     const before = calls();

@@ -82,6 +82,7 @@ function numbersIn(answers: readonly Result<OperationAnswer>[]): readonly unknow
 }
 
 describe('a thousand callers at once', () => {
+  // @row IV-16, T022.d4, T001.a2
   it('that look lose nothing: each has its own answer, and all are counted', { timeout: 60_000 }, async () => {
     const { house: home } = await numbered();
     const answers = await Promise.all(everybody.map((n) => callOf(home, 'look_at_number', n)));
@@ -92,6 +93,7 @@ describe('a thousand callers at once', () => {
     });
   });
 
+  // @row IV-21
   it('that write are each done once, and each intent and outcome is on disk', { timeout: 60_000 }, async () => {
     const { house: home, done } = await numbered();
     const answers = await Promise.all(everybody.map((n) => callOf(home, 'write_number', n)));

@@ -97,7 +97,7 @@ function named(told: Json, name: string): Json {
 }
 
 describe('a profile of a simulated process', () => {
-  // @row OP-33
+  // @row OP-33, T024.d4
   it('by stacks ranks the hot function first, and accounts for every reduction', async () => {
     const before = spinning.reductions;
     const told = await profile('spinning');

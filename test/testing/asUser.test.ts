@@ -46,6 +46,7 @@ async function nodeTest(file: string): Promise<{ code: number; output: string }>
 
 // @row XT-07
 describe('arsenal-otp/testing from npm pack, with node:test', { timeout: 120_000 }, () => {
+  // @row T002.a2, T024.d2
   it('runs the examples of docs/testing.md', async () => {
     for (const [file, tests] of [
       ['counter.test.mjs', 1],

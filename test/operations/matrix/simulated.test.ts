@@ -19,7 +19,7 @@ afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 /** What is about the time that passes, or about what goes on in it, needs such time. */
 const time = (name: string) => (name.endsWith('_time') || name === 'cancel_operation' ? 'live' : 'deterministic');
 
-// @row IV-13, R1.2
+// @row IV-13, R1.2, PR-03, T023.a2
 it.each(inCatalogue)('%s', async (name, operation) => {
   const nodes = ['demo1@sim', 'demo2@sim', 'demo3@sim'] as const;
   const runtime = liveRuntime({ id: 'sim', nodes, seed: 1, time: time(name), sandboxChildFile });
