@@ -95,6 +95,7 @@ export const operationsWithCommands = [
   'operation_history',
   'operation_stats',
   'cancel_operation',
+  'undo_operation',
 ] as const;
 
 /** `kill_process` → `arsenal.killProcess`. */

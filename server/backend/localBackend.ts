@@ -56,6 +56,7 @@ import type { BatchOutcomeServices } from './batchOutcome.ts';
 import { batchOutcome, isOmitted } from './batchOutcome.ts';
 import type { ConnectionChange } from './connections.ts';
 import { Connections } from './connections.ts';
+import { UndoableCalls } from '../services/undoables.ts';
 import { Discovery } from './discovery.ts';
 import { NodeEvents } from './nodeEvents.ts';
 import type { OpenRuntime } from './openers.ts';
@@ -142,6 +143,10 @@ class LocalBackendHere implements LocalBackend {
   readonly #outcomes: Outcomes;
   readonly #events = new Events();
   readonly #scans = new ScanStore();
+  readonly #undoables = new UndoableCalls((id) => {
+    const found = this.#connections.find(id);
+    return found.ok ? found.value.runtime : null;
+  });
   readonly #hub: WatchHub;
   readonly #topics: Topics;
   readonly #nodeEvents: NodeEvents;
@@ -183,6 +188,7 @@ class LocalBackendHere implements LocalBackend {
       admit: (caller, entry) => (entry.name === batchName ? batchLimiter : limiter).admit(caller, entry.name),
       audit: this.#audit,
       claims: this.#outcomes,
+      undoable: (call) => this.#undoables.keep(call),
       observers: [this.metrics.observe, (call) => publishFinished(this.#events, call)],
       ...(this.#spans !== null && { spans: this.#spans }),
     });
@@ -391,6 +397,7 @@ class LocalBackendHere implements LocalBackend {
         undone: (requestId, operation) => this.#audit.settle(requestId, operation, 'none'),
       }),
       state: new CallStateOf(this.state),
+      undoables: this.#undoables,
     })) {
       const registered = this.registry.register(operation, { from: 'builtin' });
       // One of ours that breaks the rules is a mistake in this program, not a state it can be in.
@@ -417,6 +424,7 @@ class LocalBackendHere implements LocalBackend {
     if (state.is === 'closed') {
       this.#hub.closeConnection(id);
       this.#scans.forget(id);
+      this.#undoables.forget(id);
       this.#nodeEvents.forget(id);
       this.#discovery.forget(id);
     }

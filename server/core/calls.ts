@@ -9,6 +9,7 @@ import type { PluggedMiddleware } from './middleware.ts';
 import type { Plan } from './operation.ts';
 import type { Found } from './registry.ts';
 import type { SpanExporter } from './spans.ts';
+import type { Stop } from './stop.ts';
 
 export type JsonObject = { readonly [key: string]: Json };
 
@@ -16,6 +17,8 @@ export type JsonObject = { readonly [key: string]: Json };
 export type CallExtras = {
   readonly caller: Caller;
   readonly signal: AbortSignal;
+  /** Another who may stop it. */
+  readonly stop?: Stop;
   readonly timeoutMs?: number;
   readonly correlationId?: string;
   readonly onProgress?: (progress: OperationProgress) => Promise<void> | void;
@@ -142,6 +145,19 @@ export type FinishedCall = {
   readonly steps: readonly PipelineStep[];
 };
 
+/** A write that was done, and whose operation can take it back. */
+export type UndoableCall = {
+  readonly requestId: string;
+  readonly operation: string;
+  readonly connection: string | null;
+  /** What was behind the connection then. */
+  readonly runtime: Runtime | null;
+  readonly caller: Caller;
+  readonly plan: Plan<Json>;
+  /** Has its operation undo it, within `budget`. */
+  undo(budget: CallOptions): Promise<Result<null>>;
+};
+
 export type PipelineServices = {
   find(operation: string): Found | null;
   /** Fails when there is no such connection, or no system behind it now. */
@@ -154,6 +170,8 @@ export type PipelineServices = {
   readonly observers: readonly ((finished: FinishedCall) => void)[];
   /** Further middlewares, each at the end of its step, before anything is done. What they throw refuses the call. */
   readonly middlewares?: readonly PluggedMiddleware[];
+  /** Keeps what can be undone later; without it no answer offers that. */
+  readonly undoable?: (call: UndoableCall) => void;
   /** Where spans go; without it none are made. */
   readonly spans?: SpanExporter;
   /** Where answers are kept that may be given again; a cache of the pipeline's own, when absent. */

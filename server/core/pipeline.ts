@@ -79,7 +79,9 @@ export class Pipeline {
     const flight = new Flight(call, extras);
     const answer = await this.#pass(flight);
     this.#end(flight, answer);
-    return answer.ok ? answer : fail({ ...answer.error, correlationId: flight.correlationId });
+    return answer.ok
+      ? this.#offered(flight, answer.value)
+      : fail({ ...answer.error, correlationId: flight.correlationId });
   }
 
   /**
@@ -105,6 +107,27 @@ export class Pipeline {
     const answer = await this.#pass(flight);
     this.#end(flight, answer);
     return { answer, undo: (budget) => undo(flight, budget) };
+  }
+
+  /** The answer, which says whether it can be undone by `undo_operation`. */
+  #offered(flight: Flight, answer: OperationAnswer): Answer {
+    const { undoable } = this.#services;
+    const { applied, plan, found, call } = flight;
+    if (undoable === undefined || answer.mode !== 'run' || applied?.ok !== true) return ok(answer);
+    if (found === null || !isWrite(found.operation) || plan === null) return ok(answer);
+    if (found.operation.compensate === undefined || plan.undo === 'no') return ok(answer);
+    // What only looked leaves nothing.
+    if (plan.severity !== 'change' && plan.severity !== 'destroy') return ok(answer);
+    undoable({
+      requestId: call.requestId,
+      operation: found.entry.name,
+      connection: call.connection,
+      runtime: flight.connection?.runtime ?? null,
+      caller: flight.extras.caller,
+      plan,
+      undo: (budget) => undo(flight, budget),
+    });
+    return ok({ ...answer, undo: plan.undo });
   }
 
   async #pass(flight: Flight): Promise<Answer> {

@@ -13,7 +13,7 @@ import type { CatalogueEntry } from '../protocol/operation.ts';
 import { roles } from '../protocol/operation.ts';
 import { ScanStore } from '../services/scans.ts';
 import { builtinOperations } from './catalogue.ts';
-import { noBatches, noState } from './testKit.ts';
+import { noBatches, noState, noUndoables } from './testKit.ts';
 
 const nothing = { list: () => [], search: () => [], describe: () => null };
 const builtins = builtinOperations({
@@ -21,6 +21,7 @@ const builtins = builtinOperations({
   scans: new ScanStore(),
   batches: noBatches,
   state: noState,
+  undoables: noUndoables,
 });
 
 // @row T001.a1
@@ -130,6 +131,7 @@ describe('every operation of Arsenal', () => {
         "terminate_child",
         "trace_messages",
         "trace_process",
+        "undo_operation",
         "which_children",
       ]
     `);

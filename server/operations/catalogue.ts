@@ -6,6 +6,8 @@ import { cancelOperation } from './analytics/cancelOperation.ts';
 import { operationHistory } from './analytics/operationHistory.ts';
 import { operationStats } from './analytics/operationStats.ts';
 import type { CallState } from './analytics/state.ts';
+import type { Undoables } from './analytics/undoOperation.ts';
+import { undoOperation } from './analytics/undoOperation.ts';
 import { clusterHealth } from './distributed/clusterHealth.ts';
 import { clusterTopology } from './distributed/clusterTopology.ts';
 import { clusterSupervisionTrees } from './distributed/clusterSupervisionTrees.ts';
@@ -109,6 +111,7 @@ export type House = {
   readonly batches?: Batches;
   /** Nor is it known there what was called. */
   readonly state?: CallState;
+  readonly undoables?: Undoables;
 };
 
 /** All of them, in a house. */
@@ -118,6 +121,7 @@ export function builtinOperations({
   nodeOperations = nobodysCatalogue,
   batches,
   state,
+  undoables,
 }: House): readonly AnyOperation[] {
   return [
     listProcesses(scans),
@@ -210,5 +214,6 @@ export function builtinOperations({
     loadOperations(nodeOperations),
     ...(batches === undefined ? [] : [executeBatch(batches)]),
     ...(state === undefined ? [] : [operationHistory(state, scans), operationStats(state), cancelOperation(state)]),
+    ...(undoables === undefined ? [] : [undoOperation(undoables)]),
   ];
 }

@@ -9,6 +9,7 @@ import type { MethodTable, Runtime } from '../../runtime/port.ts';
 import { restrictPort } from '../../runtime/portFacade.ts';
 import type { Term } from '../../runtime/term/term.ts';
 import type { CallState } from './analytics/state.ts';
+import type { Undoables } from './analytics/undoOperation.ts';
 import type { Batches } from './registry/executeBatch.ts';
 import type { House } from '../backend/testKit.ts';
 import { editor, houseOn } from '../backend/testKit.ts';
@@ -100,6 +101,10 @@ export const noState: CallState = {
   stats: () => Promise.reject(new Error('nothing is counted here')),
   persistence: () => ({ is: 'ok' }),
   cancel: () => failure('not_found', 'execution.not_running', 'Nothing runs here.', 'None.'),
+};
+export const noUndoables: Undoables = {
+  find: () => failure('not_found', 'undo.nothing', 'Nothing is kept here.', 'None.'),
+  undo: () => Promise.reject(new Error('not undone here')),
 };
 
 export type Bench = House & {

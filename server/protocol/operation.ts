@@ -66,6 +66,8 @@ export type OperationAnswer =
       readonly correlationId: string;
       /** How old the result is, when it was not made for this call. */
       readonly ageMs?: number;
+      /** Of a write that `undo_operation` can take back by this call's requestId, in whole or in part. */
+      readonly undo?: 'yes' | 'partly';
     }
   | { readonly mode: 'dry_run'; readonly plan: PlanSummary; readonly correlationId: string }
   | { readonly mode: 'validate'; readonly valid: true; readonly correlationId: string };

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Registry } from '../../server/core/registry.ts';
 import { builtinOperations } from '../../server/operations/catalogue.ts';
 import { ScanStore } from '../../server/services/scans.ts';
-import { noBatches, noState } from '../../server/operations/testKit.ts';
+import { noBatches, noState, noUndoables } from '../../server/operations/testKit.ts';
 import { isRecord, recordsIn } from '../../client/decode.ts';
 import { commandIds } from '../../client/commands/commandIds.ts';
 import { operationCommand, operationsWithCommands } from '../../client/commands/operationCommands.ts';
@@ -28,6 +28,7 @@ describe('package.json', () => {
       scans: new ScanStore(),
       batches: noBatches,
       state: noState,
+      undoables: noUndoables,
     })) {
       registry.register(operation, { from: 'builtin' });
     }

@@ -1,7 +1,7 @@
 /** The builtin operations, by name, as a table of tests wants them. */
 import type { AnyOperation } from '../../../server/core/operation.ts';
 import { builtinOperations } from '../../../server/operations/catalogue.ts';
-import { noBatches, noState } from '../../../server/operations/testKit.ts';
+import { noBatches, noState, noUndoables } from '../../../server/operations/testKit.ts';
 import { ScanStore } from '../../../server/services/scans.ts';
 
 const nothing = { list: () => [], search: () => [], describe: () => null };
@@ -11,4 +11,5 @@ export const inCatalogue: readonly (readonly [name: string, operation: AnyOperat
   scans: new ScanStore(),
   batches: noBatches,
   state: noState,
+  undoables: noUndoables,
 }).map((operation) => [operation.name, operation] as const);

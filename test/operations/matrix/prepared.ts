@@ -71,6 +71,11 @@ const prepared: { readonly [operation: string]: Prepare } = {
       .toMatchObject({ total: 1 });
     return { requestId };
   },
+  undo_operation: async (stage) => {
+    const requestId = crypto.randomUUID();
+    await stage.run('suspend_process', catalogue(stage), { requestId });
+    return { requestId };
+  },
   restart_node: async (stage, params) => {
     await made(stage, 'crash_node', params);
     return params;
