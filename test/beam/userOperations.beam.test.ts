@@ -33,8 +33,8 @@ async function connectTo(node: LiveNode, agent: 'load' | 'none' = 'load'): Promi
   return valueOf(await connectBeam(spec));
 }
 
-async function found(runtime: Runtime, onDisk = false) {
-  return valueOf(await runtime.port.operations.find({ nodes: 'all', onDisk }, inTime()));
+async function found(runtime: Runtime, onDisk = false, slow: 'when_due' | 'now' = 'when_due') {
+  return valueOf(await runtime.port.operations.find({ nodes: 'all', onDisk, slow }, inTime()));
 }
 
 async function foundModule(runtime: Runtime, module: string): Promise<NodeOperation> {
@@ -212,12 +212,128 @@ describe('on a node without the behaviour module', () => {
     await node.eval(`Code.compile_string(Base.decode64!("${Buffer.from(broken).toString('base64')}")); :ok`);
     expect((await foundModule(runtime, 'Elixir.Demo.Slow')).told).toMatchObject({
       is: 'broken',
-      why: expect.stringContaining('longer'),
+      why: expect.stringContaining('too long'),
     });
     expect((await foundModule(runtime, 'Elixir.Demo.Half')).told).toEqual({
       is: 'broken',
       why: 'it names the behaviour and does not export category/0, description/0, params_schema/0.',
     });
+  });
+});
+
+describe('modules that are slow to describe themselves', () => {
+  let node: LiveNode;
+  let runtime: Runtime;
+  const named = (module: string, name: string) => `
+    defmodule ${module} do
+      def name, do: ${name}
+      def category, do: :custom
+      def description, do: "x"
+      def params_schema, do: %{}
+      def execute(_), do: {:ok, 1}
+    end`;
+  // Counts who asks, and waits until somebody says that it may go on.
+  const waiting = (name: string) =>
+    `(:counters.add(:persistent_term.get(:asked), 1, 1); :persistent_term.get(:may_go, false) || Process.sleep(:infinity); :${name})`;
+  const compile = (code: string) =>
+    node.eval(`Code.compile_string(Base.decode64!("${Buffer.from(code).toString('base64')}")); :ok`);
+  const told = async (module: string, slow: 'when_due' | 'now' = 'when_due') =>
+    (await found(runtime, false, slow)).operations.find((one) => one.module === module)?.told;
+  const timesAsked = async () => Number(await node.eval(':counters.get(:persistent_term.get(:asked), 1)'));
+  beforeAll(async () => {
+    node = await startElixir({ name: 'ops_slow', cookie: 'ops' });
+    await node.eval(':persistent_term.put(:asked, :counters.new(1, []))');
+    runtime = await connectTo(node);
+  });
+  afterAll(async () => {
+    await runtime.close();
+    await node.stop();
+  });
+
+  it('are asked again after a while, and at once on demand', async () => {
+    await compile(named('Demo.Slow', waiting('slow')));
+    expect(await told('Elixir.Demo.Slow')).toMatchObject({ is: 'broken', why: expect.stringContaining('too long') });
+    // Not at each look: whoever looks every two seconds would cost the node half its time.
+    await told('Elixir.Demo.Slow');
+    expect(await timesAsked()).toBe(1);
+    await expect.poll(async () => (await told('Elixir.Demo.Slow'), timesAsked()), { timeout: 60_000 }).toBe(2);
+    await node.eval(':persistent_term.put(:may_go, true)');
+    expect(await told('Elixir.Demo.Slow', 'now')).toMatchObject({ is: 'told', answers: { name: 'slow' } });
+    // Once it has described itself it is asked no more.
+    const asked = await timesAsked();
+    expect(await told('Elixir.Demo.Slow', 'now')).toMatchObject({ is: 'told' });
+    expect(await timesAsked()).toBe(asked);
+  });
+
+  it('do not take the turn of those behind them for long', async () => {
+    await node.eval(':persistent_term.put(:may_go, false)');
+    const slow = ['A', 'B', 'C', 'D'].map((letter) => named(`Demo.Slow${letter}`, waiting(`slow_${letter}`)));
+    await compile([...slow, named('Demo.Zed', ':zed')].join('\n'));
+    const first = valueOf(await runtime.port.operations.find({ nodes: 'all', onDisk: false }, callOptions(6_000)));
+    const zed = first.operations.find(({ module }) => module === 'Elixir.Demo.Zed');
+    expect(zed?.told).toEqual({
+      is: 'broken',
+      why: 'those before it took all the time there was; it is asked at the next look.',
+    });
+    expect(await told('Elixir.Demo.Zed')).toMatchObject({ is: 'told', answers: { name: 'zed' } });
+  });
+});
+
+describe('rules of a schema', () => {
+  let node: LiveNode;
+  let runtime: Runtime;
+  beforeAll(async () => {
+    node = await startElixir({ name: 'ops_rules', cookie: 'ops' });
+    await node.eval(
+      `Code.compile_string(Base.decode64!("${Buffer.from(
+        `
+      defmodule Demo.Rules do
+        def name, do: :demo_rules
+        def category, do: :custom
+        def description, do: "x"
+        def params_schema do
+          %{plain: [type: :string, format: ~r/^[a-z]+$/],
+            letters: [type: :string, format: ~r/^grün .*ende$/ius],
+            listed: [type: :string, format: Map.put(~r/^ab$/, :opts, [:caseless])],
+            text: [type: :string, format: "^x+$"],
+            even: [type: :integer, custom: fn n -> if rem(n, 2) == 0, do: :ok, else: {:error, "must be even"} end],
+            twice: [type: :integer, custom: fn n -> {:ok, n * 2} end],
+            never: [type: :integer, custom: fn _ -> false end]}
+        end
+        def execute(params), do: {:ok, params}
+      end`,
+      ).toString('base64')}")); :ok`,
+    );
+    runtime = await connectTo(node);
+  });
+  afterAll(async () => {
+    await runtime.close();
+    await node.stop();
+  });
+  const rules = (params: { readonly [name: string]: Json }) => execute(runtime, 'Elixir.Demo.Rules', params);
+  const problems = async (params: { readonly [name: string]: Json }) =>
+    errorOf(await rules(params)).details?.['problems'];
+
+  // @row CB-01, CB-03
+  it('a regular expression means what its options say', async () => {
+    expect(valueOf(await rules({ plain: 'abc', letters: 'GRÜN und\nENDE', listed: 'AB', text: 'xx' })).value).toEqual({
+      plain: 'abc',
+      letters: 'GRÜN und\nENDE',
+      listed: 'AB',
+      text: 'xx',
+    });
+    const message = 'has not the format it must have';
+    expect(await problems({ plain: 'ABC', letters: 'rot ende', listed: 'abc', text: 'X' })).toEqual(
+      ['letters', 'listed', 'plain', 'text'].map((name) => ({ pointer: `/${name}`, message })),
+    );
+  });
+
+  it('a function of its own accepts, refuses with its reason, or answers another value', async () => {
+    expect(valueOf(await rules({ even: 4, twice: 21 })).value).toEqual({ even: 4, twice: 42 });
+    expect(await problems({ even: 3, never: 1 })).toEqual([
+      { pointer: '/even', message: 'must be even' },
+      { pointer: '/never', message: 'is refused' },
+    ]);
   });
 });
 
@@ -301,6 +417,33 @@ describe('on a node of plain Erlang', () => {
       await runtime.close();
     },
   );
+
+  it('those of an application that lies beside OTP, as in a release with its own ERTS, are named too', async () => {
+    const root = fs.mkdtempSync(path.join(freshLeaseDir(), 'release-'));
+    const otp = JSON.parse(await node.eval('code:root_dir().')) as string;
+    fs.mkdirSync(path.join(root, 'lib'));
+    for (const each of fs.readdirSync(path.join(otp, 'lib'))) {
+      fs.symlinkSync(path.join(otp, 'lib', each), path.join(root, 'lib', each));
+    }
+    fs.cpSync(path.join(folder, 'demo-1'), path.join(root, 'lib', 'demo-1'), { recursive: true });
+    // A release has an `erl` of its own, which says where it is.
+    const bin = path.join(root, 'bin');
+    fs.mkdirSync(bin);
+    const erts = fs.readdirSync(otp).find((each) => each.startsWith('erts-')) ?? '';
+    const own = ['#!/bin/sh', `export ROOTDIR='${root}' BINDIR='${otp}/${erts}/bin' EMU=beam PROGNAME=erl`];
+    fs.writeFileSync(path.join(bin, 'erl'), [...own, 'exec "$BINDIR/erlexec" ${1+"$@"}', ''].join('\n'), {
+      mode: 0o755,
+    });
+    const start = ['-boot', path.join(otp, 'bin', 'start_clean')];
+    const env = { PATH: `${bin}:${process.env['PATH'] ?? ''}` };
+    const released = await startErlang({ name: 'ops_release', cookie: 'ops', args: start, env });
+    await released.eval('ok = application:load(demo).');
+    expect(await released.eval('code:lib_dir().')).toBe(JSON.stringify(path.join(root, 'lib')));
+    const runtime = await connectTo(released);
+    expect((await found(runtime, true)).unloaded).toEqual([{ node: released.node, module: 'demo_echo' }]);
+    await runtime.close();
+    await released.stop();
+  });
 
   it('a look at what is loaded costs the node little, and is not repeated when nothing changed', async () => {
     expect(isMethodName('operations.find')).toBe(true);

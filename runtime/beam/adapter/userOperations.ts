@@ -19,13 +19,21 @@ import type { Session } from './session.ts';
 import { jsonOfTerm, termOfJson } from './termJson.ts';
 import { withElided } from './traceEvents.ts';
 
+type Find = Params<'operations.find'>;
 type Run = Params<'operations.execute'>;
-type Known = { readonly digest: Term; readonly operations: readonly NodeOperation[] };
+type Found = { readonly operations: readonly NodeOperation[]; readonly left: number };
+/** One that has not described itself yet: asked again from `dueAt` on (milliseconds of `performance.now()`). */
+type Late = { readonly version: string; readonly tries: number; readonly dueAt: number };
+type Known = Found & { readonly digest: Term; readonly late: ReadonlyMap<string, Late> };
 
-/** Modules in files that are read at most, a node and a look. */
-const mostOnDisk = 2_000;
-/** For all the modules of one node to describe themselves; each has a second at most. */
-const longestDescribingMs = 5_000;
+/** Modules in files that are read at most, a node and a look; and those that are read in one go. */
+const mostOnDisk = 20_000;
+const onDiskAtOnce = 500;
+/** For one module to describe itself, and for all of a node; where somebody asks for just that, one has more. */
+const describingMs = { each: 1_000, eachOnDemand: 5_000, all: 5_000 } as const;
+/** Who took too long is asked again after this, and twice as long after each further try. */
+const firstRetryMs = 4_000;
+const longestRetryMs = 300_000;
 /** Kept back of the time that is left, so that the node's own deadline comes before ours and says more. */
 const marginMs = 250;
 const wordBytes = 8;
@@ -35,78 +43,146 @@ const lastSaid = new WeakMap<Session, Map<string, Known>>();
 
 async function find(
   session: Session,
-  { nodes, onDisk }: Params<'operations.find'>,
+  { nodes, onDisk, slow = 'when_due' }: Find,
   options: CallOptions,
 ): Promise<Result<Answer<'operations.find'>>> {
   const found = await askEach(session, nodes, options, async (target) => {
-    const loaded = await loadedOn(session, target, options);
-    if (!loaded.ok || !onDisk) return loaded.ok ? ok({ operations: loaded.value, unloaded: [] }) : loaded;
-    const said = answered(
-      await target.run('ops_unloaded', [integer(mostOnDisk)], options),
-      target.node,
-      'The list of modules',
-    );
-    if (!said.ok) return said;
-    const modules = listOf(tupleOf(said.value, 3)?.[0]).flatMap((term) => atomName(term) ?? []);
-    return ok({ operations: loaded.value, unloaded: modules.map((module) => ({ node: target.node, module })) });
+    const loaded = await loadedOn(session, target, slow, options);
+    if (!loaded.ok) return loaded;
+    const files = onDisk ? await unloadedOn(target, options) : ok({ modules: [], left: 0 });
+    return files.ok ? ok({ loaded: loaded.value, files: files.value }) : files;
   });
   return ok({
     nodes: found.nodes,
-    operations: found.answers.flatMap(([, { operations }]) => operations),
-    unloaded: found.answers.flatMap(([, { unloaded }]) => unloaded),
+    operations: found.answers.flatMap(([, { loaded }]) => loaded.operations),
+    unloaded: found.answers.flatMap(([node, { files }]) => files.modules.map((module) => ({ node, module }))),
+    left: found.answers.flatMap(([node, { loaded, files }]) =>
+      loaded.left + files.left === 0 ? [] : [{ node, loaded: loaded.left, onDisk: files.left }],
+    ),
   });
 }
 
-/** Those whose code is loaded; described anew only when the set of them, or the code of one, is another than last time. */
+/** Those that lie in files and are not loaded; as many as there is time for. */
+async function unloadedOn(
+  target: NodeTarget,
+  options: CallOptions,
+): Promise<Result<{ readonly modules: readonly string[]; readonly left: number }>> {
+  const enoughMs = remainingNow(options) / 2;
+  const modules: string[] = [];
+  let after = '';
+  for (let read = 0; ; read += onDiskAtOnce) {
+    const asked = await target.run('ops_unloaded', [text(after), integer(onDiskAtOnce)], options);
+    const said = answered(asked, target.node, 'The list of modules');
+    if (!said.ok) return said;
+    const [found, next, waiting] = tupleOf(said.value, 3) ?? [];
+    modules.push(...listOf(found).flatMap((term) => atomName(term) ?? []));
+    const left = numberOf(waiting) ?? 0;
+    if (left === 0 || read + onDiskAtOnce >= mostOnDisk || remainingNow(options) < enoughMs)
+      return ok({ modules, left });
+    after = textOf(next) ?? after;
+  }
+}
+
+/**
+ * Those whose code is loaded; described anew only when the set of them, or the code of one, is another than last time. One that took too
+ * long, or whose turn did not come, is asked again when it is due; with `slow` `now`, at once and with more time.
+ */
 async function loadedOn(
   session: Session,
   target: NodeTarget,
+  slow: NonNullable<Find['slow']>,
   options: CallOptions,
-): Promise<Result<readonly NodeOperation[]>> {
+): Promise<Result<Found>> {
   const all = lastSaid.get(session) ?? new Map<string, Known>();
   lastSaid.set(session, all);
   const life = `${target.node} ${String(target.creation)}`;
   const known = all.get(life);
-  const forMs = Math.max(1, Math.floor(Math.min(longestDescribingMs, remainingNow(options) / 2)));
-  const args = [known?.digest ?? atom('none'), integer(forMs)];
+  const eachMs = slow === 'now' ? describingMs.eachOnDemand : describingMs.each;
+  const halfMs = remainingNow(options) / 2;
+  const allMs = Math.max(1, Math.floor(slow === 'now' ? halfMs : Math.min(describingMs.all, halfMs)));
+  const due = [...(known?.late ?? [])].flatMap(([module, { dueAt }]) =>
+    slow === 'now' || dueAt <= performance.now() ? [text(module)] : [],
+  );
+  const args = [known?.digest ?? atom('none'), list(due), tuple(integer(Math.min(eachMs, allMs)), integer(allMs))];
   const said = answered(await target.run('ops_find', args, options), target.node, 'The list of operations');
   if (!said.ok) return said;
-  if (isAtom(said.value, 'same') && known !== undefined) return ok(known.operations);
-  const [digest, rows] = tupleOf(said.value, 2) ?? [];
-  if (digest === undefined) return strangeAnswer(target.node, 'The list of operations');
-  const operations = listOf(rows).flatMap((row) => readOperation(row, target.node));
+  if (isAtom(said.value, 'same') && known !== undefined) return ok(known);
+  const [first, rows, left] = tupleOf(said.value) ?? [];
+  if (first === undefined || rows === undefined) return strangeAnswer(target.node, 'The list of operations');
+  const described = listOf(rows).flatMap((row) => readOperation(row, target.node));
+  const before = isAtom(first, 'same') ? known : undefined;
+  const anew = new Set(described.map(({ operation }) => operation.module));
+  const now: Known = {
+    digest: before?.digest ?? first,
+    left: before?.left ?? numberOf(left) ?? 0,
+    operations:
+      before === undefined
+        ? described.map(({ operation }) => operation)
+        : before.operations.map(
+            (one) => described.find(({ operation }) => operation.module === one.module)?.operation ?? one,
+          ),
+    late: new Map([
+      ...[...(before?.late ?? [])].filter(([module]) => !anew.has(module)),
+      ...described.flatMap((one) => lateOf(one, known?.late)),
+    ]),
+  };
   for (const other of all.keys()) if (other.startsWith(`${target.node} `)) all.delete(other);
-  all.set(life, { digest, operations });
-  return ok(operations);
+  all.set(life, now);
+  return ok(now);
+}
+
+type Described = { readonly operation: NodeOperation; readonly was: 'in_time' | 'too_slow' | 'not_asked' };
+
+/** When it is asked again: the time grows with each try of the same code. */
+function lateOf(
+  { operation: { module, version }, was }: Described,
+  before: Known['late'] | undefined,
+): readonly (readonly [string, Late])[] {
+  if (was === 'in_time') return [];
+  const last = before?.get(module);
+  const tries = (last?.version === version ? last.tries : 0) + (was === 'too_slow' ? 1 : 0);
+  const waitMs = was === 'too_slow' ? Math.min(longestRetryMs, firstRetryMs * 2 ** (tries - 1)) : 0;
+  return [[module, { version, tries, dueAt: performance.now() + waitMs }]];
 }
 
 /** `{Module, Md5, Form, Said}` */
-function readOperation(row: Term, node: NodeName): readonly NodeOperation[] {
+function readOperation(row: Term, node: NodeName): readonly Described[] {
   const [moduleTerm, md5, form, said] = tupleOf(row, 4) ?? [];
   const module = atomName(moduleTerm);
   const version = textOf(md5);
   if (module === null || version === null || said === undefined) return [];
-  const broken = tupleOf(said, 2);
-  const told: NodeOperation['told'] = isAtom(broken?.[0], 'broken')
-    ? { is: 'broken', why: whyBroken(broken?.[1]) }
-    : {
-        is: 'told',
-        answers: Object.fromEntries(
-          [...propertiesOf(said)].map(([name, answer]) => [name, jsonOfTerm(withElided(answer))]),
-        ),
-      };
-  return [{ node, module, version, form: isAtom(form, 'predecessor') ? 'predecessor' : 'operation', told }];
+  const [tag, reason] = tupleOf(said, 2) ?? [];
+  const why = isAtom(tag, 'broken') ? reason : isAtom(said, 'later') ? said : undefined;
+  const told: NodeOperation['told'] =
+    why === undefined
+      ? {
+          is: 'told',
+          answers: Object.fromEntries(
+            [...propertiesOf(said)].map(([name, answer]) => [name, jsonOfTerm(withElided(answer))]),
+          ),
+        }
+      : { is: 'broken', why: whyBroken(why) };
+  const was = isAtom(why, 'timeout') ? 'too_slow' : isAtom(why, 'later') ? 'not_asked' : 'in_time';
+  return [
+    {
+      operation: { node, module, version, form: isAtom(form, 'predecessor') ? 'predecessor' : 'operation', told },
+      was,
+    },
+  ];
 }
 
-function whyBroken(why: Term | undefined): string {
-  if (isAtom(why, 'timeout')) return 'its callbacks took longer than a second to describe it.';
+function whyBroken(why: Term): string {
+  if (isAtom(why, 'timeout')) {
+    return 'its callbacks took too long to describe it; discover_operations asks them again, with more time.';
+  }
+  if (isAtom(why, 'later')) return 'those before it took all the time there was; it is asked at the next look.';
   const [what, detail] = tupleOf(why, 2) ?? [];
   if (isAtom(what, 'missing')) {
     const names = listOf(detail).flatMap((name) => atomName(name) ?? []);
     return `it names the behaviour and does not export ${names.map((name) => `${name}/0`).join(', ')}.`;
   }
   if (isAtom(what, 'ended')) return 'describing it took too much memory.';
-  return `a callback that describes it raised ${why === undefined ? 'something' : briefly(why)}.`;
+  return `a callback that describes it raised ${briefly(why)}.`;
 }
 
 async function load(
@@ -116,8 +192,7 @@ async function load(
 ): Promise<Result<Answer<'operations.load'>>> {
   const target = await session.reachDirectly(node, options);
   if (!target.ok) return target;
-  const wanted = modules === 'all' ? atom('all') : list(modules.map(text));
-  const said = await target.value.run('ops_load', [wanted, integer(mostOnDisk)], options);
+  const said = await target.value.run('ops_load', [list(modules.map(text))], options);
   if (!said.ok) return callFailure(said.error, { node, what: 'Loading the modules', effect: 'unknown' });
   const results = listOf(said.value).flatMap((row) => {
     const [module, how] = tupleOf(row, 2) ?? [];

@@ -1,18 +1,25 @@
 %% Operations that people keep as modules on their nodes (the callbacks of Arsenal.Operation, and of its predecessor that has rest_config
 %% instead of a name). Found among the code that is loaded, described by their own callbacks, and run: what is called of theirs runs in a
 %% process of its own, with a deadline, a bound on its heap, and a group leader that keeps what it prints.
--export([ops_find/2, ops_unloaded/1, ops_load/2, ops_execute/5]).
+-export([ops_find/3, ops_unloaded/2, ops_load/1, ops_execute/5]).
 
-%% `same` when what is there has this digest, else {Digest, [Found]}: {Module, Md5, Form, Said} or {Module, Md5, Form, {broken, Why}}.
-ops_find(Known, TimeoutMs) ->
-    Found = lists:sort([{M, ops_md5(M), Form} || M <- erlang:loaded(), erlang:function_exported(M, execute, 1),
+%% All of them whose code is loaded: {Digest, [Found], Left}, Found being {Module, Md5, Form, Said} or {Module, Md5, Form, {broken, Why}}
+%% or, where the time was over before its turn, {Module, Md5, Form, later}; Left is how many more there are than are described. Where
+%% what is there still has the digest Known, `same`, or {same, [Found]} with those whose names are among Again. EachMs is the time that
+%% one has to describe itself, AllMs that of all.
+ops_find(Known, Again, {EachMs, AllMs}) ->
+    All = lists:sort([{M, ops_md5(M), Form} || M <- erlang:loaded(), erlang:function_exported(M, execute, 1),
         Form <- [ops_form(fun(F, A) -> erlang:function_exported(M, F, A) end, fun() -> M:module_info(attributes) end)],
         Form =/= none]),
-    case erlang:md5(term_to_binary(Found)) of
-        Known -> same;
-        Digest ->
-            Until = erlang:monotonic_time(millisecond) + TimeoutMs,
-            {Digest, [ops_described(One, Until) || One <- lists:sublist(Found, 500)]}
+    Found = lists:sublist(All, 500),
+    Until = erlang:monotonic_time(millisecond) + AllMs,
+    case erlang:md5(term_to_binary(All)) of
+        Known ->
+            case [ops_described(One, EachMs, Until) || {M, _, _} = One <- Found, lists:member(atom_to_binary(M), Again)] of
+                [] -> same;
+                Described -> {same, Described}
+            end;
+        Digest -> {Digest, [ops_described(One, EachMs, Until) || One <- Found], length(All) - length(Found)}
     end.
 
 ops_md5(M) -> binary:encode_hex(M:module_info(md5)).
@@ -38,39 +45,46 @@ ops_is_ours("arsenal_operation") -> true;
 ops_is_ours("Elixir." ++ Name) -> lists:suffix("Arsenal.Operation", Name);
 ops_is_ours(_) -> false.
 
-ops_described({M, Md5, incomplete}, _) ->
+ops_described({M, Md5, incomplete}, _, _) ->
     Missing = [F || F <- [name, category, description, params_schema], not erlang:function_exported(M, F, 0)],
     {M, Md5, incomplete, {broken, {missing, Missing}}};
-ops_described({M, Md5, Form}, Until) ->
+ops_described({M, Md5, Form}, EachMs, Until) ->
+    case min(EachMs, Until - erlang:monotonic_time(millisecond)) of
+        LeftMs when LeftMs < 1 -> {M, Md5, Form, later};
+        LeftMs -> {M, Md5, Form, ops_said(M, LeftMs)}
+    end.
+
+ops_said(M, LeftMs) ->
     Asked = [F || F <- [name, category, description, params_schema, metadata, rest_config],
         erlang:function_exported(M, F, 0)],
-    LeftMs = max(1, min(1000, Until - erlang:monotonic_time(millisecond))),
-    Said = case ops_bounded(fun() -> [{F, ops_small(M:F(), 65536)} || F <- Asked] end, {M, LeftMs, 2000000, 0}) of
+    case ops_bounded(fun() -> [{F, ops_small(M:F(), 65536)} || F <- Asked] end, {M, LeftMs, 2000000, 0}) of
         {{done, {ok, Answers}}, _} -> Answers;
         {{done, {raised, Class, Reason, _}}, _} -> {broken, {Class, task_brief(Reason)}};
         {Ended, _} -> {broken, Ended}
-    end,
-    {M, Md5, Form, Said}.
+    end.
 
 ops_small(Term, Bytes) ->
     case term_within(Term, Bytes) of too_large -> {'$elided', depth, 0}; {_, Within} -> Within end.
 
-%% Modules of the applications that are loaded here which have the callbacks and are not loaded themselves: read from their files. Those
-%% of OTP's own folder and of Elixir's are left out. {Modules, Looked, More}: how many files were read, and whether there are more than are read.
-ops_unloaded(Most) ->
-    Root = code:lib_dir(),
-    Modules = lists:usort(lists:append([Ms || {App, _, _} <- application:loaded_applications(), ops_is_theirs(App, Root),
-        {ok, Ms} <- [application:get_key(App, modules)]])),
-    Waiting = [M || M <- Modules, not erlang:module_loaded(M)],
+%% Modules of the applications that are loaded here which have the callbacks and are not loaded themselves: read from their files, at most
+%% Most of them, those after the name After in the order of names. {Modules, Next, Left}: the name of the last that was read, and how many
+%% are left after it.
+ops_unloaded(After, Most) ->
+    Waiting = [M || M <- ops_waiting(), atom_to_binary(M) > After],
     Looked = lists:sublist(Waiting, Most),
-    {[M || M <- Looked, ops_on_disk(M)], length(Looked), length(Waiting) > Most}.
+    Next = case Looked of [] -> After; _ -> atom_to_binary(lists:last(Looked)) end,
+    {[M || M <- Looked, ops_on_disk(M)], Next, length(Waiting) - length(Looked)}.
 
-ops_is_theirs(App, _) when App =:= elixir; App =:= logger; App =:= mix; App =:= eex; App =:= iex; App =:= ex_unit -> false;
-ops_is_theirs(App, Root) ->
-    case code:lib_dir(App) of
-        {error, _} -> false;
-        Dir -> not lists:prefix(Root, Dir)
-    end.
+ops_waiting() ->
+    Modules = lists:usort(lists:append([Ms || {App, _, _} <- application:loaded_applications(), not ops_is_otps(App),
+        {ok, Ms} <- [application:get_key(App, modules)]])),
+    [M || M <- Modules, not erlang:module_loaded(M)].
+
+%% Those of OTP 24 to 28 and of Elixir, by name: where they lie does not tell, for a release with its own ERTS has all in one folder.
+ops_is_otps(App) ->
+    lists:member(App, [asn1, common_test, compiler, crypto, debugger, dialyzer, diameter, edoc, eldap, erl_docgen, erl_interface, erts, et,
+        eunit, ftp, inets, jinterface, kernel, megaco, mnesia, observer, odbc, os_mon, parsetools, public_key, reltool, runtime_tools, sasl,
+        snmp, ssh, ssl, stdlib, syntax_tools, tftp, tools, wx, xmerl, elixir, logger, mix, eex, iex, ex_unit]).
 
 ops_on_disk(M) ->
     case code:where_is_file(atom_to_list(M) ++ ".beam") of
@@ -84,11 +98,11 @@ ops_on_disk(M) ->
         end
     end.
 
-%% Loads such modules: all of them, or those that are named.
-ops_load(Wanted, Most) ->
-    {Unloaded, _, _} = ops_unloaded(Most),
+%% Loads those of such modules that are named.
+ops_load(Names) ->
+    Wanted = maps:from_list([{Name, true} || Name <- Names]),
     [{M, case code:ensure_loaded(M) of {module, _} -> loaded; {error, Why} -> Why end}
-        || M <- Unloaded, Wanted =:= all orelse lists:member(atom_to_binary(M), Wanted)].
+        || M <- ops_waiting(), is_map_key(atom_to_binary(M), Wanted), ops_on_disk(M)].
 
 %% Runs the operation M if it is still the code with this Md5. Params: keys and text are binaries. {Answer, Printed}, Answer being
 %% {ok, Result, Us}, {error, Reason}, {invalid, Reason}, {unauthorized, Reason}, {raised, Class, Reason, Stack}, timeout or {ended, Why};
@@ -205,11 +219,21 @@ ops_param(M, Key, Rules, {ok, nil}) ->
 ops_param(_, Key, Rules, {ok, Value}) ->
     case ops_typed(proplists:get_value(type, Rules, any), Value) of
         {ok, Typed} -> case ops_matches(proplists:get_value(format, Rules), Typed) of
-            true -> {good, Key, Typed};
+            true -> ops_custom(Key, proplists:get_value(custom, Rules), Typed);
             false -> {bad, Key, <<"has not the format it must have">>}
         end;
         {bad, Why} -> {bad, Key, Why}
     end.
+
+%% A function of the schema's own: ok or {error, Why}.
+ops_custom(Key, Fun, Value) when is_function(Fun, 1) ->
+    case Fun(Value) of
+        Good when Good =:= ok; Good =:= true -> {good, Key, Value};
+        {ok, Other} -> {good, Key, Other};
+        {error, Why} -> {bad, Key, Why};
+        _ -> {bad, Key, <<"is refused">>}
+    end;
+ops_custom(Key, _, Value) -> {good, Key, Value}.
 
 ops_typed(atom, Value) when is_binary(Value) ->
     case ops_atom([Value, <<"Elixir.", Value/binary>>]) of
@@ -247,9 +271,30 @@ ops_pid(Value) ->
         end
     end.
 
-ops_matches(#{'__struct__' := 'Elixir.Regex', source := Source}, Value) when is_binary(Value), is_binary(Source) ->
-    re:run(Value, Source, [unicode, {capture, none}]) =:= match;
+%% A regular expression of Elixir's (its options are letters, or as re has them), one that is compiled, or the text of one.
+ops_matches(_, Value) when not is_binary(Value) -> true;
+ops_matches(#{'__struct__' := 'Elixir.Regex', source := Source} = Regex, Value) when is_binary(Source) ->
+    Options = case maps:get(opts, Regex, []) of
+        Letters when is_binary(Letters) -> lists:append([ops_modifier(C) || <<C>> <= Letters]);
+        Known when is_list(Known) -> lists:delete(export, Known);
+        _ -> []
+    end,
+    re:run(Value, Source, [{capture, none} | Options]) =:= match;
+ops_matches(Format, Value) when is_tuple(Format), element(1, Format) =:= re_pattern ->
+    re:run(Value, Format, [{capture, none}]) =:= match;
+ops_matches(Format, Value) when is_binary(Format); is_list(Format) ->
+    re:run(Value, Format, [unicode, {capture, none}]) =:= match;
 ops_matches(_, _) -> true.
+
+%% As Elixir's Regex has them.
+ops_modifier($u) -> [unicode, ucp];
+ops_modifier($i) -> [caseless];
+ops_modifier($x) -> [extended];
+ops_modifier($f) -> [firstline];
+ops_modifier($s) -> [dotall, {newline, anycrlf}];
+ops_modifier($m) -> [multiline];
+ops_modifier(C) when C =:= $U; C =:= $r -> [ungreedy];
+ops_modifier(_) -> [].
 
 %% Runs Fun in a process that is ended after its time, when its heap has grown too large, and when nobody waits for it any more.
 %% {{done, {ok, Value} | {raised, Class, Reason, Stack}} | timeout | {ended, Why}, Printed}.
