@@ -564,18 +564,21 @@ export const portMethods = {
   /**
    * Modules that have the callbacks of an operation, among the code that is loaded on the nodes; none is loaded for it. Their callbacks
    * that describe them are called, each in a process of its own with a short deadline, when their code is not what it was last time.
-   * `onDisk`: also those of the nodes' applications that are not loaded, by their files; they are named only.
+   * `onDisk`: also those of the nodes' applications that are not loaded, by their files; they are named only. `slow`: when one that took too
+   * long to describe itself is asked again; after a while that grows, or at once and with more time. `left`: how many modules of a node
+   * were not looked at, because there are too many of them.
    */
   'operations.find': call.read<
-    OnNodes & { readonly onDisk: boolean },
+    OnNodes & { readonly onDisk: boolean; readonly slow?: 'when_due' | 'now' },
     Covered & {
       readonly operations: readonly NodeOperation[];
       readonly unloaded: readonly { readonly node: NodeName; readonly module: string }[];
+      readonly left: readonly { readonly node: NodeName; readonly loaded: number; readonly onDisk: number }[];
     }
   >(),
-  /** Loads such modules: those named, or all there are. */
+  /** Loads those of such modules that are named. */
   'operations.load': call.change<
-    OnNode & { readonly modules: readonly string[] | 'all' },
+    OnNode & { readonly modules: readonly string[] },
     {
       readonly loaded: readonly string[];
       readonly failed: readonly { readonly module: string; readonly why: string }[];

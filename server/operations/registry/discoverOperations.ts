@@ -11,7 +11,7 @@ export function discoverOperations(sink: NodeOperationSink) {
     name: 'discover_operations',
     title: 'Discover Operations',
     description:
-      'Looks for modules on the nodes that have the callbacks of an operation (Arsenal.Operation, its predecessor, or the same in Erlang), and puts them into the catalogue. Nothing is loaded for it; with onDisk the modules of the nodes’ applications that are not loaded are named, too.',
+      'Looks for modules on the nodes that have the callbacks of an operation (Arsenal.Operation, its predecessor, or the same in Erlang), and puts them into the catalogue. Those that were too slow to describe themselves are asked again, with more time. Nothing is loaded for it; with onDisk the modules of the nodes’ applications that are not loaded are named, too.',
     category: 'registry',
     severity: 'read',
     idempotent: true,
@@ -23,16 +23,20 @@ export function discoverOperations(sink: NodeOperationSink) {
     result: Type.Object({
       operations: Type.Array(standingResult),
       unloaded: Type.Array(Type.Object({ node: Type.String(), module: Type.String() })),
+      left: Type.Array(Type.Object({ node: Type.String(), loaded: Type.Integer(), onDisk: Type.Integer() }), {
+        description: 'Modules that were not looked at, because there are too many: those that are loaded, those in files.',
+      }),
       nodes: coverageResult,
     }),
     route: { method: 'GET', path: '/node-operations' },
     examples: [{ title: 'On all nodes', params: {} }],
     async execute(context, { node, onDisk }) {
       const nodes = node === undefined ? ('all' as const) : [node];
-      const found = await context.port.operations.find({ nodes, onDisk }, context.options());
+      const found = await context.port.operations.find({ nodes, onDisk, slow: 'now' }, context.options());
       if (!found.ok) return found;
       const operations = context.connection === null ? [] : standings(sink, context.connection.id, found.value);
-      return ok({ operations, unloaded: [...found.value.unloaded], nodes: found.value.nodes });
+      const { unloaded, left } = found.value;
+      return ok({ operations, unloaded: [...unloaded], left: [...left], nodes: found.value.nodes });
     },
   });
 }

@@ -48,6 +48,14 @@ export function loadOperations(sink: NodeOperationSink) {
         steps: { node, modules: wanted },
       });
     },
+    /** A module that is loaded stays loaded when the call is over. */
+    async probe(context, { steps: { node, modules } }) {
+      const found = await context.port.operations.find({ nodes: [node], onDisk: true }, context.options());
+      if (!found.ok || found.value.nodes.some(({ status }) => status !== 'ok')) return 'unknown';
+      const waiting = modules.filter((module) => found.value.unloaded.some((one) => one.module === module));
+      if (waiting.length === 0) return 'applied';
+      return waiting.length === modules.length ? 'none' : 'unknown';
+    },
     async apply(context, { steps: { node, modules } }) {
       const nothing = ok({ loaded: [], failed: [] });
       const loaded =

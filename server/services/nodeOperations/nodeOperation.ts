@@ -4,15 +4,17 @@
  */
 import { Type } from 'typebox';
 import type { TObject } from 'typebox';
+import { remainingNow } from '../../../runtime/callOptions.ts';
 import { failure } from '../../../runtime/errors.ts';
-import type { Json, NodeName, NodeOperationRun, Result } from '../../../runtime/model.ts';
-import { ok } from '../../../runtime/model.ts';
+import type { Json, NodeName, NodeOperation, NodeOperationRun, Result } from '../../../runtime/model.ts';
+import { fail, ok } from '../../../runtime/model.ts';
 import type { MethodName, Severity } from '../../../runtime/port.ts';
 import { severities } from '../../../runtime/port.ts';
 import type { Context } from '../../core/context.ts';
 import type { AnyOperation, AnyReadOperation, AnyWriteOperation, Plan } from '../../core/operation.ts';
 import { isJsonObject } from '../../core/plainData.ts';
 import { graver } from '../../core/plans.ts';
+import { connectedNode } from '../../operations/resolve.ts';
 import type { JsonSchema } from '../../protocol/operation.ts';
 import { describedOperation } from './described.ts';
 import type { DescribedOperation } from './described.ts';
@@ -20,6 +22,9 @@ import type { DescribedOperation } from './described.ts';
 const maxHeapBytes = 256_000_000;
 const maxBytes = 2_000_000;
 const maxOutputChars = 20_000;
+
+/** What finding its module takes of the port. */
+const placeNeeds = ['cluster.nodes', 'operations.find'] as const;
 
 const result = Type.Object({
   node: Type.String(),
@@ -70,7 +75,7 @@ export function nodeOperation(described: DescribedOperation, about: string, isTr
   if (isTrusted && (severity === 'read' || severity === 'diagnose')) {
     const looking: AnyReadOperation = {
       ...common,
-      needs: ['operations.find', 'operations.query'],
+      needs: [...placeNeeds, 'operations.query'],
       severity: 'diagnose',
       execute: async (context, params) => {
         const steps = await placed(context, name, nodeKey, params);
@@ -86,7 +91,7 @@ export function nodeOperation(described: DescribedOperation, about: string, isTr
   }
   const changing: AnyWriteOperation = {
     ...common,
-    needs: ['operations.find', 'operations.execute'],
+    needs: [...placeNeeds, 'operations.execute'],
     severity: graver(severity, 'change'),
     plan: async (context, params) => {
       const steps = await placed(context, name, nodeKey, params);
@@ -120,15 +125,19 @@ function withNode(params: JsonSchema, key: string): TObject {
   });
   const node = Type.String({
     maxLength: 255,
-    description: 'Where it runs; otherwise on the first node that has it.',
+    description: 'Where it runs; otherwise on the connected node, or on the first other one that has it.',
     'x-arsenal': { pick: 'node' },
   });
   return Type.Object({ ...Object.fromEntries(own), [key]: Type.Optional(node) });
 }
 
-type Finding = Pick<Context<'operations.find'>, 'port' | 'options'>;
+type Finding = Context<(typeof placeNeeds)[number]>;
+type Here = NodeOperation & { readonly severity: Severity };
 
-/** Which module on which node it is, as they are now. Errors: `operation.not_here`, and those of asking the nodes. */
+/**
+ * Which module on which node it is, as they are now: on the node that is named; else on the one we are connected to, and only if that has
+ * it not, on another. Errors: `operation.not_here`, and those of asking the nodes.
+ */
 async function placed(
   context: Finding,
   name: string,
@@ -136,19 +145,37 @@ async function placed(
   params: { readonly [name: string]: unknown },
 ): Promise<Result<Steps>> {
   const { [nodeKey]: wanted, ...own } = params;
-  const nodes = typeof wanted === 'string' ? [wanted] : 'all';
-  const found = await context.port.operations.find({ nodes, onDisk: false }, context.options());
-  if (!found.ok) return found;
-  const [here] = found.value.operations.flatMap((one) => {
-    const described = describedOperation(one);
-    return 'problem' in described || described.name !== name ? [] : [{ ...one, severity: described.severity }];
-  });
-  if (here === undefined) {
-    const [silent] = found.value.nodes.flatMap((one) => (one.status === 'ok' ? [] : [one.error]));
-    return silent !== undefined && nodes !== 'all' ? { ok: false, error: silent } : notHere(name, wanted);
-  }
-  const { node, module, version, severity } = here;
+  const here = typeof wanted === 'string' ? await hereOn(context, name, wanted) : await anywhere(context, name);
+  if (!here.ok) return here;
+  if (here.value === null) return notHere(name, wanted);
+  const { node, module, version, severity } = here.value;
   return ok({ node, module, version, severity, params: plainParams(own) });
+}
+
+async function hereOn(context: Finding, name: string, node: NodeName): Promise<Result<Here | null>> {
+  const found = await context.port.operations.find({ nodes: [node], onDisk: false }, context.options());
+  if (!found.ok) return found;
+  const [silent] = found.value.nodes.flatMap((one) => (one.status === 'ok' ? [] : [one.error]));
+  const here = named(name, found.value.operations);
+  return here === null && silent !== undefined ? fail(silent) : ok(here);
+}
+
+/** The other nodes have a third of the time that is left between them: one that is silent must not take that of the operation itself. */
+async function anywhere(context: Finding, name: string): Promise<Result<Here | null>> {
+  const connected = await connectedNode(context);
+  const here = connected.ok ? await hereOn(context, name, connected.value) : connected;
+  if (here.ok && here.value !== null) return here;
+  const share = context.options(remainingNow(context.options()) / 3);
+  const found = await context.port.operations.find({ nodes: 'all', onDisk: false }, share);
+  return found.ok ? ok(named(name, found.value.operations)) : found;
+}
+
+function named(name: string, operations: readonly NodeOperation[]): Here | null {
+  for (const one of operations) {
+    const described = describedOperation(one);
+    if (!('problem' in described) && described.name === name) return { ...one, severity: described.severity };
+  }
+  return null;
 }
 
 /** The pipeline has checked that they are plain JSON. */

@@ -39,7 +39,7 @@ function finding(
   operations: readonly NodeOperation[],
   nodes: readonly (typeof here | typeof there | typeof silent)[] = [here],
 ) {
-  return answering({ operations, nodes, unloaded: [] });
+  return answering({ operations, nodes, unloaded: [], left: [] });
 }
 
 let runtime = scriptedRuntime();
@@ -52,7 +52,7 @@ afterEach(async () => {
 /** A house on nodes that have these, all of which it has found. */
 async function houseWith(methods: MethodTable, trustedOperations: readonly string[] = []): Promise<House> {
   runtime = scriptedRuntime(methods);
-  house = await houseOn(runtime, { trustedOperations });
+  house = await houseOn(runtime, { policy: { trustedOperations: [...trustedOperations] } });
   await look(house);
   return house;
 }
@@ -230,7 +230,7 @@ describe('modules that are not loaded', () => {
   it('are named, and loaded when asked for', async () => {
     const module = 'Elixir.Shop.Sum';
     const { run, result } = await houseWith({
-      'operations.find': answering({ operations: [], nodes: [here], unloaded: [{ node: 'a@h', module }] }),
+      'operations.find': answering({ operations: [], nodes: [here], unloaded: [{ node: 'a@h', module }], left: [] }),
       'operations.load': answering({ loaded: [module], failed: [] }),
     });
     expect(await result('discover_operations', { onDisk: true })).toMatchObject({
@@ -253,7 +253,7 @@ describe('modules that are not loaded', () => {
     expect(errorOf(await run('load_operations', { node: 'a@h' })).code).toBe('call.timeout');
     const unloaded = [{ node: 'a@h', module: 'm' }];
     runtime.script({
-      'operations.find': answering({ operations: [], nodes: [here], unloaded }),
+      'operations.find': answering({ operations: [], nodes: [here], unloaded, left: [] }),
       'operations.load': failing(late),
     });
     expect(errorOf(await run('load_operations', { node: 'a@h' })).code).toBe('call.timeout');
