@@ -10,6 +10,7 @@ import { OperationForm } from './form/form.ts';
 import { Picks } from './form/picks.ts';
 import { LanguageServer } from './languageServer.ts';
 import { Operate } from './operations/operate.ts';
+import { tellPolicyProblems } from './policy.ts';
 import { OperationRunner } from './operations/runner.ts';
 import type { SettledWrite } from './operations/runner.ts';
 import { settledText } from './operations/settledText.ts';
@@ -83,6 +84,7 @@ export class ArsenalContext implements vscode.Disposable {
     };
     this.clusterGraph = store.add(registerClusterGraph(this, extension.extensionUri));
     store.add(watchClusterFiles(this));
+    store.add(tellPolicyProblems(this.server));
     this.listen();
   }
 

@@ -6,11 +6,12 @@ import type { NotificationType, RequestType } from 'vscode-languageclient/node';
 import { arsenalError } from '../runtime/errors.ts';
 import { fail, ok } from '../runtime/model.ts';
 import type { Result } from '../runtime/model.ts';
-import { configureHistory, protocolVersion } from '../server/protocol/lsp.ts';
+import { configureHistory, configurePolicy, protocolVersion } from '../server/protocol/lsp.ts';
 import type { ArsenalInitializationOptions, FailureData } from '../server/protocol/lsp.ts';
 import { errorOfFailure, isRecord } from './decode.ts';
 import { RestartRule } from './restartRule.ts';
-import { historyLimits } from './settings.ts';
+import { policySetting } from '../server/protocol/operation.ts';
+import { historyLimits, policySettings } from './settings.ts';
 
 export type ServerState =
   | { readonly is: 'stopped' }
@@ -45,6 +46,7 @@ export class LanguageServer implements vscode.Disposable {
         initializationOptions: (): ArsenalInitializationOptions => ({
           trusted: vscode.workspace.isTrusted,
           history: historyLimits(),
+          policy: policySettings(),
           protocolVersion,
         }),
         // We say ourselves what is wrong, in the views; toasts would only repeat it.
@@ -57,6 +59,9 @@ export class LanguageServer implements vscode.Disposable {
     );
     this.settings = vscode.workspace.onDidChangeConfiguration((changed) => {
       if (changed.affectsConfiguration('arsenal.history')) this.notify(configureHistory, historyLimits());
+      if (Object.values(policySetting).some((name) => changed.affectsConfiguration(`arsenal.${name}`))) {
+        this.notify(configurePolicy, policySettings());
+      }
     });
     this.client.onDidChangeState(({ newState }) => {
       if (newState === State.Running) this.enter({ is: 'running', life: ++this.lives });

@@ -1,9 +1,9 @@
 /** The settings of package.json, read and checked: a value from a settings file is data from outside. Each applies at once. */
 import * as vscode from 'vscode';
 import { agentChoices } from '../runtime/model.ts';
-import type { AgentChoice } from '../runtime/model.ts';
-import type { HistoryLimits } from '../server/protocol/operation.ts';
-import { defaultHistoryLimits, historyBounds } from '../server/protocol/operation.ts';
+import type { AgentChoice, Json } from '../runtime/model.ts';
+import type { HistoryLimits, PolicySettings } from '../server/protocol/operation.ts';
+import { defaultHistoryLimits, historyBounds, policySetting } from '../server/protocol/operation.ts';
 import { parseConnectOnStart } from './session/savedConnections.ts';
 import type { SavedConnection } from './session/savedConnections.ts';
 
@@ -34,6 +34,23 @@ export function historyLimits(): HistoryLimits {
     days: limit('days'),
     resultMinutes: limit('resultMinutes'),
     statsDays: limit('statsDays'),
+  };
+}
+
+/**
+ * What the user lays down, as it stands there: the server reads and checks it. Only the user's own settings count, whatever else there
+ * is: a folder, or a container that was made from one, cannot grant itself anything.
+ */
+export function policySettings(): PolicySettings {
+  const settings = vscode.workspace.getConfiguration('arsenal');
+  const ownValue = (name: string): Json | undefined => settings.inspect<Json>(name)?.globalValue;
+  const roles = ownValue(policySetting.roles);
+  const rateLimits = ownValue(policySetting.rateLimits);
+  const trustedOperations = ownValue(policySetting.trustedOperations);
+  return {
+    ...(roles !== undefined && { roles }),
+    ...(rateLimits !== undefined && { rateLimits }),
+    ...(trustedOperations !== undefined && { trustedOperations }),
   };
 }
 

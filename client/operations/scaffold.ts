@@ -1,7 +1,7 @@
 /** Scaffolds an operation of the user's own into a workspace folder and opens it. */
 import * as vscode from 'vscode';
 import { scaffoldOperation } from '../../server/protocol/lsp.ts';
-import type { OperationLanguage, OperationScaffoldAnswer, ScaffoldAnswer } from '../../server/protocol/lsp.ts';
+import type { OperationLanguage, ScaffoldAnswer } from '../../server/protocol/lsp.ts';
 import type { Result } from '../../runtime/model.ts';
 import type { ArsenalContext } from '../context.ts';
 import { askPick, askText } from '../form/prompts.ts';
@@ -48,7 +48,7 @@ export async function writeOperation(
   name: string,
   folder: vscode.WorkspaceFolder,
   language: OperationLanguage = 'ts',
-): Promise<Result<OperationScaffoldAnswer>> {
+): Promise<Result<ScaffoldAnswer>> {
   const workspaceFolder = folder.uri.toString();
   const made = await context.server.request(scaffoldOperation, { name, workspaceFolder, language });
   if (made.ok) await writeFiles(made.value);

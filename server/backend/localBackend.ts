@@ -3,7 +3,6 @@ import path from 'node:path';
 import { failure } from '../../runtime/errors.ts';
 import type { ConnectionId, NodeName, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
-import type { RoleTable } from '../core/authorization.ts';
 import { checkRole, defaultRole } from '../core/authorization.ts';
 import type { CallExtras, FinishedCall } from '../core/calls.ts';
 import type { Caller } from '../core/context.ts';
@@ -29,6 +28,8 @@ import type {
 } from '../protocol/operation.ts';
 import type { WatchTopic } from '../protocol/watch.ts';
 import { AuditLog } from '../services/audit/auditLog.ts';
+  PolicyProblem,
+  PolicySettings,
 import { Journal } from '../services/audit/journal.ts';
 import type { LogFiles } from '../services/audit/logFiles.ts';
 import { logFilesIn } from '../services/audit/logFiles.ts';
@@ -41,7 +42,7 @@ import { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 import { Outcomes } from '../services/outcomes.ts';
 import { prometheusText, prometheusType } from '../services/prometheus.ts';
 import type { Policy } from '../services/policy.ts';
-import { readPolicy } from '../services/policy.ts';
+import { narrowest, policyOfSettings, readPolicy, readPolicyFile } from '../services/policy.ts';
 import type { RateLimits } from '../services/rateLimit.ts';
 import { defaultRateLimits, RateLimiter } from '../services/rateLimit.ts';
 import { ScanStore } from '../services/scans.ts';
@@ -79,11 +80,14 @@ export type BackendOptions = {
   /** Writes allowed on real clusters for every caller (`serve --allow-writes`); otherwise asked for in the editor, refused elsewhere. */
   readonly allowWrites?: boolean;
   readonly log?: BackendLog;
-  /** Overrides, by operation, the least role its severity asks for; and what `policy.json` in the home says of it. */
-  readonly roles?: RoleTable;
+  /**
+   * What whoever starts it lays down beside `policy.json` in the home, in a file of the same form, or as it is: where more than one
+   * speak, the narrower holds.
+   */
+  readonly policyFile?: string;
+  readonly policy?: Policy;
+  /** Instead of all that is laid down of rates. For tests. */
   readonly rateLimits?: RateLimits;
-  /** Names of operations of the nodes' own that do no more than they say: one that says it looks may run where writes are refused. */
-  readonly trustedOperations?: readonly string[];
   /** How much is kept of the calls that are over, and for how long. */
   readonly history?: HistoryLimits;
   /** Instead of the runtimes there are. For tests. */
@@ -115,6 +119,11 @@ export interface LocalBackend extends Backend {
 }
 
 /** A batch is many calls: so many at once of each caller, then one in two seconds. */
+  /**
+   * Puts into force what the editor's user lays down, at once and for every caller, beside what the home and the command line do. What is
+   * wrong with it is answered, and widens nothing.
+   */
+  configurePolicy(settings: PolicySettings): readonly PolicyProblem[];
 const batchRateLimits: RateLimits = { burst: 20, perSecond: 0.5 };
 
 /** Makes a backend. It touches nothing on disk before there is something to keep. Errors: `home.invalid`, `policy.invalid`. */
@@ -127,8 +136,11 @@ export async function createBackend(options: BackendOptions): Promise<Result<Loc
       'Give the folder for state in full.',
     );
   }
-  const policy = await readPolicy(options.home);
-  return policy.ok ? ok(new LocalBackendHere(options, policy.value)) : policy;
+  const ofHome = await readPolicy(options.home);
+  if (!ofHome.ok) return ofHome;
+  const named = options.policyFile === undefined ? ok({}) : await readPolicyFile(options.policyFile);
+  if (!named.ok) return named;
+  return ok(new LocalBackendHere(options, [ofHome.value, named.value, options.policy ?? {}]));
 }
 
 class LocalBackendHere implements LocalBackend {
@@ -155,11 +167,20 @@ class LocalBackendHere implements LocalBackend {
   readonly #parts: { close(): Promise<void> }[] = [];
   #closing: Promise<void> | null = null;
 
-  constructor(options: BackendOptions, policy: Policy) {
+  constructor(options: BackendOptions, laidDown: readonly Policy[]) {
     const { log = () => undefined, allowWrites = false } = options;
-    this.registry = new Registry({ ...policy.roles, ...options.roles });
-    this.#nodeOperations = new NodeOperations(this.registry, options.trustedOperations);
+    this.#laidDown = laidDown;
+    this.#fixedLimits = options.rateLimits ?? null;
+    this.registry = new Registry();
+    this.#nodeOperations = new NodeOperations(this.registry);
+    this.#limiter = new RateLimiter();
+    this.#obey({});
     const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
+  readonly #limiter: RateLimiter;
+  /** Laid down where it was started: by the home, and by who started it. */
+  readonly #laidDown: readonly Policy[];
+  /** Of tests, instead of what is laid down. */
+  readonly #fixedLimits: RateLimits | null;
     this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
     this.#connections = new Connections(options.openRuntime ?? openerOf(options), { allowWrites });
     this.#journal = new Journal(files);
@@ -175,8 +196,7 @@ class LocalBackendHere implements LocalBackend {
       }),
       (name) => this.registry.find(name)?.entry ?? null,
     );
-    const limiter = new RateLimiter({ ...defaultRateLimits, ...policy.rateLimits, ...options.rateLimits });
-    const { spansFile } = policy;
+    const { spansFile } = narrowest(this.#laidDown);
     this.#spans =
       spansFile === undefined
         ? null
@@ -185,7 +205,7 @@ class LocalBackendHere implements LocalBackend {
     this.#pipeline = new Pipeline({
       find: (name) => this.registry.find(name),
       connection: (id) => this.#connections.find(id),
-      admit: (caller, entry) => (entry.name === batchName ? batchLimiter : limiter).admit(caller, entry.name),
+      admit: (caller, entry) => (entry.name === batchName ? batchLimiter : this.#limiter).admit(caller, entry.name),
       audit: this.#audit,
       claims: this.#outcomes,
       undoable: (call) => this.#undoables.keep(call),
@@ -222,6 +242,7 @@ class LocalBackendHere implements LocalBackend {
     const allowed = mayConnect(caller);
     return allowed.ok ? this.#connections.connect(spec, caller, signal) : allowed;
   }
+      if (is === 'changed') return;
 
   async disconnect(connection: ConnectionId, { caller }: BackendCallOptions): Promise<Result<null>> {
     const allowed = mayConnect(caller);
@@ -285,7 +306,10 @@ class LocalBackendHere implements LocalBackend {
     return this.#run(call, options);
   }
 
-  /** A name that nobody knows may be that of an operation which a node has since. */
+  /**
+   * A name that nobody knows may be that of an operation which a node has since. Looking for it takes of the call's own time, and ends
+   * with the call; answers the time that is left then, where the call has a limit.
+   */
   async #lookFor(
     { connection, operation }: Pick<OperationCall, 'connection' | 'operation'>,
     caller: Caller,
@@ -373,6 +397,20 @@ class LocalBackendHere implements LocalBackend {
     this.#hub.close();
     await this.#connections.close();
     this.#topics.close();
+  configurePolicy(settings: PolicySettings): readonly PolicyProblem[] {
+    const { policy, problems } = policyOfSettings({ ...settings });
+    this.#obey(policy);
+    return problems;
+  }
+
+  /** Puts into force what the settings lay down, beside what was laid down where it was started. */
+  #obey(settings: Policy): void {
+    const { roles = {}, rateLimits, trustedOperations = [] } = narrowest([...this.#laidDown, settings]);
+    this.registry.configureRoles(roles);
+    this.#limiter.configure(this.#fixedLimits ?? rateLimits ?? defaultRateLimits);
+    this.#nodeOperations.trust(trustedOperations);
+  }
+
     await this.#audit.close();
     await this.#spans?.flush();
     await this.state.close();

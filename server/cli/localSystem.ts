@@ -56,7 +56,8 @@ export function openBackend(
     allowWrites: options.allowWrites === true,
     history: historyLimits(options),
     workspace: operations === 'own' ? workspaceOf(options) : null,
-    ...(options.trustOperation !== undefined && { trustedOperations: options.trustOperation }),
+    ...(options.policy !== undefined && { policyFile: path.resolve(options.policy) }),
+    ...(options.trustOperation !== undefined && { policy: { trustedOperations: [...options.trustOperation] } }),
   });
 }
 

@@ -24,6 +24,7 @@ export type RuntimeOptions = ReachOptions &
     readonly allowWrites?: boolean;
     readonly home?: string;
     readonly workspace?: string | false;
+    readonly policy?: string;
     readonly trustOperation?: readonly string[];
   };
 
@@ -50,6 +51,7 @@ export function addRuntimeOptions(command: Command): Command {
     .option('--allow-writes', 'allow operations that change a running system')
     .option('--workspace <dir>', 'whose arsenal/operations are operations, too; default: this folder')
     .option('--no-workspace', 'no operations but Arsenal’s own, and the nodes’')
+    .option('--policy <file>', 'roles, rates and trust to obey beside policy.json of the home; the narrower holds')
     .option('--trust-operation <name...>', 'operations of the nodes’ own that do no more than they say')
     .option(
       '--home <dir>',

@@ -32,7 +32,8 @@ export type Found = Registered & {
 /** What a name that is no alias presets. */
 export const nothingPreset: Found['preset'] = Object.freeze({});
 
-export type RegistryChange = { readonly is: 'registered' | 'removed'; readonly entry: CatalogueEntry };
+/** `changed`: it is the same operation, of which something else is to be said now. */
+export type RegistryChange = { readonly is: 'registered' | 'changed' | 'removed'; readonly entry: CatalogueEntry };
 
 /**
  * Names are unique: a builtin is never replaced or shadowed, a user's operation only by a later version from the same file or node.
@@ -42,7 +43,7 @@ export class Registry {
   readonly #byName = new Map<string, Found>();
   readonly #byAlias = new Map<string, Found>();
   readonly #listeners = new Set<(change: RegistryChange) => void>();
-  readonly #roles: RoleTable;
+  #roles: RoleTable;
 
   /** `roles` overrides, by operation, the least role that its severity asks for. */
   constructor(roles: RoleTable = {}) {
@@ -57,7 +58,7 @@ export class Registry {
     const checked = checkOperation(operation, origin.from === 'builtin' ? 'later' : 'now');
     if (!checked.ok) return checked;
     const { params, result, publicParams, common } = checked.value;
-    const role = this.#roles[operation.name] ?? defaultRole(operation.severity);
+    const role = this.#roleOf(operation);
     const entry = entryOf(operation, origin, role, publicParams, result.schema);
     const taken = [entry.name, ...entry.aliases.map(({ name }) => name)].find((name) => this.#isTaken(name, entry));
     if (taken !== undefined) {
@@ -69,13 +70,21 @@ export class Registry {
       );
     }
     this.#forget(entry.name);
-    const registered: Registered = { operation, entry, params, result, common };
-    this.#byName.set(entry.name, { ...registered, preset: nothingPreset, requires: [] });
-    for (const { name, preset, requires = [] } of entry.aliases) {
-      this.#byAlias.set(name, { ...registered, preset, requires });
-    }
+    this.#put({ operation, entry, params, result, common });
     this.#tell({ is: 'registered', entry });
     return ok(entry);
+  }
+
+  /** Puts another table of least roles in force: for calls from now on, and in what the catalogue says. */
+  configureRoles(roles: RoleTable): void {
+    this.#roles = roles;
+    for (const { preset: _preset, requires: _requires, ...held } of [...this.#byName.values()]) {
+      const role = this.#roleOf(held.operation);
+      if (role === held.entry.role) continue;
+      const entry = Object.freeze({ ...held.entry, role });
+      this.#put({ ...held, entry });
+      this.#tell({ is: 'changed', entry });
+    }
   }
 
   /** Removes an operation of that origin; false when there is none. A builtin stays. */
@@ -115,6 +124,18 @@ export class Registry {
   onChange(listener: (change: RegistryChange) => void): { dispose(): void } {
     this.#listeners.add(listener);
     return { dispose: () => void this.#listeners.delete(listener) };
+  }
+
+  #roleOf({ name, severity }: AnyOperation): Role {
+    return (Object.hasOwn(this.#roles, name) ? this.#roles[name] : undefined) ?? defaultRole(severity);
+  }
+
+  #put(registered: Registered): void {
+    const { entry } = registered;
+    this.#byName.set(entry.name, { ...registered, preset: nothingPreset, requires: [] });
+    for (const { name, preset, requires = [] } of entry.aliases) {
+      this.#byAlias.set(name, { ...registered, preset, requires });
+    }
   }
 
   #isTaken(name: string, by: CatalogueEntry): boolean {

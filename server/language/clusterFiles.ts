@@ -12,13 +12,12 @@ import type { BackendCallOptions } from '../backend/backend.ts';
 import { isJsonObject } from '../core/plainData.ts';
 import type { LocalBackend } from '../backend/localBackend.ts';
 import type { ConnectionInfo, ConnectSpec } from '../protocol/connection.ts';
-
-const names = ['ts', 'mts', 'js', 'mjs', 'json'].map((extension) => `arsenal.cluster.${extension}`);
+import { clusterFileNames } from '../protocol/lsp.ts';
 
 /** The cluster file of the first of these folders that has one; null when none has. */
 export function clusterFileIn(folders: Iterable<string>): string | null {
   for (const folder of folders) {
-    const found = names.map((name) => path.join(folder, name)).find((file) => fs.existsSync(file));
+    const found = clusterFileNames.map((name) => path.join(folder, name)).find((file) => fs.existsSync(file));
     if (found !== undefined) return found;
   }
   return null;

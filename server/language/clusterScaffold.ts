@@ -8,7 +8,7 @@ import { failure } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Failure, Result } from '../../runtime/model.ts';
 import { clusterExamples, clusterScaffoldActionKind } from '../protocol/lsp.ts';
-import type { ClusterExample, ClusterScaffoldAnswer, ClusterScaffoldParams } from '../protocol/lsp.ts';
+import type { ClusterExample, ScaffoldAnswer, ClusterScaffoldParams } from '../protocol/lsp.ts';
 import { clusterFileIn } from './clusterFiles.ts';
 import { editOf, filePath, folderPath, isInside, tsconfigText } from './scaffoldEdits.ts';
 
@@ -38,7 +38,7 @@ const titles: { readonly [E in ClusterExample]: string } = {
 export function scaffoldClusterFile(
   params: ClusterScaffoldParams,
   options: ClusterScaffoldOptions,
-): Result<ClusterScaffoldAnswer> {
+): Result<ScaffoldAnswer> {
   const { example = 'empty', language = 'ts', name = ownName } = params;
   const folder = folderPath(params.workspaceFolder);
   if (folder === null) {
@@ -134,7 +134,7 @@ function refused(code: string, message: string, remedy: string, more: { readonly
 function answerOf(
   files: readonly { readonly file: string; readonly text: string }[],
   notes: readonly string[],
-): ClusterScaffoldAnswer {
+): ScaffoldAnswer {
   return { files: files.map(({ file, text }) => ({ uri: pathToFileURL(file).href, text })), notes };
 }
 

@@ -292,6 +292,34 @@ describe('requests', () => {
     expect(total).toBeLessThanOrEqual(100);
   });
 
+  it('obey the policy of the settings at once, and say where it is wrong', async () => {
+    const told: { problems: { pointer: string }[] }[] = [];
+    client.onNotification(
+      'arsenal/policy/problems',
+      (each: { problems: { pointer: string }[] }) => void told.push(each),
+    );
+    await initialize({
+      trusted: false,
+      protocolVersion,
+      policy: { roles: { kill_process: 'root', list_processes: 'operator' } },
+    });
+    const roles = async () => {
+      const catalogue: { name: string; role: string }[] = await client.sendRequest('arsenal/catalogue/read', null);
+      return ['kill_process', 'list_processes'].map((name) => catalogue.find((each) => each.name === name)?.role);
+    };
+    expect(await roles()).toEqual(['admin', 'operator']);
+    await expect
+      .poll(() => told.flatMap(({ problems }) => problems).map(({ pointer }) => pointer))
+      .toEqual(['/roles/kill_process']);
+    await client.sendNotification('arsenal/policy/configure', { roles: { kill_process: 'operator' } });
+    expect(await roles()).toEqual(['operator', 'viewer']);
+    await expect.poll(() => told.at(-1)).toEqual({ problems: [] });
+    // What is no settings at all changes nothing.
+    await client.sendNotification('arsenal/policy/configure', { roles: {}, more: 1 });
+    expect(await roles()).toEqual(['operator', 'viewer']);
+    expect(told).toHaveLength(2);
+  });
+
   it('publish what happens', async () => {
     const events: { what: { is: string } }[] = [];
     await initialize();

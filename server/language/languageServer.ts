@@ -23,6 +23,7 @@ import {
   arsenalFailureCode,
   closeConnection,
   configureHistory,
+  configurePolicy,
   event,
   executeOperation,
   listConnections,
@@ -53,6 +54,7 @@ import {
   nodeLogSchema,
   onConnectionSchema,
   outcomeSchema,
+  policySettingsSchema,
   readTreeSchema,
   scaffoldClusterSchema,
   scaffoldSchema,
@@ -61,6 +63,7 @@ import {
 import { ClusterFiles } from './clusterFiles.ts';
 import { offerClusterScaffold, resolveClusterScaffold, scaffoldClusterFile } from './clusterScaffold.ts';
 import type { ClusterScaffoldOptions } from './clusterScaffold.ts';
+import { PolicyOfUser } from './policySettings.ts';
 import { sendProgressOf } from './progress.ts';
 import { editorCaller, serveRequest } from './requests.ts';
 import { offerScaffold, resolveScaffold, scaffoldFiles } from './scaffold.ts';
@@ -81,6 +84,7 @@ type Started = {
   readonly workspace: WorkspaceOperations | null;
   /** Null where the workspace is not trusted. */
   readonly clusterFiles: ClusterFiles | null;
+  readonly policy: PolicyOfUser;
   /** Of the workspace, as they are now. */
   readonly folders: Set<string>;
   close(): Promise<void>;
@@ -127,12 +131,15 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
         })
       : null;
     if (options.value.history !== undefined) backend.state.store.configure(options.value.history);
+    const policy = new PolicyOfUser(connection, backend);
+    policy.obey(options.value.policy ?? {});
     const watches = serveWatches(connection, backend);
     const events = backend.onEvent((published) => void connection.sendNotification(event, published));
     started = {
       backend,
       workspace,
       clusterFiles,
+      policy,
       folders,
       close: async () => {
         events.dispose();
@@ -146,6 +153,7 @@ export function serveLanguage(connection: Connection, parts: LanguageServerParts
 
   connection.onInitialized(() => {
     started?.workspace?.start();
+    started?.policy.tell();
     const { workspace } = client;
     if (workspace?.didChangeWatchedFiles?.dynamicRegistration === true) {
       void connection.client.register(DidChangeWatchedFilesNotification.type, {
@@ -297,6 +305,12 @@ function serveRequests(
   connection.onNotification(configureHistory.method, (params: unknown) => {
     const limits = decode(historySchema, params);
     if (limits.ok) current()?.backend.state.store.configure(limits.value);
+  });
+  connection.onNotification(configurePolicy.method, (params: unknown) => {
+    const settings = decode(policySettingsSchema, params);
+    if (!settings.ok) return;
+    current()?.policy.obey(settings.value);
+    current()?.policy.tell();
   });
   serveRequest(
     connection,

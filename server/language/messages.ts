@@ -126,8 +126,8 @@ export const scaffoldClusterSchema = Type.Object({
   language: Type.Optional(Type.Union([Type.Literal('ts'), Type.Literal('json')])),
 });
 
-/** `ArsenalInitializationOptions` */
 const bounded = ([minimum, maximum]: readonly [number, number]) => Type.Integer({ minimum, maximum });
+/** `HistoryLimits` */
 export const historySchema = Type.Object({
   entries: bounded(historyBounds.entries),
   days: bounded(historyBounds.days),
@@ -135,10 +135,19 @@ export const historySchema = Type.Object({
   statsDays: bounded(historyBounds.statsDays),
 });
 
+/** `PolicySettings`: what stands in a setting is checked where it is put into force, and told piece by piece. */
+const setting = Type.Optional(Type.Unsafe<Json>(Type.Any()));
+export const policySettingsSchema = Type.Object(
+  { roles: setting, rateLimits: setting, trustedOperations: setting },
+  closed,
+);
+
+/** `ArsenalInitializationOptions` */
 export const initializationSchema = Type.Object({
   home: Type.Optional(text(4_096)),
   trusted: Type.Boolean(),
   history: Type.Optional(historySchema),
+  policy: Type.Optional(policySettingsSchema),
   protocolVersion: Type.Object({ major: Type.Integer({ minimum: 0 }), minor: Type.Integer({ minimum: 0 }) }),
 });
 

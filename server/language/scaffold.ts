@@ -9,7 +9,7 @@ import { ok } from '../../runtime/model.ts';
 import type { Result } from '../../runtime/model.ts';
 import { scaffoldActionKind } from '../protocol/lsp.ts';
 import { operationLanguages } from '../protocol/lsp.ts';
-import type { OperationLanguage, OperationScaffoldAnswer, ScaffoldParams } from '../protocol/lsp.ts';
+import type { OperationLanguage, ScaffoldAnswer, ScaffoldParams } from '../protocol/lsp.ts';
 import { elixirOperation } from './operationTemplates/elixir.ts';
 import { erlangOperation } from './operationTemplates/erlang.ts';
 import { isOperationName, snakeCaseOf } from './operationTemplates/names.ts';
@@ -29,7 +29,7 @@ export type ScaffoldOptions = {
  * types known; the next steps, `notes` say. Files that exist are left out, except the declarations, which belong to this version.
  * Errors: `scaffold.bad_name`, `scaffold.name_taken`, `scaffold.file_exists`, `scaffold.bad_folder`.
  */
-export function scaffoldFiles(params: ScaffoldParams, options: ScaffoldOptions): Result<OperationScaffoldAnswer> {
+export function scaffoldFiles(params: ScaffoldParams, options: ScaffoldOptions): Result<ScaffoldAnswer> {
   const { name, language = 'ts' } = params;
   if (!isOperationName(name)) {
     return failure(

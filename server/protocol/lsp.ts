@@ -12,6 +12,8 @@ import type {
   Availability,
   CatalogueEntry,
   HistoryLimits,
+  PolicyProblem,
+  PolicySettings,
   OperationAnswer,
   OperationCall,
   OperationOutcome,
@@ -35,6 +37,8 @@ export type ArsenalInitializationOptions = {
   readonly trusted: boolean;
   /** How much is kept of calls; the defaults when absent. */
   readonly history?: HistoryLimits;
+  /** What the user lays down; what is wrong with it is told by {@link policyProblems}. */
+  readonly policy?: PolicySettings;
   readonly protocolVersion: { readonly major: number; readonly minor: number };
 };
 
@@ -112,6 +116,13 @@ export const operationOutcome = new RequestType<{ readonly requestId: string }, 
 /** client → server: how much is kept of calls, from now on. */
 export const configureHistory = new NotificationType<HistoryLimits>('arsenal/history/configure');
 
+/** client → server: what the user lays down of roles, rates and trust, from now on. */
+export const configurePolicy = new NotificationType<PolicySettings>('arsenal/policy/configure');
+/** server → client: what is wrong with it, and widens nothing; empty when it was wrong and is not any more. */
+export const policyProblems = new NotificationType<{ readonly problems: readonly PolicyProblem[] }>(
+  'arsenal/policy/problems',
+);
+
 /** server → client: something happened. */
 export const event = new NotificationType<ArsenalEvent>('arsenal/event/published');
 
@@ -124,17 +135,22 @@ export type ScaffoldParams = {
 };
 export const operationLanguages = ['ts', 'elixir', 'erlang'] as const;
 export type OperationLanguage = (typeof operationLanguages)[number];
-export type ScaffoldAnswer = { readonly files: readonly { readonly uri: string; readonly text: string }[] };
-export type OperationScaffoldAnswer = ScaffoldAnswer & {
-  /** The next steps, in sentences. */
+export type ScaffoldAnswer = {
+  readonly files: readonly { readonly uri: string; readonly text: string }[];
+  /** What is left for the user to do, in sentences. */
   readonly notes: readonly string[];
 };
 /** client → server: the files of a new operation of the user's own; the client writes them. */
-export const scaffoldOperation = new RequestType<ScaffoldParams, OperationScaffoldAnswer, FailureData>(
+export const scaffoldOperation = new RequestType<ScaffoldParams, ScaffoldAnswer, FailureData>(
   'arsenal/operation/scaffold',
 );
 /** Kind of the code action that scaffolds an operation. */
 export const scaffoldActionKind = 'source.arsenal.scaffoldOperation';
+
+/** Names of the file that a simulated cluster runs by itself, in a folder that has one: the first of them that is there. */
+export const clusterFileNames: readonly string[] = ['ts', 'mts', 'js', 'mjs', 'json'].map(
+  (extension) => `arsenal.cluster.${extension}`,
+);
 
 /** What a new cluster file can begin with. */
 export const clusterExamples = ['empty', 'leader', 'cache', 'queue'] as const;
@@ -148,12 +164,8 @@ export type ClusterScaffoldParams = {
   /** `ts` unless said; a `json` file describes nodes, network and faults around the demo. */
   readonly language?: 'ts' | 'json';
 };
-export type ClusterScaffoldAnswer = ScaffoldAnswer & {
-  /** What is left for the user to do, in sentences. */
-  readonly notes: readonly string[];
-};
 /** client → server: the files of a new cluster file; the client writes them. */
-export const scaffoldCluster = new RequestType<ClusterScaffoldParams, ClusterScaffoldAnswer, FailureData>(
+export const scaffoldCluster = new RequestType<ClusterScaffoldParams, ScaffoldAnswer, FailureData>(
   'arsenal/cluster/scaffold',
 );
 /** Kind of the code action that fills an empty cluster file. */

@@ -121,5 +121,21 @@ export const historyBounds: { readonly [K in keyof HistoryLimits]: readonly [num
   statsDays: [1, 3_650],
 };
 
+/**
+ * What the editor's user lays down (`arsenal.policy.roles`, `arsenal.policy.rateLimits`, `arsenal.operations.trusted`), as it stands in
+ * the settings: the server reads and checks it.
+ */
+export type PolicySettings = { readonly roles?: Json; readonly rateLimits?: Json; readonly trustedOperations?: Json };
+
+/** The setting that each part of {@link PolicySettings} stands in, below `arsenal`. */
+export const policySetting = {
+  roles: 'policy.roles',
+  rateLimits: 'policy.rateLimits',
+  trustedOperations: 'operations.trusted',
+} as const satisfies { readonly [K in keyof PolicySettings]-?: string };
+
+/** Something wrong in these settings: the JSON pointer into {@link PolicySettings}, and what is wrong there. */
+export type PolicyProblem = { readonly pointer: string; readonly message: string };
+
 /** Whether an operation can be run on a connection, for greying a menu. */
 export type Availability = { readonly operation: string; readonly capability: Capability };

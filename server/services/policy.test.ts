@@ -1,6 +1,7 @@
 /** What the owner of a home lays down, and where the spans of its calls go. */
 import fs from 'node:fs';
 import path from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { House } from '../backend/testKit.ts';
 import { at, editor, fakeShop, houseOn, listAt, temporaryHome } from '../backend/testKit.ts';
@@ -8,7 +9,7 @@ import { createBackend } from '../backend/localBackend.ts';
 import { isJson } from '../core/plainData.ts';
 import type { Span } from '../core/spans.ts';
 import { errorOf, valueOf } from '../core/testKit.ts';
-import { policyFile, readPolicy } from './policy.ts';
+import { narrowest, policyFile, policyOfSettings, readPolicy, readPolicyFile } from './policy.ts';
 import { SpanFile } from './spanFile.ts';
 
 let home: string;
@@ -88,6 +89,33 @@ describe('the policy of a home', () => {
     valueOf(await house.run('list_processes'));
   });
 
+  // @row AU-04
+  it('is obeyed together with a named file, which has to be there: where both speak, the narrower holds', async () => {
+    lay({ roles: { kill_process: 'admin', list_processes: 'operator' }, rateLimits: { burst: 1, perSecond: 0.001 } });
+    const named = path.join(home, 'named.json');
+    fs.writeFileSync(
+      named,
+      JSON.stringify({
+        roles: { kill_process: 'viewer', cluster_topology: 'admin' },
+        rateLimits: { burst: 9, perSecond: 9 },
+      }),
+    );
+    house = await houseOn(fakeShop(), { home, policyFile: named });
+    const roles = new Map(house.backend.catalogue().map(({ name, role }) => [name, role]));
+    expect(['kill_process', 'list_processes', 'cluster_topology', 'gc'].map((name) => roles.get(name))).toEqual([
+      'admin',
+      'operator',
+      'admin',
+      undefined,
+    ]);
+    valueOf(await house.run('cluster_topology'));
+    expect(errorOf(await house.run('cluster_topology')).code).toBe('rate.exceeded');
+    const missing = path.join(home, 'missing.json');
+    expect(errorOf(await readPolicyFile(missing))).toMatchObject({ code: 'policy.invalid' });
+    const files = { simulatedWorkerFile: '', sandboxChildFile: '' };
+    expect(errorOf(await createBackend({ home, policyFile: missing, ...files })).code).toBe('policy.invalid');
+  });
+
   // @row TR-01
   it('says where spans go: a line each, as OpenTelemetry writes them', async () => {
     const spansFile = path.join(home, 'spans.jsonl');
@@ -115,6 +143,128 @@ describe('the policy of a home', () => {
     expect(Number(start ?? -1n)).toBeGreaterThan(0);
     expect(Number((end ?? 0n) - (start ?? 0n))).toBeGreaterThanOrEqual(0);
     expect(fs.statSync(spansFile).mode & 0o077).toBe(0);
+  });
+});
+
+describe('the policy in the settings of an editor', () => {
+  const viewer = { ...editor, role: 'viewer' } as const;
+
+  // @row AU-04, IN-03
+  it('is in force at once, for roles, rates and what the catalogue says, and no longer than it stands there', async () => {
+    house = await houseOn(fakeShop(), { home });
+    const { backend, run } = house;
+    const roleOf = (name: string) => backend.catalogue().find((entry) => entry.name === name)?.role;
+    valueOf(await run('list_processes', {}, {}, { caller: viewer }));
+    expect(backend.configurePolicy({ roles: { list_processes: 'operator' } })).toEqual([]);
+    expect(roleOf('list_processes')).toBe('operator');
+    // Under its alias, too.
+    for (const name of ['list_processes', 'process_list']) {
+      const refused = await run(name, { node: 'a@h' }, {}, { caller: viewer });
+      expect(errorOf(refused).code).toBe('role.insufficient');
+    }
+    backend.configurePolicy({
+      rateLimits: { burst: 5, perSecond: 0.001, operations: { cluster_topology: { burst: 1, perSecond: 0.001 } } },
+    });
+    expect(roleOf('list_processes')).toBe('viewer');
+    valueOf(await run('cluster_topology'));
+    expect(errorOf(await run('cluster_topology')).code).toBe('rate.exceeded');
+    backend.configurePolicy({});
+    valueOf(await run('list_processes', {}, {}, { caller: viewer }));
+  });
+
+  it('gives nothing that the home has taken', async () => {
+    lay({ roles: { kill_process: 'admin' }, trustedOperations: [], rateLimits: { burst: 1, perSecond: 0.001 } });
+    house = await houseOn(fakeShop(), { home });
+    const { backend, run } = house;
+    backend.configurePolicy({ roles: { kill_process: 'viewer' }, rateLimits: { burst: 1e6, perSecond: 1e6 } });
+    expect(backend.catalogue().find(({ name }) => name === 'kill_process')?.role).toBe('admin');
+    valueOf(await run('cluster_topology'));
+    expect(errorOf(await run('cluster_topology')).code).toBe('rate.exceeded');
+  });
+
+  it.each([
+    [{ roles: { kill_process: 'root', list_processes: 'operator' } }, ['/roles/kill_process']],
+    [{ roles: { 'Kill Process': 'viewer' } }, ['/roles/Kill Process']],
+    [{ roles: ['viewer'] }, ['/roles']],
+    [{ rateLimits: 'many' }, ['/rateLimits']],
+    [{ rateLimits: { burst: 0, perSecond: 10 } }, ['/rateLimits/burst']],
+    [
+      { rateLimits: { burst: 10, perSecond: 10, operations: { kill_process: { burst: 'x', perSecond: 1 } } } },
+      ['/rateLimits/operations/kill_process/burst'],
+    ],
+    [{ trustedOperations: ['Not A Name'] }, ['/trustedOperations/0']],
+    [{ trustedOperations: 'all' }, ['/trustedOperations']],
+    [{ rolls: {} }, ['/rolls']],
+    [null, ['']],
+  ])('says of %j where it is wrong', (settings, pointers) => {
+    expect(policyOfSettings(settings).problems.map(({ pointer }) => pointer)).toEqual(pointers);
+  });
+
+  it('reads what is wrong as the narrowest it can have meant', () => {
+    const { policy } = policyOfSettings({
+      roles: { kill_process: 'root', list_processes: 'viewer' },
+      rateLimits: {
+        burst: 'x',
+        perSecond: 5,
+        operations: { trace_process: { burst: -1, perSecond: 1 }, gc: { burst: 2, perSecond: 2 } },
+      },
+      trustedOperations: 'all',
+    });
+    expect(policy).toEqual({
+      roles: { kill_process: 'admin', list_processes: 'viewer' },
+      rateLimits: {
+        burst: 1,
+        perSecond: 1,
+        operations: { trace_process: { burst: 1, perSecond: 1 }, gc: { burst: 2, perSecond: 2 } },
+      },
+    });
+    expect(policyOfSettings({ rateLimits: { burst: 0, perSecond: 1 } }).policy).toEqual({});
+  });
+
+  it('never widens, whatever stands there', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const said = isJson(value) ? value : null;
+        for (const settings of [said, { roles: said }, { rateLimits: said }, { trustedOperations: said }]) {
+          const { policy, problems } = policyOfSettings(settings);
+          if (problems.length === 0) continue;
+          // What is wrong names nobody to trust but by a name, and lowers no role below what was said.
+          for (const role of Object.values(policy.roles ?? {})) expect(['viewer', 'operator', 'admin']).toContain(role);
+          for (const name of policy.trustedOperations ?? []) expect(typeof name).toBe('string');
+          const { burst = 1, perSecond = 1 } = policy.rateLimits ?? {};
+          expect(burst).toBeGreaterThanOrEqual(1);
+          expect(perSecond).toBeGreaterThan(0);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('policies together', () => {
+  it('are the narrowest that each of them says', () => {
+    expect(
+      narrowest([
+        {
+          roles: { a: 'viewer', b: 'admin' },
+          rateLimits: { burst: 100, perSecond: 1, operations: { a: { burst: 50, perSecond: 9 } } },
+          trustedOperations: ['x', 'y'],
+        },
+        {
+          roles: { a: 'operator', c: 'viewer' },
+          rateLimits: { burst: 10, perSecond: 2 },
+          trustedOperations: ['y', 'z'],
+          spansFile: '/s',
+        },
+        {},
+      ]),
+    ).toEqual({
+      roles: { a: 'operator', b: 'admin', c: 'viewer' },
+      rateLimits: { burst: 10, perSecond: 1, operations: { a: { burst: 10, perSecond: 2 } } },
+      trustedOperations: ['y'],
+      spansFile: '/s',
+    });
+    expect(narrowest([{}, {}])).toEqual({});
   });
 });
 

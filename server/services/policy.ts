@@ -1,6 +1,10 @@
 /**
- * What the owner of a home has laid down for everybody who works with it: `policy.json` in the home, read when a backend starts. A file
- * that is wrong is refused, not passed over: what it was to forbid would be allowed.
+ * What is laid down for everybody who works with a home: least roles, rates, trust. It is said in up to three places, all in one form,
+ * read and checked here: `policy.json` in the home, a file named on the command line, the user's settings in the editor. Where more than
+ * one of them speaks, the narrower holds, so that none can give what another has taken.
+ *
+ * A file that is wrong is refused, not passed over: what it was to forbid would be allowed. A setting that is wrong stops nobody's
+ * editor; it is told, and read as the narrowest it can have meant.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -9,10 +13,16 @@ import { Type } from 'typebox';
 import { failure } from '../../runtime/errors.ts';
 import type { Failure, Json, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
-import { isJson } from '../core/plainData.ts';
+import type { RoleTable } from '../core/authorization.ts';
+import { graverRole } from '../core/authorization.ts';
+import type { Problem } from '../core/operation.ts';
+import { isJson, isJsonObject } from '../core/plainData.ts';
 import { plainSchema } from '../core/schemaRules.ts';
 import { compileWhenUsed } from '../core/validate.ts';
+import type { JsonSchema, PolicySettings, Role } from '../protocol/operation.ts';
 import { roles } from '../protocol/operation.ts';
+import type { RateLimit, RateLimits } from './rateLimit.ts';
+import { limitOf } from './rateLimit.ts';
 
 export const policyFile = 'policy.json';
 
@@ -22,45 +32,70 @@ const limit = {
   burst: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
   perSecond: Type.Number({ exclusiveMinimum: 0, maximum: 1_000_000 }),
 };
+const byOperation = Type.String({ pattern: operationName });
+const parts = {
+  /** The least role by operation, instead of the one its severity asks for. */
+  roles: Type.Optional(Type.Record(byOperation, Type.Enum([...roles]), closed)),
+  /** Of every caller and operation; and of single operations. */
+  rateLimits: Type.Optional(
+    Type.Object(
+      { ...limit, operations: Type.Optional(Type.Record(byOperation, Type.Object(limit, closed), closed)) },
+      closed,
+    ),
+  ),
+  /** Operations of the nodes' own that do no more than they say. */
+  trustedOperations: Type.Optional(Type.Array(byOperation, { maxItems: 1_000, uniqueItems: true })),
+};
 const policySchema = Type.Object(
   {
-    /** The least role by operation, instead of the one its severity asks for. */
-    roles: Type.Optional(Type.Record(Type.String({ pattern: operationName }), Type.Enum([...roles]), closed)),
-    /** Of every caller and operation; and of single operations. */
-    rateLimits: Type.Optional(
-      Type.Object(
-        {
-          ...limit,
-          operations: Type.Optional(
-            Type.Record(Type.String({ pattern: operationName }), Type.Object(limit, closed), closed),
-          ),
-        },
-        closed,
-      ),
-    ),
+    ...parts,
     /** Where the spans of all calls are written, as OTLP in JSON lines; one file for each process that writes. */
     spansFile: Type.Optional(Type.String({ minLength: 1, maxLength: 4_096 })),
   },
   closed,
 );
+const settingsSchema = Type.Object(parts, closed);
 export type Policy = Static<typeof policySchema>;
 
-const checker = compileWhenUsed(plainSchema(policySchema));
+/** The JSON Schema of each part, as the settings of the editor have it. */
+export const policyPartSchemas: { readonly [K in keyof PolicySettings]-?: JsonSchema } = {
+  roles: plainSchema(parts.roles),
+  rateLimits: plainSchema(parts.rateLimits),
+  trustedOperations: plainSchema(parts.trustedOperations),
+};
+
+const fileChecker = compileWhenUsed(plainSchema(policySchema));
+const settingsChecker = compileWhenUsed(plainSchema(settingsSchema));
+const limitChecker = compileWhenUsed(plainSchema(Type.Object(limit, closed)));
 
 /** The policy of a home; nothing is laid down where there is no file. Error: `validation` `policy.invalid`. */
 export async function readPolicy(home: string): Promise<Result<Policy>> {
   const file = path.join(home, policyFile);
-  let text: string;
+  const text = await textOf(file);
+  return text === 'missing' ? ok({}) : policyOf(file, text);
+}
+
+/** The policy of a file that somebody named: it has to be there. Error: `validation` `policy.invalid`. */
+export async function readPolicyFile(file: string): Promise<Result<Policy>> {
+  const text = await textOf(file);
+  return text === 'missing' ? invalid(file, 'is not there') : policyOf(file, text);
+}
+
+async function textOf(file: string): Promise<{ readonly text: string } | 'missing' | 'unreadable'> {
   try {
-    text = await readFile(file, 'utf8');
+    return { text: await readFile(file, 'utf8') };
   } catch (thrown) {
     const isMissing =
       thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR');
-    return isMissing ? ok({}) : invalid(file, 'cannot be read');
+    return isMissing ? 'missing' : 'unreadable';
   }
-  const value = parsed(text);
+}
+
+function policyOf(file: string, read: { readonly text: string } | 'unreadable'): Result<Policy> {
+  if (read === 'unreadable') return invalid(file, 'cannot be read');
+  const value = parsed(read.text);
   if (value === null) return invalid(file, 'is no JSON');
-  const checked = checker.check(value);
+  const checked = fileChecker.check(value);
   if (!('problems' in checked) && isPolicy(checked.value)) return ok(checked.value);
   const problems = 'problems' in checked ? checked.problems : [];
   return invalid(file, problems.map(({ pointer, message }) => `${pointer} ${message}`).join('; '));
@@ -87,4 +122,91 @@ function invalid(file: string, what: string): Failure {
     `${file} is not obeyed, so nothing is started: ${what}`,
     'Correct the file, or take it away.',
   );
+}
+
+/** What may be called where a limit is said that is none: seldom. */
+const narrowestLimit: RateLimit = { burst: 1, perSecond: 1 };
+
+/**
+ * Settings as a policy, and every mistake in them with its JSON pointer (`/roles/kill_process`). What is wrong widens nothing: a role
+ * that is none is read as admin, a limit that is none as one call a second, and a name that is none is not trusted.
+ */
+export function policyOfSettings(settings: Json): { readonly policy: Policy; readonly problems: readonly Problem[] } {
+  const checked = settingsChecker.check(settings);
+  if (!('problems' in checked) && isPolicy(checked.value)) return { policy: checked.value, problems: [] };
+  const problems = 'problems' in checked ? checked.problems : [];
+  const said = isJsonObject(settings) ? settings : {};
+  const { roles: table, rateLimits, trustedOperations } = said;
+  const limits = limitsRead(rateLimits);
+  return {
+    policy: {
+      ...(isJsonObject(table) && { roles: rolesRead(table) }),
+      ...(limits !== null && { rateLimits: limits }),
+      ...(Array.isArray(trustedOperations) && {
+        trustedOperations: trustedOperations.filter((name: Json) => typeof name === 'string'),
+      }),
+    },
+    problems,
+  };
+}
+
+function rolesRead(table: { readonly [name: string]: Json }): { [name: string]: Role } {
+  return Object.fromEntries(
+    Object.entries(table).map(([name, said]) => [name, roles.find((role) => role === said) ?? 'admin']),
+  );
+}
+
+/** Null: nothing that could be obeyed is said, and what is in force without it stays. */
+function limitsRead(said: Json | undefined): NonNullable<Policy['rateLimits']> | null {
+  if (!isJsonObject(said)) return null;
+  const { burst = null, perSecond = null, operations } = said;
+  const all = limitRead({ burst, perSecond });
+  if (!isJsonObject(operations)) return all;
+  const named = Object.entries(operations).map(([name, each]) => [name, limitRead(each) ?? narrowestLimit]);
+  // Without one for all, those for single operations would stand for nothing.
+  return { ...(all ?? narrowestLimit), operations: Object.fromEntries(named) };
+}
+
+function limitRead(said: Json): RateLimit | null {
+  const checked = limitChecker.check(said);
+  if ('problems' in checked || !isJsonObject(checked.value)) return null;
+  const { burst, perSecond } = checked.value;
+  return typeof burst === 'number' && typeof perSecond === 'number' ? { burst, perSecond } : null;
+}
+
+/** What holds when all of these are obeyed: of each thing the narrowest that is said; `spansFile` as the first says that has one. */
+export function narrowest(policies: readonly Policy[]): Policy {
+  const tables = policies.flatMap((each) => each.roles ?? []);
+  const limits = policies.flatMap((each) => each.rateLimits ?? []);
+  const trusted = policies.flatMap((each) => (each.trustedOperations === undefined ? [] : [each.trustedOperations]));
+  const [first, ...others] = trusted;
+  const spansFile = policies.find((each) => each.spansFile !== undefined)?.spansFile;
+  return {
+    ...(tables.length > 0 && { roles: gravest(tables) }),
+    ...(limits.length > 0 && { rateLimits: lowest(limits) }),
+    ...(first !== undefined && {
+      trustedOperations: first.filter((name) => others.every((names) => names.includes(name))),
+    }),
+    ...(spansFile !== undefined && { spansFile }),
+  };
+}
+
+function gravest(tables: readonly RoleTable[]): { [name: string]: Role } {
+  const held = new Map<string, Role>();
+  for (const [name, role] of tables.flatMap((table) => Object.entries(table))) {
+    const before = held.get(name);
+    held.set(name, before === undefined ? role : graverRole(before, role));
+  }
+  return Object.fromEntries(held);
+}
+
+function lowest(limits: readonly RateLimits[]): NonNullable<Policy['rateLimits']> {
+  const least = (each: readonly RateLimit[]): RateLimit => ({
+    burst: Math.min(...each.map(({ burst }) => burst)),
+    perSecond: Math.min(...each.map(({ perSecond }) => perSecond)),
+  });
+  const names = new Set(limits.flatMap(({ operations = {} }) => Object.keys(operations)));
+  if (names.size === 0) return least(limits);
+  const operations = [...names].map((name) => [name, least(limits.map((each) => limitOf(each, name)))]);
+  return { ...least(limits), operations: Object.fromEntries(operations) };
 }

@@ -14,11 +14,17 @@ export type RateLimits = {
 export type RateLimit = Pick<RateLimits, 'burst' | 'perSecond'>;
 export const defaultRateLimits: RateLimits = { burst: 500, perSecond: 100 };
 
+/** What these limits say of an operation. */
+export function limitOf(limits: RateLimits, operation: string): RateLimit {
+  const { operations = {} } = limits;
+  return (Object.hasOwn(operations, operation) ? operations[operation] : undefined) ?? limits;
+}
+
 type Bucket = { calls: number; at: number };
 const mostBuckets = 10_000;
 
 export class RateLimiter {
-  readonly #limits: RateLimits;
+  #limits: RateLimits;
   readonly #nowMs: () => number;
   readonly #buckets = new Map<string, Bucket>();
 
@@ -27,9 +33,14 @@ export class RateLimiter {
     this.#nowMs = nowMs;
   }
 
+  /** Puts other limits in force: what a bucket holds beyond them is gone with its next call. */
+  configure(limits: RateLimits): void {
+    this.#limits = limits;
+  }
+
   /** Takes one call out of the bucket. Error: `rate_limited` `rate.exceeded`, with how long to wait. */
   admit(caller: Caller, operation: string): Result<null> {
-    const { burst, perSecond } = this.#limitOf(operation);
+    const { burst, perSecond } = limitOf(this.#limits, operation);
     // Neither ways in nor operations have spaces in their names.
     const key = `${caller.via} ${operation} ${caller.principal}`;
     const now = this.#nowMs();
@@ -53,11 +64,6 @@ export class RateLimiter {
       `Wait ${retryAfterMs} ms, or call it less often.`,
       { retryAfterMs },
     );
-  }
-
-  #limitOf(operation: string): RateLimit {
-    const { operations = {} } = this.#limits;
-    return (Object.hasOwn(operations, operation) ? operations[operation] : undefined) ?? this.#limits;
   }
 
   #forgetOldest(): void {

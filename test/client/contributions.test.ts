@@ -59,6 +59,18 @@ describe('package.json', () => {
     const capabilities = isRecord(manifest) && isRecord(manifest['capabilities']) ? manifest['capabilities'] : {};
     expect(capabilities['untrustedWorkspaces']).toMatchObject({
       supported: 'limited',
+  it('has the settings of the policy in the form that the server reads, out of reach of a workspace and of a container made from it', () => {
+    const configuration = isRecord(contributes['configuration']) ? contributes['configuration'] : {};
+    const settings = isRecord(configuration['properties']) ? configuration['properties'] : {};
+    for (const part of ['roles', 'rateLimits', 'trustedOperations'] as const) {
+      expect(settings[`arsenal.${policySetting[part]}`]).toMatchObject({
+        ...policyPartSchemas[part],
+        scope: 'application',
+      });
+    }
+    expect(settings[`arsenal.${policySetting.rateLimits}`]).toMatchObject({ default: defaultRateLimits });
+  });
+
       restrictedConfigurations: ['arsenal.connect.onStart', 'arsenal.connect.agent'],
     });
   });

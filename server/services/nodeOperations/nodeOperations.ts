@@ -30,15 +30,20 @@ type Kept = { readonly node: NodeName; readonly signature: string };
 export class NodeOperations {
   readonly #registry: Registry;
   /** Names of those that do no more than they say, in the user's own word. */
-  readonly #trusted: ReadonlySet<string>;
+  #trusted: ReadonlySet<string> = new Set();
   readonly #found = new Map<ConnectionId, readonly NodeOperation[]>();
   readonly #registered = new Map<string, Kept>();
   /** By name: why it could not be registered. */
   readonly #refused = new Map<string, string>();
 
-  constructor(registry: Registry, trusted: readonly string[] = []) {
+  constructor(registry: Registry) {
     this.#registry = registry;
-    this.#trusted = new Set(trusted);
+  }
+
+  /** Whom the user trusts from now on. */
+  trust(names: readonly string[]): void {
+    this.#trusted = new Set(names);
+    this.#settle();
   }
 
   /** Takes what the nodes of a connection have now. A node that could not be asked keeps what it had. */
@@ -124,13 +129,14 @@ export class NodeOperations {
     const first = holders.find(({ found }) => found.node === known?.node) ?? holders[0];
     if (first === undefined) return;
     const about = aboutVersions(holders.filter(({ found }) => found.module === first.found.module));
-    const signature = canonicalJson([first.described, about]);
+    const isTrusted = this.#trusted.has(name);
+    const signature = canonicalJson([first.described, about, isTrusted]);
     if (known?.node === first.found.node && known.signature === signature) return;
     if (known !== undefined && known.node !== first.found.node) {
       this.#registered.delete(name);
       this.#registry.unregister(name, { from: 'node', node: known.node });
     }
-    const operation = nodeOperation(first.described, about, this.#trusted.has(name));
+    const operation = nodeOperation(first.described, about, isTrusted);
     const origin = { from: 'node', node: first.found.node } as const;
     const registered = this.#registry.register(operation, origin);
     if (registered.ok) {
