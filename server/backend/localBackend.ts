@@ -25,11 +25,11 @@ import type {
   OperationAnswer,
   OperationCall,
   OperationOutcome,
+  PolicyProblem,
+  PolicySettings,
 } from '../protocol/operation.ts';
 import type { WatchTopic } from '../protocol/watch.ts';
 import { AuditLog } from '../services/audit/auditLog.ts';
-  PolicyProblem,
-  PolicySettings,
 import { Journal } from '../services/audit/journal.ts';
 import type { LogFiles } from '../services/audit/logFiles.ts';
 import { logFilesIn } from '../services/audit/logFiles.ts';
@@ -112,6 +112,11 @@ export interface LocalBackend extends Backend {
     from: LocalLogFrom,
     options: BackendCallOptions,
   ): Promise<Result<LocalLog>>;
+  /**
+   * Puts into force what the editor's user lays down, at once and for every caller, beside what the home and the command line do. What is
+   * wrong with it is answered, and widens nothing.
+   */
+  configurePolicy(settings: PolicySettings): readonly PolicyProblem[];
   /** Ends it before the backend ends: whoever adds to the catalogue. */
   owns(part: { close(): Promise<void> }): void;
   /** Publishes an event of whoever adds to the catalogue: a module of the user's that is broken. */
@@ -119,11 +124,6 @@ export interface LocalBackend extends Backend {
 }
 
 /** A batch is many calls: so many at once of each caller, then one in two seconds. */
-  /**
-   * Puts into force what the editor's user lays down, at once and for every caller, beside what the home and the command line do. What is
-   * wrong with it is answered, and widens nothing.
-   */
-  configurePolicy(settings: PolicySettings): readonly PolicyProblem[];
 const batchRateLimits: RateLimits = { burst: 20, perSecond: 0.5 };
 
 /** Makes a backend. It touches nothing on disk before there is something to keep. Errors: `home.invalid`, `policy.invalid`. */
@@ -164,6 +164,11 @@ class LocalBackendHere implements LocalBackend {
   readonly #nodeEvents: NodeEvents;
   readonly #nodeOperations: NodeOperations;
   readonly #discovery: Discovery;
+  readonly #limiter: RateLimiter;
+  /** Laid down where it was started: by the home, and by who started it. */
+  readonly #laidDown: readonly Policy[];
+  /** Of tests, instead of what is laid down. */
+  readonly #fixedLimits: RateLimits | null;
   readonly #parts: { close(): Promise<void> }[] = [];
   #closing: Promise<void> | null = null;
 
@@ -176,11 +181,6 @@ class LocalBackendHere implements LocalBackend {
     this.#limiter = new RateLimiter();
     this.#obey({});
     const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
-  readonly #limiter: RateLimiter;
-  /** Laid down where it was started: by the home, and by who started it. */
-  readonly #laidDown: readonly Policy[];
-  /** Of tests, instead of what is laid down. */
-  readonly #fixedLimits: RateLimits | null;
     this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
     this.#connections = new Connections(options.openRuntime ?? openerOf(options), { allowWrites });
     this.#journal = new Journal(files);
@@ -233,6 +233,7 @@ class LocalBackendHere implements LocalBackend {
     this.#topics = new Topics(this.#connections, this.registry, this.#events);
     this.#connections.onChange((change) => this.#connectionChanged(change));
     this.registry.onChange(({ is, entry }) => {
+      if (is === 'changed') return;
       const what = is === 'registered' ? 'operation_registered' : 'operation_removed';
       this.#events.publish(null, { is: what, operation: entry.name });
     });
@@ -242,7 +243,6 @@ class LocalBackendHere implements LocalBackend {
     const allowed = mayConnect(caller);
     return allowed.ok ? this.#connections.connect(spec, caller, signal) : allowed;
   }
-      if (is === 'changed') return;
 
   async disconnect(connection: ConnectionId, { caller }: BackendCallOptions): Promise<Result<null>> {
     const allowed = mayConnect(caller);
@@ -306,10 +306,7 @@ class LocalBackendHere implements LocalBackend {
     return this.#run(call, options);
   }
 
-  /**
-   * A name that nobody knows may be that of an operation which a node has since. Looking for it takes of the call's own time, and ends
-   * with the call; answers the time that is left then, where the call has a limit.
-   */
+  /** A name that nobody knows may be that of an operation which a node has since. */
   async #lookFor(
     { connection, operation }: Pick<OperationCall, 'connection' | 'operation'>,
     caller: Caller,
@@ -378,6 +375,20 @@ class LocalBackendHere implements LocalBackend {
     return this.#events.onEvent(listener);
   }
 
+  configurePolicy(settings: PolicySettings): readonly PolicyProblem[] {
+    const { policy, problems } = policyOfSettings({ ...settings });
+    this.#obey(policy);
+    return problems;
+  }
+
+  /** Puts into force what the settings lay down, beside what was laid down where it was started. */
+  #obey(settings: Policy): void {
+    const { roles = {}, rateLimits, trustedOperations = [] } = narrowest([...this.#laidDown, settings]);
+    this.registry.configureRoles(roles);
+    this.#limiter.configure(this.#fixedLimits ?? rateLimits ?? defaultRateLimits);
+    this.#nodeOperations.trust(trustedOperations);
+  }
+
   owns(part: { close(): Promise<void> }): void {
     this.#parts.push(part);
   }
@@ -397,20 +408,6 @@ class LocalBackendHere implements LocalBackend {
     this.#hub.close();
     await this.#connections.close();
     this.#topics.close();
-  configurePolicy(settings: PolicySettings): readonly PolicyProblem[] {
-    const { policy, problems } = policyOfSettings({ ...settings });
-    this.#obey(policy);
-    return problems;
-  }
-
-  /** Puts into force what the settings lay down, beside what was laid down where it was started. */
-  #obey(settings: Policy): void {
-    const { roles = {}, rateLimits, trustedOperations = [] } = narrowest([...this.#laidDown, settings]);
-    this.registry.configureRoles(roles);
-    this.#limiter.configure(this.#fixedLimits ?? rateLimits ?? defaultRateLimits);
-    this.#nodeOperations.trust(trustedOperations);
-  }
-
     await this.#audit.close();
     await this.#spans?.flush();
     await this.state.close();
