@@ -1,4 +1,5 @@
 /** What `activate` answers: for tests in the editor, and for other extensions. Stable within a major version. */
+import { randomUUID } from 'node:crypto';
 import type { ArsenalContext } from './context.ts';
 import type { ConnectionId, Json, Result } from '../runtime/model.ts';
 import type { ConnectionInfo } from '../server/protocol/connection.ts';
@@ -60,7 +61,12 @@ export function apiOf(context: ArsenalContext, activationMs: () => number): Arse
     connect: (saved) => sessions.connect(saved),
     disconnect: (connection) => sessions.disconnect(connection),
     runOperation: (operation, params, options) =>
-      runner.run({ operation, params, connection: options?.connection ?? sessions.current?.id ?? null }),
+      runner.run({
+        operation,
+        params,
+        connection: options?.connection ?? sessions.current?.id ?? null,
+        requestId: randomUUID(),
+      }),
     treeSnapshot: (view, depth) => trees[view].dump(depth),
     expand: async (view, id) => {
       await trees[view].expand(id);

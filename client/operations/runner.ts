@@ -16,6 +16,7 @@ import type {
 } from '../../server/protocol/operation.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { LanguageServer } from '../languageServer.ts';
+import { backgroundPrefix } from './calls.ts';
 import type { PendingWrite, PendingWrites } from '../session/pendingWrites.ts';
 
 export type RunRequest = {
@@ -27,6 +28,8 @@ export type RunRequest = {
   readonly severity?: 'read';
   /** What to call it before the user. */
   readonly summary?: string;
+  /** Of a call that somebody made. What the editor asks for itself, to show it, gets one that lists of calls leave out. */
+  readonly requestId?: string;
   readonly token?: vscode.CancellationToken;
   readonly onProgress?: (progress: OperationProgress) => void;
 };
@@ -64,7 +67,7 @@ export class OperationRunner implements vscode.Disposable {
    * answer is what its successor found out.
    */
   async run(request: RunRequest): Promise<Result<OperationAnswer>> {
-    const requestId = randomUUID();
+    const requestId = request.requestId ?? `${backgroundPrefix}${randomUUID()}`;
     const { operation, params, connection, token, onProgress } = request;
     const mode = request.mode ?? 'run';
     const severity = request.severity ?? this.catalogue.find(operation)?.severity;
