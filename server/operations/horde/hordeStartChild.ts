@@ -5,7 +5,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { atomText, nodeParam, nullable, placementOfProcess } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { connectedNode } from '../resolve.ts';
-import { childSpecOf, childSpecParam } from '../supervisor/childParameters.ts';
+import { childSpecOf, childSpecParam, specProblems } from '../supervisor/childSpecs.ts';
 import { atomName, displayOf, shownName } from '../terms.ts';
 import { known } from '../knownErrors.ts';
 
@@ -39,6 +39,7 @@ export const hordeStartChild = defineOperation({
     },
   ],
   errors: [known.registryNotFound, known.childStartFailed, known.nodeUnavailable],
+  validate: ({ spec }) => specProblems(spec, '/spec'),
   async plan(context, { supervisor, node: asked, prefer, spec: written }) {
     const node = asked === undefined ? await connectedNode(context) : ok(asked);
     if (!node.ok) return node;

@@ -1,15 +1,18 @@
 import { Type } from 'typebox';
+import { failure } from '../../../runtime/errors.ts';
+import type { ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
+import type { Term } from '../../../runtime/term/term.ts';
 import { termKey } from '../../../runtime/term/term.ts';
+import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
-import { collect } from '../streams.ts';
 import { displayOf, shownName } from '../terms.ts';
+import { childrenOf } from './failurePrediction.ts';
 import { takeOut } from './takeOut.ts';
-import { childResultOf, childSpecOf, childSpecParam, isDynamic } from './childParameters.ts';
-
-const mostChildren = 200_000;
+import { childResultOf, childText, isDynamic } from './childParameters.ts';
+import { childSpecOf, childSpecParam, specProblems } from './childSpecs.ts';
 
 export const addChild = defineOperation({
   name: 'add_child',
@@ -39,15 +42,18 @@ export const addChild = defineOperation({
     },
   ],
   errors: [
-    { code: 'child.already_present', remedy: 'Restart it with restart_child, or delete it first.' },
+    { code: 'child.exists', remedy: 'Restart it with restart_child, delete it first, or choose another id.' },
     { code: 'supervisor.not_one', remedy: 'Choose a process from list_supervisors.' },
   ],
+  validate: ({ spec }) => specProblems(spec, '/spec'),
   async plan(context, { supervisor: text, node, spec: written }) {
     const supervisor = await resolveProcess(context, { text, node, pointer: '/supervisor' });
     if (!supervisor.ok) return supervisor;
     const spec = childSpecOf(written, '/spec');
     if (!spec.ok) return spec;
     const { start, childId } = spec.value;
+    const free = await idIsFree(context, supervisor.value, childId);
+    if (!free.ok) return free;
     const called = `${shownName(start.module)}.${start.function}/${String(start.args.length)}`;
     return ok({
       summary: `Start ${displayOf(childId)} (${called}) under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
@@ -73,12 +79,27 @@ export const addChild = defineOperation({
   },
   async probe(context, { steps }) {
     const { supervisor, spec } = steps;
-    const children = await collect(
-      context.port.supervisors.children({ supervisor, offset: 0, limit: mostChildren }, context.options()),
-      mostChildren,
-    );
+    const children = await childrenOf(context, supervisor);
     // A dynamic supervisor keeps no ids: there no child can be told from another.
-    if (!children.ok || children.value.rows.some(({ childId }) => isDynamic(childId))) return 'unknown';
-    return children.value.rows.some(({ childId }) => termKey(childId) === termKey(spec.childId)) ? 'applied' : 'none';
+    if (!children.ok || children.value.some(({ childId }) => isDynamic(childId))) return 'unknown';
+    return children.value.some(({ childId }) => termKey(childId) === termKey(spec.childId)) ? 'applied' : 'none';
   },
 });
+
+/** Whether no child has that id, running or not. What cannot be told now the supervisor says when it is to start it. */
+async function idIsFree(
+  context: Context<'supervisors.children'>,
+  supervisor: ProcessRef,
+  childId: Term,
+): Promise<Result<null>> {
+  const children = await childrenOf(context, supervisor);
+  const taken = children.ok ? children.value.find((row) => termKey(row.childId) === termKey(childId)) : undefined;
+  if (taken === undefined || isDynamic(taken.childId)) return ok(null);
+  return failure(
+    'conflict',
+    'child.exists',
+    `${pidText(supervisor)} on ${supervisor.node} has a child ${childText(taken)} already.`,
+    'Restart it with restart_child, delete it first, or choose another id.',
+    { node: supervisor.node, pointer: '/spec/id' },
+  );
+}

@@ -1,20 +1,18 @@
-/** A child of a supervisor, and the specification of one, as callers write them. */
-import type { Static } from 'typebox';
+/** A child of a supervisor, as callers name it. */
 import { Type } from 'typebox';
 import { failure } from '../../../runtime/errors.ts';
-import type { ChildRow, ChildSpec, ProcessRef, Result } from '../../../runtime/model.ts';
+import type { ChildRow, ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
 import { termKey } from '../../../runtime/term/term.ts';
 import type { Context } from '../../core/context.ts';
-import { atomText, jsonValue, pick } from '../parameters.ts';
+import { pick } from '../parameters.ts';
 import { collect } from '../streams.ts';
-import { argsFromJson, atomName, displayOf, termFromText } from '../terms.ts';
+import { displayOf } from '../terms.ts';
+import { childIdFrom } from './childSpecs.ts';
 
 /** A supervisor answers with all its children at once: no more than these are looked through. */
 const mostChildren = 200_000;
-const mostArgBytes = 65_536;
-const bareName = /^[A-Z]\w*(\.[A-Z]\w*)*$/;
 
 export const childParam = Type.String({
   minLength: 1,
@@ -23,52 +21,6 @@ export const childParam = Type.String({
     'The child: its id as which_children shows it (any term), or its process as an id, <0.1.0> or #PID<0.1.0>; children of dynamic supervisors have no id.',
   ...pick('child'),
 });
-
-export const childSpecParam = Type.Object(
-  {
-    id: Type.String({ minLength: 1, maxLength: 1024, description: 'The id of the child: any term as text.' }),
-    module: atomText('The module of its start function.', 'module'),
-    function: Type.String({ minLength: 1, maxLength: 255, default: 'start_link', description: 'Its start function.' }),
-    args: Type.Array(
-      jsonValue('A value by the table of docs/terms.md, or {"$term": "{:job, 7}"} for any term as text.', mostArgBytes),
-      { maxItems: 255, default: [], description: 'The arguments of its start function.' },
-    ),
-    restart: Type.Enum(['permanent', 'transient', 'temporary'], { default: 'permanent' }),
-    shutdown: Type.Union([Type.Integer({ minimum: 0, maximum: 3_600_000 }), Type.Enum(['brutal_kill', 'infinity'])], {
-      default: 5_000,
-      description: 'Milliseconds it has to end, or how.',
-    }),
-    type: Type.Enum(['worker', 'supervisor'], { default: 'worker' }),
-    significant: Type.Boolean({ default: false, description: 'OTP 24: whether its end can end the supervisor.' }),
-  },
-  { additionalProperties: false, description: 'A child specification (OTP supervisor manual).' },
-);
-
-/** The specification as the port takes it. Errors: `term.unreadable`, `term.impossible`. */
-export function childSpecOf(written: Static<typeof childSpecParam>, pointer: string): Result<ChildSpec> {
-  const childId = childIdFrom(written.id, `${pointer}/id`);
-  if (!childId.ok) return childId;
-  const args = argsFromJson(written.args, `${pointer}/args`);
-  if (!args.ok) return args;
-  const { restart, shutdown, type, significant } = written;
-  return ok({
-    childId: childId.value,
-    start: {
-      module: atomName(written.module),
-      function: written.function,
-      args: args.value.flatMap((input) => ('term' in input ? [input.term] : [])),
-    },
-    restart,
-    shutdown,
-    type,
-    significant,
-  });
-}
-
-/** A child id from text: a module's name as Elixir writes it is that atom, all else is a term. */
-export function childIdFrom(text: string, pointer: string): Result<Term> {
-  return bareName.test(text) ? ok({ t: 'atom', v: atomName(text) }) : termFromText(text, pointer);
-}
 
 type ChildrenContext = Context<'supervisors.children'>;
 

@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { failure } from '../../../runtime/errors.ts';
+import type { ChildRow, ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { termKey } from '../../../runtime/term/term.ts';
 import { defineOperation } from '../../core/operation.ts';
@@ -6,6 +8,7 @@ import { onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
 import { childParam, childResultOf, childText, dynamicChild, findChild, isDynamic } from './childParameters.ts';
+import { belowText, endsWithChild } from './endsWith.ts';
 import { childrenOf } from './failurePrediction.ts';
 
 export const deleteChild = defineOperation({
@@ -45,15 +48,18 @@ export const deleteChild = defineOperation({
       const remedy = 'Use terminate_child: a dynamic supervisor forgets the child that it ended.';
       return dynamicChild(supervisor.value, 'it keeps no specification that could be deleted', remedy);
     }
-    const ends = terminate && state.is === 'running';
+    if (state.is === 'running' && !terminate) return isRunning(supervisor.value, child.value);
+    const ends = state.is === 'running';
+    const below = await endsWithChild(context, child.value);
     return ok({
-      summary: `${ends ? 'End and delete' : 'Delete'} ${childText(child.value)} of ${pidText(supervisor.value)} on ${supervisor.value.node}`,
+      summary: `${ends ? 'End and delete' : 'Delete'} ${childText(child.value)}${belowText(below)} of ${pidText(supervisor.value)} on ${supervisor.value.node}`,
       touches: [
         {
           node: supervisor.value.node,
           ...(state.is === 'running' && { pid: processId(state.pid) }),
           what: ends ? 'end and removal' : 'removal',
         },
+        ...below.touches,
       ],
       severity: 'destroy',
       undo: 'no',
@@ -89,3 +95,14 @@ export const deleteChild = defineOperation({
     return ends && own.state.is !== 'running' ? 'unknown' : 'none';
   },
 });
+
+/** What the supervisor itself would answer, said before anything is done. */
+function isRunning(supervisor: ProcessRef, child: ChildRow): Result<never> {
+  return failure(
+    'conflict',
+    'child.running',
+    `${childText(child)} of ${pidText(supervisor)} on ${supervisor.node} runs.`,
+    'Set `terminate`, or end it first with terminate_child.',
+    { node: supervisor.node, pointer: '/child' },
+  );
+}

@@ -52,7 +52,7 @@ export async function predict(
   supervisor: ProcessRef,
   child: ChildRow,
   { reason, times }: { readonly reason: Term; readonly times: number },
-): Promise<Result<Prediction>> {
+): Promise<Result<{ readonly prediction: Prediction; readonly affected: readonly ChildRow[] }>> {
   const flags = await context.port.supervisors.flags({ supervisor }, context.options());
   if (!flags.ok) return flags;
   const children = await childrenOf(context, supervisor);
@@ -62,16 +62,10 @@ export async function predict(
   const restarted = isRestarted(restart, reason);
   const { strategy, intensity, periodSeconds } = flags.value;
   const recent = await recentRestarts(context, supervisor, periodSeconds);
-  return ok({
-    strategy,
-    intensity,
-    periodSeconds,
-    recent,
-    restart,
-    restarted,
-    affected: restarted === false ? [] : affectedBy(strategy, child, children.value).map(labelOf),
-    exceeded: restarted !== false && (recent ?? 0) + times > intensity,
-  });
+  const affected = restarted === false ? [] : affectedBy(strategy, child, children.value);
+  const exceeded = restarted !== false && (recent ?? 0) + times > intensity;
+  const prediction = { strategy, intensity, periodSeconds, recent, restart, restarted, exceeded };
+  return ok({ prediction: { ...prediction, affected: affected.map(labelOf) }, affected });
 }
 
 /** The children of a supervisor, in start order. */

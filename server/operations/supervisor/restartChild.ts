@@ -3,6 +3,7 @@ import { ok, pidText, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { belowText, endsWithChild } from './endsWith.ts';
 import { probeRestart } from './probeChild.ts';
 import { displayOf } from '../terms.ts';
 import {
@@ -59,14 +60,16 @@ export const restartChild = defineOperation({
     const before = state.is === 'running' ? state.pid : null;
     const kept = before === null ? ok(null) : await keepsChild(context, supervisor.value, childId, '/child');
     if (!kept.ok) return kept;
+    const below = await endsWithChild(context, child.value);
     return ok({
-      summary: `Restart ${childText(child.value)} under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
+      summary: `Restart ${childText(child.value)}${belowText(below)} under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
       touches: [
         {
           node: supervisor.value.node,
           ...(before !== null && { pid: processId(before) }),
           what: before === null ? 'start' : 'end and start',
         },
+        ...below.touches,
       ],
       severity: 'destroy',
       undo: 'no',

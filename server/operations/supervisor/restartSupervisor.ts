@@ -5,6 +5,7 @@ import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { probeRestart } from './probeChild.ts';
 import { findChild, isDynamic, keepsChild } from './childParameters.ts';
+import { belowText, endsWith } from './endsWith.ts';
 import { isRoot, supervisorInfo } from './ownParent.ts';
 
 export const restartSupervisor = defineOperation({
@@ -49,10 +50,12 @@ export const restartSupervisor = defineOperation({
     const { childId } = child.value;
     const kept = isDynamic(childId) ? ok(null) : await keepsChild(context, parent, childId, '/supervisor');
     if (!kept.ok) return kept;
+    const below = await endsWith(context, supervisor.value);
     return ok({
-      summary: `Restart ${pidText(supervisor.value)} and all below it on ${supervisor.value.node}`,
+      summary: `Restart ${pidText(supervisor.value)}${belowText(below)} on ${supervisor.value.node}`,
       touches: [
-        { node: supervisor.value.node, pid: processId(supervisor.value), what: 'end and start, with all below it' },
+        { node: supervisor.value.node, pid: processId(supervisor.value), what: 'end and start' },
+        ...below.touches,
       ],
       severity: 'destroy',
       undo: 'no',

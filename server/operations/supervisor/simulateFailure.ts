@@ -2,16 +2,20 @@ import { Type } from 'typebox';
 import { failure } from '../../../runtime/errors.ts';
 import type { ChildRow, ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
+import { isAtom } from '../../../runtime/term/term.ts';
 import { defineOperation } from '../../core/operation.ts';
 import type { Context } from '../../core/context.ts';
+import { mapLimited } from '../limited.ts';
 import { errorResult, nullable, onNodeParam, placementOfProcess, supervisorParam } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
+import { exitParams } from '../process/killProcess.ts';
 import { probeEnded } from '../process/probeEnded.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, termFromText } from '../terms.ts';
 import { childParam, childText, findChild } from './childParameters.ts';
 import type { Prediction } from './failurePrediction.ts';
 import { childrenOf, labelOf, predict, predictionResult } from './failurePrediction.ts';
+import { endsWith, endsWithChild } from './endsWith.ts';
 import { failAgainAndAgain, roundResult } from './failureRounds.ts';
 import { isRoot, supervisorInfo } from './ownParent.ts';
 
@@ -34,12 +38,7 @@ export const simulateFailure = defineOperation({
         description: 'The child that fails, by its id or its process; the supervisor itself when absent.',
       }),
     ),
-    reason: Type.String({
-      minLength: 1,
-      maxLength: 4096,
-      default: 'kill',
-      description: 'The exit reason: kill, or any term.',
-    }),
+    reason: exitParams.reason,
     times: Type.Integer({ minimum: 1, maximum: 100, default: 1, description: 'How often, one after the other.' }),
     settleMs: Type.Integer({
       minimum: 0,
@@ -90,16 +89,17 @@ export const simulateFailure = defineOperation({
     const { supervisor, child } = meant.value;
     if (child.state.is !== 'running') return notRunning(supervisor, child);
     const { pid: process } = child.state;
-    const prediction = await predict(context, supervisor, child, { reason: term.value, times });
-    if (!prediction.ok) return prediction;
-    if (prediction.value.exceeded && !allowExceeded) return wouldGiveUp(supervisor, prediction.value, times);
+    const predicted = await predict(context, supervisor, child, { reason: term.value, times });
+    if (!predicted.ok) return predicted;
+    const { prediction, affected } = predicted.value;
+    if (prediction.exceeded && !allowExceeded) return wouldGiveUp(supervisor, prediction, times);
     const what = `${childText(child)} under ${pidText(supervisor)} on ${supervisor.node}`;
     const often = times === 1 ? '' : `, ${String(times)} times`;
     return ok({
-      summary: `End ${what} with reason ${displayOf(term.value)}${often}: ${inWords(prediction.value)}`,
+      summary: `End ${what} with reason ${displayOf(term.value)}${often}: ${inWords(prediction)}`,
       touches: [
         { node: supervisor.node, pid: processId(process), what: 'exit signal' },
-        ...prediction.value.affected.map((label) => ({ node: supervisor.node, what: `${label}: end and start` })),
+        ...(prediction.exceeded ? await allOf(context, supervisor, process) : await withThem(context, child, affected)),
       ],
       severity: 'destroy',
       undo: 'no',
@@ -111,7 +111,7 @@ export const simulateFailure = defineOperation({
         reason: { term: term.value },
         times,
         settleMs,
-        prediction: { ...prediction.value, affected: [...prediction.value.affected] },
+        prediction: { ...prediction, affected: [...prediction.affected] },
       },
     });
   },
@@ -135,10 +135,11 @@ export const simulateFailure = defineOperation({
       stopped,
     });
   },
-  async probe(context, { steps: { process, times } }) {
+  async probe(context, { steps: { process, reason, times } }) {
     const first = await probeEnded(context, process);
-    // How often it has failed after the first time nobody can know.
-    return first === 'applied' && times > 1 ? 'unknown' : first;
+    // How often it has failed after the first time nobody can know; nor whether one that lives has survived any signal but kill.
+    if (first === 'applied') return times > 1 ? 'unknown' : first;
+    return first === 'none' && !isAtom(reason.term, 'kill') ? 'unknown' : first;
   },
 });
 
@@ -160,6 +161,25 @@ async function failingChild(
   if (parent === null) return isRoot(info.value);
   const child = await findChild(context, parent, processId(named), '/supervisor');
   return child.ok ? ok({ supervisor: parent, child: child.value }) : child;
+}
+
+/** When the supervisor gives up: itself, and all that it has but the one that fails, which is told apart. */
+async function allOf(context: FailingContext, supervisor: ProcessRef, process: ProcessRef) {
+  const { touches } = await endsWith(context, supervisor);
+  const others = touches.filter(({ pid }) => pid !== processId(process));
+  return [{ node: supervisor.node, pid: processId(supervisor), what: 'gives up and ends' }, ...others];
+}
+
+/** What ends with the child, and the children that the strategy ends and starts with it, each with what is below. */
+async function withThem(context: FailingContext, child: ChildRow, affected: readonly ChildRow[]) {
+  const own = await endsWithChild(context, child);
+  const others = await mapLimited(affected, 8, async (row) => {
+    const below = await endsWithChild(context, row);
+    const pid = row.state.is === 'running' ? row.state.pid : null;
+    const touched = { ...(pid !== null && { pid: processId(pid) }), what: `${labelOf(row)}: end and start` };
+    return pid === null ? [] : [{ node: pid.node, ...touched }, ...below.touches];
+  });
+  return [...own.touches, ...others.flat()];
 }
 
 function notRunning(supervisor: ProcessRef, child: ChildRow): Result<never> {

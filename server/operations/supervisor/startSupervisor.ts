@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import type { ChildSpec, Result } from '../../../runtime/model.ts';
+import type { ChildSpec, Result, Strategy } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
@@ -7,8 +7,8 @@ import { atomText, nullable, placementOfProcess, supervisorParam } from '../para
 import { place, placedResult, placementParams } from '../placement.ts';
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
-import { atomName, shownName } from '../terms.ts';
-import { childSpecOf, childSpecParam } from './childParameters.ts';
+import { atomName, displayOf, shownName } from '../terms.ts';
+import { childSpecOf, childSpecParam, specsProblems } from './childSpecs.ts';
 import { takeOutProcess } from './takeOut.ts';
 
 const mostChildren = 100;
@@ -28,9 +28,16 @@ export const startSupervisor = defineOperation({
     ...placementParams,
     parent: Type.Optional(Type.String({ ...supervisorParam, description: 'The supervisor that is to have it.' })),
     name: Type.Optional(atomText('Registers it under this name on its node.', 'registeredName')),
-    strategy: Type.Enum(['one_for_one', 'one_for_all', 'rest_for_one'], { default: 'one_for_one' }),
+    strategy: Type.Enum(['one_for_one', 'one_for_all', 'rest_for_one', 'simple_one_for_one'], {
+      default: 'one_for_one',
+      description: 'simple_one_for_one: `children` is the one specification that add_child then starts children by.',
+    }),
     intensity: Type.Integer({ minimum: 0, maximum: 1_000_000, default: 1, description: 'Restarts in a period.' }),
     periodSeconds: Type.Integer({ minimum: 1, maximum: 31_536_000, default: 5 }),
+    autoShutdown: Type.Enum(['never', 'any_significant', 'all_significant'], {
+      default: 'never',
+      description: 'OTP 24: whether it ends when significant children have ended by themselves.',
+    }),
     children: Type.Array(childSpecParam, {
       maxItems: mostChildren,
       default: [],
@@ -46,7 +53,11 @@ export const startSupervisor = defineOperation({
   result: Type.Object({ ...placementOfProcess, registeredName: nullable(Type.String()), placed: placedResult }),
   route: { method: 'POST', path: '/supervisors' },
   examples: [{ title: 'An empty one', params: { node: 'demo1@sim', strategy: 'one_for_all' } }],
-  errors: [{ code: 'name.taken', remedy: 'Choose another name, or end the process that has it.' }],
+  errors: [
+    { code: 'name.taken', remedy: 'Choose another name, or end the process that has it.' },
+    { code: 'child.start_failed', remedy: 'See details.reason; correct the child, or what it needs.' },
+  ],
+  validate: ({ children, strategy, autoShutdown }) => specsProblems(children, { strategy, autoShutdown }, '/children'),
   async plan(context, params) {
     const placed = await place(context, params);
     if (!placed.ok) return placed;
@@ -59,8 +70,8 @@ export const startSupervisor = defineOperation({
     const children = specsOf(params.children);
     if (!children.ok) return children;
     const name = params.name === undefined ? null : atomName(params.name);
-    const { strategy, intensity, periodSeconds, lingerMs } = params;
-    const what = `a ${strategy} supervisor with ${String(children.value.length)} children`;
+    const { strategy, intensity, periodSeconds, autoShutdown, lingerMs } = params;
+    const what = `a ${strategy} supervisor with ${countText(strategy, children.value)}`;
     return ok({
       summary: `Start ${what}${name === null ? '' : ` as ${shownName(name)}`} on ${node}`,
       touches: [{ node: node, what }],
@@ -71,7 +82,7 @@ export const startSupervisor = defineOperation({
         node,
         parent: parent.value,
         name,
-        flags: { strategy, intensity, periodSeconds, autoShutdown: 'never' as const },
+        flags: { strategy, intensity, periodSeconds, autoShutdown },
         children: children.value.map((spec) => ({ ...spec, start: { ...spec.start, args: [...spec.start.args] } })),
         lingerMs,
         owner: context.owner,
@@ -108,6 +119,12 @@ export const startSupervisor = defineOperation({
     return found.error.class === 'not_found' ? 'none' : 'unknown';
   },
 });
+
+function countText(strategy: Strategy, children: readonly ChildSpec[]): string {
+  if (strategy === 'simple_one_for_one') return 'no children yet';
+  const ids = children.map(({ childId }) => displayOf(childId)).join(', ');
+  return children.length === 0 ? 'no children' : `${String(children.length)} children: ${ids}`;
+}
 
 /** The holding that keeps the supervisor a call has started; null when there is none. */
 async function heldSupervisor(context: Context<'holdings.list'>, requestId: string): Promise<Result<string | null>> {

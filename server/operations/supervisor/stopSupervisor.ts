@@ -9,6 +9,7 @@ import { nullable, onNodeParam, placementOfProcess, supervisorParam } from '../p
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { findChild, isDynamic } from './childParameters.ts';
+import { belowText, endsWith } from './endsWith.ts';
 import { isRoot, supervisorInfo } from './ownParent.ts';
 
 export const stopSupervisor = defineOperation({
@@ -50,9 +51,10 @@ export const stopSupervisor = defineOperation({
     if (!found.ok) return found;
     const held = parent === null ? await holdingOf(context, supervisor.value) : ok(null);
     if (!held.ok) return held;
+    const below = await endsWith(context, supervisor.value);
     return ok({
-      summary: `Stop ${pidText(supervisor.value)} and all below it on ${supervisor.value.node}`,
-      touches: [{ node: supervisor.value.node, pid: processId(supervisor.value), what: 'end, with all below it' }],
+      summary: `Stop ${pidText(supervisor.value)}${belowText(below)} on ${supervisor.value.node}`,
+      touches: [{ node: supervisor.value.node, pid: processId(supervisor.value), what: 'end' }, ...below.touches],
       severity: 'destroy',
       undo: 'no',
       steps: { supervisor: supervisor.value, parent, childId: found.value, holding: held.value },

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answering, failing, streaming, streamFailing } from '../../../runtime/fake/scriptedRuntime.ts';
 import { failure } from '../../../runtime/errors.ts';
-import type { ChildRow, ChildSpec, SupervisorFlags, SupervisorInfo } from '../../../runtime/model.ts';
+import type { ChildRow, ChildSpec, Json, SupervisorFlags, SupervisorInfo } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { MethodTable } from '../../../runtime/port.ts';
 import { atom, integer, list, text, tuple } from '../../../runtime/term/term.ts';
@@ -72,24 +72,66 @@ describe('add_child', () => {
     bench.script({ ...children(), 'supervisors.startChild': failing(late) });
     const wrong = async (change: object) =>
       errorOf(await bench.run('add_child', { ...supervisor, spec: { ...written, ...change } }));
-    expect(await wrong({ id: '{:a' })).toMatchObject({ code: 'term.unreadable', pointer: '/spec/id' });
+    expect(await wrong({ id: '{:a' })).toMatchObject({ code: 'params.invalid', pointer: '/spec/id' });
     expect((await wrong({ args: [1, { $term: '}' }] })).pointer).toBe('/spec/args/1');
     expect((await wrong({ restart: 'always' })).class).toBe('validation');
-    expect((await wrong({ shutdown: -1 })).class).toBe('validation');
+    expect((await wrong({ shutdown: 0 })).class).toBe('validation');
     expect((await wrong({ start: 'm' })).class).toBe('validation');
     expect(bench.runtime.asked('supervisors.startChild')).toEqual([]);
     expect(await wrong({})).toMatchObject({ class: 'timeout' });
     expect(errorOf(await bench.run('add_child', { supervisor: 'Nobody', spec: written })).class).toBe('not_found');
   });
 
+  // @row T007.a2
+  it('says everything that is wrong with a specification at once, each with its place', async () => {
+    bench.script({ ...children(), 'supervisors.startChild': failing(late), 'supervisors.start': failing(late) });
+    const places = async (operation: string, params: { readonly [key: string]: Json }) => {
+      const { code, details } = errorOf(await bench.run(operation, params, { mode: 'dry_run' }));
+      return [code, ...listAt(details ?? null, 'problems').map((problem) => at(problem, 'pointer'))];
+    };
+    const bad = { id: '{:a', module: 'm', args: [{ $term: '}' }, 1, { $term: '{' }], significant: true };
+    expect(await places('add_child', { ...supervisor, spec: bad })).toEqual([
+      'params.invalid',
+      '/spec/id',
+      '/spec/args/0',
+      '/spec/args/2',
+      '/spec/significant',
+    ]);
+    const transient = { id: 'same', module: 'm', restart: 'transient', significant: true };
+    expect(await places('start_supervisor', { children: [bad, transient, { id: 'same', module: 'm' }] })).toEqual([
+      'params.invalid',
+      '/children/0/id',
+      '/children/0/args/0',
+      '/children/0/args/2',
+      '/children/0/significant',
+      '/children/0/significant',
+      '/children/1/significant',
+      '/children/2/id',
+    ]);
+    expect(await places('start_supervisor', { strategy: 'simple_one_for_one' })).toEqual([
+      'params.invalid',
+      '/children',
+    ]);
+    const fits = { children: [transient], autoShutdown: 'any_significant' };
+    expect(await bench.run('start_supervisor', fits, { mode: 'validate' })).toMatchObject({ ok: true });
+    expect(bench.runtime.asked('supervisors.start')).toEqual([]);
+  });
+
+  it('starts none whose id is taken', async () => {
+    bench.script({ ...children(cart), 'supervisors.startChild': failing(late) });
+    const taken = { ...supervisor, spec: { ...written, id: ':cart' } };
+    const refused = errorOf(await bench.run('add_child', taken, { mode: 'dry_run' }));
+    expect(refused).toMatchObject({ code: 'child.exists', pointer: '/spec/id', class: 'conflict' });
+  });
+
   it('is known later by the child’s id, where it has one', async () => {
     const start = { 'supervisors.startChild': failing(late) };
-    bench.script({ ...children(cart), ...start });
+    bench.script({ ...children(stopped), ...start });
     const added = await bench.planned('add_child', { ...supervisor, spec: { ...written, id: ':cart' } });
     expect(added.plan.summary).toBe('Start :cart (Shop.Cart.start_link/2) under <0.20.0> on a@h');
-    expect(await added.probe()).toBe('applied');
-    bench.script({ ...children(stopped), ...start });
     expect(await added.probe()).toBe('none');
+    bench.script({ ...children(cart), ...start });
+    expect(await added.probe()).toBe('applied');
     bench.script({ ...children(dynamic), ...start });
     expect(await added.probe()).toBe('unknown');
     bench.script({ 'supervisors.children': streamFailing(late), ...start });
@@ -159,11 +201,12 @@ describe('delete_child', () => {
     deletes();
     const one = (name: string, terminate = false) =>
       bench.result('delete_child', { ...supervisor, child: name, terminate });
-    expect(await one('cart')).toMatchObject({ terminated: false });
     expect(await one('stopped', true)).toMatchObject({ terminated: false });
+    const refused = errorOf(await bench.run('delete_child', { ...supervisor, child: 'cart' }, { mode: 'dry_run' }));
+    expect(refused).toMatchObject({ code: 'child.running', pointer: '/child', effect: 'none' });
     expect(bench.runtime.asked('supervisors.terminateChild')).toEqual([]);
     expect(await one('cart', true)).toMatchObject({ childId: ':cart', terminated: true });
-    expect(bench.runtime.asked('supervisors.deleteChild')).toHaveLength(3);
+    expect(bench.runtime.asked('supervisors.deleteChild')).toHaveLength(2);
     const { plan } = await bench.planned('delete_child', { ...supervisor, child: 'cart', terminate: true });
     expect(plan).toMatchObject({ summary: textWith('End and delete'), touches: [{ what: 'end and removal' }] });
   });

@@ -5,6 +5,7 @@ import { nullable, onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf } from '../terms.ts';
 import { childParam, childResultOf, childText, findChild, isDynamic } from './childParameters.ts';
+import { belowText, endsWithChild } from './endsWith.ts';
 import { probeChild } from './probeChild.ts';
 
 export const terminateChild = defineOperation({
@@ -34,14 +35,16 @@ export const terminateChild = defineOperation({
     if (!child.ok) return child;
     const { childId, state } = child.value;
     const before = state.is === 'running' ? state.pid : null;
+    const below = await endsWithChild(context, child.value);
     return ok({
-      summary: `End ${childText(child.value)} under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
+      summary: `End ${childText(child.value)}${belowText(below)} under ${pidText(supervisor.value)} on ${supervisor.value.node}`,
       touches: [
         {
           node: supervisor.value.node,
           ...(before !== null && { pid: processId(before) }),
           what: 'end by its supervisor',
         },
+        ...below.touches,
       ],
       severity: 'destroy',
       undo: 'partly',
