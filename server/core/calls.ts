@@ -41,6 +41,8 @@ export type PlannedRun = {
   readonly answer: Result<OperationAnswer>;
   /** Has its operation undo it, within `budget`; waits first for the last word of one that was cut off. */
   undo(budget: CallOptions): Promise<Result<null>>;
+  /** The whole is done: from now on `undo_operation` can undo this part by its requestId, where it can be undone. */
+  offerUndo(): void;
 };
 
 /** A connection as the pipeline sees it. */

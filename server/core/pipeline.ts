@@ -106,7 +106,13 @@ export class Pipeline {
     flight.plan = plan;
     const answer = await this.#pass(flight);
     this.#end(flight, answer);
-    return { answer, undo: (budget) => undo(flight, budget) };
+    return {
+      answer,
+      undo: (budget) => undo(flight, budget),
+      offerUndo: () => {
+        if (answer.ok) this.#offered(flight, answer.value);
+      },
+    };
   }
 
   /** The answer, which says whether it can be undone by `undo_operation`. */

@@ -47,6 +47,14 @@ describe('a call that can be undone', () => {
     expect(await holdings()).toBe(2);
     await house.result('undo_operation', { requestId: 'b1:1' });
     expect(await holdings()).toBe(1);
+    await house.result('undo_operation', { requestId: 'b1:0' });
+    // All or none: it is offered once all are done, and not of what was undone already.
+    const whole = await house.run('execute_batch', { items, mode: 'atomic' }, { requestId: 'b2' });
+    expect(valueOf(whole)).toMatchObject({ result: { items: [{ undo: 'yes' }, { undo: 'yes' }] } });
+    await house.result('undo_operation', { requestId: 'b2:0' });
+    expect(await holdings()).toBe(1);
+    await house.result('undo_operation', { requestId: 'b2:1' });
+    expect(await holdings()).toBe(0);
     const started = await house.result('start_process', { module: 'timer', function: 'sleep', args: [60_000], node });
     const pid = at(started, 'pid');
     const history = await house.result('operation_history', { operation: 'start_process' });

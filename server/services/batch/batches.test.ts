@@ -59,7 +59,11 @@ describe('BatchRunner', () => {
           prepare: () => Promise.reject(new Error('not asked for')),
           execute: (_call, { timeoutMs }) => Promise.resolve(answerTo(timeoutMs)),
           runPlanned: (_call, { timeoutMs }) =>
-            Promise.resolve({ answer: answerTo(timeoutMs), undo: () => Promise.resolve(ok(null)) }),
+            Promise.resolve({
+              answer: answerTo(timeoutMs),
+              undo: () => Promise.resolve(ok(null)),
+              offerUndo: () => undefined,
+            }),
         },
       });
       const result = await runner.apply(contextWith(budget), stepsOf(mode, ['a', 'b', 'c']));

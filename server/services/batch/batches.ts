@@ -183,7 +183,7 @@ export class BatchRunner implements Batches {
         const call = callOf(context, item, index);
         const startedMs = performance.now();
         const answer = await this.#services.pipeline.execute(call, this.#extrasOf(context, item));
-        await rows.end(index, answer, performance.now() - startedMs, {});
+        await rows.end(index, answer, performance.now() - startedMs, undoIn(answer));
       },
     );
     return stopReason();
@@ -216,7 +216,9 @@ export class BatchRunner implements Batches {
         await rows.end(index, run.answer, durationMs, step.plan === null ? {} : { undo: step.plan.undo });
       },
     );
-    if (!rows.areAllDone()) await this.#undo(context, turns, rows);
+    // One by one, from now on: the whole was done.
+    if (rows.areAllDone()) for (const { run } of turns) run.offerUndo();
+    else await this.#undo(context, turns, rows);
     return failures.length > 0 ? 'failure' : stopReason();
   }
 
@@ -244,6 +246,11 @@ export class BatchRunner implements Batches {
     const found = this.#services.find(operation);
     return found !== null && isWrite(found.operation);
   }
+}
+
+/** What an item says of its being undone later, by `undo_operation` and its own requestId. */
+function undoIn(answer: Result<OperationAnswer>): { readonly undo?: 'yes' | 'partly' } {
+  return answer.ok && answer.value.mode === 'run' && answer.value.undo !== undefined ? { undo: answer.value.undo } : {};
 }
 
 function stepsOf(
