@@ -24,7 +24,7 @@ export async function catalogue() {
           import { builtinOperations } from './server/operations/catalogue.ts';
           const none = () => { throw new Error('nothing is run here'); };
           const registry = new Registry();
-          const house = { catalogue: { list: none, get: none, search: none }, scans: { open: none, next: none }, batches: {}, state: {}, undoables: {} };
+          const house = { catalogue: { list: none, get: none, search: none }, scans: { open: none, next: none }, tasks: {}, batches: {}, state: {}, undoables: {} };
           export const entries = builtinOperations(house).map((operation) => {
             const registered = registry.register(operation, { from: 'builtin' });
             if (!registered.ok) throw new Error(JSON.stringify(registered.error));

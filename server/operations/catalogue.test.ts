@@ -12,6 +12,7 @@ import { accessLevels } from '../protocol/connection.ts';
 import type { CatalogueEntry } from '../protocol/operation.ts';
 import { roles } from '../protocol/operation.ts';
 import { ScanStore } from '../services/scans.ts';
+import { TaskStore } from '../services/tasks/tasks.ts';
 import { builtinOperations } from './catalogue.ts';
 import { noBatches, noState, noUndoables } from './testKit.ts';
 
@@ -19,6 +20,7 @@ const nothing = { list: () => [], search: () => [], describe: () => null };
 const builtins = builtinOperations({
   catalogue: nothing,
   scans: new ScanStore(),
+  tasks: new TaskStore(),
   batches: noBatches,
   state: noState,
   undoables: noUndoables,

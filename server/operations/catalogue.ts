@@ -98,6 +98,7 @@ import { listTraces } from './tracing/listTraces.ts';
 import { memoryLeakDetection } from './tracing/memoryLeakDetection.ts';
 import { profileProcess } from './tracing/profileProcess.ts';
 import { stopTrace } from './tracing/stopTrace.ts';
+import type { Tasks } from './tracing/tasks.ts';
 import { traceMessages } from './tracing/traceMessages.ts';
 import { traceProcess } from './tracing/traceProcess.ts';
 
@@ -105,6 +106,8 @@ import { traceProcess } from './tracing/traceProcess.ts';
 export type House = {
   readonly catalogue: CatalogueReader;
   readonly scans: Scans;
+  /** What goes on beside the call that began it. */
+  readonly tasks: Tasks;
   /** Who keeps the operations that nodes have. */
   readonly nodeOperations?: NodeOperationSink;
   /** Where there is nothing that outlives a call (a test's cluster), there are no batches. */
@@ -118,6 +121,7 @@ export type House = {
 export function builtinOperations({
   catalogue,
   scans,
+  tasks,
   nodeOperations = nobodysCatalogue,
   batches,
   state,
@@ -134,7 +138,7 @@ export function builtinOperations({
     suspendProcess,
     resumeProcess,
     sendMessage,
-    monitorProcess,
+    monitorProcess(tasks),
     restartProcess,
     migrateProcess,
     listCrashes(scans),
@@ -168,13 +172,13 @@ export function builtinOperations({
     releaseHolding,
     reloadClusterFile,
     analyzeDeadlocks,
-    memoryLeakDetection,
-    traceProcess,
-    traceMessages,
-    getTraceResults,
-    listTraces,
-    stopTrace,
-    profileProcess,
+    memoryLeakDetection(tasks),
+    traceProcess(tasks),
+    traceMessages(tasks),
+    getTraceResults(tasks),
+    listTraces(tasks),
+    stopTrace(tasks),
+    profileProcess(tasks),
     clusterTopology,
     clusterHealth,
     clusterSupervisionTrees,

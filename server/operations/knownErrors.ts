@@ -17,4 +17,5 @@ export const known = {
     code: 'runtime.unsupported',
     remedy: 'Use a connection that can do it: the error says why this one cannot.',
   },
+  tooManyTasks: { code: 'trace.too_many', remedy: 'Stop one of them first; see list_traces.' },
 } as const;

@@ -119,6 +119,16 @@ export type ArsenalEvent = {
         readonly column: number;
         readonly error: ArsenalError;
       }
+    /** Something that goes on beside its call (a trace, a monitor, a profile, a search for leaks) began, or has ended. */
+    | { readonly is: 'trace_began'; readonly trace: string; readonly kind: string; readonly operation: string }
+    | {
+        readonly is: 'trace_ended';
+        readonly trace: string;
+        readonly kind: string;
+        readonly operation: string;
+        readonly outcome: 'finished' | 'stopped' | 'failed';
+        readonly code?: string;
+      }
     | {
         readonly is: 'operation_finished';
         readonly operation: string;

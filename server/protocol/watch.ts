@@ -15,7 +15,12 @@ export type WatchTopic =
   /** Rows are the latest ArsenalEvents, keyed by their number. */
   | { readonly of: 'events' }
   /** What a call that is going on tells on its way: its rows, keyed by their id (`row ID`), and `progress`. It ends with the call. */
-  | { readonly of: 'execution'; readonly requestId: string };
+  | { readonly of: 'execution'; readonly requestId: string }
+  /**
+   * What a trace, a monitor, a profile or a search for leaks tells: the newest of its items, keyed by their number, and `task`, with its
+   * outcome in the end, after which it ends.
+   */
+  | { readonly of: 'trace'; readonly trace: string };
 export type WatchUp = Up<WatchTopic>;
 export type WatchDown = Down;
 
@@ -54,9 +59,10 @@ export function decodeWatchUp(value: unknown): WatchUp | null {
 /** Reads a topic that came over a wire; null when it is none, or asks for more than a watch may. */
 export function decodeWatchTopic(value: unknown): WatchTopic | null {
   if (!isRecord(value)) return null;
-  const { of, connection, query, requestId } = value;
+  const { of, connection, query, requestId, trace } = value;
   if (of === 'connections' || of === 'catalogue' || of === 'events') return { of };
   if (of === 'execution') return isText(requestId) ? { of, requestId } : null;
+  if (of === 'trace') return isText(trace) ? { of, trace } : null;
   if (of !== 'runtime' || !isText(connection) || !isRecord(query)) return null;
   const { minIntervalMs, of: target } = query;
   if (!isCount(minIntervalMs, mostIntervalMs) || !isTarget(target)) return null;

@@ -10,6 +10,7 @@ import { Registry } from '../core/registry.ts';
 import { longestTimeoutMs } from '../core/limits.ts';
 import { builtinOperations } from '../operations/catalogue.ts';
 import { ScanStore } from '../services/scans.ts';
+import { TaskStore } from '../services/tasks/tasks.ts';
 
 const caller: Caller = { principal: 'test', via: 'cli', role: 'admin' };
 
@@ -32,7 +33,7 @@ function registryOf(operations: readonly AnyOperation[]): Registry {
     search: (query: string) => registry.search(query),
     describe: (name: string) => registry.find(name)?.entry ?? null,
   };
-  for (const operation of builtinOperations({ catalogue, scans: new ScanStore() })) {
+  for (const operation of builtinOperations({ catalogue, scans: new ScanStore(), tasks: new TaskStore() })) {
     register(operation, { from: 'builtin' });
   }
   for (const operation of operations) register(operation, { from: 'workspace', file: 'test' });

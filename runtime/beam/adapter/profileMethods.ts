@@ -59,7 +59,7 @@ async function* sample(
     samples += numberOf(taken) ?? 0;
     dropped += numberOf(lost) ?? 0;
     if (atomName(how) === 'gone') ended = 'target_gone';
-    yield { is: 'frame', frame: { stacks: listOf(stacks).flatMap(stackOf) } };
+    yield { is: 'frame', frame: { stacks: listOf(stacks).flatMap(stackOf), unit: 'samples' } };
   }
   yield {
     is: 'end',

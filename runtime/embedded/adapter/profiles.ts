@@ -58,6 +58,7 @@ async function* sample(
         is: 'frame',
         frame: {
           stacks: stacks.map(({ functions, reductions }) => ({ functions, state: 'running', samples: reductions })),
+          unit: 'reductions',
         },
       };
     }

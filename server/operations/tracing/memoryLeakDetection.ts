@@ -1,24 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Type } from 'typebox';
-import type { ArsenalError, Json, NodeName, ProcessRef, Result } from '../../../runtime/model.ts';
+import { nodeNotFound, nodeUnavailable } from '../../../runtime/errors.ts';
+import type { ArsenalError, Json, NodeCoverage, NodeName, ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText, processId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { eachNode } from '../eachNode.ts';
-import { coverageResult, nodeFilterParam, nullable } from '../parameters.ts';
+import { nodeFilterParam } from '../parameters.ts';
 import { cell, processAt } from '../processRows.ts';
+import { noNode } from '../resolve.ts';
 import { drain } from '../streams.ts';
 import { displayOf, shownName } from '../terms.ts';
 import type { Reading } from './growth.ts';
 import { fewestReadings, growthOf } from './growth.ts';
 import { known } from '../knownErrors.ts';
+import type { TaskOutcome } from './taskResults.ts';
+import { leakKinds } from './taskResults.ts';
+import type { Tasks } from './tasks.ts';
+import { begunFields, begunRow } from './tasks.ts';
 
 const needs = ['cluster.nodes', 'system.memory', 'processes.scan', 'processes.info'] as const;
 const mayUse = ['system.stats', 'system.ets'] as const;
 type LeakContext = Context<(typeof needs)[number] | (typeof mayUse)[number]>;
 
 const longestMs = 600_000;
-const slackMs = 30_000;
+/** A node that takes longer to say one thing is taken for one that does not answer. */
+const longestReadMs = 10_000;
 /** Processes looked at again at each reading: those that were ever among the largest. */
 const mostProcesses = 200;
 const largestPerReading = 20;
@@ -26,68 +33,95 @@ const leastBytes = 256 * 1024;
 const leastMessages = 100;
 const leastAtoms = 500;
 
-const kinds = ['memory', 'process_memory', 'process_binaries', 'mailbox', 'ets_table', 'atoms'] as const;
+/** Finds what grows and does not stop. */
+export function memoryLeakDetection(tasks: Tasks) {
+  return defineOperation({
+    name: 'memory_leak_detection',
+    title: 'Detect Memory Leaks',
+    description:
+      'Begins to look for leaks, and answers an id at once; get_trace_results brings the readings, and in the end what was found. Reads memory by kind, the largest processes and mailboxes, tables and atoms again and again, and says what grew steadily (least squares). What rises and falls with garbage collection is left out. Longer is surer.',
+    category: 'tracing',
+    severity: 'diagnose',
+    idempotent: true,
+    version: 2,
+    needs,
+    mayUse,
+    params: Type.Object({
+      node: nodeFilterParam,
+      everyMs: Type.Integer({ minimum: 200, maximum: 60_000, default: 1_000, description: 'Between two readings.' }),
+      forMs: Type.Integer({ minimum: 1_000, maximum: longestMs, default: 15_000, description: 'How long it reads.' }),
+    }),
+    result: Type.Object({ ...begunFields, nodes: Type.Array(Type.String()) }),
+    route: { method: 'POST', path: '/system/leaks' },
+    examples: [{ title: 'For two seconds', params: { forMs: 2000, everyMs: 200 } }],
+    errors: [known.nodeUnavailable, known.nodeNotFound, known.tooManyTasks],
+    validate: ({ everyMs, forMs }) =>
+      forMs >= everyMs * (fewestReadings - 1)
+        ? []
+        : [
+            {
+              pointer: '/everyMs',
+              message: `leaves fewer than ${String(fewestReadings)} readings: nothing can be told.`,
+            },
+          ],
+    async execute(context, { node, everyMs, forMs }) {
+      const nodes = await reachableNodes(context, node);
+      if (!nodes.ok) return nodes;
+      const begun = tasks.begin(context, {
+        kind: 'leaks',
+        subject: node ?? 'all nodes',
+        nodes: nodes.value,
+        forMs,
+        run: (task) => searched(task, node, everyMs, forMs),
+      });
+      return begun.ok ? ok({ ...begunRow(begun.value), nodes: nodes.value }) : begun;
+    },
+  });
+}
 
-export const memoryLeakDetection = defineOperation({
-  name: 'memory_leak_detection',
-  title: 'Detect Memory Leaks',
-  description:
-    'Reads memory by kind, the largest processes and mailboxes, tables and atoms again and again, and says what grew steadily (least squares). What rises and falls with garbage collection is left out. Longer is surer.',
-  category: 'tracing',
-  severity: 'diagnose',
-  idempotent: true,
-  needs,
-  mayUse,
-  params: Type.Object({
-    node: nodeFilterParam,
-    everyMs: Type.Integer({ minimum: 200, maximum: 60_000, default: 1_000, description: 'Between two readings.' }),
-    forMs: Type.Integer({ minimum: 1_000, maximum: longestMs, default: 15_000, description: 'How long it reads.' }),
-  }),
-  result: Type.Object({
-    suspects: Type.Array(
-      Type.Object({
-        node: Type.String(),
-        kind: Type.Enum([...kinds]),
-        subject: Type.String({ description: 'What grew: a kind of memory, a process, a table.' }),
-        pid: nullable(Type.String({ description: 'The id of the process it is about.' })),
-        from: Type.Number(),
-        to: Type.Number(),
-        perSecond: Type.Number(),
-        steadiness: Type.Number({ description: '0 to 1: how much of the change a straight line explains.' }),
-        remedy: Type.String(),
-      }),
-    ),
-    readings: Type.Integer(),
-    unseen: Type.Array(Type.Unsafe<Json>({ type: 'object' }), { description: 'What could not be read, and why.' }),
-    nodes: coverageResult,
-  }),
-  route: { method: 'GET', path: '/system/leaks' },
-  examples: [{ title: 'For two seconds', params: { forMs: 2000, everyMs: 200 } }],
-  errors: [known.nodeUnavailable, known.nodeNotFound],
-  timeoutMs: longestMs + slackMs,
-  validate: ({ everyMs, forMs }) =>
-    forMs >= everyMs * (fewestReadings - 1)
-      ? []
-      : [
-          {
-            pointer: '/everyMs',
-            message: `leaves fewer than ${String(fewestReadings)} readings: nothing can be told.`,
-          },
-        ],
-  async execute(context, { node, everyMs, forMs }) {
-    const asked = await eachNode(context, node, (name) => watchNode(context, name, everyMs, forMs));
-    if (!asked.ok) return asked;
-    const { answers, nodes } = asked.value;
-    return ok({
+/** Those that it will read: what is not there is said at once. */
+async function reachableNodes(context: LeakContext, node: NodeName | undefined): Promise<Result<NodeName[]>> {
+  const all = await context.port.cluster.nodes({}, context.options());
+  if (!all.ok) return all;
+  const known = all.value.nodes.filter((one) => node === undefined || one.node === node);
+  const up = known.filter(({ reach }) => reach.via !== 'none').map((one) => one.node);
+  if (up.length > 0) return ok(up);
+  return node === undefined ? noNode() : known.length === 0 ? nodeNotFound(node) : nodeUnavailable(node);
+}
+
+async function searched(
+  task: LeakContext,
+  node: NodeName | undefined,
+  everyMs: number,
+  forMs: number,
+): Promise<Result<TaskOutcome>> {
+  const asked = await eachNode(task, node, (name) => watchNode(task, name, everyMs, forMs));
+  if (!asked.ok) return asked;
+  const { answers, nodes } = asked.value;
+  return ok({
+    is: 'leaks',
+    result: {
       suspects: answers.flatMap(({ node: name, value }) => value.series.suspects(name)),
       readings: Math.max(0, ...answers.map(({ value }) => value.readings)),
+      endedBy: task.signal.aborted ? 'stopped' : 'time',
       unseen: answers.flatMap(({ value }) => [...value.unseen.values()]),
-      nodes,
-    });
-  },
-});
+      nodes: nodes.map((one) => partly(one, answers.find(({ node: name }) => name === one.node)?.value.lost ?? null)),
+    },
+  });
+}
 
-type Watched = { readonly series: SeriesBook; readonly readings: number; readonly unseen: Map<string, Json> };
+/** A node that went away in the middle has readings all the same. */
+function partly(covered: NodeCoverage, lost: ArsenalError | null): NodeCoverage {
+  return lost === null ? covered : { node: covered.node, status: 'partial', error: lost };
+}
+
+type Watched = {
+  readonly series: SeriesBook;
+  readonly readings: number;
+  readonly unseen: Map<string, Json>;
+  /** Why it could not be read to the end. */
+  readonly lost: ArsenalError | null;
+};
 
 async function watchNode(
   context: LeakContext,
@@ -102,8 +136,11 @@ async function watchNode(
   let readings = 0;
   for (;;) {
     const atMs = performance.now() - started;
-    const memory = await context.port.system.memory({ node }, context.options());
-    if (!memory.ok) return memory;
+    const memory = await context.port.system.memory({ node }, context.options(longestReadMs));
+    // Stopped in the middle of a reading, it has those before; so has one whose node went away.
+    if (context.signal.aborted) break;
+    if (!memory.ok && readings === 0) return memory;
+    if (!memory.ok) return ok({ series, readings, unseen, lost: memory.error });
     for (const [kind, value] of Object.entries(memory.value.bytes)) {
       if (!summed.has(kind)) series.add({ kind: 'memory', subject: kind, pid: null }, { atMs, value });
     }
@@ -112,6 +149,7 @@ async function watchNode(
       readTables(context, node, series, atMs),
       readAtoms(context, node, series, atMs),
     ]);
+    if (context.signal.aborted) break;
     for (const [at, look] of looks.entries()) if (!look.ok) unseen.set(String(at), briefly(node, look.error));
     readings += 1;
     await context.emit({
@@ -124,7 +162,7 @@ async function watchNode(
       () => undefined,
     );
   }
-  return ok({ series, readings, unseen });
+  return ok({ series, readings, unseen, lost: null });
 }
 
 /** Sums of the others: what grows shows in its own kind. */
@@ -147,7 +185,7 @@ async function readProcesses(
     const found = await drain(
       context.port.processes.scan(
         { nodes: [node], keys: [by], top, pageRows: largestPerReading, allowCostly: true },
-        context.options(),
+        context.options(longestReadMs),
       ),
       (page) => {
         for (const at of page.ids.keys()) {
@@ -163,7 +201,7 @@ async function readProcesses(
       pids: [...tracked.values()],
       keys: ['memory', 'message_queue_len', 'binary_bytes', 'registered_name', 'initial_call'],
     },
-    context.options(),
+    context.options(longestReadMs),
   );
   if (!info.ok) return info;
   for (const gone of info.value.gone) tracked.delete(processId(gone));
@@ -189,7 +227,7 @@ async function readTables(
   series: SeriesBook,
   atMs: number,
 ): Promise<Result<unknown>> {
-  return drain(context.port.system.ets({ node }, context.options()), (rows) => {
+  return drain(context.port.system.ets({ node }, context.options(longestReadMs)), (rows) => {
     for (const { id, name, owner, bytes } of rows) {
       const subject = id.t === 'atom' ? name : `${name} ${displayOf(id)}`;
       series.add({ kind: 'ets_table', subject, pid: processId(owner) }, { atMs, value: bytes });
@@ -203,14 +241,14 @@ async function readAtoms(
   series: SeriesBook,
   atMs: number,
 ): Promise<Result<unknown>> {
-  const stats = await context.port.system.stats({ node }, context.options());
+  const stats = await context.port.system.stats({ node }, context.options(longestReadMs));
   if (stats.ok && stats.value.atomCount !== null) {
     series.add({ kind: 'atoms', subject: 'atoms', pid: null }, { atMs, value: stats.value.atomCount });
   }
   return stats;
 }
 
-type Subject = { readonly kind: (typeof kinds)[number]; readonly subject: string; readonly pid: string | null };
+type Subject = { readonly kind: (typeof leakKinds)[number]; readonly subject: string; readonly pid: string | null };
 
 /** Readings by what they are of. */
 class SeriesBook {
@@ -232,7 +270,7 @@ class SeriesBook {
         const growth = growthOf(readings, leastGrowth(of.kind));
         return growth === null ? [] : [{ node, ...of, ...growth, remedy: remedies[of.kind] }];
       })
-      .toSorted((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || b.perSecond - a.perSecond);
+      .toSorted((a, b) => leakKinds.indexOf(a.kind) - leakKinds.indexOf(b.kind) || b.perSecond - a.perSecond);
   }
 }
 

@@ -17,6 +17,7 @@ import type { Term } from '../../../runtime/term/term.ts';
 import type { Answer } from '../../../runtime/port.ts';
 import { atomName, displayOf, nameText, shownName } from '../terms.ts';
 import { pick } from '../parameters.ts';
+import { begunFields } from './tasks.ts';
 
 export const fuseParams = {
   timeMs: Type.Integer({ minimum: 10, maximum: 600_000, default: 10_000, description: 'Ends after so long.' }),
@@ -94,7 +95,7 @@ export function tracedFunctions(written: readonly string[], returns: boolean): R
 }
 
 export const startedResult = Type.Object({
-  trace: Type.String({ description: 'The id of the trace, for get_trace_results and stop_trace.' }),
+  ...begunFields,
   started: Type.Array(
     Type.Object({
       node: Type.String(),
@@ -108,9 +109,15 @@ export const startedResult = Type.Object({
 });
 
 /** What began where. */
-export function startedRow({ id, started, refused }: Answer<'trace.start'>): Static<typeof startedResult> {
+export function startedRow({
+  id,
+  untilAt,
+  started,
+  refused,
+}: Answer<'trace.start'> & { readonly untilAt: number }): Static<typeof startedResult> {
   return {
     trace: id,
+    until: untilAt,
     started: started.map(nodeRow),
     refused: refused.map(({ node, error }) => ({ node, code: error.code, message: error.message })),
   };
@@ -119,8 +126,6 @@ export function startedRow({ id, started, refused }: Answer<'trace.start'>): Sta
 function nodeRow({ node, slot, observer, processes, fuses }: TracedNode) {
   return { node, slot, observer, processes, fuses };
 }
-
-export const endResult = Type.Object({ node: Type.String(), why: Type.String(), dropped: Type.Integer() });
 
 /** How it ended on a node. */
 export function endRow({ node, why, dropped }: TraceEnd) {
@@ -182,10 +187,11 @@ function targetText(to: ProcessRef | NameRef | { readonly term: Term }): string 
   return 'in' in to ? nameText(to) : `${pidText(to)} on ${to.node}`;
 }
 
-/** The id of a trace there is. */
+/** The id of a trace, or of what else goes on as one does. */
 export const traceParam = Type.String({
   minLength: 1,
   maxLength: 300,
-  description: 'The id of the trace.',
+  description:
+    'The id that trace_process, trace_messages, monitor_process, profile_process or memory_leak_detection answered.',
   ...pick('trace'),
 });
