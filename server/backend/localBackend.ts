@@ -1,12 +1,15 @@
 /** The backend in this process: catalogue, pipeline, services and runtimes, put together. */
 import path from 'node:path';
+import { callOptions, longestMs, remainingNow } from '../../runtime/callOptions.ts';
 import { failure } from '../../runtime/errors.ts';
 import type { ConnectionId, NodeName, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import { checkRole, defaultRole } from '../core/authorization.ts';
+import { withinBudget } from '../core/budget.ts';
 import type { CallExtras, FinishedCall } from '../core/calls.ts';
 import type { Caller } from '../core/context.ts';
 import { Pipeline } from '../core/pipeline.ts';
+import { isJsonObject } from '../core/plainData.ts';
 import { Registry } from '../core/registry.ts';
 import { checkCaller } from '../core/steps.ts';
 import { builtinOperations } from '../operations/catalogue.ts';
@@ -52,6 +55,10 @@ import type { StateFiles } from '../services/state/stateFiles.ts';
 import { stateFilesIn } from '../services/state/stateFiles.ts';
 import { StateManager } from '../services/state/stateManager.ts';
 import { StateStore } from '../services/state/stateStore.ts';
+import { followTask } from '../services/tasks/follow.ts';
+import type { TaskChange } from '../services/tasks/tasks.ts';
+import { TaskStore } from '../services/tasks/tasks.ts';
+import { howItEnded } from '../operations/tracing/listTraces.ts';
 import type { Backend, BackendCallOptions } from './backend.ts';
 import type { BatchOutcomeServices } from './batchOutcome.ts';
 import { batchOutcome, isOmitted } from './batchOutcome.ts';
@@ -155,6 +162,7 @@ class LocalBackendHere implements LocalBackend {
   readonly #outcomes: Outcomes;
   readonly #events = new Events();
   readonly #scans = new ScanStore();
+  readonly #tasks = new TaskStore();
   readonly #undoables = new UndoableCalls((id) => {
     const found = this.#connections.find(id);
     return found.ok ? found.value.runtime : null;
@@ -232,6 +240,7 @@ class LocalBackendHere implements LocalBackend {
     this.#registerBuiltins();
     this.#topics = new Topics(this.#connections, this.registry, this.#events);
     this.#connections.onChange((change) => this.#connectionChanged(change));
+    this.#tasks.onChange((change) => publishTask(this.#events, change));
     this.registry.onChange(({ is, entry }) => {
       if (is === 'changed') return;
       const what = is === 'registered' ? 'operation_registered' : 'operation_removed';
@@ -265,6 +274,10 @@ class LocalBackendHere implements LocalBackend {
 
   catalogue(): readonly CatalogueEntry[] {
     this.#discovery.lookAtAll();
+    return this.registry.list();
+  }
+
+  registered(): readonly CatalogueEntry[] {
     return this.registry.list();
   }
 
@@ -302,17 +315,22 @@ class LocalBackendHere implements LocalBackend {
   }
 
   async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
-    await this.#lookFor(call, options.caller);
-    return this.#run(call, options);
+    return this.#run(call, { ...options, ...(await this.#lookFor(call, options)) });
   }
 
-  /** A name that nobody knows may be that of an operation which a node has since. */
+  /**
+   * A name that nobody knows may be that of an operation which a node has since. Looking for it takes of the call's own time, and ends
+   * with the call; answers the time that is left then, where the call has a limit.
+   */
   async #lookFor(
-    { connection, operation }: Pick<OperationCall, 'connection' | 'operation'>,
-    caller: Caller,
-  ): Promise<void> {
-    if (connection === null || this.registry.find(operation) !== null || !checkCaller(caller).ok) return;
-    await this.#discovery.lookAnew(connection);
+    { connection, operation, params }: Pick<OperationCall, 'connection' | 'operation' | 'params'>,
+    { caller, signal, timeoutMs }: Pick<CallExtras, 'caller' | 'signal' | 'timeoutMs'>,
+  ): Promise<{ readonly timeoutMs?: number }> {
+    if (connection === null || this.registry.find(operation) !== null || !checkCaller(caller).ok) return {};
+    const limits = [timeoutMs, isJsonObject(params) ? params['timeoutMs'] : undefined].filter(isLimit);
+    const budget = callOptions(Math.min(longestMs, ...limits), signal);
+    await withinBudget(operation, 'none', budget, () => this.#discovery.lookAnew(connection), 0);
+    return limits.length === 0 ? {} : { timeoutMs: Math.max(1, remainingNow(budget)) };
   }
 
   #run(call: OperationCall, options: CallExtras): Promise<Result<OperationAnswer>> {
@@ -358,6 +376,10 @@ class LocalBackendHere implements LocalBackend {
     if (topic.of === 'execution') {
       const followed = this.state.follow(topic.requestId, caller);
       return followed.ok ? ok({ source: followed.value, release: () => undefined }) : followed;
+    }
+    if (topic.of === 'trace') {
+      const found = this.#tasks.find(topic.trace, caller);
+      return found.ok ? ok(followTask(found.value)) : found;
     }
     if (topic.of !== 'runtime') return ok({ source: this.#topics.source(topic.of), release: () => undefined });
     const found = this.#connections.has(topic.connection);
@@ -407,6 +429,7 @@ class LocalBackendHere implements LocalBackend {
     await Promise.all(this.#parts.map((part) => part.close()));
     this.#hub.close();
     await this.#connections.close();
+    this.#tasks.close();
     this.#topics.close();
     await this.#audit.close();
     await this.#spans?.flush();
@@ -415,19 +438,29 @@ class LocalBackendHere implements LocalBackend {
 
   #registerBuiltins(): void {
     const catalogue = {
-      list: (category?: string) => this.registry.list(category),
-      search: (query: string) => this.registry.search(query),
+      list: (category?: string) => {
+        this.#discovery.lookAtAll();
+        return this.registry.list(category);
+      },
+      search: (query: string) => {
+        this.#discovery.lookAtAll();
+        return this.registry.search(query);
+      },
       describe: (name: string) => this.registry.find(name)?.entry ?? null,
       middlewares: (name: string) => this.#pipeline.middlewares(this.registry.find(name)?.operation),
     };
     for (const operation of builtinOperations({
       catalogue,
       scans: this.#scans,
+      tasks: this.#tasks,
       nodeOperations: this.#nodeOperations,
       batches: new BatchRunner({
         pipeline: this.#itemPipeline(),
         find: (name) => this.registry.find(name),
-        learn: (connection, operation, caller) => this.#lookFor({ connection, operation }, caller),
+        learn: async (connection, operation, { caller, signal, options }) => {
+          const { remainingMs: timeoutMs } = options();
+          await this.#lookFor({ connection, operation, params: {} }, { caller, signal, timeoutMs });
+        },
         outcome: (outcome) => this.#audit.outcome(outcome),
         undone: (requestId, operation) => this.#audit.settle(requestId, operation, 'none'),
       }),
@@ -464,6 +497,7 @@ class LocalBackendHere implements LocalBackend {
       this.#discovery.forget(id);
     }
     if (!stateChanged) return;
+    if (state.is === 'closed' || state.is === 'lost') this.#tasks.lose(id);
     if (state.is === 'ready' || state.is === 'degraded') void this.#discovery.look(id);
     this.#events.publish(id, {
       is: 'connection_state',
@@ -478,6 +512,10 @@ const onOtherNodes: Availability['capability'] = {
   why: 'no node of this connection has it.',
   remedy: 'Load its module on one of them, or choose the connection that has it.',
 };
+
+function isLimit(value: unknown): value is number {
+  return typeof value === 'number' && value > 0;
+}
 
 function mayConnect(caller: Caller): Result<null> {
   const known = checkCaller(caller);
@@ -495,5 +533,23 @@ function publishFinished(events: Events, call: FinishedCall): void {
     outcome: call.error === null ? 'ok' : 'failed',
     ...(call.error !== null && { code: call.error.code }),
     durationMs: call.durationMs,
+  });
+}
+
+/** Who begins to look for a while, and what became of it: what it saw is for its own caller. */
+function publishTask(events: Events, { is, task }: TaskChange): void {
+  const { id: trace, kind, operation, connection, outcome } = task;
+  if (is === 'began') {
+    events.publish(connection, { is: 'trace_began', trace, kind, operation });
+    return;
+  }
+  const code = outcome?.is === 'failed' ? outcome.error.code : null;
+  events.publish(connection, {
+    is: 'trace_ended',
+    trace,
+    kind,
+    operation,
+    outcome: howItEnded(task) ?? 'finished',
+    ...(code !== null && { code }),
   });
 }
