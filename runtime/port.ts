@@ -493,6 +493,8 @@ export const portMethods = {
         readonly state: 'running' | 'waiting';
         readonly samples: number;
       }[];
+      /** So that who leaves early knows what it has. */
+      readonly unit: Exclude<ProfileUnit, 'us'>;
     },
     {
       readonly samples: number;
@@ -700,6 +702,8 @@ export type ScanQuery = OnNodes & {
     readonly by: ProcessField;
     readonly direction: 'descending' | 'ascending';
   };
+  /** Without `top`: only so many of each node, whichever; all that match are counted. */
+  readonly first?: number;
   readonly allowCostly?: boolean;
   readonly pageRows: number;
 };
@@ -783,8 +787,16 @@ export type CallOptions = {
   readonly remainingMs: number;
   /** Local only; on a wire it becomes one cancel message. */
   readonly signal: AbortSignal;
+  /** The same without a signal, where one would have to be made first. */
+  readonly cancellation?: Cancellation;
   readonly correlationId: string;
 };
+/** Tells that a call is to stop. */
+export interface Cancellation {
+  readonly isRequested: boolean;
+  /** Calls `listener` once when it is requested, which it has not been yet; answers how to stop waiting for it. */
+  onRequested(listener: () => void): () => void;
+}
 export type StreamItem<F, R> =
   { readonly is: 'frame'; readonly frame: F } | { readonly is: 'end'; readonly result: Result<R> };
 
