@@ -3,6 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Registry } from '../../server/core/registry.ts';
 import { builtinOperations } from '../../server/operations/catalogue.ts';
 import { ScanStore } from '../../server/services/scans.ts';
+import { TaskStore } from '../../server/services/tasks/tasks.ts';
+import { policyPartSchemas } from '../../server/services/policy.ts';
+import { defaultRateLimits } from '../../server/services/rateLimit.ts';
+import { policySetting } from '../../server/protocol/operation.ts';
 import { noBatches, noState, noUndoables } from '../../server/operations/testKit.ts';
 import { isRecord, recordsIn } from '../../client/decode.ts';
 import { commandIds } from '../../client/commands/commandIds.ts';
@@ -25,7 +29,7 @@ describe('package.json', () => {
     const catalogue = { list: () => [], search: () => [], describe: () => null };
     for (const operation of builtinOperations({
       catalogue,
-      scans: new ScanStore(),
+      scans: new ScanStore(), tasks: new TaskStore(),
       batches: noBatches,
       state: noState,
       undoables: noUndoables,
@@ -55,10 +59,6 @@ describe('package.json', () => {
     expect(Object.keys(isRecord(texts) ? texts : {}).toSorted()).toEqual([...used].toSorted());
   });
 
-  it('asks nothing of a workspace that is not trusted: what decides on a connection is restricted', () => {
-    const capabilities = isRecord(manifest) && isRecord(manifest['capabilities']) ? manifest['capabilities'] : {};
-    expect(capabilities['untrustedWorkspaces']).toMatchObject({
-      supported: 'limited',
   it('has the settings of the policy in the form that the server reads, out of reach of a workspace and of a container made from it', () => {
     const configuration = isRecord(contributes['configuration']) ? contributes['configuration'] : {};
     const settings = isRecord(configuration['properties']) ? configuration['properties'] : {};
@@ -71,6 +71,10 @@ describe('package.json', () => {
     expect(settings[`arsenal.${policySetting.rateLimits}`]).toMatchObject({ default: defaultRateLimits });
   });
 
+  it('asks nothing of a workspace that is not trusted: what decides on a connection is restricted', () => {
+    const capabilities = isRecord(manifest) && isRecord(manifest['capabilities']) ? manifest['capabilities'] : {};
+    expect(capabilities['untrustedWorkspaces']).toMatchObject({
+      supported: 'limited',
       restrictedConfigurations: ['arsenal.connect.onStart', 'arsenal.connect.agent'],
     });
   });
