@@ -5,6 +5,7 @@ import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { builtinOperations } from '../../server/operations/catalogue.ts';
 import { ScanStore } from '../../server/services/scans.ts';
+import { TaskStore } from '../../server/services/tasks/tasks.ts';
 import type { Served } from './support/cli.ts';
 import { makeHome, runCli, serve, stopAll } from './support/cli.ts';
 
@@ -359,7 +360,9 @@ describe('the catalogue', () => {
     expect((await run('discover_operations'))['operations']).toEqual([]);
     expect((await run('load_operations', { node: one }))['loaded']).toEqual([]);
     const nothing = { list: () => [], search: () => [], describe: () => null };
-    const all = builtinOperations({ catalogue: nothing, scans: new ScanStore() }).map(({ name }) => name);
+    const all = builtinOperations({ catalogue: nothing, scans: new ScanStore(), tasks: new TaskStore() }).map(
+      ({ name }) => name,
+    );
     expect(all.filter((name) => !ran.has(name))).toEqual([]);
   });
 });
