@@ -78,7 +78,12 @@ class Recorder {
       this.children = [];
       this.crashes = [];
     }
-    for (const report of listOf(reports)) this.#keep(report, wallTime);
+    const told = listOf(reports);
+    // The node has forgotten what was before the oldest, if it keeps no more than these.
+    if (isAll && told.length >= mostReports) {
+      this.since = wallTime(numberOf(tupleOf(told[0], 2)?.[0]) ?? nowUs);
+    }
+    for (const report of told) this.#keep(report, wallTime);
     return true;
   }
 
@@ -87,9 +92,16 @@ class Recorder {
     const us = numberOf(atUs);
     if (us === null || what === undefined) return;
     const child = readChildReport(what, wallTime(us));
-    if (child !== null) this.children = [...this.children, child].slice(-mostReports);
+    if (child !== null) this.children = this.#latest([...this.children, child]);
     const crash = readCrash(what, wallTime(us));
-    if (crash !== null) this.crashes = [...this.crashes, crash].slice(-mostReports);
+    if (crash !== null) this.crashes = this.#latest([...this.crashes, crash]);
+  }
+
+  /** What is dropped is not known any more: what is kept is complete only from its oldest on. */
+  #latest<T extends { readonly at: WallTime }>(reports: readonly T[]): readonly T[] {
+    const kept = reports.slice(-mostReports);
+    if (kept.length < reports.length) this.since = Math.max(this.since, kept[0]?.at ?? 0);
+    return kept;
   }
 }
 

@@ -25,9 +25,11 @@ export class RestartHistory {
     });
   }
 
-  /** The latest restarts of a supervisor, newest first, and since when they are known. */
+  /** The latest restarts of a supervisor, oldest first, and since when they are known: all, or those from the oldest kept on. */
   of(supervisor: Pid, limit: number): { readonly restarts: readonly RestartEntry[]; readonly since: WallTime } {
     const known = this.#restarts.get(supervisor) ?? [];
-    return { restarts: known.slice(-Math.max(0, limit) || known.length).reverse(), since: this.#since };
+    const [oldest] = known;
+    const since = oldest === undefined || known.length < mostRestarts ? this.#since : oldest.at;
+    return { restarts: known.slice(-Math.max(1, limit)), since };
   }
 }

@@ -518,14 +518,41 @@ describe('a supervisor in figures', () => {
     expect(told).toMatchObject({
       total: 3,
       since,
-      inPeriod: { restarts: 2, intensity: 1, periodSeconds: 5 },
+      recordedSince: since,
+      inPeriod: { restarts: 2, most: 2, mostAt: now - 1_000, intensity: 1, periodSeconds: 5 },
       byChild: [
-        { childId: ':b', restarts: 2 },
-        { childId: ':a', restarts: 1 },
+        { childId: ':b', restarts: 2, lastAt: now - 1_000, lastReason: ':b' },
+        { childId: ':a', restarts: 1, lastAt: now - 60_000 },
       ],
+      byReason: [
+        { reason: ':b', restarts: 2 },
+        { reason: ':a', restarts: 1 },
+      ],
+      points: [],
     });
     expect(at(told, 'perMinute')).toBeCloseTo(1.5, 1);
     expect(listAt(told, 'latest').map((row) => at(row, 'at'))).toEqual([now - 1_000, now - 3_000]);
+    const ago = (ms: number) => new Date(now - ms).toISOString();
+    const span = { since: ago(90_000), until: ago(2_000), points: true };
+    const part = await bench.result('restart_frequency', { ...supervisor, ...span });
+    expect(part).toMatchObject({
+      total: 2,
+      since: now - 90_000,
+      until: now - 2_000,
+      inPeriod: { restarts: 2, most: 1 },
+    });
+    const points = listAt(part, 'points');
+    expect(points).toHaveLength(60);
+    expect(points.reduce<number>((sum, point) => sum + Number(at(point, 'restarts')), 0)).toBe(2);
+    for (const child of ['a', ':a']) {
+      const one = await bench.result('restart_frequency', { ...supervisor, child });
+      expect([at(one, 'total'), listAt(one, 'latest').map((row) => at(row, 'childId'))]).toEqual([1, [':a']]);
+    }
+    // What was before the recording began is not told as quiet.
+    const early = await bench.result('restart_frequency', { ...supervisor, since: '1d' });
+    expect(early).toMatchObject({ since, total: 3 });
+    const wrong = errorOf(await bench.run('restart_frequency', { ...supervisor, since: '1m', until: '2m' }));
+    expect(wrong.pointer).toBe('/until');
     bench.script({ 'supervisors.restarts': answering({ restarts, since }) });
     expect(at(await bench.result('restart_frequency', supervisor), 'inPeriod')).toBeNull();
     bench.script({ 'supervisors.restarts': failing(late) });
