@@ -39,7 +39,10 @@ export interface Backend {
   setAccess(connection: ConnectionId, access: Access, options: BackendCallOptions): Result<ConnectionInfo>;
   connections(): readonly ConnectionInfo[];
 
+  /** The catalogue, for somebody who reads it: whether nodes have other operations by now is looked up in the background. */
   catalogue(): readonly CatalogueEntry[];
+  /** The catalogue as it is, for finding an operation in it: no node is asked for that. */
+  registered(): readonly CatalogueEntry[];
   /** Looks now which operations the nodes of a connection have; the catalogue is in step with them afterwards. */
   discover(connection: ConnectionId, options: BackendCallOptions): Promise<Result<null>>;
   availability(connection: ConnectionId): Result<readonly Availability[]>;

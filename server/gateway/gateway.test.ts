@@ -376,6 +376,16 @@ describe('operations over REST', () => {
     expect(fine.status).toBe(200);
   });
 
+  it('asks no node for new operations, but where the catalogue is read', async () => {
+    const { gateway, backend } = await start();
+    await call(gateway, 'POST', '/api/v1/operations/kill_process/execute', { body: execution({ params: {} }) });
+    await call(gateway, 'GET', '/api/v1/processes');
+    await call(gateway, 'GET', '/api/v1/nothing/at/all');
+    expect(backend.touched).not.toContain('catalogue');
+    await call(gateway, 'GET', '/api/v1/operations');
+    expect(backend.touched).toContain('catalogue');
+  });
+
   it('answers the outcome of an execution by its id', async () => {
     const { gateway } = await start();
     const known = await call(gateway, 'GET', '/api/v1/executions/known');

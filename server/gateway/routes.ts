@@ -157,7 +157,7 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
     const url = new URL(request.url, 'http://gateway.invalid');
     const method = request.method === 'HEAD' ? 'GET' : request.method;
     const match = url.pathname.startsWith(`${apiBase}/`)
-      ? matchRoute(backend.catalogue(), method, url.pathname.slice(apiBase.length))
+      ? matchRoute(backend.registered(), method, url.pathname.slice(apiBase.length))
       : { is: 'none' as const };
     if (match.is === 'none') {
       await sendError(
@@ -217,7 +217,7 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
       next.set('page[after]', after);
       return `${url.pathname}?${next.toString()}`;
     });
-    await send(reply, document, creates(backend.catalogue(), entry) ? 201 : 200);
+    await send(reply, document, creates(backend.registered(), entry) ? 201 : 200);
   }
 
   function readCall(
@@ -256,9 +256,9 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
     timeoutMs: number | undefined,
     onProgress?: BackendCallOptions['onProgress'],
   ): Promise<Result<OperationAnswer>> {
-    const entry = findEntry(backend.catalogue(), call.operation);
-    if (entry === undefined) return { ok: false, error: unknownOperation };
-    if (call.connection === null && entry.needs.length > 0) return notConnected();
+    // One that is not known is the backend's to answer: it may be an operation that a node has since.
+    const entry = findEntry(backend.registered(), call.operation);
+    if (call.connection === null && entry !== undefined && entry.needs.length > 0) return notConnected();
     // Whoever hangs up no longer wants the answer; a write that is cancelled says what is known of its effect in the audit log.
     const gone = new AbortController();
     const onClose = (): void => {

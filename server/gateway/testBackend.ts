@@ -5,6 +5,7 @@ import type { Json, Result } from '../../runtime/model.ts';
 import { buildCapabilities } from '../../runtime/portFacade.ts';
 import { WatchSource } from '../../runtime/watch.ts';
 import type { Backend, BackendCallOptions } from '../backend/backend.ts';
+import { findEntry } from './catalogueRoutes.ts';
 import type { ConnectionInfo } from '../protocol/connection.ts';
 import type { CatalogueEntry, OperationAnswer, OperationCall } from '../protocol/operation.ts';
 
@@ -121,11 +122,15 @@ export function testBackend(state: ConnectionInfo['state'] = { is: 'ready', epoc
       touched.push('catalogue');
       return testCatalogue;
     },
+    registered: () => testCatalogue,
     discover: () => Promise.resolve(ok(null)),
     availability: notHere,
     execute: (call, options) => {
       touched.push('execute');
       calls.push({ call, options });
+      if (findEntry(testCatalogue, call.operation) === undefined) {
+        return Promise.resolve(failure('not_found', 'operation.not_found', 'There is none.', 'See the catalogue.'));
+      }
       return backend.answer(call, options);
     },
     outcome: (requestId) => {

@@ -75,7 +75,7 @@ describe('operations that the nodes have', () => {
       role: 'admin',
       idempotent: true,
       origin: { from: 'node', node: one.node },
-      needs: ['operations.find', 'operations.execute'],
+      needs: ['cluster.nodes', 'operations.find', 'operations.execute'],
       params: { required: ['numbers'], properties: { numbers: { type: 'array' }, by: { type: 'number' } } },
     });
     expect(events).toContainEqual({ is: 'operation_registered', operation: 'demo_sum' });
@@ -173,7 +173,7 @@ describe('operations that the nodes have', () => {
         home,
         simulatedWorkerFile: '',
         sandboxChildFile: '',
-        trustedOperations: ['count_names', 'demo_sum'],
+        policy: { trustedOperations: ['count_names', 'demo_sum'] },
       }),
     );
     await one.eval(compiling(source('predecessor.ex')));
@@ -181,7 +181,7 @@ describe('operations that the nodes have', () => {
     valueOf(await trusting.discover(one.node, options));
     expect(entryOf('count_names', trusting)).toMatchObject({
       severity: 'diagnose',
-      needs: ['operations.find', 'operations.query'],
+      needs: ['cluster.nodes', 'operations.find', 'operations.query'],
     });
     // It says itself that it destroys: trust makes nothing less severe.
     expect(entryOf('demo_sum', trusting)).toMatchObject({ severity: 'destroy' });

@@ -8,7 +8,7 @@ import { failure } from '../../../runtime/errors.ts';
 import type { ArsenalError, Json, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { CallExtras, IntentOutcome, PlannedRun, PreparedCall } from '../../core/calls.ts';
-import type { Caller, Context } from '../../core/context.ts';
+import type { Context } from '../../core/context.ts';
 import { defaultTimeoutMs } from '../../core/limits.ts';
 import type { Plan, Problem } from '../../core/operation.ts';
 import { isWrite } from '../../core/operation.ts';
@@ -33,7 +33,7 @@ export type BatchServices = {
   readonly pipeline: Pick<Pipeline, 'execute' | 'prepare' | 'runPlanned'>;
   find(operation: string): Registered | null;
   /** Looks whether the nodes have an operation that is not known here; once a batch. */
-  learn(connection: string | null, operation: string, caller: Caller): Promise<void>;
+  learn(connection: string | null, operation: string, context: Context<never>): Promise<void>;
   /** What became of an item of an atomic batch, for whoever asks after a crash: on disk when it resolves. Never rejects. */
   outcome(outcome: IntentOutcome): Promise<void>;
   /** That nothing is left of an item. Never rejects. */
@@ -68,7 +68,7 @@ export class BatchRunner implements Batches {
   async plan(context: Context<never>, params: BatchParams): Promise<Result<Plan<BatchSteps>>> {
     const stranger = params.items.find(({ operation }) => this.#services.find(operation) === null);
     if (stranger !== undefined) {
-      await this.#services.learn(context.connection?.id ?? null, stranger.operation, context.caller);
+      await this.#services.learn(context.connection?.id ?? null, stranger.operation, context);
     }
     const nested = params.items.flatMap(({ operation }, index) =>
       this.#services.find(operation)?.entry.name === batchName

@@ -7,7 +7,7 @@ import type { MethodTable } from '../../../runtime/port.ts';
 import type { House } from '../../backend/testKit.ts';
 import { at, houseOn, listAt } from '../../backend/testKit.ts';
 import { errorOf, textWith, valueOf } from '../../core/testKit.ts';
-import { late } from '../../operations/testKit.ts';
+import { late, nodeInfo as info } from '../../operations/testKit.ts';
 import { describedOperation } from './described.ts';
 import { paramsSchemaOf } from './paramsSchema.ts';
 
@@ -42,7 +42,12 @@ function finding(
   return answering({ operations, nodes, unloaded: [], left: [] });
 }
 
+/** Two nodes that are up; `a@h` is the connected one. */
+const both: MethodTable = { 'cluster.nodes': answering({ nodes: [info('a@h'), info('b@h')] }) };
 let runtime = scriptedRuntime();
+const script = (methods: MethodTable) => {
+  runtime.script({ ...both, ...methods });
+};
 let house: House | null = null;
 afterEach(async () => {
   await house?.close();
@@ -51,7 +56,7 @@ afterEach(async () => {
 
 /** A house on nodes that have these, all of which it has found. */
 async function houseWith(methods: MethodTable, trustedOperations: readonly string[] = []): Promise<House> {
-  runtime = scriptedRuntime(methods);
+  runtime = scriptedRuntime({ ...both, ...methods });
   house = await houseOn(runtime, { policy: { trustedOperations: [...trustedOperations] } });
   await look(house);
   return house;
@@ -108,13 +113,34 @@ describe('an operation of a node', () => {
       class: 'unavailable',
       node: 'b@h',
     });
-    runtime.script({ 'operations.find': finding([]), 'operations.execute': answering(ran) });
+    script({ 'operations.find': finding([]), 'operations.execute': answering(ran) });
     expect(errorOf(await run('shop_sum', { of: [], node: 'a@h' })).code).toBe('operation.not_here');
-    runtime.script({ 'operations.find': failing(late), 'operations.execute': answering(ran) });
+    script({ 'operations.find': failing(late), 'operations.execute': answering(ran) });
     expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('call.timeout');
     const failed = { 'operations.find': finding([sum()]), 'operations.execute': failing(late) };
-    runtime.script(failed);
+    script(failed);
     expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('call.timeout');
+  });
+
+  it('asks the other nodes only where the connected one has it not, and leaves time to run it', async () => {
+    const find: MethodTable['operations.find'] = ({ nodes: asked }, options) => {
+      left.push([String(asked), options.remainingMs]);
+      return asked === 'all' ? finding([sum({}, { node: 'b@h' })], [here, there])() : finding(on('a@h'), [here])();
+    };
+    const left: (readonly [string, number])[] = [];
+    let on = (_node: string): readonly NodeOperation[] => [sum()];
+    const { run } = await houseWith({
+      'operations.find': find,
+      'operations.execute': answering(ran),
+    });
+    left.length = 0;
+    valueOf(await run('shop_sum', { of: [] }));
+    expect(left.map(([asked]) => asked)).toEqual(['a@h']);
+    on = () => [];
+    left.length = 0;
+    expect(valueOf(await run('shop_sum', { of: [] }))).toMatchObject({ result: { node: 'b@h' } });
+    expect(left.map(([asked]) => asked)).toEqual(['a@h', 'all']);
+    expect(left[1]?.[1]).toBeLessThanOrEqual((left[0]?.[1] ?? 0) / 3);
   });
 
   it('gives its own parameters the names that it has', async () => {
@@ -131,7 +157,7 @@ describe('an operation of a node', () => {
   it('is as grave as the version that runs', async () => {
     const execute = { 'operations.execute': answering(ran) };
     const { run } = await houseWith({ 'operations.find': finding([sum()]), ...execute });
-    runtime.script({ 'operations.find': finding([sum({ metadata: { dangerous: true } })]), ...execute });
+    script({ 'operations.find': finding([sum({ metadata: { dangerous: true } })]), ...execute });
     const plan = valueOf(await run('shop_sum', { of: [] }, { mode: 'dry_run' }));
     expect(plan).toMatchObject({ plan: { severity: 'destroy' } });
   });
@@ -143,11 +169,14 @@ describe('one that the user trusts', () => {
     const { run } = await houseWith({ 'operations.find': finding([looks]), 'operations.query': answering(ran) }, [
       'shop_sum',
     ]);
-    expect(entryOf('shop_sum')).toMatchObject({ severity: 'diagnose', needs: ['operations.find', 'operations.query'] });
+    expect(entryOf('shop_sum')).toMatchObject({
+      severity: 'diagnose',
+      needs: ['cluster.nodes', 'operations.find', 'operations.query'],
+    });
     expect(valueOf(await run('shop_sum', { of: [] }))).toMatchObject({ result: { value: [3] } });
-    runtime.script({ 'operations.find': finding([sum()]), 'operations.query': answering(ran) });
+    script({ 'operations.find': finding([sum()]), 'operations.query': answering(ran) });
     expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('operation.changed');
-    runtime.script({ 'operations.find': failing(late), 'operations.query': answering(ran) });
+    script({ 'operations.find': failing(late), 'operations.query': answering(ran) });
     expect(errorOf(await run('shop_sum', { of: [] })).code).toBe('call.timeout');
   });
 });
@@ -173,15 +202,15 @@ describe('the catalogue', () => {
 
   it('keeps what a silent node had, moves to another node that has it, and forgets what no node has', async () => {
     const own = await houseWith({ 'operations.find': finding([sum({}, { node: 'b@h' })], [here, there]) });
-    runtime.script({ 'operations.find': finding([], [here, silent]) });
+    script({ 'operations.find': finding([], [here, silent]) });
     await look(own);
     expect(entryOf('shop_sum')?.origin).toEqual({ from: 'node', node: 'b@h' });
-    runtime.script({ 'operations.find': finding([sum()], [here, there]) });
+    script({ 'operations.find': finding([sum()], [here, there]) });
     await look(own);
     expect(entryOf('shop_sum')?.origin).toEqual({ from: 'node', node: 'a@h' });
-    runtime.script({ 'operations.find': finding([sum({}, { node: 'b@h' })], [here, there]) });
+    script({ 'operations.find': finding([sum({}, { node: 'b@h' })], [here, there]) });
     await look(own);
-    runtime.script({ 'operations.find': finding([], [here]) });
+    script({ 'operations.find': finding([], [here]) });
     await look(own);
     expect(entryOf('shop_sum')).toBeUndefined();
   });
@@ -210,7 +239,7 @@ describe('the catalogue', () => {
       valueOf(backend.availability(connection)).find((one) => one.operation === 'shop_sum')?.capability.can;
     const [first] = backend.connections();
     expect(can(first?.id ?? '')).toBe(true);
-    runtime.script({ 'operations.find': finding([]), 'operations.execute': answering(ran) });
+    script({ 'operations.find': finding([]), 'operations.execute': answering(ran) });
     const second = valueOf(await backend.connect({ kind: 'simulated' }, options));
     valueOf(await backend.discover(second.id, options));
     expect(can(second.id)).toBe(false);
@@ -221,8 +250,41 @@ describe('the catalogue', () => {
 
   it('takes in a name that is called before it was looked for', async () => {
     const { run } = await houseWith({ 'operations.find': finding([]) });
-    runtime.script({ 'operations.find': finding([sum()]), 'operations.execute': answering(ran) });
+    script({ 'operations.find': finding([sum()]), 'operations.execute': answering(ran) });
     expect(valueOf(await run('shop_sum', { of: [] }))).toMatchObject({ result: { value: [3] } });
+  });
+});
+
+describe('a name that nobody knows', () => {
+  /** Nodes that never say which operations they have; `asked` resolves when they are asked. */
+  function silence(): { readonly methods: MethodTable; readonly asked: Promise<void> } {
+    let isAsked = () => {};
+    const asked = new Promise<void>((resolve) => (isAsked = resolve));
+    return { methods: { 'operations.find': () => (isAsked(), new Promise<never>(() => undefined)) }, asked };
+  }
+
+  it('is looked for as long as the call may take, and no longer', async () => {
+    const own = await houseWith({ 'operations.find': finding([]) });
+    script(silence().methods);
+    const call = { requestId: 'r1', connection: own.backend.connections()[0]?.id ?? '', mode: 'run' } as const;
+    const unknown = { ...call, operation: 'shop_sum' };
+    const answer = await own.backend.execute({ ...unknown, params: {} }, { ...own.options, timeoutMs: 20 });
+    expect(errorOf(answer).code).toBe('operation.not_found');
+    const inParams = { ...unknown, requestId: 'r2', params: { timeoutMs: 20 } };
+    expect(errorOf(await own.backend.execute(inParams, own.options)).code).toBe('operation.not_found');
+  });
+
+  it('is looked for no more when the call is given up', async () => {
+    const own = await houseWith({ 'operations.find': finding([]) });
+    const { methods, asked } = silence();
+    script(methods);
+    const giveUp = new AbortController();
+    const connection = own.backend.connections()[0]?.id ?? '';
+    const call = { requestId: 'r1', connection, operation: 'shop_sum', params: {}, mode: 'run' } as const;
+    const answer = own.backend.execute(call, { ...own.options, signal: giveUp.signal });
+    await asked;
+    giveUp.abort();
+    expect((await answer).ok).toBe(false);
   });
 });
 
@@ -248,11 +310,11 @@ describe('modules that are not loaded', () => {
 
   it('that cannot be looked for or loaded say why', async () => {
     const { run } = await houseWith({ 'operations.find': finding([]) });
-    runtime.script({ 'operations.find': failing(late), 'operations.load': failing(late) });
+    script({ 'operations.find': failing(late), 'operations.load': failing(late) });
     expect(errorOf(await run('discover_operations')).code).toBe('call.timeout');
     expect(errorOf(await run('load_operations', { node: 'a@h' })).code).toBe('call.timeout');
     const unloaded = [{ node: 'a@h', module: 'm' }];
-    runtime.script({
+    script({
       'operations.find': answering({ operations: [], nodes: [here], unloaded, left: [] }),
       'operations.load': failing(late),
     });
