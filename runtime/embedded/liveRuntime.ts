@@ -15,7 +15,7 @@ import { seededPrng } from './kernel/prng.ts';
 import { libclusterModules } from './libcluster/modules.ts';
 import { SandboxManager } from './sandbox/sandboxManager.ts';
 import type { Clock } from './time/clock.ts';
-import { runGuarded, sliceIsOverdue } from './time/guardedRun.ts';
+import { Guard } from './time/guard.ts';
 import { LiveClock } from './time/liveClock.ts';
 import { EventLog } from './record/eventLog.ts';
 import { Recorder } from './record/recorder.ts';
@@ -26,8 +26,6 @@ import type { WorkerData } from './workerData.ts';
 const roundMs = 0.5;
 /** In the cluster's own time. */
 const bootMs = 50;
-/** On the wall. */
-const bootSliceMs = 20;
 const defaultSeed = 1;
 
 /** Starts what the options say: a cluster file's cluster, or the demo. Errors: those of reading the file. */
@@ -56,20 +54,14 @@ function startCluster(
     prng: seededPrng(seed),
     onWork: () => clock?.wake(),
     // In deterministic time the number of reductions decides, which no wall disturbs.
-    ...(options.time !== 'deterministic' && {
-      turnIsOverdue: sliceIsOverdue,
-      turns: { wallMs: () => performance.now(), roundMs },
-    }),
+    ...(options.time !== 'deterministic' && { roundMs }),
   });
   const log = options.time === 'deterministic' ? new EventLog(cluster) : null;
   file?.runsIn(cluster);
   scheduleFaults(cluster, definition);
   // Up before anyone can ask, and the nodes connected.
-  cluster.runUntil(bootMs, (shouldStop) => {
-    // In slices: it is a turn that may take too long, not the start of a large cluster on a busy machine.
-    const untilMs = performance.now() + bootSliceMs;
-    return runGuarded(cluster, () => shouldStop() || performance.now() >= untilMs);
-  });
+  const guard = new Guard();
+  cluster.runUntil(bootMs, (shouldStop) => guard.run(cluster, shouldStop));
   const runs = file === null ? 'demo' : { file: path.basename(file.path) };
   const time =
     log === null

@@ -72,11 +72,11 @@ export function statsOf(context: Context, node: KernelNode): NodeStats {
     uptimeMs: Math.round(context.cluster.nowMs - node.startedAtMs),
     processCount: node.processes.size,
     processLimit: node.world.processLimit,
-    runQueue: node.runQueue.length,
+    runQueue: node.scheduler.runQueue.length,
     memoryBytes: node.processes.size <= mostMeasured ? processesBytes(node) + tablesBytes(node) : null,
     // Atoms are JavaScript objects, shared by all nodes.
     atomCount: null,
-    reductions: node.reductions,
+    reductions: node.scheduler.reductions,
     schedulersOnline: 1,
   };
 }
@@ -140,8 +140,8 @@ function infoOf(context: Context, node: KernelNode): Answer<'system.info'> {
       processCount: node.processes.size,
       processLimit: node.world.processLimit,
       registeredNames: node.names.size,
-      reductions: node.reductions,
-      runQueue: node.runQueue.length,
+      reductions: node.scheduler.reductions,
+      runQueue: node.scheduler.runQueue.length,
       connectedNodes: context.cluster.network.connectedTo(node),
       modules: context.cluster.code.names().length,
     },

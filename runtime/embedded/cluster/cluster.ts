@@ -15,7 +15,8 @@ import type { Process } from '../kernel/process.ts';
 import type { Signal } from '../kernel/signal.ts';
 import { TimerHeap } from '../kernel/timerHeap.ts';
 import { encodedBytes, travelling } from '../kernel/travel.ts';
-import type { World } from '../kernel/world.ts';
+import type { Ran } from '../kernel/scheduler.ts';
+import type { Wall, World } from '../kernel/world.ts';
 import { defaultProcessLimit } from '../kernel/world.ts';
 import type { Application } from '../otp/applicationTable.ts';
 import { Applications } from '../otp/applicationTable.ts';
@@ -50,16 +51,17 @@ export type ClusterOptions = {
   readonly schedule?: 'fifo' | 'random';
   /** Processes a node may have; the BEAM's default, 262,144, unless said. */
   readonly processLimit?: number;
-  /** Whether the turn that runs now has taken too long, by the host's clock; asked every 20,000 reductions of a long turn. */
-  readonly turnIsOverdue?: () => boolean;
-  /** A monotonic clock of the wall, milliseconds: turns are bounded by it so that all nodes have one within `roundMs`. */
-  readonly turns?: { readonly wallMs: () => number; readonly roundMs: number };
+  /** In real time: turns are bounded by the wall, too, so that all nodes have one within so many milliseconds. */
+  readonly roundMs?: number;
   /** Called when there is something to run, or a timer was set, outside a run. */
   readonly onWork?: () => void;
 };
 
 /** As {@link Cluster.run}. */
-export type Run = (shouldStop: () => boolean) => 'idle' | 'more';
+export type Run = (shouldStop: () => boolean) => 'idle' | 'more' | 'held';
+
+/** So many turns pass between two looks at the wall's clock, apart from those within turns. */
+const turnsPerLook = 4;
 
 /** What takes a millisecond of a virtual clock, when there is no pause in it: about ten times what a scheduler of the BEAM does. */
 const reductionsPerMs = 200_000;
@@ -103,8 +105,14 @@ export class Cluster implements World {
   /** The same in their order: what runs them goes through an array for a fifth of what it costs to go through a map. */
   #order: readonly Slot[] = [];
   readonly #listeners = new Set<(event: KernelEvent) => void>();
+  /** The wall's time, while a host runs the cluster that wants the thread back now and then. */
+  wall: Wall | null = null;
   #nowMs = 0;
   #running = false;
+  /** A round that is not over: what is left of it. */
+  #held: { readonly slots: readonly Slot[]; readonly at: number } | null = null;
+  /** Turns since the wall's clock was last looked at. */
+  #unlooked = 0;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -288,12 +296,16 @@ export class Cluster implements World {
     this.#nowMs = Math.max(this.#nowMs, nowMs);
   }
 
-  /** Runs processes, the nodes by turns, until nothing is runnable or `shouldStop` says so between two rounds. */
-  run(shouldStop: () => boolean): 'idle' | 'more' {
+  /**
+   * Runs processes, the nodes by turns, until nothing is runnable or `shouldStop` says so between two rounds; `held`, anywhere else, when
+   * {@link Wall.holdsAtMs} has come: it is to be called again before anything else happens, and goes on as if nothing had been.
+   */
+  run(shouldStop: () => boolean): 'idle' | 'more' | 'held' {
     this.#running = true;
     try {
       for (;;) {
-        if (!(this.#schedule === null ? this.#runRound() : this.#runDrawn(this.#schedule))) return 'idle';
+        const ran = this.#schedule === null ? this.#runRound() : this.#runDrawn(this.#schedule);
+        if (ran !== 'ran') return ran;
         if (shouldStop()) return 'more';
       }
     } finally {
@@ -309,7 +321,9 @@ export class Cluster implements World {
   runUntil(untilMs: number, run: Run = (shouldStop) => this.run(shouldStop)): void {
     for (;;) {
       const instant = new Instant(this);
-      while (run(() => instant.isLong) === 'more' && !instant.isLong);
+      for (let ran = run(() => instant.isLong); ran !== 'idle'; ran = run(() => instant.isLong)) {
+        if (ran === 'more' && instant.isLong) break;
+      }
       const next = instant.nextAtMs;
       if (next === null || next > untilMs) break;
       this.advance(Math.max(next, this.#nowMs));
@@ -320,7 +334,7 @@ export class Cluster implements World {
   /** Used on all nodes that are up, since each of them started. */
   get reductions(): number {
     let sum = 0;
-    for (const { node } of this.#order) sum += node?.reductions ?? 0;
+    for (const { node } of this.#order) sum += node?.scheduler.reductions ?? 0;
     return sum;
   }
 
@@ -333,14 +347,10 @@ export class Cluster implements World {
   }
 
   turnIsOverdue(): boolean {
-    return this.#options.turnIsOverdue?.() ?? false;
-  }
-
-  get turnClock(): (() => number) | null {
-    return this.#options.turns?.wallMs ?? null;
+    return this.#options.roundMs !== undefined && this.wall?.isOverdue() === true;
   }
   get turnMs(): number {
-    return (this.#options.turns?.roundMs ?? 0) / Math.max(1, this.#order.length);
+    return (this.#options.roundMs ?? Infinity) / Math.max(1, this.#order.length);
   }
 
   get listening(): boolean {
@@ -355,28 +365,57 @@ export class Cluster implements World {
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** The oldest runnable process of each node; false when there is none. */
-  #runRound(): boolean {
-    let ran = false;
-    for (const { node } of this.#order) {
-      if (node !== null && !node.hung && node.runNext()) ran = true;
+  /** The oldest runnable process of each node; goes on with a round that was held. */
+  #runRound(): Ran {
+    const held = this.#held;
+    this.#held = null;
+    const slots = held === null ? this.#order : held.slots;
+    let ran: Ran = held === null ? 'idle' : 'ran';
+    for (let at = held === null ? 0 : held.at; at < slots.length; at += 1) {
+      const node = slots[at]?.node ?? null;
+      if (node === null || node.hung) continue;
+      const turn = node.scheduler.runNext();
+      if (turn === 'idle') continue;
+      if (turn === 'held') return this.#hold(slots, at);
+      ran = 'ran';
+      if (this.wall !== null && this.#holdsNow(this.wall)) return this.#hold(slots, at + 1);
     }
     return ran;
   }
 
-  /** One of the runnable processes of all nodes, drawn; false when there is none. */
-  #runDrawn(schedule: Prng): boolean {
+  /** Whether the thread is wanted back: looked at now and then, for looking takes as long as a short turn. */
+  #holdsNow(wall: Wall): boolean {
+    this.#unlooked += 1;
+    if (this.#unlooked < turnsPerLook) return false;
+    this.#unlooked = 0;
+    return wall.nowMs >= wall.holdsAtMs;
+  }
+
+  #hold(slots: readonly Slot[], at: number): 'held' {
+    this.#held = { slots, at };
+    return 'held';
+  }
+
+  /** One of the runnable processes of all nodes, drawn; goes on with a turn that was held. */
+  #runDrawn(schedule: Prng): Ran {
+    if (this.#held !== null) return this.#runRound();
     let runnable = 0;
-    for (const { node } of this.#order) if (node !== null && !node.hung) runnable += node.runQueue.drawable;
-    if (runnable === 0) return false;
+    for (const { node } of this.#order) if (node !== null && !node.hung) runnable += node.scheduler.runQueue.drawable;
+    if (runnable === 0) return 'idle';
     let drawn = schedule.below(runnable);
-    for (const { node } of this.#order) {
+    for (const slot of this.#order) {
+      const { node } = slot;
       if (node === null || node.hung) continue;
-      const { drawable } = node.runQueue;
-      if (drawn < drawable) return node.runNext(drawn);
-      drawn -= drawable;
+      const { drawable } = node.scheduler.runQueue;
+      if (drawn >= drawable) {
+        drawn -= drawable;
+        continue;
+      }
+      const turn = node.scheduler.runNext(drawn);
+      if (turn === 'held') return this.#hold([slot], 0);
+      return this.wall !== null && this.#holdsNow(this.wall) ? this.#hold([], 0) : 'ran';
     }
-    return false;
+    return 'idle';
   }
 
   /**
@@ -385,8 +424,9 @@ export class Cluster implements World {
    */
   abandonTurn(reason?: Value): { readonly process: Process; readonly message: Value } | null {
     this.#running = false;
+    this.#held = null;
     for (const { node } of this.#order) {
-      const abandoned = node?.abandonTurn(reason) ?? null;
+      const abandoned = node?.scheduler.abandonTurn(reason) ?? null;
       if (abandoned !== null) return abandoned;
     }
     return null;

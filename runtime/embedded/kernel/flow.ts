@@ -8,7 +8,8 @@ export type Received = Value | typeof timedOut;
 /**
  * `receive … after`: the oldest message that `match` accepts (null: any), in order of arrival; those that it refuses stay.
  * `marker` is a reference made after which only messages can match that hold it, so that a call does not look through a long
- * mailbox. `reply` waits for what answers one reference, which costs the least. `turn` gives the rest of the process' turn to others (`erlang:yield/0`).
+ * mailbox. `reply` waits for what answers one reference, which costs the least. `turn` gives the rest of the process' turn to others (`erlang:yield/0`),
+ * `point` only if it is over: code of OTP's that can be long has such points, where the BEAM would stop it anywhere.
  */
 export type Wait =
   | {
@@ -23,7 +24,8 @@ export type Wait =
   | { readonly is: 'reply'; readonly ref: Ref; readonly afterMs: number | null; readonly at: string | null }
   /** Any message, which stays in the mailbox. */
   | { readonly is: 'message'; readonly at: string | null }
-  | { readonly is: 'turn' };
+  | { readonly is: 'turn' }
+  | { readonly is: 'point' };
 
 /** Process code that may wait, and answers a `T`. */
 export type Flow<T> = Generator<Wait, T, Received>;
@@ -60,6 +62,12 @@ export function* hibernate(): Flow<void> {
 /** Lets the others run first (`erlang:yield/0`). */
 export function* yieldTurn(): Flow<void> {
   yield { is: 'turn' };
+}
+
+const point: Wait = { is: 'point' };
+/** Lets the others run first if this process has had its turn: for loops that call what may not wait by itself. */
+export function* mayGiveWay(): Flow<void> {
+  yield point;
 }
 
 /** True for what a generator function answers, as against a plain value. */

@@ -7,7 +7,7 @@
 import type { Pid, Value } from '../../term/values.ts';
 import { Ref, tup } from '../../term/values.ts';
 import { copied } from './copy.ts';
-import { ErrorException, ExitException, reasonOf, undef } from './exceptions.ts';
+import { ErrorException, undef } from './exceptions.ts';
 import { settle } from './flow.ts';
 import { KernelPid, KernelRef } from './identity.ts';
 import { LateSignals } from './lateSignals.ts';
@@ -17,7 +17,7 @@ import { noMessages, Process } from './process.ts';
 import { ProcessTable } from './processTable.ts';
 import { answers, endWait } from './receiving.ts';
 import { Relations } from './relations.ts';
-import { mostTurnsInARow, RunQueue } from './runQueue.ts';
+import { Scheduler } from './scheduler.ts';
 import { Self } from './self.ts';
 import type { Signal } from './signal.ts';
 import { SmallSet } from './small.ts';
@@ -26,18 +26,11 @@ import { spawnAnswered, spawnFor } from './spawnRequest.ts';
 import type { Timer } from './timerHeap.ts';
 import type { TraceRing } from './trace.ts';
 import { traceFlag, traceKind } from './trace.ts';
-import type { TurnEnd } from './turn.ts';
-import { takeTurn } from './turn.ts';
 import { atoms } from './values.ts';
 import type { SpawnOptions, World } from './world.ts';
 
 /** How many processes, one after the other, an urgent one makes urgent for a turn: a supervisor, its child, and both once more. */
 const standingUrgency = 5;
-
-/** After so many reductions of one turn, which no code that gives way ever uses, its process is ended whatever the clock says. */
-export const mostReductionsPerTurn = 10_000_000;
-/** So many reductions pass between two looks at the clock in a turn that does not give way. */
-const reductionsPerLook = 20_000;
 
 export class KernelNode {
   readonly name: string;
@@ -46,7 +39,6 @@ export class KernelNode {
   readonly startedAtMs: number;
   readonly processes = new ProcessTable();
   readonly names = new Map<string, Process>();
-  readonly runQueue = new RunQueue();
   /** Who hears what processes do in detail; null: nobody, and it costs nothing. */
   tracer: TraceRing | null = null;
   /** Hears of each process that ends, before its name, links and monitors go: what it owned goes first. */
@@ -54,20 +46,12 @@ export class KernelNode {
   readonly relations = new Relations(this);
   /** Where signals are late; null where none is. */
   readonly late: LateSignals | null;
+  readonly scheduler: Scheduler;
   /** The message that the running process took last; without a meaning when none runs. */
   taken: Value = undefined;
   readonly #spareMailboxes = new SpareMailboxes();
-  #reductions = 0;
   #lastPid = -1;
   #lastRef = 0;
-  #running: Process | null = null;
-  #turnBegan = 0;
-  /** What the running process lends to those that it sends to, or spawns, of its urgency. */
-  #lends = 0;
-  /** How many that wait in the queue it may still move to its front: more would not have their turn sooner, and each costs a search. */
-  #hastens = 0;
-  /** The reductions at which the running process is next asked whether it takes too long. */
-  looksAt = 0;
   #alive = true;
   /** What fell due while the node stands still, in order; null while it runs. */
   #overdue: (() => void)[] | null = null;
@@ -80,6 +64,7 @@ export class KernelNode {
     this.world = world;
     this.startedAtMs = world.nowMs;
     this.late = world.lateSignals ? new LateSignals(this) : null;
+    this.scheduler = new Scheduler(this);
   }
 
   get alive(): boolean {
@@ -88,13 +73,6 @@ export class KernelNode {
   /** It stands still: nothing runs, and its timers wait. */
   get hung(): boolean {
     return this.#overdue !== null;
-  }
-  /** Used since the node started. */
-  get reductions(): number {
-    return this.#reductions;
-  }
-  get running(): Process | null {
-    return this.#running;
   }
 
   // --------------------------------------------------------------------------------------------------- identities
@@ -139,7 +117,7 @@ export class KernelNode {
       const { module, function: name, arity } = initialCall;
       this.world.emit({ is: 'spawned', pid, initialCall: `${module}:${name}/${arity}` });
     }
-    this.#enqueue(process);
+    this.scheduler.enqueue(process);
     return process;
   }
 
@@ -252,7 +230,7 @@ export class KernelNode {
     process.mailbox.push(message);
     if (this.tracer !== null) this.tracer.received(process, message);
     if (process.runState !== 'waiting') {
-      if (this.#lends > 0) this.#hasten(process);
+      this.scheduler.hasten(process);
       return;
     }
     if (process.wait !== null && process.wait.is === 'reply') {
@@ -261,14 +239,14 @@ export class KernelNode {
       process.scanFrom = process.mailbox.end - 1;
     }
     process.runState = 'runnable';
-    this.#enqueue(process);
+    this.scheduler.enqueue(process);
   }
 
   /** Lets a waiting process look at its mailbox again. */
   wake(process: Process): void {
     if (process.runState !== 'waiting') return;
     process.runState = 'runnable';
-    this.#enqueue(process);
+    this.scheduler.enqueue(process);
   }
 
   /**
@@ -300,8 +278,8 @@ export class KernelNode {
 
   /** Ends a process. Its own code is not interrupted: while it runs, it ends when that gives way. */
   end(process: Process, reason: Value): void {
-    if (process === this.#running) process.doom ??= { reason };
-    else this.#terminate(process, reason);
+    if (process === this.scheduler.running) process.doom ??= { reason };
+    else this.terminate(process, reason);
   }
 
   /** The node ends as by a power cut: nothing runs any more, nobody here is told. */
@@ -316,7 +294,7 @@ export class KernelNode {
     this.late?.clear();
     this.names.clear();
     this.relations.clear();
-    this.runQueue.clear();
+    this.scheduler.runQueue.clear();
   }
 
   /** The node stands still, as by SIGSTOP, until {@link KernelNode.goOn}. Whoever runs the nodes passes it by. */
@@ -358,142 +336,15 @@ export class KernelNode {
     process.suspendedBy = null;
     if (process.alive) {
       process.runState = 'runnable';
-      this.#enqueue(process);
+      this.scheduler.enqueue(process);
     }
     return true;
-  }
-
-  // -------------------------------------------------------------------------------------------------- scheduling
-
-  /** Runs the next process for one turn, or the one that is drawn, below `runQueue.drawable`; false when there is none. */
-  runNext(drawn: number | null = null): boolean {
-    const process = drawn === null ? this.runQueue.shift() : this.runQueue.draw(drawn);
-    if (process === undefined) return false;
-    process.queued = false;
-    if (this.late !== null) {
-      this.late.scheduled(process);
-    }
-    if (!process.alive || process.suspendedBy !== null) return true;
-    const before = process.reductions;
-    process.runState = 'running';
-    this.#running = process;
-    this.#turnBegan = before;
-    this.looksAt = before + reductionsPerLook;
-    const { urgency } = process;
-    if (urgency > 0) this.#lend(process, urgency - 1);
-    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.in);
-    let end: TurnEnd;
-    try {
-      end = takeTurn(process);
-    } catch (thrown) {
-      process.doom ??= { reason: reasonOf(thrown) };
-      end = 'ended';
-    }
-    this.#running = null;
-    this.#lends = 0;
-    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.out);
-    this.#reductions += process.reductions - before;
-    if (!this.#alive) return true;
-    if (process.doom !== null) this.#terminate(process, process.doom.reason);
-    else if (end === 'ended') this.#terminate(process, atoms.normal);
-    else if (end === 'more') {
-      process.runState = 'runnable';
-      this.#enqueue(process);
-    } else {
-      process.runState = 'waiting';
-      if (process.fiber === null) this.#becomeIdle(process);
-      if (this.late?.has(process) === true) this.wake(process);
-    }
-    return true;
-  }
-
-  #lend(process: Process, urgency: number): void {
-    process.lentUrgency = 0;
-    this.#lends = urgency;
-    this.#hastens = mostTurnsInARow;
-  }
-
-  #traceRunning(process: Process, kind: number): void {
-    this.tracer?.note(traceFlag.running, kind, process, null, null);
-  }
-
-  /**
-   * The running process has reached {@link looksAt}: it goes on when it is in time. Otherwise it is doomed as by exit(Pid, kill), the
-   * report `overrun` says what it was at, and every further call into the kernel throws, so that its code unwinds.
-   */
-  overrun(process: Process): void {
-    if (process !== this.#running) return;
-    const used = process.reductions - this.#turnBegan;
-    if (process.doom === null && used < mostReductionsPerTurn && !this.world.turnIsOverdue()) {
-      this.looksAt = process.reductions + reductionsPerLook;
-      return;
-    }
-    if (process.doom?.reason !== atoms.killed) {
-      process.doom = { reason: atoms.killed };
-      this.#reportOverrun(process);
-    }
-    throw new ExitException(atoms.killed);
-  }
-
-  #reportOverrun(process: Process): void {
-    const reductions = process.reductions - this.#turnBegan;
-    const report = { message: this.taken, reductions, current_function: process.currentFunction };
-    this.world.emit({ is: 'report', kind: 'overrun', pid: process.pid, report });
-  }
-
-  /**
-   * For whoever stopped process code from outside (a `vm` time-out unwinds without `catch` or `finally`): ends the process that was
-   * running, with `reason`, and makes the node fit to run the others. Answers the process and the message that it was at; null
-   * when none was running. Between two calls of the kernel this is exact; code stopped within one of them leaves what that call
-   * had done so far.
-   */
-  abandonTurn(reason: Value = atoms.killed): { readonly process: Process; readonly message: Value } | null {
-    const process = this.#running;
-    if (process === null) return null;
-    const message = this.taken;
-    this.#running = null;
-    this.#lends = 0;
-    this.#draining = false;
-    this.#reductions += process.reductions - this.#turnBegan;
-    this.#reportOverrun(process);
-    if (process.alive) this.#terminate(process, process.doom?.reason ?? reason);
-    return { process, message };
-  }
-
-  /** Between two messages a handler's process needs no mailbox. */
-  #becomeIdle(process: Process): void {
-    const { mailbox } = process;
-    process.marker = null;
-    if (mailbox === noMessages) return;
-    process.mailbox = noMessages;
-    this.#spareMailboxes.give(mailbox);
-  }
-
-  #enqueue(process: Process): void {
-    if (process.queued || process.suspendedBy !== null) return;
-    if (this.#lends > 0 && this.#lends > process.urgency) process.lentUrgency = this.#lends;
-    process.queued = true;
-    const wasIdle = this.runQueue.length === 0;
-    this.runQueue.push(process);
-    if (wasIdle) this.world.becameRunnable();
-  }
-
-  /** A process that waits for its turn already is sent something by an urgent one. */
-  #hasten(process: Process): void {
-    if (!process.queued || process.urgency >= this.#lends) return;
-    const isUrgent = process.urgency > 0;
-    if (!isUrgent) {
-      if (this.#hastens === 0) return;
-      this.#hastens -= 1;
-      this.runQueue.remove(process);
-    }
-    process.lentUrgency = this.#lends;
-    if (!isUrgent) this.runQueue.push(process);
   }
 
   // ------------------------------------------------------------------------------------------------------ ending
 
-  #terminate(process: Process, reason: Value): void {
+  /** For the scheduler: a process whose code does not run has ended. */
+  terminate(process: Process, reason: Value): void {
     if (!process.alive) return;
     process.runState = 'exiting';
     endWait(process);
@@ -508,7 +359,7 @@ export class KernelNode {
     if (this.late !== null) {
       this.late.ended(process, reason);
       process.suspendedBy = null;
-      this.#enqueue(process);
+      this.scheduler.enqueue(process);
       return;
     }
     if (process.links === null && process.monitoredBy === null && process.monitors === null && !this.#draining) {
@@ -523,6 +374,21 @@ export class KernelNode {
       this.relations.announce(next.process, next.reason);
     }
     this.#draining = false;
+  }
+
+  /** For the scheduler: the code of this process was stopped from outside, perhaps while it ended others. */
+  abandon(process: Process, reason: Value): void {
+    this.#draining = false;
+    if (process.alive) this.terminate(process, reason);
+  }
+
+  /** For the scheduler: between two messages a handler's process needs no mailbox. */
+  becomeIdle(process: Process): void {
+    const { mailbox } = process;
+    process.marker = null;
+    if (mailbox === noMessages) return;
+    process.mailbox = noMessages;
+    this.#spareMailboxes.give(mailbox);
   }
 
   #deliverTo(to: Pid | string | Ref, message: Value): void {

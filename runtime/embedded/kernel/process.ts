@@ -268,7 +268,7 @@ export class Process {
   /** Where it is now, as `module:function/arity`: in a `receive` that says where, or where it waits between messages. */
   get currentFunction(): string {
     const { wait, idleAt, initialCall } = this;
-    const waitsAt = wait === null || wait.is === 'turn' ? null : wait.at;
+    const waitsAt = wait === null || !('at' in wait) ? null : wait.at;
     return waitsAt ?? idleAt ?? `${initialCall.module}:${initialCall.function}/${initialCall.arity}`;
   }
 }

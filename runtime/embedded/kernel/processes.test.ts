@@ -367,14 +367,14 @@ describe('scheduling', () => {
   it('counts reductions, for the process and for the node', () => {
     const cluster = testCluster();
     const node = nodeOf(cluster);
-    const before = node.reductions;
+    const before = node.scheduler.reductions;
     const process = spawn(node, function* (self) {
       for (let n = 0; n < 100; n += 1) self.makeRef();
       yield* forEver();
     });
     cluster.runUntil(cluster.nowMs + 1);
     expect(process.reductions).toBeGreaterThanOrEqual(100);
-    expect(node.reductions - before).toBe(process.reductions);
+    expect(node.scheduler.reductions - before).toBe(process.reductions);
   });
 
   it('a suspended process does not run until everyone who suspended it has let go', () => {

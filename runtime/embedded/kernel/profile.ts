@@ -177,7 +177,7 @@ export class ReductionProfile {
 
 /** Whether it waits where it is idle, in code of its behaviour that can wait for less than a message. */
 function isBetweenMessages({ wait, idleAt }: Process): boolean {
-  return wait !== null && wait.is !== 'turn' && wait.at !== null && wait.at === idleAt;
+  return wait !== null && 'at' in wait && wait.at !== null && wait.at === idleAt;
 }
 
 function placeOf(name: string, module: string, within: Place | null): Place {

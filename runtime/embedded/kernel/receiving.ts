@@ -10,7 +10,7 @@ export const stillWaiting: unique symbol = Symbol('still waiting');
 
 /** Looks at the mailbox for what `process` waits for, and takes it out; sets the timer of the wait where there is nothing yet. */
 export function receivedBy(process: Process, wait: Wait): Received | typeof stillWaiting {
-  if (wait.is === 'turn') return timedOut;
+  if (wait.is === 'turn' || wait.is === 'point') return timedOut;
   const { mailbox } = process;
   if (wait.is === 'message') return mailbox.length > 0 ? timedOut : stillWaiting;
   const marker = wait.is === 'reply' ? wait.ref : wait.marker;

@@ -24,8 +24,8 @@ function runner(node: KernelNode, ran: string[], name: string, priority: Priorit
   });
   process.priority = priority;
   // It was put into the queue before it had one.
-  node.runQueue.remove(process);
-  node.runQueue.push(process);
+  node.scheduler.runQueue.remove(process);
+  node.scheduler.runQueue.push(process);
   return process;
 }
 
@@ -49,7 +49,7 @@ function urgently(node: KernelNode, run: (self: Self) => Flow<unknown>): Process
 function turnsUntil(node: KernelNode, done: () => boolean): number {
   for (let turns = 0; turns < 10_000; turns += 1) {
     if (done()) return turns;
-    node.runNext();
+    node.scheduler.runNext();
   }
   throw new Error('It is not done after 10,000 turns.');
 }
@@ -109,7 +109,7 @@ describe('what works for somebody outside', () => {
       });
       if (!(server instanceof Pid)) throw new Error('It has not started.');
       const busy = spinners(node, count);
-      for (let turn = 0; turn < count; turn += 1) node.runNext();
+      for (let turn = 0; turn < count; turn += 1) node.scheduler.runNext();
       const used = busy.map(({ reductions }) => reductions);
       let answer: unknown = null;
       const command = urgently(node, function* (self) {
@@ -118,7 +118,7 @@ describe('what works for somebody outside', () => {
       const turns = turnsUntil(node, () => answer !== null);
       expect([answer, command.alive]).toEqual([0, false]);
       expect(turns).toBeLessThanOrEqual(4);
-      for (let turn = 0; turn < count; turn += 1) node.runNext();
+      for (let turn = 0; turn < count; turn += 1) node.scheduler.runNext();
       expect(busy.every(({ reductions }, at) => reductions >= (used[at] ?? Infinity) + reductionsPerTurn)).toBe(true);
     },
   );
@@ -130,7 +130,7 @@ describe('what works for somebody outside', () => {
       for (;;) got.push(yield* receive());
     });
     spinners(node, 50);
-    turnsUntil(node, () => target.runState === 'waiting' && node.runQueue.length === 50);
+    turnsUntil(node, () => target.runState === 'waiting' && node.scheduler.runQueue.length === 50);
     node.deliver(target, 1);
     expect(target.runState).toBe('runnable');
     urgently(node, function* (self) {
@@ -164,7 +164,7 @@ describe('what works for somebody outside', () => {
       self.send(chain[0]?.pid ?? self.pid, a('go'));
       yield* receive();
     });
-    for (let turn = 0; turn < 20; turn += 1) node.runNext();
+    for (let turn = 0; turn < 20; turn += 1) node.scheduler.runNext();
     expect(seen).toEqual([0, 1, 2, 3]);
     turnsUntil(node, () => seen.length === 8);
   });
@@ -176,7 +176,7 @@ describe('what works for somebody outside', () => {
       for (;;) yield* yieldTurn();
     });
     const before = other?.reductions ?? 0;
-    for (let turn = 0; turn < 10 * (mostTurnsInARow + 1); turn += 1) node.runNext();
+    for (let turn = 0; turn < 10 * (mostTurnsInARow + 1); turn += 1) node.scheduler.runNext();
     expect((other?.reductions ?? 0) - before).toBeGreaterThanOrEqual(9 * reductionsPerTurn);
   });
 
@@ -187,21 +187,28 @@ describe('what works for somebody outside', () => {
       for (;;) yield* yieldTurn();
     });
     expect(command.urgency).toBe(0);
-    expect(node.runQueue.drawable).toBe(node.runQueue.length);
+    expect(node.scheduler.runQueue.drawable).toBe(node.scheduler.runQueue.length);
   });
 });
 
 describe('a turn by the clock', () => {
   it('ends when it has been long enough, and not before', () => {
     let nowMs = 0;
-    const cluster = testCluster(['one@sim', 'two@sim'], { turns: { wallMs: () => (nowMs += 0.25), roundMs: 1 } });
+    const cluster = testCluster(['one@sim', 'two@sim'], { roundMs: 1 });
+    cluster.wall = {
+      get nowMs() {
+        return (nowMs += 0.25);
+      },
+      holdsAtMs: Infinity,
+      isOverdue: () => false,
+    };
     const node = nodeOf(cluster);
     const [process] = spinners(node, 1);
     if (process === undefined) throw new Error('There is none.');
     turnsUntil(node, () => process.reductions > 0);
-    // Two nodes: half a round, which are two steps of this clock after the first look, one each 16 reductions.
-    expect(process.reductions).toBeGreaterThanOrEqual(3 * 16);
-    expect(process.reductions).toBeLessThan(4 * 16);
+    // Two nodes: half a round, which are two steps of this clock after the first look: after one reduction, then two more, then four.
+    expect(process.reductions).toBeGreaterThanOrEqual(1 + 2 + 4);
+    expect(process.reductions).toBeLessThanOrEqual(1 + 2 + 4 + 6);
     expect(process.runState).toBe('runnable');
   });
 });

@@ -430,7 +430,8 @@ export class Self {
 /** Counts a reduction: a call into the kernel. */
 function bump(process: Process): void {
   process.reductions += 1;
-  if (process.reductions >= process.node.looksAt) process.node.overrun(process);
+  const { scheduler } = process.node;
+  if (process.reductions >= scheduler.looksAt) scheduler.overrun(process);
 }
 
 function sendToName(from: KernelNode, name: string, node: string, message: Value): void {

@@ -8,28 +8,31 @@ import { Self } from './self.ts';
 
 /** Reductions a process may use before others run. One is one message, one resumption or one call into the kernel. */
 export const reductionsPerTurn = 2000;
-/** So many reductions pass between two looks at the clock that bounds turns, where there is one. */
-const reductionsPerGlance = 16;
+/** At most so many reductions pass between two looks at the wall's clock, where there is one: one at first, then twice as many. */
+const mostReductionsPerGlance = 16;
 
-/** How a turn ended; with `ended`, its reason stands in {@link Process.doom}. */
-export type TurnEnd = 'waiting' | 'more' | 'ended';
+/** How a turn ended; with `ended`, its reason stands in {@link Process.doom}. One that is `held` has not: it goes on where it is. */
+export type TurnEnd = 'waiting' | 'more' | 'ended' | 'held';
 
-/** Runs a process for a turn. What its code throws comes through. */
-export function takeTurn(process: Process): TurnEnd {
+/** Runs a process for a turn, which is over when its reductions have reached `last`. What its code throws comes through. */
+export function takeTurn(process: Process, last: number): TurnEnd {
   const { node } = process;
   const { world } = node;
+  const { wall } = world;
   const self = (process.self ??= new Self(process));
-  const last = process.reductions + reductionsPerTurn;
-  let until = world.turnClock === null ? last : process.reductions + reductionsPerGlance;
+  let perGlance = 1;
+  let until = wall === null ? last : process.reductions + perGlance;
   let endsAtMs: number | null = null;
   if (process.starting !== null) start(process, process.starting, self);
   for (;;) {
     if (process.doom !== null) return 'ended';
     if (process.reductions >= until) {
-      if (until === last || world.turnClock === null) return 'more';
-      const nowMs = world.turnClock();
+      if (wall === null || process.reductions >= last) return 'more';
+      const { nowMs } = wall;
       if (nowMs >= (endsAtMs ??= nowMs + world.turnMs)) return 'more';
-      until = Math.min(last, process.reductions + reductionsPerGlance);
+      if (nowMs >= wall.holdsAtMs) return 'held';
+      perGlance = Math.min(mostReductionsPerGlance, 2 * perGlance);
+      until = Math.min(last, process.reductions + perGlance);
     }
     process.reductions += 1;
     if (process.fiber === null) {
@@ -54,6 +57,7 @@ export function takeTurn(process: Process): TurnEnd {
       if (process.handler === null) return 'ended';
     } else {
       const wait = step.value;
+      if (wait.is === 'point') continue;
       process.waits(wait);
       if (wait.is === 'turn') return 'more';
       if (process.profile !== null && wait.at !== null && wait.at === process.idleAt) {

@@ -17,7 +17,8 @@ const initialCall = { module: 'test', function: 'run', arity: 0 };
 describe('a turn that does not end', () => {
   it('ends only its own process when it keeps calling the kernel, and says what that was at', () => {
     let overdue = false;
-    const cluster = testCluster(['one@sim'], { turnIsOverdue: () => overdue });
+    const cluster = testCluster(['one@sim'], { roundMs: Infinity });
+    cluster.wall = { nowMs: 0, holdsAtMs: Infinity, isOverdue: () => overdue };
     const node = nodeOf(cluster);
     const events: KernelEvent[] = [];
     cluster.listen((event) => void events.push(event));
@@ -85,7 +86,7 @@ describe('a turn that does not end', () => {
     });
     expect(seen).toBe('{DOWN,ref,process,pid,killed}');
     expect(abandoned).toEqual({ process: stuck, message: a('hello') });
-    expect(node.running).toBe(null);
+    expect(node.scheduler.running).toBe(null);
     expect(cluster.abandonTurn()).toBe(null);
   });
 });

@@ -34,12 +34,22 @@ export interface World {
   becameRunnable(): void;
   /** How many processes a node may have; {@link defaultProcessLimit} unless the cluster says otherwise. */
   readonly processLimit: number;
-  /** Whether the turn that runs now has taken too long by a clock: asked seldom. Never on a virtual clock. */
+  /** Whether the turn that runs now has taken too long by the wall: asked seldom. Never where the wall shall not show. */
   turnIsOverdue(): boolean;
-  /** A monotonic clock of the wall, in milliseconds, by which turns are bounded too; null: by reductions only. */
-  readonly turnClock: (() => number) | null;
-  /** How long a turn goes on by {@link World.turnClock}. */
+  /** The wall's time; null where nobody looks at it. */
+  readonly wall: Wall | null;
+  /** How long a turn goes on by {@link World.wall}; Infinity: by reductions only. */
   readonly turnMs: number;
+}
+
+/** The wall's time, for those who run nodes beside other things. */
+export interface Wall {
+  /** Monotonic. */
+  readonly nowMs: number;
+  /** From when on a turn that is not over is held between two messages, to go on as if nothing had been. */
+  readonly holdsAtMs: number;
+  /** Whether code that has not given way keeps the thread for too long: asked every 20,000 reductions of a long turn. */
+  isOverdue(): boolean;
 }
 
 export type SpawnOptions = {

@@ -6,7 +6,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Atom, Pid, Tuple, tup } from '../../term/values.ts';
 import { ErrorException, reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
-import { receive, timedOut } from '../kernel/flow.ts';
+import { receive, timedOut, yieldTurn } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, errorTuple, itemsOf, okTuple, partsOf, tagged } from '../kernel/values.ts';
@@ -144,7 +144,7 @@ function* stopTree(self: Self, child: Pid | null): Flow<void> {
       relay(self, message);
     }
   }
-  while (killLeft(self)) yield { is: 'turn' };
+  while (killLeft(self)) yield* yieldTurn();
 }
 function killLeft(self: Self): boolean {
   const left = self.processes().filter((pid) => pid !== self.pid && self.inspect(pid)?.groupLeader === self.pid);

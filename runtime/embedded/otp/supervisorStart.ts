@@ -3,6 +3,7 @@ import type { Value } from '../../term/values.ts';
 import { a, Pid, tup } from '../../term/values.ts';
 import { reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
+import { mayGiveWay } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
 import { atoms, okTuple, tagged } from '../kernel/values.ts';
 import type { StartFunction } from './childSpec.ts';
@@ -49,6 +50,8 @@ export function* startAll(
     if (started.pid === 'undefined' && child.spec.restart === 'temporary') state.remove(child);
     else state.place(child, started.pid);
     changed(self);
+    // A start function need not wait, and there may be 10,000.
+    yield* mayGiveWay();
   }
   return null;
 }

@@ -6,7 +6,7 @@ import type { ClockState } from '../../model.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Clock } from './clock.ts';
 import { Listeners } from './clock.ts';
-import { runGuarded } from './guardedRun.ts';
+import { Guard } from './guard.ts';
 import { stepCluster } from './stepping.ts';
 
 /** How long the thread is kept at a time: so long a call from outside may wait before it is heard. */
@@ -18,6 +18,7 @@ const longestSleepMs = 60_000;
 export class LiveClock implements Clock {
   readonly #cluster: Cluster;
   readonly #wallMs: () => number;
+  readonly #guard: Guard;
   readonly #listeners = new Listeners();
   /** The cluster's time was `clusterMs` when the wall's was `wallMs`. */
   #anchor: { readonly wallMs: number; readonly clusterMs: number };
@@ -31,6 +32,7 @@ export class LiveClock implements Clock {
   constructor(cluster: Cluster, wallMs: () => number) {
     this.#cluster = cluster;
     this.#wallMs = wallMs;
+    this.#guard = new Guard(wallMs);
     this.#anchor = { wallMs: wallMs(), clusterMs: cluster.nowMs };
     this.wake();
   }
@@ -77,7 +79,7 @@ export class LiveClock implements Clock {
 
   async step(ms: number | null, signal: AbortSignal): Promise<void> {
     this.pause();
-    await stepCluster(this.#cluster, ms, this.#wallMs, signal);
+    await stepCluster(this.#cluster, this.#guard, ms, this.#wallMs, signal);
     this.#listeners.tell();
   }
 
@@ -112,7 +114,7 @@ export class LiveClock implements Clock {
     this.#cluster.advance(this.#due());
     const until = this.#wallMs() + sliceMs;
     this.#answered = false;
-    const outcome = runGuarded(this.#cluster, () => this.#answered || this.#wallMs() >= until);
+    const outcome = this.#guard.run(this.#cluster, () => this.#answered || this.#wallMs() >= until);
     if (outcome === 'more') this.wake();
     else this.#sleep();
   }

@@ -9,6 +9,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Clock } from './clock.ts';
 import type { Answered, Recorder } from '../record/recorder.ts';
 import { Listeners } from './clock.ts';
+import { Guard } from './guard.ts';
 import { sliceMs, stepCluster } from './stepping.ts';
 
 /** How many rounds of the scheduler may pass before the event loop has a turn: counted, since the wall's time differs between runs. */
@@ -19,13 +20,15 @@ export class OnDemandClock implements Clock {
   readonly recorder: Recorder | null;
   readonly #listeners = new Listeners();
   readonly #ending = new AbortController();
+  readonly #guard: Guard;
   #looks = 0;
   #waiting = 0;
   #paused = false;
   #running = false;
 
-  constructor(cluster: Cluster, recorder: Recorder | null = null) {
+  constructor(cluster: Cluster, recorder: Recorder | null = null, guard: Guard = new Guard()) {
     this.#cluster = cluster;
+    this.#guard = guard;
     this.recorder = recorder;
   }
 
@@ -61,7 +64,7 @@ export class OnDemandClock implements Clock {
   }
 
   async step(ms: number | null, signal: AbortSignal): Promise<void> {
-    await stepCluster(this.#cluster, ms, this.#rounds, AbortSignal.any([signal, this.#ending.signal]));
+    await stepCluster(this.#cluster, this.#guard, ms, this.#rounds, AbortSignal.any([signal, this.#ending.signal]));
     this.#listeners.tell();
   }
 
@@ -95,7 +98,7 @@ export class OnDemandClock implements Clock {
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#waiting === 0 || this.#paused || this.#ending.signal.aborted) break;
       const before = this.#cluster.nowMs;
-      await stepCluster(this.#cluster, 0, this.#rounds, this.#ending.signal);
+      await stepCluster(this.#cluster, this.#guard, 0, this.#rounds, this.#ending.signal);
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#isDone()) break;
       if (this.#cluster.timers.nextAtMs === null && this.#cluster.nowMs === before) {
@@ -103,7 +106,7 @@ export class OnDemandClock implements Clock {
         await new Promise((resolve) => setTimeout(resolve, 10));
         continue;
       }
-      await stepCluster(this.#cluster, null, this.#rounds, this.#ending.signal);
+      await stepCluster(this.#cluster, this.#guard, null, this.#rounds, this.#ending.signal);
     }
     this.#running = false;
   }
