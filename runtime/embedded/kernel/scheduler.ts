@@ -72,9 +72,26 @@ export class Scheduler {
 
   /** Runs the next process for one turn, or the one that is drawn, below `runQueue.drawable`. A turn that was held goes on first. */
   runNext(drawn: number | null = null): Ran {
-    const process = this.#isHeld ? this.#running : this.#begin(drawn);
-    if (process === null) return 'idle';
-    if (process === undefined) return 'ran';
+    if (this.#isHeld && this.#running !== null) return this.#turn(this.#running);
+    const process = drawn === null ? this.runQueue.shift() : this.runQueue.draw(drawn);
+    if (process === undefined) return 'idle';
+    const { late } = this.#node;
+    process.queued = false;
+    if (late !== null) late.scheduled(process);
+    if (!process.alive || process.suspendedBy !== null) return 'ran';
+    process.runState = 'running';
+    this.#running = process;
+    this.#turnBegan = process.reductions;
+    this.looksAt = process.reductions + reductionsPerLook;
+    const { urgency } = process;
+    if (urgency > 0) this.#lend(process, urgency - 1);
+    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.in);
+    return this.#turn(process);
+  }
+
+  /** The turn of the running process, or what is left of it. */
+  #turn(process: Process): Ran {
+    const node = this.#node;
     let end: TurnEnd;
     try {
       end = takeTurn(process, this.#turnBegan + reductionsPerTurn);
@@ -84,35 +101,11 @@ export class Scheduler {
     }
     this.#isHeld = end === 'held';
     if (end === 'held') return 'held';
-    this.#finish(process, end);
-    return 'ran';
-  }
-
-  /** Takes the next process out of the queue; null when there is none, undefined when it has no turn after all. */
-  #begin(drawn: number | null): Process | null | undefined {
-    const process = drawn === null ? this.runQueue.shift() : this.runQueue.draw(drawn);
-    if (process === undefined) return null;
-    const { late } = this.#node;
-    process.queued = false;
-    if (late !== null) late.scheduled(process);
-    if (!process.alive || process.suspendedBy !== null) return undefined;
-    process.runState = 'running';
-    this.#running = process;
-    this.#turnBegan = process.reductions;
-    this.looksAt = process.reductions + reductionsPerLook;
-    const { urgency } = process;
-    if (urgency > 0) this.#lend(process, urgency - 1);
-    if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.in);
-    return process;
-  }
-
-  #finish(process: Process, end: TurnEnd): void {
-    const node = this.#node;
     this.#running = null;
     this.#lends = 0;
     if ((process.traceFlags & traceFlag.running) !== 0) this.#traceRunning(process, traceKind.out);
     this.#reductions += process.reductions - this.#turnBegan;
-    if (!node.alive) return;
+    if (!node.alive) return 'ran';
     if (process.doom !== null) node.terminate(process, process.doom.reason);
     else if (end === 'ended') node.terminate(process, atoms.normal);
     else if (end === 'more') {
@@ -121,8 +114,9 @@ export class Scheduler {
     } else {
       process.runState = 'waiting';
       if (process.fiber === null) node.becomeIdle(process);
-      if (node.late?.has(process) === true) node.wake(process);
+      if (node.late !== null && node.late.has(process)) node.wake(process);
     }
+    return 'ran';
   }
 
   #lend(process: Process, urgency: number): void {
