@@ -13,6 +13,8 @@ export const supervisorFields = {
   application: 'text',
   parent: 'text',
   strategy: 'text',
+  intensity: 'number',
+  periodSeconds: 'number',
   node: 'text',
   evidence: 'text',
 } as const;
@@ -25,6 +27,8 @@ export const supervisorResult = {
   application: nullable(Type.String({ description: 'The application whose root it is.' })),
   parent: nullable(Type.String({ description: 'The id of the supervisor above it.' })),
   strategy: nullable(Type.String({ description: 'null when it is not known.' })),
+  intensity: nullable(Type.Integer({ description: 'Restarts it allows in a period; null when it is not known.' })),
+  periodSeconds: nullable(Type.Number()),
   flags: nullable(supervisorFlagsResult),
   evidence: Type.String({ description: 'How it was recognised.' }),
 };
@@ -39,6 +43,8 @@ export function supervisorRow(info: SupervisorInfo) {
     application: info.application,
     parent: info.parent === null ? null : processId(info.parent),
     strategy: info.flags?.strategy ?? null,
+    intensity: info.flags?.intensity ?? null,
+    periodSeconds: info.flags?.periodSeconds ?? null,
     flags: info.flags,
     evidence: info.evidence,
   };

@@ -91,6 +91,7 @@ describe('cluster_supervision_trees', () => {
       name: 'extra_sup',
       on: [two],
       notOn: [one, three],
+      values: [],
     });
   });
 

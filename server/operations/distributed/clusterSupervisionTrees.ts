@@ -1,21 +1,22 @@
 import { Type } from 'typebox';
-import type { NodeName, SupervisorInfo } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { mapLimited } from '../limited.ts';
 import { mostRows } from '../lists.ts';
 import { coverageResult, nodeParam } from '../parameters.ts';
 import { collect } from '../streams.ts';
 import type { Branch } from '../supervisor/trees.ts';
-import { branchResult, treeLimitParams, treesOf } from '../supervisor/trees.ts';
-import { nameText } from '../terms.ts';
+import { branchResult, ofApplication, treeLimitParams, treesOf } from '../supervisor/trees.ts';
+import { differenceResult, differencesOf } from './treeDifferences.ts';
 
 const mostNodes = 100;
+const nodesAtOnce = 4;
 
 export const clusterSupervisionTrees = defineOperation({
   name: 'cluster_supervision_trees',
   title: 'Cluster Supervision Trees',
   description:
-    'The supervision trees of every node beside each other, and where the nodes differ: applications and named supervisors that run on some of them only.',
+    'The supervision trees of every node beside each other, and where the nodes differ: applications, named supervisors and their children that are or run on some of them only, and supervisors of one name with other flags.',
   category: 'distributed',
   severity: 'read',
   idempotent: true,
@@ -27,6 +28,10 @@ export const clusterSupervisionTrees = defineOperation({
     application: Type.Optional(
       Type.String({ minLength: 1, maxLength: 255, description: 'Only the tree of this application on each node.' }),
     ),
+    show: Type.Enum(['all', 'differences'], {
+      default: 'all',
+      description: 'differences: only where the nodes differ, without the trees.',
+    }),
     ...treeLimitParams,
   }),
   result: Type.Object({
@@ -42,52 +47,42 @@ export const clusterSupervisionTrees = defineOperation({
       }),
     ),
     total: Type.Integer({ description: 'Trees, on all nodes.' }),
-    differences: Type.Array(
-      Type.Object({
-        what: Type.Enum(['application', 'supervisor']),
-        name: Type.String(),
-        on: Type.Array(Type.String()),
-        notOn: Type.Array(Type.String()),
-      }),
-      { description: 'What runs on some of the nodes that answered, and not on the others.' },
-    ),
+    differences: Type.Array(differenceResult, { description: 'What is not the same on all nodes that answered.' }),
     nodes: coverageResult,
     truncated: Type.Boolean({ description: 'Whether limits left something out.' }),
   }),
   route: { method: 'GET', path: '/cluster/supervision-trees' },
   examples: [
     { title: 'Everything', params: {} },
+    { title: 'Only where they differ', params: { show: 'differences' } },
     { title: 'One application on two nodes', params: { application: 'shop', nodes: ['demo1@sim', 'demo2@sim'] } },
   ],
   errors: [{ code: 'node.unavailable', remedy: 'A node that does not answer is `missing` in `nodes`.' }],
   timeoutMs: 60_000,
-  async execute(context, { nodes, application, ...limits }) {
+  async execute(context, { nodes, application, show, ...limits }) {
     const found = await collect(context.port.supervisors.find({ nodes: nodes ?? 'all' }, context.options()), mostRows);
     if (!found.ok) return found;
-    const { rows, end } = found.value;
+    const { end } = found.value;
+    const rows = application === undefined ? found.value.rows : ofApplication(application, found.value.rows);
     const answered = end.nodes
       .filter(({ status }) => status !== 'missing')
       .map(({ node }) => node)
       .toSorted();
-    let truncated = false;
-    const items = [];
-    for (const node of answered) {
+    const built = await mapLimited(answered, nodesAtOnce, async (node) => {
       const here = rows.filter(({ supervisor }) => supervisor.node === node);
-      const root = application === undefined ? null : here.find((info) => info.application === application);
-      // A node without the application has no tree of it.
-      const built =
-        root === undefined
-          ? { trees: [], truncated: false }
-          : await treesOf(context, here, limits, root?.supervisor ?? null);
-      truncated ||= built.truncated;
-      items.push({ node, trees: built.trees, supervisors: here.length, shown: countIn(built.trees) });
-    }
+      return { node, supervisors: here.length, ...(await treesOf(context, here, limits, null)) };
+    });
+    const items = built.map(({ node, supervisors, trees }) => {
+      const shown = show === 'all' ? trees : [];
+      return { node, trees: shown, supervisors, shown: countIn(shown) };
+    });
+    const trees = new Map(built.map((one) => [one.node, one.trees]));
     return ok({
       items,
       total: items.reduce((sum, { trees }) => sum + trees.length, 0),
-      differences: differences(rows, answered),
+      differences: differencesOf(rows, trees, answered),
       nodes: end.nodes,
-      truncated,
+      truncated: built.some(({ truncated }) => truncated),
     });
   },
 });
@@ -106,22 +101,4 @@ function countIn(trees: readonly Branch[]): { supervisors: number; workers: numb
     }
   }
   return count;
-}
-
-function differences(supervisors: readonly SupervisorInfo[], nodes: readonly NodeName[]) {
-  const where = new Map<string, { what: 'application' | 'supervisor'; name: string; on: Set<NodeName> }>();
-  const note = (what: 'application' | 'supervisor', name: string, node: NodeName) => {
-    const key = `${what} ${name}`;
-    const known = where.get(key) ?? { what, name, on: new Set() };
-    known.on.add(node);
-    where.set(key, known);
-  };
-  for (const { application, name, supervisor } of supervisors) {
-    if (application !== null) note('application', application, supervisor.node);
-    else if (name?.in === 'local') note('supervisor', nameText(name), supervisor.node);
-  }
-  return [...where.values()]
-    .filter(({ on }) => on.size < nodes.length)
-    .map(({ what, name, on }) => ({ what, name, on: [...on], notOn: nodes.filter((node) => !on.has(node)) }))
-    .toSorted((a, b) => (a.what === b.what ? (a.name < b.name ? -1 : 1) : a.what < b.what ? -1 : 1));
 }

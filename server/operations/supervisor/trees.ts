@@ -13,8 +13,9 @@ type TreeContext = Context<'supervisors.children'>;
 /** Supervisors asked at once: each is called, and is busy while it answers. */
 const askedAtOnce = 8;
 
+export type TreeChild = ReturnType<typeof childRow> & { readonly tree: Branch | null };
 export type Branch = ReturnType<typeof supervisorRow> & {
-  readonly children: readonly (ReturnType<typeof childRow> & { readonly tree: Branch | null })[];
+  readonly children: readonly TreeChild[];
   readonly childCount: number | null;
   readonly error: ArsenalError | null;
 };
@@ -27,7 +28,9 @@ export const branchResult = {
     childCount: nullable(Type.Integer({ description: 'Children there are; null when it did not say.' })),
     children: Type.Array(
       Type.Object({
-        ...childResult,
+        // Which further fields a row has is up to the call.
+        ...Type.Partial(Type.Object(childResult)).properties,
+        childIdText: childResult.childIdText,
         tree: nullable(Type.Unsafe<Json>({ description: 'The branch below it, if it is a supervisor.' })),
       }),
     ),
@@ -66,6 +69,21 @@ export async function treesOf(
   const roots = supervisors.filter(isRoot);
   const { asked, truncated } = await askLevels(context, roots, known, limits);
   return { trees: roots.map((root) => branchOf(root, known, asked)), truncated };
+}
+
+/** The supervisors of an application: its roots, on each node, and what is below them. */
+export function ofApplication(application: string, all: readonly SupervisorInfo[]): readonly SupervisorInfo[] {
+  const known = new Map(all.map((one) => [processId(one.supervisor), one]));
+  return all.filter((info) => {
+    const seen = new Set<SupervisorInfo>();
+    let at: SupervisorInfo | undefined = info;
+    while (at !== undefined && !seen.has(at)) {
+      if (at.application === application) return true;
+      seen.add(at);
+      at = at.parent === null ? undefined : known.get(processId(at.parent));
+    }
+    return false;
+  });
 }
 
 /** Asks supervisors for their children, level by level from the roots, so that limits cut the deepest first. */
