@@ -245,13 +245,18 @@ export type RowPage = {
 
 // ------------------------------------------------------------------------------------------------- predicates (as data)
 
+export type TextField =
+  'registered_name' | 'initial_call' | 'current_function' | 'label' | 'status' | 'priority' | 'parent' | 'group_leader';
 export type Predicate =
   | { readonly key: ProcessField; readonly op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'; readonly value: Scalar }
   | {
-      readonly key: 'registered_name' | 'initial_call' | 'current_function' | 'label';
-      readonly op: 'contains' | 'prefix';
+      readonly key: TextField;
+      /** `like`: with an asterisk for any text, also none; the whole of it has to fit. */
+      readonly op: 'contains' | 'prefix' | 'like';
       readonly value: string;
     }
+  /** One of these, an id or a registered name, is among its ancestors, as proc_lib kept them. */
+  | { readonly key: 'ancestors'; readonly op: 'has'; readonly value: readonly string[] }
   | { readonly all: readonly Predicate[] }
   | { readonly any: readonly Predicate[] }
   | { readonly not: Predicate };
@@ -736,6 +741,8 @@ export type NodeRow = {
   readonly sees: readonly NodeName[] | null;
   /** Whether those nodes answer it, asked each second by an agent on it; null where there is none, or not yet. */
   readonly links: readonly PeerLink[] | null;
+  /** Those that do not run though they were started, and why, as Erlang prints it; absent where there is none, or a node forgets it. */
+  readonly failedApplications?: readonly { readonly name: string; readonly reason: string }[];
 };
 
 /** What a node says of its connection to another. */

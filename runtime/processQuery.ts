@@ -43,6 +43,9 @@ export function queryFault(query: ScanQuery): Failure | null {
   if (query.top !== undefined && (!Number.isSafeInteger(query.top.n) || query.top.n < 1)) {
     return invalid('scan.top', 'At least one row must be asked for.', '/top/n');
   }
+  if (query.first !== undefined && (!Number.isSafeInteger(query.first) || query.first < 1)) {
+    return invalid('scan.first', 'At least one row must be asked for.', '/first');
+  }
   const used = [...(query.top === undefined ? [] : [query.top.by]), ...fieldsOf(query.where)];
   const field = used.find((one) => costly.has(one));
   if (field === undefined || query.allowCostly === true) return null;
@@ -67,20 +70,29 @@ export function fieldsOf(where: Predicate | undefined): readonly ProcessField[] 
   return 'not' in where ? fieldsOf(where.not) : [where.key];
 }
 
-/** The processes a query asks for: all that match, or the n best of them, in order. */
-export function selectProcesses<P>(
+type Selecting = Pick<ScanQuery, 'where' | 'top' | 'first'>;
+
+/** The processes a query asks for: all that match, the first of them, or the n best of them, in order. */
+export function selectProcesses<P>(processes: Iterable<P>, query: Selecting, read: FieldReader<P>): readonly P[] {
+  return countProcesses(processes, query, read).chosen;
+}
+
+/** The same, and how many match at all. */
+export function countProcesses<P>(
   processes: Iterable<P>,
-  { where, top }: Pick<ScanQuery, 'where' | 'top'>,
+  { where, top, first }: Selecting,
   read: FieldReader<P>,
-): readonly P[] {
+): { readonly chosen: readonly P[]; readonly matched: number } {
   const matching = [...processes].filter((process) => where === undefined || matches(process, where, read));
-  if (top === undefined) return matching;
+  const matched = matching.length;
+  if (top === undefined) return { chosen: first === undefined ? matching : matching.slice(0, first), matched };
   const sign = top.direction === 'descending' ? -1 : 1;
-  return matching
+  const chosen = matching
     .map((process) => ({ process, value: read(process, top.by) }))
     .sort((one, other) => sign * compare(one.value, other.value))
     .slice(0, top.n)
     .map(({ process }) => process);
+  return { chosen, matched };
 }
 
 /** Whether a process satisfies the predicate. Values of different types are never equal nor in order. */
@@ -94,6 +106,10 @@ export function matches<P>(process: P, where: Predicate, read: FieldReader<P>): 
       return typeof value === 'string' && value.includes(where.value);
     case 'prefix':
       return typeof value === 'string' && value.startsWith(where.value);
+    case 'like':
+      return typeof value === 'string' && isLike(value, where.value);
+    case 'has':
+      return Array.isArray(value) && where.value.some((one) => value.includes(one));
     case 'eq':
       return value === where.value;
     case 'ne':
@@ -101,6 +117,21 @@ export function matches<P>(process: P, where: Predicate, read: FieldReader<P>): 
     default:
       return inOrder(value, where.op, where.value);
   }
+}
+
+/** Whether the whole of a text is as a pattern says, in which each asterisk stands for any text. Takes no longer than both are long. */
+export function isLike(value: string, pattern: string): boolean {
+  const [first = '', ...others] = pattern.split('*');
+  const last = others.pop();
+  if (last === undefined) return value === first;
+  if (!value.startsWith(first)) return false;
+  let at = first.length;
+  for (const part of others) {
+    const found = value.indexOf(part, at);
+    if (found < 0) return false;
+    at = found + part.length;
+  }
+  return value.length - at >= last.length && value.endsWith(last);
 }
 
 function inOrder(value: Json, op: 'lt' | 'le' | 'gt' | 'ge', than: Scalar): boolean {

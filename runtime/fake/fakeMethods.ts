@@ -13,7 +13,7 @@ import type {
 } from '../model.ts';
 import { fail, ok, pidText, processId } from '../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamItem } from '../port.ts';
-import { mostPageRows, queryFault, selectProcesses } from '../processQuery.ts';
+import { countProcesses, mostPageRows, queryFault } from '../processQuery.ts';
 import type { Term } from '../term/term.ts';
 import { atom, termKey } from '../term/term.ts';
 import { watchStream } from '../watchStream.ts';
@@ -243,12 +243,12 @@ async function* scan(
   const pageRows = Math.min(query.pageRows, mostPageRows);
   let [total, scanned] = [0, 0];
   for (const node of up) {
-    const found = selectProcesses(node.processes.values(), query, fieldOf);
+    const { chosen, matched } = countProcesses(node.processes.values(), query, fieldOf);
     scanned += node.processes.size;
-    total += found.length;
-    for (let at = 0; at < found.length && !signal.aborted; at += pageRows) {
+    total += matched;
+    for (let at = 0; at < chosen.length && !signal.aborted; at += pageRows) {
       await Promise.resolve();
-      yield { is: 'frame', frame: reads.page(node, found.slice(at, at + pageRows), query.keys) };
+      yield { is: 'frame', frame: reads.page(node, chosen.slice(at, at + pageRows), query.keys) };
     }
   }
   yield { is: 'end', result: ok({ nodes: coverage, total, scanned }) };

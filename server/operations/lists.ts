@@ -7,21 +7,18 @@ import { Type } from 'typebox';
 import { failure } from '../../runtime/errors.ts';
 import type { Coverage, Json, Result } from '../../runtime/model.ts';
 import { fail, ok } from '../../runtime/model.ts';
+import type { CallOptions } from '../../runtime/port.ts';
 import type { Context } from '../core/context.ts';
 import { coverageResult, nullable } from './parameters.ts';
+import type { FieldKind, Filter } from './rowFilter.ts';
+import { filterSchema, passes } from './rowFilter.ts';
 
 export type ListRow = { readonly [field: string]: Json };
-export type Condition = {
-  readonly eq?: Json;
-  readonly ne?: Json;
-  readonly lt?: number;
-  readonly le?: number;
-  readonly gt?: number;
-  readonly ge?: number;
-  readonly contains?: string;
-  readonly prefix?: string;
+/** Rows in order, made when they are shown: an array of them, or what takes less space until then. */
+export type Rows = {
+  readonly length: number;
+  slice(from: number, to: number): readonly ListRow[];
 };
-export type Filter = { readonly [field: string]: Condition };
 export type ListParams = {
   readonly limit: number;
   readonly after?: string;
@@ -29,7 +26,6 @@ export type ListParams = {
   readonly filter?: Filter;
   readonly fields?: readonly string[];
 };
-export type FieldKind = 'text' | 'number' | 'boolean';
 
 /** No list has more rows than this kept. */
 export const mostRows = 200_000;
@@ -47,14 +43,7 @@ export function listParams(fields: { readonly [field: string]: FieldKind }) {
         description: 'A field to sort by; with - from the largest.',
       }),
     ),
-    filter: Type.Optional(
-      Type.Unsafe<Filter>({
-        type: 'object',
-        description: 'Conditions on fields, all of which must hold: {"FIELD": {"gt": 100}}.',
-        properties: Object.fromEntries(names.map((name) => [name, conditionSchema(fields[name] ?? 'text')])),
-        additionalProperties: false,
-      }),
-    ),
+    filter: Type.Optional(Type.Unsafe<Filter>(filterSchema(fields))),
     fields: Type.Optional(
       Type.Unsafe<readonly string[]>({
         type: 'array',
@@ -64,20 +53,6 @@ export function listParams(fields: { readonly [field: string]: FieldKind }) {
       }),
     ),
   };
-}
-
-function conditionSchema(kind: FieldKind): object {
-  const text = { type: 'string', maxLength: 1024 };
-  const value = kind === 'text' ? text : { type: kind };
-  const orNull = { anyOf: [value, { type: 'null' }] };
-  const order = { lt: value, le: value, gt: value, ge: value };
-  const properties = {
-    eq: orNull,
-    ne: orNull,
-    ...(kind === 'text' ? { contains: text, prefix: text } : {}),
-    ...(kind === 'number' ? order : {}),
-  };
-  return { type: 'object', properties, additionalProperties: false, minProperties: 1 };
 }
 
 /** The result of a list with rows of that schema. */
@@ -104,9 +79,11 @@ export type ListAnswer<Row> = {
 
 /** A list as it was gathered, in the order it is to be paged in. */
 export type KeptList = {
-  readonly rows: readonly ListRow[];
+  readonly rows: Rows;
   readonly total: number;
   readonly nodes: Coverage;
+  /** Where these are only the first rows: gathers the whole list, which begins with these, when a page reaches beyond them. */
+  readonly whole: Whole | null;
 };
 /** Keeps lists for paging; a list is read only by who asked for it. */
 export interface Scans {
@@ -115,18 +92,17 @@ export interface Scans {
 }
 export type ScanOwner = { readonly principal: string; readonly connection: string | null; readonly operation: string };
 
-export type Gathered = {
-  readonly rows: readonly ListRow[];
-  readonly nodes: Coverage;
-  /** When there are more than `rows`. */
-  readonly total?: number;
-  /** Whether filter and sort have been applied. */
-  readonly isSelected?: boolean;
-};
+/** Gathers the rest of a list in the time of another call. */
+type Whole = (options: () => CallOptions) => Promise<Result<Gathered>>;
+/** Rows to be filtered and sorted here; or those that are meant, in order. `total` when there are more than that. */
+export type Gathered =
+  | { readonly rows: readonly ListRow[]; readonly nodes: Coverage; readonly total?: number }
+  | { readonly selected: Rows; readonly nodes: Coverage; readonly total: number; readonly whole: Whole | null };
 
 /**
- * Answers one page. `gather` asks the target, only for the first page; `key` names the fields that every row keeps. Errors:
- * `list.bad_cursor` for text that is no cursor, `list.cursor_expired` for one whose list is no longer kept.
+ * Answers one page. `gather` asks the target, only for the first page and for one beyond the rows that were read for it; `key` names the
+ * fields that every row keeps. Errors: `list.bad_cursor` for text that is no cursor, `list.cursor_expired` for one whose list is no
+ * longer kept.
  */
 export async function listPage(
   context: Context<never>,
@@ -143,27 +119,35 @@ export async function listPage(
   };
   const from = params.after === undefined ? null : readCursor(params.after);
   if (from === 'bad') return badCursor();
-  const kept = from === null ? await gathered(params, gather) : resumed(scans, owner, from);
-  if (!kept.ok) return kept;
-  const { rows, total, nodes } = kept.value;
   const offset = from?.offset ?? 0;
   const end = offset + params.limit;
-  const scan = end < rows.length ? (from?.scan ?? scans.keep(owner, kept.value)) : null;
+  const first = from === null ? keptOf(await gather(), params) : resumed(scans, owner, from);
+  if (!first.ok) return first;
+  const { whole } = first.value;
+  const isBeyond = whole !== null && end > first.value.rows.length;
+  const kept = isBeyond ? keptOf(await whole(() => context.options()), params) : first;
+  if (!kept.ok) return kept;
+  const { rows, total, nodes } = kept.value;
+  const isLast = end >= (kept.value.whole === null ? rows.length : total);
+  const known = isBeyond ? undefined : from?.scan;
   return ok({
     items: rows.slice(offset, end).map((row) => onlyFields(row, params.fields, key)),
     total,
-    next: scan === null ? null : cursorText({ scan, offset: end }),
+    next: isLast ? null : cursorText({ scan: known ?? scans.keep(owner, kept.value), offset: end }),
     nodes,
-    truncated: total > rows.length,
+    truncated: total > (kept.value.whole === null ? rows.length : mostRows),
   });
 }
 
-async function gathered(params: ListParams, gather: () => Promise<Result<Gathered>>): Promise<Result<KeptList>> {
-  const found = await gather();
+function keptOf(found: Result<Gathered>, params: ListParams): Result<KeptList> {
   if (!found.ok) return found;
-  const { rows, nodes, total, isSelected } = found.value;
-  const selected = isSelected === true ? rows : selectRows(rows, params);
-  return ok({ rows: selected.slice(0, mostRows), nodes, total: total ?? selected.length });
+  const { nodes, total } = found.value;
+  if ('selected' in found.value) {
+    const { selected, whole } = found.value;
+    return ok({ rows: selected, nodes, total: found.value.total, whole });
+  }
+  const rows = selectRows(found.value.rows, params);
+  return ok({ rows: rows.slice(0, mostRows), nodes, total: total ?? rows.length, whole: null });
 }
 
 function resumed(scans: Scans, owner: ScanOwner, from: Cursor): Result<KeptList> {
@@ -182,22 +166,8 @@ export function selectRows(
   rows: readonly ListRow[],
   { filter = {}, sort }: Pick<ListParams, 'filter' | 'sort'>,
 ): readonly ListRow[] {
-  const conditions = Object.entries(filter);
-  const left = rows.filter((row) => conditions.every(([field, condition]) => holds(row[field] ?? null, condition)));
+  const left = rows.filter((row) => passes(row, filter));
   return sort === undefined ? left : left.toSorted(orderBy(sort));
-}
-
-function holds(value: Json, { eq, ne, lt, le, gt, ge, contains, prefix }: Condition): boolean {
-  return (
-    (eq === undefined || value === eq) &&
-    (ne === undefined || value !== ne) &&
-    (lt === undefined || (typeof value === 'number' && value < lt)) &&
-    (le === undefined || (typeof value === 'number' && value <= le)) &&
-    (gt === undefined || (typeof value === 'number' && value > gt)) &&
-    (ge === undefined || (typeof value === 'number' && value >= ge)) &&
-    (contains === undefined || (typeof value === 'string' && value.includes(contains))) &&
-    (prefix === undefined || (typeof value === 'string' && value.startsWith(prefix)))
-  );
 }
 
 /** The field and direction of a sort text such as `-memory`. */

@@ -1,21 +1,42 @@
 /** Process rows: from the port's columns to what callers see. */
 import type { Json, Predicate, ProcessField, ProcessRef, RowPage, Scalar } from '../../runtime/model.ts';
 import { pidText, processId } from '../../runtime/model.ts';
-import type { Filter, ListRow } from './lists.ts';
+import type { ListRow } from './lists.ts';
 import { readSort } from './lists.ts';
+import type { Conditions, Filter } from './rowFilter.ts';
+import { filteredFields } from './rowFilter.ts';
 
-/** The fields of a row by their public names; what they are at the port; what they hold. */
+/**
+ * The fields of a row by their public names; what they are at the port; what they hold; whether they cost the target something when they
+ * are asked of all processes; and whether a row has them unless asked otherwise.
+ */
 export const processFields = {
-  registeredName: { key: 'registered_name', kind: 'text', costly: false },
-  initialCall: { key: 'initial_call', kind: 'text', costly: false },
-  currentFunction: { key: 'current_function', kind: 'text', costly: true },
-  status: { key: 'status', kind: 'text', costly: false },
-  memory: { key: 'memory', kind: 'number', costly: true },
-  reductions: { key: 'reductions', kind: 'number', costly: false },
-  messageQueueLen: { key: 'message_queue_len', kind: 'number', costly: false },
-} as const satisfies Record<string, { key: ProcessField; kind: 'text' | 'number'; costly: boolean }>;
+  registeredName: { key: 'registered_name', kind: 'text', costly: false, usual: true },
+  // The real one stands in the dictionary of what proc_lib started.
+  initialCall: { key: 'initial_call', kind: 'text', costly: true, usual: true },
+  currentFunction: { key: 'current_function', kind: 'text', costly: true, usual: true },
+  status: { key: 'status', kind: 'text', costly: false, usual: true },
+  memory: { key: 'memory', kind: 'number', costly: true, usual: true },
+  reductions: { key: 'reductions', kind: 'number', costly: false, usual: true },
+  messageQueueLen: { key: 'message_queue_len', kind: 'number', costly: false, usual: true },
+  label: { key: 'label', kind: 'text', costly: false, usual: false },
+  totalHeapSize: { key: 'total_heap_size', kind: 'number', costly: true, usual: false },
+  binaryBytes: { key: 'binary_bytes', kind: 'number', costly: true, usual: false },
+  priority: { key: 'priority', kind: 'text', costly: true, usual: false },
+  trapExit: { key: 'trap_exit', kind: 'boolean', costly: true, usual: false },
+  parent: { key: 'parent', kind: 'text', costly: true, usual: false },
+  groupLeader: { key: 'group_leader', kind: 'text', costly: false, usual: false },
+} as const satisfies Record<
+  string,
+  { key: ProcessField; kind: 'text' | 'number' | 'boolean'; costly: boolean; usual: boolean }
+>;
 export type ProcessFieldName = keyof typeof processFields;
-export const processFieldNames: readonly ProcessFieldName[] = Object.keys(processFields).filter(isProcessField);
+/** All of them. */
+export const everyProcessField: readonly ProcessFieldName[] = Object.keys(processFields).filter(isProcessField);
+/** Those of a row unless asked otherwise. */
+export const processFieldNames: readonly ProcessFieldName[] = everyProcessField.filter(
+  (name) => processFields[name].usual,
+);
 
 /** Whether `name` is a field of a process row. */
 export function isProcessField(name: string): name is ProcessFieldName {
@@ -39,10 +60,14 @@ export function namedProcess(process: ProcessRef): {
 
 /** The rows of a page, with those of `fields` that it has. */
 export function rowsOf(page: RowPage, fields: readonly ProcessFieldName[]): ListRow[] {
-  return Array.from(page.ids, (_id, index) => ({
-    ...namedProcess(processAt(page, index)),
-    ...Object.fromEntries(fields.map((field) => [field, cell(page, processFields[field].key, index)])),
-  }));
+  return Array.from(page.ids, (_id, index) => rowAt(page, index, fields));
+}
+
+/** One row of a page. */
+export function rowAt(page: RowPage, index: number, fields: readonly ProcessFieldName[]): ListRow {
+  const row: { [field: string]: Json } = { ...namedProcess(processAt(page, index)) };
+  for (const field of fields) row[field] = cell(page, processFields[field].key, index);
+  return row;
 }
 
 /** One value of a page; null when the page does not have it. */
@@ -61,31 +86,43 @@ export function cell(page: RowPage, key: ProcessField, index: number): Json {
 
 /** A filter as the port's predicate; undefined when it asks for nothing. */
 export function predicateOf(filter: Filter | undefined): Predicate | undefined {
-  const all = Object.entries(filter ?? {}).flatMap(([field, condition]) =>
+  if (filter === undefined) return undefined;
+  const { any, not, ...conditions } = filter;
+  const all = conditionsOn(conditions);
+  if (any !== undefined) all.push({ any: any.map((one) => ({ all: conditionsOn(one) })) });
+  if (not !== undefined) all.push({ not: { all: conditionsOn(not) } });
+  return all.length === 0 ? undefined : { all };
+}
+
+function conditionsOn(conditions: Conditions): Predicate[] {
+  return Object.entries(conditions).flatMap(([field, condition]) =>
     isProcessField(field)
       ? Object.entries(condition).map(([op, value]: [string, Json]) => oneOf(field, op, value))
       : [],
   );
-  return all.length === 0 ? undefined : { all };
 }
 
 function oneOf(field: ProcessFieldName, op: string, value: Json): Predicate {
-  const { key } = processFields[field];
-  if (op === 'contains' || op === 'prefix') {
+  const { key, kind } = processFields[field];
+  if (op === 'in') return { any: listed(value).map((one) => ({ key, op: 'eq', value: one })) };
+  if (op === 'contains' || op === 'prefix' || op === 'like') {
     // The schema lets only text fields have these.
-    const text = key === 'registered_name' || key === 'initial_call' || key === 'current_function' ? key : 'label';
-    return { key: text, op, value: typeof value === 'string' ? value : '' };
+    return kind === 'text' ? { key, op, value: typeof value === 'string' ? value : '' } : { any: [] };
   }
   const comparison = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).find((known) => known === op) ?? 'eq';
   return { key, op: comparison, value: scalar(value) };
+}
+
+function listed(value: Json): readonly Scalar[] {
+  return Array.isArray(value) ? value.map(scalar) : [];
 }
 
 function scalar(value: Json): Scalar {
   return typeof value === 'object' ? null : value;
 }
 
-/** The port keys a filter or sort needs beside those asked for. */
-export function keysIn(filter: Filter | undefined, sort: string | undefined): readonly ProcessField[] {
-  const names = [...Object.keys(filter ?? {}), ...(sort === undefined ? [] : [readSort(sort).field])];
-  return names.filter(isProcessField).map((name) => processFields[name].key);
+/** The fields that a filter or a sort text looks at. */
+export function fieldsIn(filter: Filter | undefined, sort: string | undefined): readonly ProcessFieldName[] {
+  const names = [...filteredFields(filter), ...(sort === undefined ? [] : [readSort(sort).field])];
+  return [...new Set(names)].filter(isProcessField);
 }

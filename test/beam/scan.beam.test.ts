@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
+import { callOptions } from '../../runtime/callOptions.ts';
 import type { Predicate, ProcessField, RowPage, Scalar } from '../../runtime/model.ts';
 import type { Runtime, ScanQuery } from '../../runtime/port.ts';
 import { matches, valueAt } from '../../runtime/processQuery.ts';
@@ -62,7 +63,7 @@ function nameOf({ page, at }: Row): string {
 const read = ({ page, at }: Row, key: ProcessField) => valueAt(page.columns, key, at) ?? null;
 
 /** What does not change on this node while nobody does anything. */
-const still = ['registered_name', 'message_queue_len', 'trap_exit', 'priority'] as const;
+const still = ['registered_name', 'message_queue_len', 'trap_exit', 'priority', 'ancestors'] as const;
 
 describe.each(['load', 'interpret', 'none'])('processes in bulk, %s', (agent) => {
   beforeAll(() => {
@@ -112,6 +113,49 @@ describe.each(['load', 'interpret', 'none'])('processes in bulk, %s', (agent) =>
     expect(JSON.stringify(frames)).toMatch(/timer:sleep\/1 \(timer\.erl:\d+\)/);
   });
 
+  it('are the first so many, and the others are counted', async () => {
+    const keys = ['registered_name', 'memory'] as const;
+    const { pages, end } = await scan(runtime(), { keys, first: 40, pageRows: 25 });
+    expect(pages.map(({ ids }) => ids.length)).toEqual([25, 15]);
+    expect(valueOf(end).total).toBeGreaterThan(2_500);
+    expect(rowsOf(pages).every((row) => Number(read(row, 'memory')) > 0)).toBe(true);
+    // Decided there, and here: nodes know nothing of the order of ids.
+    const waiting = { key: 'message_queue_len', op: 'ge', value: 16 } as const;
+    const here = { key: 'group_leader', op: 'ge', value: '' } as const;
+    for (const where of [waiting, { all: [waiting, here] }]) {
+      const some = await scan(runtime(), { keys, where, first: 40 });
+      expect(rowsOf(some.pages)).toHaveLength(40);
+      // Those started with 16 messages each, and nobody reads them.
+      expect(valueOf(some.end)).toMatchObject({ total: 147 });
+      const few = await scan(runtime(), { keys, where, first: 500 });
+      expect(rowsOf(few.pages)).toHaveLength(147);
+    }
+  });
+
+  it('are those that somebody leads, and those below another', async () => {
+    const printed = await target.eval(`{group_leader(), whereis(kernel_sup)}.`);
+    const [leader = ''] = printed.match(/\d+\.\d+\.\d+/g) ?? [];
+    const { pages } = await scan(runtime(), { keys: ['group_leader', 'registered_name', 'ancestors'], first: 5_000 });
+    const rows = rowsOf(pages);
+    const led = rows
+      .map((row) => read(row, 'group_leader'))
+      .find((id) => typeof id === 'string' && id.includes(`~${leader}~`));
+    const leads = { key: 'group_leader', op: 'eq', value: typeof led === 'string' ? led : '' } as const;
+    const found = await scan(runtime(), { keys: ['group_leader'], where: leads });
+    expect(rowsOf(found.pages).every((row) => read(row, 'group_leader') === led)).toBe(true);
+    expect(rowsOf(found.pages).length).toBeGreaterThan(2_500);
+    const [page] = pages;
+    const sup = rows.find((row) => read(row, 'registered_name') === 'kernel_sup');
+    const id = `${target.node}~${sup === undefined ? '' : nameOf(sup).slice(1, -1)}~${(page?.of.creation ?? 0).toString(16)}`;
+    for (const above of ['kernel_sup', id]) {
+      const where = { key: 'ancestors', op: 'has', value: [above] } as const;
+      const below = await scan(runtime(), { keys: ['registered_name'], where, allowCostly: true });
+      const names = rowsOf(below.pages).map((row) => read(row, 'registered_name'));
+      // By its name, as supervisors that have one are written; its id stands nowhere.
+      expect(names.includes('net_sup')).toBe(above === 'kernel_sup');
+    }
+  });
+
   it('are filtered there as they would be here', async () => {
     const { pages } = await scan(runtime(), { keys: still, allowCostly: true });
     const all = rowsOf(pages);
@@ -137,7 +181,7 @@ describe.each(['load', 'interpret', 'none'])('processes in bulk, %s', (agent) =>
     const stop = new AbortController();
     const ours = `[P || P <- processes(), {_, I} <- [process_info(P, initial_call)], I =:= {erpc, execute_call, 4}]`;
     const query = { nodes: [target.node], keys: ['reductions'], pageRows: 10 } as const;
-    const stream = runtime().port.processes.scan(query, { ...inTime(30_000), signal: stop.signal });
+    const stream = runtime().port.processes.scan(query, callOptions(30_000, stop.signal));
     const reader = stream[Symbol.asyncIterator]();
     await reader.next();
     const calls = () => target.eval(`length(${ours}).`);
@@ -213,20 +257,30 @@ const values = fc.oneof<fc.Arbitrary<Scalar>[]>(
   fc.constant(null),
 );
 const comparison = fc.record({
-  key: fc.constantFrom(...still),
+  key: fc.constantFrom('registered_name', 'message_queue_len', 'trap_exit', 'priority'),
   op: fc.constantFrom('eq', 'ne', 'lt', 'le', 'gt', 'ge'),
   value: values,
 });
 const wording = fc.record({
-  key: fc.constant('registered_name'),
-  op: fc.constantFrom('contains', 'prefix'),
-  value: fc.constantFrom('arsenal', 'named_2', '', '\u{1f600}', 'sup', 'Shop', ' ', '\ude00'),
+  key: fc.constantFrom('registered_name', 'priority'),
+  op: fc.constantFrom('contains', 'prefix', 'like'),
+  value: fc.constantFrom(
+    ...['arsenal', 'named_2', '', '\u{1f600}', 'sup', 'Shop', ' ', '\ude00'],
+    ...['*', '**', 'arsenal*', '*sup', '*_named_*2', 'a*a', '*named*named*', 'kernel_sup', 'a*b', '*\ude00', 'norm*l'],
+  ),
+});
+/** Who stands above those that the node's own supervisors have started. */
+const standing = fc.record({
+  key: fc.constant('ancestors'),
+  op: fc.constant('has'),
+  value: fc.subarray(['kernel_sup', 'nobody', 'kernel_safe_sup', '']),
 });
 const predicates: fc.Arbitrary<Predicate> = fc.letrec<{ predicate: Predicate }>((tie) => ({
   predicate: fc.oneof(
     { maxDepth: 3, depthSize: 'small' },
     comparison,
     wording,
+    standing,
     fc.record({ not: tie('predicate') }),
     fc.record({ all: fc.array(tie('predicate'), { maxLength: 3 }) }),
     fc.record({ any: fc.array(tie('predicate'), { maxLength: 3 }) }),

@@ -25,6 +25,11 @@ export class CoverageBook {
   get all(): Coverage {
     return [...this.#nodes.values()];
   }
+
+  /** What became of these, in their order, though they were asked at once. */
+  inOrder(nodes: readonly NodeName[]): Coverage {
+    return [...new Set(nodes)].flatMap((node) => this.#nodes.get(node) ?? []);
+  }
 }
 
 /**

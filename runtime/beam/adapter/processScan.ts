@@ -1,6 +1,17 @@
 /** `processes.scan`: every process of some nodes, page by page, filtered and ranked on the node where it can be. */
 import { ok } from '../../model.ts';
-import type { Column, Failure, NodeName, Predicate, ProcessField, ProcessRef, Result, RowPage } from '../../model.ts';
+import type {
+  ArsenalError,
+  Column,
+  Failure,
+  NodeName,
+  Predicate,
+  ProcessField,
+  ProcessRef,
+  Result,
+  RowPage,
+} from '../../model.ts';
+import { childOptions, longestMs, onCancelled } from '../../callOptions.ts';
 import { failure } from '../../errors.ts';
 import type { CallOptions, Frame, ScanQuery, StreamEnd, StreamItem } from '../../port.ts';
 import {
@@ -15,6 +26,7 @@ import {
 } from '../../processQuery.ts';
 import { atom } from '../../term/term.ts';
 import { CoverageBook, questionOptions } from './coverage.ts';
+import { merged } from './merged.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { isCheap, isThere, itemOf, itemsOf, lessOf, unknownKey } from './processFields.ts';
 import { allProcesses, chunkOfPids, pageOf, readProcesses } from './processReader.ts';
@@ -27,6 +39,8 @@ import { valueOfPlace } from './watchedRows.ts';
 type Item = StreamItem<Frame<'processes.scan'>, StreamEnd<'processes.scan'>>;
 type Pages = AsyncGenerator<Result<RowPage>>;
 type Top = NonNullable<ScanQuery['top']>;
+/** All rows, the first so many, or the best. */
+type Which = 'all' | { readonly first: number } | Top;
 /** One row of a page. */
 type RowPlace = Place<RowPage>;
 
@@ -36,6 +50,8 @@ type RowPlace = Place<RowPage>;
  * `allowCostly` is set, and for the few rows that `top` chooses.
  */
 export const mostAskedAnything = 10_000;
+/** Nodes that are read at once. */
+const nodesAtOnce = 8;
 /** The best of so many are kept on the node; more are chosen here, out of rows that then come anyway. */
 export const mostBestThere = 1_000;
 
@@ -77,24 +93,51 @@ export async function* scanProcesses(session: Session, query: ScanQuery, options
   const book = new CoverageBook();
   const counts: Counts = { total: 0, scanned: 0 };
   const who = await session.whoToAsk(query.nodes, options);
-  for (const node of who.ask) {
-    let given = 0;
-    const question = (): CallOptions => questionOptions(options, who);
-    const target = await session.reach(node, question());
-    if (!target.ok) {
-      book.failed(node, target.error);
-      continue;
-    }
-    for await (const page of new NodeScan(target.value, query, counts, { options, question }).pages()) {
-      if (page.ok) {
-        given += 1;
-        yield { is: 'frame', frame: page.value };
-      } else book.failed(node, page.error, given > 0 ? 'partial' : 'missing');
-    }
-    if (!book.all.some((covered) => covered.node === node)) book.reached(node);
+  const stop = new AbortController();
+  const dontWait = onCancelled(options, () => {
+    stop.abort();
+  });
+  const times: Times = {
+    options: childOptions(options, longestMs, stop.signal),
+    question: () => childOptions(questionOptions(options, who), longestMs, stop.signal),
+  };
+  const scans = who.ask.map((node) => () => scanNode(session, node, query, { book, counts, times }));
+  try {
+    for await (const page of merged(scans, nodesAtOnce)) yield { is: 'frame', frame: page };
+  } finally {
+    // Nobody reads on: what is under way on any node ends.
+    stop.abort();
+    dontWait();
   }
   for (const { node, error } of who.missing) book.failed(node, error);
-  yield { is: 'end', result: ok({ nodes: book.all, ...counts }) };
+  const nodes = book.inOrder([...who.ask, ...who.missing.map(({ node }) => node)]);
+  yield { is: 'end', result: ok({ nodes, ...counts }) };
+}
+
+type Common = { readonly book: CoverageBook; readonly counts: Counts; readonly times: Times };
+
+/** The pages of one node; what became of it is in the book. */
+async function* scanNode(
+  session: Session,
+  node: NodeName,
+  query: ScanQuery,
+  { book, counts, times }: Common,
+): AsyncGenerator<RowPage> {
+  const target = await session.reach(node, times.question());
+  if (!target.ok) {
+    book.failed(node, target.error);
+    return;
+  }
+  let given = 0;
+  let failed: ArsenalError | null = null;
+  for await (const page of new NodeScan(target.value, query, counts, times).pages()) {
+    if (page.ok) {
+      given += 1;
+      yield page.value;
+    } else failed = page.error;
+  }
+  if (failed === null) book.reached(node);
+  else book.failed(node, failed, given > 0 ? 'partial' : 'missing');
 }
 
 type Times = {
@@ -122,12 +165,26 @@ class NodeScan {
 
   async *pages(): Pages {
     this.#release = await this.#target.release(this.#times.question());
-    const { top, where, keys } = this.#query;
+    const { top, first, where, keys } = this.#query;
     const { here } = this.#split();
-    if (top === undefined) {
-      yield* this.#matching(this.#rows([...new Set([...keys, ...fieldsOf(here ?? undefined)])], null), here, keys);
-    } else if (here === null && this.#canRankThere(top)) yield* this.#rows(keys, top);
-    else yield* this.#rankedHere(top, where);
+    if (top !== undefined) {
+      if (here === null && this.#canRankThere(top)) yield* this.#rows(keys, top);
+      else yield* this.#rankedHere(top, where);
+    } else if (here === null) yield* this.#rows(keys, first === undefined ? 'all' : { first });
+    else {
+      const all = this.#rows([...new Set([...keys, ...fieldsOf(here)])], 'all');
+      yield* this.#upTo(first ?? Infinity, this.#matching(all, here, keys));
+    }
+  }
+
+  /** The first of the rows; the others are read, so that they are counted. */
+  async *#upTo(most: number, pages: Pages): Pages {
+    let left = most;
+    for await (const page of pages) {
+      if (!page.ok || page.value.ids.length <= left) yield page;
+      else if (left > 0) yield ok(pick(page.value, [...page.value.ids.keys()].slice(0, left), this.#query.keys));
+      if (page.ok) left = Math.max(0, left - page.value.ids.length);
+    }
   }
 
   /** Nothing is decided on a node that is asked through another. */
@@ -168,7 +225,7 @@ class NodeScan {
     const first = isWhole ? [...new Set([...deciding, ...keys])] : deciding;
     const { here } = this.#split();
     let held: RowPlace[] = [];
-    for await (const page of this.#matching(this.#rows(first, null), here, first)) {
+    for await (const page of this.#matching(this.#rows(first, 'all'), here, first)) {
       if (!page.ok) {
         yield page;
         return;
@@ -203,31 +260,32 @@ class NodeScan {
   }
 
   /** The rows that the node's part of the filter lets through, in pages with at least the columns `keys`. */
-  #rows(keys: readonly ProcessField[], top: Top | null): Pages {
-    return this.#target.connection === null ? this.#asked(keys) : this.#streamed(keys, top);
+  #rows(keys: readonly ProcessField[], which: Which): Pages {
+    return this.#target.connection === null ? this.#asked(keys, which) : this.#streamed(keys, which);
   }
 
   /** The first key that is costly to read of all; null when it is allowed, or none is. */
   #costly(keys: readonly ProcessField[]): ProcessField | null {
-    const { allowCostly = false, top } = this.#query;
-    return allowCostly || top !== undefined ? null : (keys.find((key) => !isCheap(key)) ?? null);
+    const { allowCostly = false, top, first } = this.#query;
+    return allowCostly || top !== undefined || first !== undefined ? null : (keys.find((key) => !isCheap(key)) ?? null);
   }
 
-  async *#streamed(keys: readonly ProcessField[], top: Top | null): Pages {
+  async *#streamed(keys: readonly ProcessField[], which: Which): Pages {
     const { connection, node } = this.#target;
     if (connection === null) return;
     const { there, keys: filtering } = this.#split();
-    const deciding = itemsOf([...filtering, ...(top === null ? [] : [top.by])], this.#release);
-    const wanted = itemsOf(keys, this.#release).filter((item) => !deciding.includes(item));
+    const by = which === 'all' || 'first' in which ? [] : [which.by];
+    const deciding = itemsOf([...filtering, ...by], this.#release);
+    const others = itemsOf(keys, this.#release).filter((item) => !deciding.includes(item));
     const costly = this.#costly(this.#query.keys);
     const stream = new RowStream(this.#target, connection, {
       keys,
       deciding,
       // Any item tells whether the process lives.
-      items: wanted.length + deciding.length === 0 ? ['status'] : wanted,
-      less: lessOf([...keys, ...filtering, ...(top === null ? [] : [top.by])], { realCalls: true }),
+      items: others.length + deciding.length === 0 ? ['status'] : others,
+      less: lessOf([...keys, ...filtering, ...by], { realCalls: true }),
       where: there,
-      top: top === null ? null : { n: top.n, item: itemOf(top.by), direction: top.direction },
+      which: which === 'all' || 'first' in which ? which : { ...which, item: itemOf(which.by) },
       pageRows: this.#pageRows,
       most: this.#query.allowCostly === true ? null : mostAskedAnything,
       isCostly: costly !== null,
@@ -256,31 +314,38 @@ class NodeScan {
     }
   }
 
+  #count(processes: number): void {
+    this.#counts.total += processes;
+    this.#counts.scanned += processes;
+  }
+
   /** By one call for each few hundred processes: the way through another node. */
-  async *#asked(keys: readonly ProcessField[]): Pages {
-    const pids = await allProcesses(this.#target, this.#times.question());
-    if (!pids.ok) {
-      yield pids;
+  async *#asked(keys: readonly ProcessField[], which: Which): Pages {
+    const all = await allProcesses(this.#target, this.#times.question());
+    if (!all.ok) {
+      yield all;
       return;
     }
-    const isMany = pids.value.length > mostAskedAnything;
+    const isFirst = which !== 'all' && 'first' in which;
+    const pids = isFirst ? all.value.slice(0, which.first) : all.value;
+    this.#count(all.value.length - pids.length);
+    const isMany = pids.length > mostAskedAnything;
     const costly = this.#costly(this.#query.keys);
     if (costly !== null && isMany) {
-      yield tooCostly(this.#target.node, costly, pids.value.length);
+      yield tooCostly(this.#target.node, costly, pids.length);
       return;
     }
     const how = { keys, realCalls: (this.#query.allowCostly ?? false) || !isMany };
     const chunk = Math.min(this.#pageRows, chunkOfPids);
-    for (let at = 0; at < pids.value.length; at += chunk) {
-      const part = pids.value.slice(at, at + chunk);
+    for (let at = 0; at < pids.length; at += chunk) {
+      const part = pids.slice(at, at + chunk);
       const read = await readProcesses(this.#target, part, how, this.#times.question());
       if (!read.ok) {
         yield read;
         return;
       }
       const { processes, takenAt } = read.value;
-      this.#counts.total += processes.length;
-      this.#counts.scanned += processes.length;
+      this.#count(processes.length);
       if (processes.length > 0) yield ok(pageOf(this.#target, processes, keys, takenAt));
     }
   }

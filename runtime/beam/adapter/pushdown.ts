@@ -3,11 +3,13 @@
  * them. What it decides it decides as processQuery.ts does (a property test compares them); the rest is decided here.
  */
 import type { Predicate, ProcessField, Scalar } from '../../model.ts';
+import { parseProcessId } from '../../model.ts';
 import { columnKind, fieldsOf } from '../../processQuery.ts';
 import { isWellFormed } from '../../term/binary.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, list, text, tuple } from '../../term/term.ts';
 import { itemOf } from './processFields.ts';
+import { pidOf } from './read.ts';
 
 /** A filter in two parts, both of which a row has to pass. */
 export type Split = {
@@ -49,11 +51,28 @@ function whereTerm(where: Predicate): Term | null {
   if ('all' in where) return joined('all', where.all);
   if ('any' in where) return joined('any', where.any);
   if ('not' in where) return negated(whereTerm(where.not));
+  if (where.op === 'has') return tuple(atom('below'), list(where.value.map(aboveTerm)));
   const { key, op, value } = where;
   if (op === 'ne') return negated(whereTerm({ key, op: 'eq', value }));
   if (columnKind(key) === 'number') return ofNumber(key, op, value);
   if (texts.has(key)) return ofText(key, op, value);
+  if (pids.has(key)) return ofPid(key, op, value);
   return key === 'trap_exit' ? ofFlag(key, op, value) : null;
+}
+
+/** An ancestor by its id, or by the text of its name: no atom is made there. */
+function aboveTerm(ancestor: string): Term {
+  const pid = parseProcessId(ancestor);
+  return pid === null ? text(ancestor) : pidOf(pid);
+}
+
+/** Fields that hold a pid, shown as its id. */
+const pids: ReadonlySet<ProcessField> = new Set(['group_leader', 'parent']);
+
+/** Only whether it is that one: in which order ids stand, and what is in them, is decided here. */
+function ofPid(key: ProcessField, op: Op, value: Scalar): Term | null {
+  const pid = op === 'eq' && typeof value === 'string' ? parseProcessId(value) : null;
+  return pid === null ? null : tuple(atom('same'), atom(itemOf(key)), pidOf(pid));
 }
 
 /** Fields shown as the text of an atom or of a function. */
@@ -75,13 +94,13 @@ function negated(term: Term | null): Term | null {
   return term === null ? null : tuple(atom('not'), term);
 }
 
-type Op = Exclude<Extract<Predicate, { op: string }>['op'], 'ne'>;
+type Op = Exclude<Extract<Predicate, { op: string }>['op'], 'ne' | 'has'>;
 
 /** Values of different types are never equal nor in order. */
 const never: Term = atom('false');
 
 function ofNumber(key: ProcessField, op: Op, value: Scalar): Term | null {
-  if (typeof value !== 'number' || op === 'contains' || op === 'prefix') return never;
+  if (typeof value !== 'number' || op === 'contains' || op === 'prefix' || op === 'like') return never;
   if (!Number.isFinite(value)) return null;
   const number: Term = Number.isSafeInteger(value) ? integer(value) : { t: 'float', v: value };
   return tuple(atom('number'), atom(op), atom(itemOf(key)), number);
@@ -91,7 +110,9 @@ function ofText(key: ProcessField, op: Op, value: Scalar): Term | null {
   const item = atom(itemOf(key));
   if (value === null) return op === 'eq' ? tuple(atom('text'), atom(op), item, atom('null')) : never;
   if (typeof value !== 'string') return never;
-  return isWellFormed(value) ? tuple(atom('text'), atom(op), item, text(value)) : null;
+  if (!isWellFormed(value)) return null;
+  const wanted = op === 'like' ? list(value.split('*').map(text)) : text(value);
+  return tuple(atom('text'), atom(op), item, wanted);
 }
 
 function ofFlag(key: ProcessField, op: Op, value: Scalar): Term {

@@ -25,7 +25,11 @@ export type RowQuery = {
   readonly items: readonly string[];
   readonly less: readonly string[];
   readonly where: Term;
-  readonly top: { readonly n: number; readonly item: string; readonly direction: 'ascending' | 'descending' } | null;
+  /** All of them, so many as they come, or the best. */
+  readonly which:
+    | 'all'
+    | { readonly first: number }
+    | { readonly n: number; readonly item: string; readonly direction: 'ascending' | 'descending' };
   readonly pageRows: number;
   /** More processes than that are refused when the items are costly, and are not asked for their real initial calls; null: no limit. */
   readonly most: number | null;
@@ -107,13 +111,12 @@ export class RowStream {
   }
 
   #args(to: Term): readonly Term[] {
-    const { deciding, items, less, where, top, pageRows, most, isCostly } = this.#query;
+    const { deciding, items, less, where, which, pageRows, most, isCostly } = this.#query;
     const atoms = (names: readonly string[]): Term => list(names.map(atom));
-    const best = top === null ? atom('all') : tuple(integer(top.n), atom(top.item), atom(top.direction));
     return [
       to,
       tuple(atoms(items), atoms(less), atom(String(isCostly))),
-      tuple(atoms(deciding), where, best),
+      tuple(atoms(deciding), where, whichTerm(which)),
       integer(pageRows),
       most === null ? atom('infinity') : integer(most),
     ];
@@ -198,4 +201,10 @@ export class RowStream {
       },
     });
   }
+}
+
+function whichTerm(which: RowQuery['which']): Term {
+  if (which === 'all') return atom(which);
+  if ('first' in which) return tuple(atom('first'), integer(which.first));
+  return tuple(integer(which.n), atom(which.item), atom(which.direction));
 }

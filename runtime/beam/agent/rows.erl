@@ -10,7 +10,8 @@ rows_of(Pids, Items, Less) ->
 %% many pages there were, how many processes match and how many were looked at. Ends with the connection to To.
 %%
 %% Ask: {Items, Less, IsCostly}: what is read of the processes that are found, and whether it is refused of more than Most.
-%% Find: {Items, Where, Top}: what decides which those are. Items of both are in the rows, these first.
+%% Find: {Items, Where, Which}: what decides which those are. Items of both are in the rows, these first. Which: all | {first, N}, as
+%% they come | {N, Item, ascending | descending}, the best.
 rows_scan(To, {Items, Less, IsCostly}, Find, PageRows, Most) ->
     Count = erlang:system_info(process_count),
     case Count > Most of
@@ -21,11 +22,15 @@ rows_scan(To, {Items, Less, IsCostly}, Find, PageRows, Most) ->
             Client = #{to => To, link => Link, credit => 0, pages => 0, rows => PageRows},
             Kept = case IsMany of true -> Less -- [real_calls]; false -> Less end,
             {Sent, Matched, Looked} = case Find of
-                {_, _, all} -> rows_all(erlang:processes(), Items, Kept, Find, Client);
-                {_, _, Top} -> rows_top(erlang:processes(), Items, Less, Kept, Find, Top, Client)
+                {_, _, all} -> rows_all(rows_pids(), Items, Kept, Find, Client);
+                {_, _, {first, N}} -> rows_first(rows_pids(), Items, {Less, Kept}, Find, N, Client);
+                {_, _, Top} -> rows_top(rows_pids(), Items, Less, Kept, Find, Top, Client)
             end,
             {done, Sent, Matched, Looked}
     end.
+
+%% All but the one that looks, which would be the busiest, and is gone when its row is read.
+rows_pids() -> lists:delete(self(), erlang:processes()).
 
 %% ---------------------------------------------------------------------------------------------------------------- reading
 
@@ -108,6 +113,32 @@ rows_full_pages(#{rows := N} = Client, At, Waiting) ->
         {_, []} -> {Client, Waiting}
     end.
 
+%% ------------------------------------------------------------------------------------------------------ the first of them
+
+%% The others are counted only.
+rows_first(Pids, Items, {Less, _}, {_, true, _}, N, Client) ->
+    {First, Others} = rows_split(N, Pids),
+    {Sent, Count, _} = rows_unfiltered(rows_chunks(First, maps:get(rows, Client)), Items, Less, Client, 0),
+    All = Count + length(Others),
+    {Sent, All, All};
+rows_first(Pids, Items, {Less, Kept}, {Deciding, Where, _}, N, Client) ->
+    {First, Matched} = lists:foldl(
+        fun(Chunk, {Held, Count}) ->
+            Found = rows_matching(rows_read(Chunk, Deciding, Kept), Deciding, Where),
+            {Held ++ lists:sublist(Found, N - length(Held)), Count + length(Found)}
+        end, {[], 0}, rows_chunks(Pids, 1000)),
+    {rows_chosen(First, Items, Less, Client), Matched, length(Pids)}.
+
+%% Sends rows that were chosen by some of their items, with the others; answers how many pages that makes.
+rows_chosen(Chosen, Items, Less, Client) ->
+    #{pages := Sent} = lists:foldl(
+        fun(Rows, Next) ->
+            At = erlang:monotonic_time(microsecond),
+            % What they were chosen by stays as it was then, so that the order sent is the order they were chosen in.
+            rows_give(Next, At, rows_more(rows_less(Rows, Less), Items, Less))
+        end, Client, rows_chunks(Chosen, maps:get(rows, Client))),
+    Sent.
+
 %% --------------------------------------------------------------------------------------------------------- the best of them
 
 %% Never more than the best so far and those of one chunk that beat the last of them are held.
@@ -118,14 +149,7 @@ rows_top(Pids, Items, Less, Kept, {Deciding, Where, _}, {N, By, Direction}, Clie
             {New, Passed} = rows_better(Rows, Deciding, Where, {N, By, Direction}, Held),
             {lists:sublist(lists:keysort(1, Held ++ New), N), Count + Passed}
         end, {[], 0}, rows_chunks(Pids, 1000)),
-    Pages = rows_chunks([Row || {_, Row} <- Best], maps:get(rows, Client)),
-    #{pages := Sent} = lists:foldl(
-        fun(Rows, Next) ->
-            At = erlang:monotonic_time(microsecond),
-            % What they were chosen by stays as it was then, so that the order sent is the order they were chosen in.
-            rows_give(Next, At, rows_more(rows_less(Rows, Less), Items, Less))
-        end, Client, Pages),
-    {Sent, Matched, length(Pids)}.
+    {rows_chosen([Row || {_, Row} <- Best], Items, Less, Client), Matched, length(Pids)}.
 
 %% {Key, Row} of those that beat the last of the best, smallest key first to be sorted; and how many match at all.
 rows_better(Rows, Deciding, Where, {N, By, Direction}, Held) ->
@@ -145,7 +169,8 @@ rows_better(Rows, Deciding, Where, {N, By, Direction}, Held) ->
 %% ------------------------------------------------------------------------------------------------------------- predicates
 
 %% Where: true | false | {all, [Where]} | {any, [Where]} | {'not', Where} | {number, Op, Item, Number} | {same, Item, Term}
-%%      | {text, Op, Item, Text | null}, Op of numbers and texts eq, lt, le, gt, ge, of texts also contains and prefix.
+%%      | {text, Op, Item, Text | null} | {below, [Pid | Text]}, Op of numbers and texts eq, lt, le, gt, ge, of texts also contains, prefix
+%%      and like (with the list of the texts between its asterisks). Below: one of these is among the ancestors in the dictionary.
 %% It is made into a match specification, which stdlib runs over rows without evaluating anything for each of them.
 rows_matching(Rows, Items, Where) ->
     {Pattern, Variables} = rows_pattern(Items),
@@ -170,13 +195,26 @@ rows_guard({number, Op, Item, Number}, {_, _, Variables}) ->
 rows_guard({same, Item, Term}, {_, _, Variables}) ->
     {_, Value} = lists:keyfind(Item, 1, Variables),
     {'=:=', Value, {const, Term}};
-%% Names and functions are few: the texts are compared once for each that there is.
-rows_guard({text, Op, Item, Text}, {Rows, Pattern, Variables}) ->
+%% Names, functions and lines of ancestors are few: they are looked at once for each that there is.
+rows_guard({text, Op, Item, Text}, In) -> rows_one_of(Item, fun(V) -> rows_text_is(Op, rows_text(V), Text) end, In);
+rows_guard({below, Above}, In) -> rows_one_of(dictionary, fun(V) -> rows_is_below(V, Above) end, In);
+rows_guard(Constant, _) -> Constant.
+
+rows_one_of(Item, Passes, {Rows, Pattern, Variables}) ->
     {_, Value} = lists:keyfind(Item, 1, Variables),
     Values = lists:usort(rows_select(Rows, [{Pattern, [], [Value]}])),
-    Passing = [V || V <- Values, rows_text_is(Op, rows_text(V), Text)],
-    list_to_tuple(['orelse', false | [{'=:=', Value, {const, V}} || V <- Passing]]);
-rows_guard(Constant, _) -> Constant.
+    list_to_tuple(['orelse', false | [{'=:=', Value, {const, V}} || V <- Values, Passes(V)]]).
+
+rows_is_below(Dictionary, Above) ->
+    case lists:keyfind('$ancestors', 1, Dictionary) of
+        {_, Ancestors} -> rows_is_among(Ancestors, Above);
+        false -> false
+    end.
+
+rows_is_among([One | Others], Above) ->
+    Shown = case is_atom(One) of true -> atom_to_binary(One, utf8); false -> One end,
+    lists:member(Shown, Above) orelse rows_is_among(Others, Above);
+rows_is_among(_, _) -> false.
 
 %% As it is shown (processFields.ts); null for what is shown as nothing.
 rows_text(Name) when is_atom(Name) -> atom_to_binary(Name, utf8);
@@ -191,10 +229,25 @@ rows_text_is(_, _, null) -> false;
 rows_text_is(contains, _, <<>>) -> true;
 rows_text_is(contains, Shown, Text) -> binary:match(Shown, Text) =/= nomatch;
 rows_text_is(prefix, Shown, Text) -> binary:longest_common_prefix([Shown, Text]) =:= byte_size(Text);
+rows_text_is(like, Shown, [Text]) -> Shown =:= Text;
+rows_text_is(like, Shown, [First | Others]) ->
+    rows_text_is(prefix, Shown, First) andalso rows_like(rows_behind(byte_size(First), Shown), Others);
 rows_text_is(lt, Shown, Text) -> rows_units(Shown) < rows_units(Text);
 rows_text_is(le, Shown, Text) -> rows_units(Shown) =< rows_units(Text);
 rows_text_is(gt, Shown, Text) -> rows_units(Shown) > rows_units(Text);
 rows_text_is(ge, Shown, Text) -> rows_units(Shown) >= rows_units(Text).
+
+%% Each text as early as it stands; the last one at the end.
+rows_like(Shown, [Last]) ->
+    byte_size(Shown) >= byte_size(Last) andalso rows_behind(byte_size(Shown) - byte_size(Last), Shown) =:= Last;
+rows_like(Shown, [<<>> | Others]) -> rows_like(Shown, Others);
+rows_like(Shown, [Text | Others]) ->
+    case binary:match(Shown, Text) of
+        {At, Size} -> rows_like(rows_behind(At + Size, Shown), Others);
+        nomatch -> false
+    end.
+
+rows_behind(At, Text) -> binary:part(Text, At, byte_size(Text) - At).
 
 %% In the order of UTF-16 code units, in which JavaScript compares.
 rows_units(Text) -> unicode:characters_to_binary(Text, utf8, {utf16, big}).

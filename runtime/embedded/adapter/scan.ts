@@ -3,7 +3,7 @@ import { cancelled } from '../../errors.ts';
 import type { RowPage } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { CallOptions, ScanQuery, StreamEnd, StreamItem } from '../../port.ts';
-import { mostPageRows, queryFault, selectProcesses } from '../../processQuery.ts';
+import { countProcesses, mostPageRows, queryFault, selectProcesses } from '../../processQuery.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Context } from './context.ts';
@@ -26,11 +26,13 @@ export async function* scan(
   let scanned = 0;
   for (const node of up) {
     scanned += node.processes.size;
-    const found = select(node, query);
-    for (let at = 0; at < found.length; at += rows) {
+    const { chosen, matched } = countProcesses(node.processes.values(), query, fieldOf);
+    total += matched;
+    for (let at = 0; at < chosen.length; at += rows) {
       // Between two pages the cluster runs on: those that have ended since are left out.
-      const page = found.slice(at, at + rows).filter((process) => process.alive);
-      total += page.length;
+      const found = chosen.slice(at, at + rows);
+      const page = found.filter((process) => process.alive);
+      total -= found.length - page.length;
       yield { is: 'frame', frame: pageOf(context, node, page, query.keys) };
       if (signal.aborted) {
         yield { is: 'end', result: cancelled('none') };

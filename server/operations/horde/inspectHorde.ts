@@ -5,8 +5,9 @@ import type { Coverage, HordeView, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { StreamItem } from '../../../runtime/port.ts';
 import type { Context } from '../../core/context.ts';
-import type { FieldKind, ListParams, ListRow, Scans } from '../lists.ts';
+import type { ListParams, ListRow, Scans } from '../lists.ts';
 import { listPage, listParams, listResult, mostRows } from '../lists.ts';
+import type { FieldKind } from '../rowFilter.ts';
 import { collect } from '../streams.ts';
 import { findingResult, findingRow, memberResult, memberRow } from './hordeRows.ts';
 

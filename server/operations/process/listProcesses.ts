@@ -1,23 +1,42 @@
 import type { Static } from 'typebox';
 import { Type } from 'typebox';
-import type { Json, NodeCoverage, Result } from '../../../runtime/model.ts';
+import type { Coverage, Json, NodeCoverage, Predicate, ProcessField, Result, RowPage } from '../../../runtime/model.ts';
 import { ok, parseProcessId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { known } from '../knownErrors.ts';
 import { mapLimited } from '../limited.ts';
 import type { Gathered, ListAnswer, ListRow, Scans } from '../lists.ts';
-import { failedNode, listPage, listParams, listResult, mostRows, readSort, selectRows } from '../lists.ts';
+import { failedNode, listPage, listParams, listResult, mostRows, readSort } from '../lists.ts';
 import { nodeFilterParam, nullable, placementOfProcess } from '../parameters.ts';
 import type { ProcessFieldName } from '../processRows.ts';
-import { isProcessField, keysIn, predicateOf, processFieldNames, processFields, rowsOf } from '../processRows.ts';
+import {
+  everyProcessField,
+  fieldsIn,
+  isProcessField,
+  predicateOf,
+  processFieldNames,
+  processFields,
+  rowsOf,
+} from '../processRows.ts';
+import { resolveNeeds } from '../resolve.ts';
 import { drain } from '../streams.ts';
+import type { Scope } from './processScope.ts';
+import { scopeOf, scopeParams } from './processScope.ts';
+import { ProcessTable } from './processTable.ts';
 
-const needs = ['processes.scan', 'processes.info'] as const;
+const needs = [...resolveNeeds, 'processes.scan', 'processes.info'] as const;
+const mayUse = ['system.applications'] as const;
 /** Nodes asked for costly fields at once. */
 const nodesAtOnce = 8;
+/** Rows that each node sends for the first pages; the others it counts. */
+const firstRows = 1_000;
+/** No more rows than these are read to be put in order. */
+const mostRead = 1_000_000;
 const params = Type.Object({
   node: nodeFilterParam,
-  ...listParams(Object.fromEntries(processFieldNames.map((name) => [name, processFields[name].kind]))),
+  ...scopeParams,
+  ...listParams(Object.fromEntries(everyProcessField.map((name) => [name, processFields[name].kind]))),
   stream: Type.Boolean({
     default: false,
     description: 'Send every row as progress while they come; the answer has the first page.',
@@ -34,6 +53,13 @@ const row = Type.Object({
   memory: Type.Optional(number),
   reductions: Type.Optional(number),
   messageQueueLen: Type.Optional(number),
+  label: Type.Optional(text),
+  totalHeapSize: Type.Optional(number),
+  binaryBytes: Type.Optional(number),
+  priority: Type.Optional(text),
+  trapExit: Type.Optional(nullable(Type.Boolean())),
+  parent: Type.Optional(text),
+  groupLeader: Type.Optional(text),
 });
 
 /**
@@ -44,11 +70,13 @@ export function listProcesses(scans: Scans) {
   return defineOperation({
     name: 'list_processes',
     title: 'List Processes',
-    description: 'Processes of one node or of the whole cluster, filtered, sorted and paged, each with its node.',
+    description:
+      'Processes of one node or of the whole cluster, of an application or below a supervisor, filtered, sorted and paged, each with its node. A page beyond the first thousand rows shows the others as they are by then.',
     category: 'process',
     severity: 'read',
     idempotent: true,
     needs,
+    mayUse,
     params,
     result: listResult(row),
     route: { method: 'GET', path: '/processes' },
@@ -56,68 +84,130 @@ export function listProcesses(scans: Scans) {
     examples: [
       { title: 'The largest mailboxes of the cluster', params: { sort: '-messageQueueLen', limit: 10 } },
       { title: 'Of one node', params: { node: 'demo1@sim', filter: { registeredName: { contains: 'Shop' } } } },
+      {
+        title: 'The largest of an application, with what they hold',
+        params: { application: 'shop', sort: '-memory', limit: 5, fields: ['registeredName', 'memory', 'binaryBytes'] },
+      },
+      {
+        title: 'Those below a supervisor that wait for something, or are called so',
+        params: {
+          supervisor: 'Shop.Supervisor',
+          node: 'demo1@sim',
+          filter: { any: [{ messageQueueLen: { gt: 0 } }, { initialCall: { like: 'Elixir.Shop.*' } }] },
+        },
+      },
     ],
-    errors: [{ code: 'list.cursor_expired', remedy: 'List again from the beginning.' }],
+    errors: [
+      { code: 'list.cursor_expired', remedy: 'List again from the beginning.' },
+      { code: 'application.not_running', remedy: 'See list_applications for those that run.' },
+      known.processNotFound,
+      known.nameAmbiguous,
+    ],
     async execute(context, given) {
       const wanted = given.fields?.filter(isProcessField) ?? processFieldNames;
       const page = await listPage(context, 'list_processes', given, scans, ['pid', 'node', 'display'], () =>
-        scan(context, given, wanted),
+        gather(context, given, wanted),
       );
       return page.ok ? ok(await withCostly(context, page.value, wanted)) : page;
     },
   });
 }
 
-type ScanContext = Context<(typeof needs)[number]>;
+type ScanContext = Context<(typeof needs)[number] | (typeof mayUse)[number]>;
+type Given = Static<typeof params>;
+type Asked = { readonly scope: Scope; readonly given: Given; readonly fields: readonly ProcessFieldName[] };
+type Read = { readonly pages: readonly RowPage[]; readonly nodes: Coverage; readonly total: number };
 
-/** The whole list: filtered at each node, sorted here. */
-async function scan(
+async function gather(
   context: ScanContext,
-  { node, filter, sort, stream }: Static<typeof params>,
+  given: Given,
   wanted: readonly ProcessFieldName[],
 ): Promise<Result<Gathered>> {
-  const forced = keysIn(filter, sort);
-  const cheap = wanted.filter((name) => !processFields[name].costly);
-  const fields = processFieldNames.filter((name) => cheap.includes(name) || forced.includes(processFields[name].key));
-  const where = predicateOf(filter);
-  const top = sort === undefined ? undefined : topOf(sort);
-  const rows: ListRow[] = [];
+  const scope = await scopeOf(context, given);
+  if (!scope.ok) return scope;
+  const forced = fieldsIn(given.filter, given.sort);
+  const fields = everyProcessField.filter(
+    (name) => forced.includes(name) || (wanted.includes(name) && !processFields[name].costly),
+  );
+  const asked = { scope: scope.value, given, fields };
+  const few = fewOf(given);
+  const read = await scan(context, asked, few);
+  if (!read.ok) return read;
+  const table = ProcessTable.of(read.value.pages, fields, given.sort);
+  if (few === null || read.value.total <= table.length) return gathered(table, read.value);
+  // Beyond the first, a row that some node has not sent could come before one that another has.
+  const first = table.head(firstRows);
+  return ok({
+    selected: first,
+    nodes: read.value.nodes,
+    total: read.value.total,
+    whole: (options) => gatherRest({ ...context, options }, asked, first),
+  });
+}
+
+/** The rows that were shown, as they were, then the others. */
+async function gatherRest(context: ScanContext, asked: Asked, shown: ProcessTable): Promise<Result<Gathered>> {
+  const read = await scan(context, asked, null);
+  if (!read.ok) return read;
+  const others = ProcessTable.of(read.value.pages, asked.fields, asked.given.sort, shown);
+  const table = shown.followedBy(others);
+  return gathered(table, { ...read.value, total: table.length });
+}
+
+function gathered(table: ProcessTable, { nodes, total }: Read): Result<Gathered> {
+  return ok({ selected: table.head(mostRows), nodes, total: Math.max(total, table.length), whole: null });
+}
+
+type Few = { readonly first: number } | { readonly top: NonNullable<ScanParams['top']> };
+type ScanParams = Parameters<ScanContext['port']['processes']['scan']>[0];
+
+/** What has each node send its first rows only; null where all are wanted, or their order is not known there: texts, and null last. */
+function fewOf({ sort, stream }: Given): Few | null {
+  if (stream) return null;
+  if (sort === undefined) return { first: firstRows };
+  const { field, direction } = readSort(sort);
+  if (!isProcessField(field) || processFields[field].kind !== 'number') return null;
+  return { top: { n: firstRows, by: processFields[field].key, direction } };
+}
+
+/** Filtered at each node. */
+async function scan(context: ScanContext, { scope, given, fields }: Asked, few: Few | null): Promise<Result<Read>> {
+  const { node, filter, sort, stream } = given;
+  const where = allOf([...scope.where, ...[predicateOf(filter)].filter((each) => each !== undefined)]);
+  const pages: RowPage[] = [];
+  let rows = 0;
   const end = await drain(
     context.port.processes.scan(
       {
-        nodes: node === undefined ? 'all' : [node],
-        keys: fields.map((name) => processFields[name].key),
+        nodes: scope.nodes,
+        keys: fields.map((name): ProcessField => processFields[name].key),
         pageRows: 1000,
-        // Asking to sort or filter by a costly field is asking for its cost.
-        allowCostly: forced.some((key) =>
-          processFieldNames.some((name) => processFields[name].key === key && processFields[name].costly),
-        ),
-        ...(where !== undefined && { where }),
-        ...(top !== undefined && { top }),
+        // Asking to sort or filter by what is costly, or for what is below a supervisor, is asking for its cost.
+        allowCostly: scope.where.length > 0 || fieldsIn(filter, sort).some((name) => processFields[name].costly),
+        ...(where !== null && { where }),
+        ...few,
       },
       context.options(),
     ),
     async (page) => {
-      const found = rowsOf(page, fields);
-      for (const one of found.slice(0, mostRows - rows.length)) rows.push(one);
-      if (stream) await context.emit({ is: 'rows', rows: found });
+      if (rows < mostRead) pages.push(page);
+      rows += page.ids.length;
+      if (stream) await context.emit({ is: 'rows', rows: rowsOf(page, fields) });
     },
   );
   if (!end.ok) return end;
   const answered = failedNode(node, end.value.nodes);
   if (!answered.ok) return answered;
-  return ok({
-    rows: selectRows(rows, { ...(sort !== undefined && { sort }) }),
-    nodes: end.value.nodes,
-    total: Math.max(end.value.total, rows.length),
-    isSelected: true,
-  });
+  const nodes = [...end.value.nodes, ...scope.missing];
+  const placeOf = new Map(nodes.map((covered, at) => [covered.node, at]));
+  const inOrder = pages.toSorted((one, other) => (placeOf.get(one.of.node) ?? 0) - (placeOf.get(other.of.node) ?? 0));
+  return ok({ pages: inOrder, nodes, total: Math.max(end.value.total, rows) });
 }
 
-/** Each node sends its own first rows in the order asked for, so that a list too long to keep is cut at the right end. */
-function topOf(sort: string) {
-  const { field, direction } = readSort(sort);
-  return isProcessField(field) ? { n: mostRows, by: processFields[field].key, direction } : undefined;
+function allOf(all: readonly Predicate[]): Predicate | null {
+  const [first, ...others] = all;
+  if (first === undefined) return null;
+  return others.length === 0 ? first : { all };
 }
 
 /**
