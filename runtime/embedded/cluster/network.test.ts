@@ -315,6 +315,50 @@ describe('a node that hangs', () => {
   });
 });
 
+describe('an attempt to connect', () => {
+  it('that nobody answers carries what was sent meanwhile when the other side connects first', () => {
+    const cluster = literalCluster();
+    advance(cluster, 10);
+    cluster.crashNode(two);
+    advance(cluster, 10);
+    // So that the attempt is still under way when the other one succeeds.
+    const slow: NetworkFault = { is: 'delay', from: one, to: two, delayMs: 500, jitterMs: 0 };
+    cluster.network.break(slow);
+    const heard: string[] = [];
+    const asking = spawn(nodeOf(cluster, one), function* (self) {
+      self.monitor(tup(a('nobody'), a(two)));
+      self.send(tup(a('somebody'), a(two)), 'hello');
+      for (;;) heard.push(shown(yield* receive()));
+    });
+    advance(cluster, 100);
+    expect(cluster.startNode(two)).not.toBeNull();
+    cluster.network.mend(slow);
+    const there = spawn(nodeOf(cluster, two), function* (self) {
+      self.register(a('somebody'), self.pid);
+      self.send(asking.pid, 'here');
+      for (;;) heard.push(shown(yield* receive()));
+    });
+    expect(there.alive).toBe(true);
+    advance(cluster, 2_000);
+    expect(heard.sort()).toEqual(['"hello"', '"here"', '{DOWN,ref,process,{nobody,two@sim},noproc}']);
+  });
+
+  it('that fails tells those who wait, once', () => {
+    const cluster = literalCluster();
+    advance(cluster, 10);
+    cluster.crashNode(two);
+    advance(cluster, 10);
+    const heard: string[] = [];
+    spawn(nodeOf(cluster, one), function* (self) {
+      for (let at = 0; at < 2; at += 1) self.monitor(tup(a('nobody'), a(two)));
+      for (;;) heard.push(shown(yield* receive()));
+    });
+    advance(cluster, 10_000);
+    const down = '{DOWN,ref,process,{nobody,two@sim},noconnection}';
+    expect(heard).toEqual([down, down]);
+  });
+});
+
 // @row IV-08
 it('a fault draws from a stream of its own: whoever it does not touch sees the same run', () => {
   const story = (faults: readonly NetworkFault[]): readonly Heard[] => {

@@ -77,8 +77,8 @@ export class Network {
   readonly #connections = new Map<string, Connection>();
   readonly #faults = new Set<NetworkFault>();
   readonly #ways = new Map<string, LinkCondition>();
-  /** The attempts under way that will fail, by who makes them. */
-  readonly #failing = new WeakMap<KernelNode, Set<string>>();
+  /** The attempts under way that nobody answers, by who makes them and to whom, with what was sent meanwhile. */
+  readonly #failing = new WeakMap<KernelNode, Map<string, Signal[]>>();
   readonly #lost = new WeakMap<KernelNode, Map<string, number>>();
   #lastId = 0;
 
@@ -179,7 +179,10 @@ export class Network {
     if (!usable && !connects) return false;
     const connection = usable ? known : this.#connection(from, to);
     const far = connection === null ? null : otherEnd(connection, from);
-    if (connection === null || far === null) return true;
+    if (connection === null || far === null) {
+      this.#failing.get(from)?.get(to)?.push(signal);
+      return true;
+    }
     if (connection.upAtMs === null) connection.waiting.push({ to: far, signal });
     else this.#post(connection, far, signal);
     return true;
@@ -224,11 +227,12 @@ export class Network {
       return this.#attemptFails(from, to, this.#roundTripMs(from.name, to));
     }
     this.#lastId += 1;
+    const [end, far] = [newEnd(from), newEnd(target)];
     const connection: Connection = {
       id: this.#lastId,
-      ends: [newEnd(from), newEnd(target)],
+      ends: [end, far],
       upAtMs: null,
-      waiting: [],
+      waiting: [...this.#sentBefore(end, far), ...this.#sentBefore(far, end)],
     };
     this.#connections.set(pair, connection);
     const startedAtMs = this.#options.nowMs();
@@ -238,18 +242,27 @@ export class Network {
 
   /** Nobody answers there (null: until the time for an attempt is over): links and monitors made meanwhile learn it then. */
   #attemptFails(from: KernelNode, to: string, afterMs: number | null): null {
-    const attempts = this.#failing.get(from) ?? new Set<string>();
+    const attempts = this.#failing.get(from) ?? new Map<string, Signal[]>();
     if (attempts.has(to)) return null;
-    this.#failing.set(from, attempts.add(to));
+    const waiting: Signal[] = [];
+    this.#failing.set(from, attempts.set(to, waiting));
     this.#after(afterMs ?? this.#options.netSetuptimeMs, () => {
+      // Otherwise there is a connection, or was one since, that took it over.
+      if (attempts.get(to) !== waiting) return;
       attempts.delete(to);
-      const connection = this.#connections.get(pairOf(from.name, to));
-      const made = connection !== undefined && endOf(connection, from).node === from && !endOf(connection, from).lost;
-      if (!from.alive || made) return;
+      if (!from.alive) return;
       from.relations.connectionLost(to);
       this.#options.onFailed(from, to);
     });
     return null;
+  }
+
+  /** What `end` sent while its attempt was under way goes over the connection that comes first, whoever makes it. */
+  #sentBefore(end: End, to: End): Connection['waiting'] {
+    const attempts = this.#failing.get(end.node);
+    const waiting = attempts?.get(to.node.name) ?? [];
+    attempts?.delete(to.node.name);
+    return waiting.map((signal) => ({ to, signal }));
   }
 
   #tryUp(connection: Connection, startedAtMs: number): void {
