@@ -457,8 +457,9 @@ class LocalBackendHere implements LocalBackend {
       batches: new BatchRunner({
         pipeline: this.#itemPipeline(),
         find: (name) => this.registry.find(name),
-        learn: async (connection, operation, { caller, signal, options }) => {
-          const { remainingMs: timeoutMs } = options();
+        learn: async (connection, operation, context) => {
+          const { caller, signal } = context;
+          const timeoutMs = context.options().remainingMs;
           await this.#lookFor({ connection, operation, params: {} }, { caller, signal, timeoutMs });
         },
         outcome: (outcome) => this.#audit.outcome(outcome),

@@ -9,6 +9,7 @@ import { longestTimeoutMs } from './limits.ts';
 import type { AnyOperation } from './operation.ts';
 import { isWrite, methodsOf } from './operation.ts';
 import { isJsonObject } from './plainData.ts';
+import { isRoutePath } from './routes.ts';
 import { closeObjects, plainSchema, publicSchema, unboundedParts } from './schemaRules.ts';
 import type { CompiledSchema } from './validate.ts';
 import { compileSchema, compileWhenUsed } from './validate.ts';
@@ -16,11 +17,10 @@ import { compileSchema, compileWhenUsed } from './validate.ts';
 export type CommonParam = 'timeoutMs' | 'dryRun';
 
 const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
-const routePath = /^(\/([a-z0-9-]+|:[a-zA-Z]+))+$/;
 const longestName = 64;
 const longestText = 4000;
-const mostRetries = 5;
-const longestCachedMs = 3_600_000;
+export const mostRetries = 5;
+export const longestCachedMs = 3_600_000;
 
 /** Parameters every operation takes, unless it has one of that name itself; the pipeline heeds them, the operation never sees them. */
 const timeoutMs: JsonSchema = {
@@ -107,7 +107,7 @@ function texts(operation: AnyOperation): readonly string[] {
     ...(isText(title) ? [] : ['title: must be text']),
     ...(isText(description) ? [] : ['description: must be text']),
     ...(aliases.every((alias) => isName(alias.name)) ? [] : ['aliases: must be snake_case, at most 64 characters']),
-    ...(route === undefined || routePath.test(route.path) ? [] : ['route: must be a path such as /nodes/:node']),
+    ...(route === undefined || isRoutePath(route.path) ? [] : ['route: must be a path such as /nodes/:node']),
   ];
 }
 

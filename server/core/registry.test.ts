@@ -49,6 +49,26 @@ describe('Registry', () => {
     expect(registry.search(' ')).toHaveLength(4);
   });
 
+  it('gives no route away twice, and none of Arsenal’s own', () => {
+    const registry = new Registry();
+    const route = (path: string, method: 'GET' | 'POST' = 'GET') => ({ route: { method, path } });
+    registry.register(looking({ name: 'ours', ...route('/carts/:cart') }), builtin);
+    valueOf(registry.register(looking({ name: 'ours_too', ...route('/carts/largest') }), builtin));
+    for (const path of ['/carts/:id', '/carts/top', '/:all/largest']) {
+      expect(errorOf(registry.register(looking({ name: 'theirs', ...route(path) }), mine))).toMatchObject({
+        code: 'operation.route_taken',
+        message: expect.stringMatching(/ours/),
+      });
+    }
+    for (const free of [route('/carts/:id', 'POST'), route('/carts'), route('/carts/:id/items'), route('/own/:id')]) {
+      valueOf(registry.register(looking({ name: 'theirs', ...free }), mine));
+    }
+    const other = { from: 'node', node: 'a@h' } as const;
+    expect(errorOf(registry.register(looking({ name: 'another', ...route('/own/x') }), other)).code).toBe(
+      'operation.route_taken',
+    );
+  });
+
   // @row RG-02
   it('unregisters what the same origin registered, and nothing of Arsenal’s own', () => {
     const registry = new Registry();

@@ -8,6 +8,7 @@ import { defaultRole } from './authorization.ts';
 import type { AnyOperation } from './operation.ts';
 import type { CommonParam } from './registration.ts';
 import { checkOperation } from './registration.ts';
+import { meet, ownRoutes } from './routes.ts';
 import type { CompiledSchema } from './validate.ts';
 
 export type Origin = CatalogueEntry['origin'];
@@ -52,7 +53,7 @@ export class Registry {
 
   /**
    * Adds an operation, or replaces the one of the same name and origin. Errors: `operation.invalid` with every rule it breaks,
-   * `operation.name_taken` when the name or an alias belongs to another.
+   * `operation.name_taken` when the name or an alias belongs to another, `operation.route_taken` when its route does.
    */
   register(operation: AnyOperation, origin: Origin): Result<CatalogueEntry> {
     const checked = checkOperation(operation, origin.from === 'builtin' ? 'later' : 'now');
@@ -60,7 +61,20 @@ export class Registry {
     const { params, result, publicParams, common } = checked.value;
     const role = this.#roleOf(operation);
     const entry = entryOf(operation, origin, role, publicParams, result.schema);
-    const taken = [entry.name, ...entry.aliases.map(({ name }) => name)].find((name) => this.#isTaken(name, entry));
+    const free = this.checkFree(operation, origin);
+    if (!free.ok) return free;
+    this.#forget(entry.name);
+    this.#put({ operation, entry, params, result, common });
+    this.#tell({ is: 'registered', entry });
+    return ok(entry);
+  }
+
+  /**
+   * Whether its names and its route are its own. Errors: `operation.name_taken`, `operation.route_taken`. The routes of Arsenal's own
+   * operations may meet: the one that says more of a path is meant.
+   */
+  checkFree({ name, aliases = [], route }: AnyOperation, origin: Origin): Result<null> {
+    const taken = [name, ...aliases.map((alias) => alias.name)].find((one) => this.#isTaken(one, name, origin));
     if (taken !== undefined) {
       return failure(
         'conflict',
@@ -69,10 +83,17 @@ export class Registry {
         'Choose another name; the operations of Arsenal itself cannot be replaced.',
       );
     }
-    this.#forget(entry.name);
-    this.#put({ operation, entry, params, result, common });
-    this.#tell({ is: 'registered', entry });
-    return ok(entry);
+    if (route === undefined || origin.from === 'builtin') return ok(null);
+    const holder = [...this.#byName.values()].find(
+      ({ entry }) => entry.name !== name && entry.route !== null && meet(entry.route, route),
+    );
+    if (holder === undefined) return ok(null);
+    return failure(
+      'conflict',
+      'operation.route_taken',
+      `The route ${route.method} ${route.path} can mean ${holder.entry.name}.`,
+      `Choose another route, such as one below ${ownRoutes}, or none: it can always be run by its name.`,
+    );
   }
 
   /** Puts another table of least roles in force: for calls from now on, and in what the catalogue says. */
@@ -138,10 +159,10 @@ export class Registry {
     }
   }
 
-  #isTaken(name: string, by: CatalogueEntry): boolean {
+  #isTaken(name: string, by: string, origin: Origin): boolean {
     const owner = this.find(name);
     if (owner === null) return false;
-    return owner.entry.name !== by.name || by.origin.from === 'builtin' || !sameOrigin(owner.entry.origin, by.origin);
+    return owner.entry.name !== by || origin.from === 'builtin' || !sameOrigin(owner.entry.origin, origin);
   }
 
   #forget(name: string): void {

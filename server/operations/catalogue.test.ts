@@ -7,6 +7,7 @@ import type { House } from '../backend/testKit.ts';
 import { fakeShop, houseOn } from '../backend/testKit.ts';
 import { isJson, isJsonObject } from '../core/plainData.ts';
 import { checkOperation } from '../core/registration.ts';
+import { ownRoutes } from '../core/routes.ts';
 import { errorOf } from '../core/testKit.ts';
 import { accessLevels } from '../protocol/connection.ts';
 import type { CatalogueEntry } from '../protocol/operation.ts';
@@ -37,6 +38,8 @@ describe('every operation of Arsenal', () => {
   it('has a route of its own, if it has one', () => {
     const routes = builtins.flatMap(({ route }) => (route === undefined ? [] : [`${route.method} ${route.path}`]));
     expect(new Set(routes).size).toBe(routes.length);
+    // What stands below this is other people's.
+    expect(builtins.filter(({ route }) => route?.path.startsWith(ownRoutes) === true)).toEqual([]);
   });
 
   it('is known by the name the seeds give it', () => {

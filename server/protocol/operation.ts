@@ -28,7 +28,7 @@ export type CatalogueEntry = {
   readonly needs: readonly MethodName[];
   readonly params: JsonSchema;
   readonly result: JsonSchema;
-  readonly route: { readonly method: 'GET' | 'POST' | 'DELETE' | 'PATCH'; readonly path: string } | null;
+  readonly route: { readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE' | 'PATCH'; readonly path: string } | null;
   readonly examples: readonly { readonly title: string; readonly params: { readonly [key: string]: Json } }[];
   /** Codes it can fail with beyond the common ones, each with its remedy. */
   readonly errors: readonly { readonly code: string; readonly remedy: string }[];

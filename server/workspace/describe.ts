@@ -20,7 +20,7 @@ export type Definition = {
 const params = Type.Record(Type.String(), Type.Unsafe<Json>(Type.Any()));
 const routeSchema = Type.Union([
   Type.Null(),
-  Type.Object({ method: Type.Enum(['GET', 'POST', 'DELETE', 'PATCH']), path: Type.String() }),
+  Type.Object({ method: Type.Enum(['GET', 'POST', 'PUT', 'DELETE', 'PATCH']), path: Type.String() }),
 ]);
 const aliasesSchema = Type.Array(
   Type.Object({ name: Type.String(), preset: params, requires: Type.Optional(Type.Array(Type.String())) }),

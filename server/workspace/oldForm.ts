@@ -37,12 +37,23 @@ export function oldForm(value: unknown, at: Place): object | null {
   };
   const described = describedOperation(found);
   if ('problem' in described) throw new ModuleError(`This is no operation: ${described.problem}`, at);
-  const { timeoutMs, ...rest } = described;
+  const { timeoutMs, cache, retry, ...rest } = described;
   const { metadata } = answers;
   const needs = metadata !== undefined && isJsonObject(metadata) ? metadata['needs'] : undefined;
-  const common = { ...rest, result: {}, needs: needs ?? [], examples: [], ...(timeoutMs !== null && { timeoutMs }) };
+  const common = {
+    ...rest,
+    result: {},
+    needs: needs ?? [],
+    examples: [],
+    ...(timeoutMs !== null && { timeoutMs }),
+    ...(retry !== null && { retry }),
+  };
   if (described.severity === 'read' || described.severity === 'diagnose') {
-    return { ...common, execute: (context: unknown, params: Json) => run(call, params, context) };
+    return {
+      ...common,
+      ...(cache !== null && { cache }),
+      execute: (context: unknown, params: Json) => run(call, params, context),
+    };
   }
   return {
     ...common,

@@ -36,6 +36,7 @@ describe('an older form', { timeout: 60_000 }, () => {
       title: 'Counts words',
       severity: 'read',
       needs: [],
+      route: { method: 'GET', path: '/custom/words/count' },
       params: { properties: { text: { type: 'string', description: 'What to count in' } }, required: ['text'] },
     });
     expect(await workspace.run('count_words', { text: ' one two ' })).toEqual({

@@ -227,16 +227,13 @@ class Workspace implements WorkspaceOperations {
     worker: OperationWorker,
     file: string,
   ): { readonly operation: AnyOperation } | { readonly error: ArsenalError; readonly at: Place } {
-    const { name, at, aliases } = description;
+    const { name, at } = description;
     const operation = proxyOperation(description, (step, input, context) => worker.run(name, step, input, context));
     if ('problem' in operation) return { error: brokenError(operation.problem), at };
     const checked = checkOperation(operation);
     if (!checked.ok) return { error: checked.error, at };
-    const taken = [name, ...aliases.map((alias) => alias.name)].find((one) => {
-      const origin = this.#options.registry.find(one)?.entry.origin;
-      return origin !== undefined && !(origin.from === 'workspace' && origin.file === file);
-    });
-    return taken === undefined ? { operation } : { error: takenError(taken), at };
+    const free = this.#options.registry.checkFree(operation, { from: 'workspace', file });
+    return free.ok ? { operation } : { error: free.error, at };
   }
 
   async #remove(module: Module): Promise<void> {
@@ -268,15 +265,6 @@ class Workspace implements WorkspaceOperations {
 
 function brokenError(message: string): ArsenalError {
   return arsenalError('validation', 'operation.broken', message, 'Mend the module and save it.');
-}
-
-function takenError(name: string): ArsenalError {
-  return arsenalError(
-    'conflict',
-    'operation.name_taken',
-    `The name ${name} belongs to another operation.`,
-    'Choose another name; the operations of Arsenal itself cannot be replaced.',
-  );
 }
 
 function modulesIn(folder: string): readonly string[] {

@@ -9,6 +9,7 @@ import { anyText, errorOf, textWith, valueOf } from '../../server/core/testKit.t
 import type { ArsenalEvent, ConnectSpec } from '../../server/protocol/connection.ts';
 import type { OperationAnswer, OperationCall } from '../../server/protocol/operation.ts';
 import type { LocalBackend } from '../../server/backend/localBackend.ts';
+import { startGateway } from '../../server/gateway/gateway.ts';
 import { createBackend } from '../../server/backend/localBackend.ts';
 import { at, editor, listAt, temporaryHome } from '../../server/backend/testKit.ts';
 
@@ -17,6 +18,12 @@ const source = (name: string) => fs.readFileSync(path.resolve('test/fixtures/use
 const compiling = (text: string) =>
   `Code.compile_string(Base.decode64!("${Buffer.from(text).toString('base64')}")); :ok`;
 const removing = (module: string) => `:code.purge(${module}); :code.delete(${module}); :code.purge(${module}); :ok`;
+
+async function getFrom({ url, key }: { readonly url: string; readonly key: string }, path: string) {
+  const response = await fetch(`${url}/api/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
+  const body: unknown = await response.json();
+  return { status: response.status, body };
+}
 
 describe('operations that the nodes have', () => {
   let one: LiveNode;
@@ -114,6 +121,20 @@ describe('operations that the nodes have', () => {
     });
   });
 
+  // @row CB-02, RE-03
+  it('are reached by their own route, below a prefix that none of ours is below', async () => {
+    expect(entryOf('demo_sum')?.route).toEqual({ method: 'GET', path: '/custom/demo/sum' });
+    const gateway = valueOf(await startGateway({ backend, defaultConnection: () => one.node }));
+    const get = (path: string) => getFrom(gateway, path);
+    valueOf(backend.setAccess(one.node, 'full', options));
+    // It says that it destroys, which a way in without consent may not.
+    const refused = await get('/custom/demo/sum?numbers=%5B1,2%5D&by=2');
+    expect(refused).toMatchObject({ status: 403 });
+    expect(await get('/custom/demo/sum?numbers=%5B1%5D&more=1')).toMatchObject({ status: 400 });
+    expect(await get('/demo/sum?numbers=%5B1,2%5D')).toMatchObject({ status: 404 });
+    await gateway.close();
+  });
+
   // @row R8.5
   it('are registered when a name is called that nobody knew, or on demand, and gone with their module', async () => {
     await one.eval(compiling(source('predecessor.ex')));
@@ -185,6 +206,10 @@ describe('operations that the nodes have', () => {
     });
     // It says itself that it destroys: trust makes nothing less severe.
     expect(entryOf('demo_sum', trusting)).toMatchObject({ severity: 'destroy' });
+    const gateway = valueOf(await startGateway({ backend: trusting, defaultConnection: () => one.node }));
+    const counted = await getFrom(gateway, '/custom/names/count?prefix=kernel_s');
+    expect(JSON.stringify(counted)).toContain('"count":2');
+    await gateway.close();
     const answer = valueOf(await run('count_names', { prefix: 'kernel_s' }, {}, trusting));
     expect(answer).toMatchObject({ result: { value: { data: { count: 2 } } } });
     await trusting.close();

@@ -3,7 +3,11 @@ import type { Json, NodeOperation } from '../../../runtime/model.ts';
 import { severities } from '../../../runtime/port.ts';
 import type { Severity } from '../../../runtime/port.ts';
 import { longestTimeoutMs } from '../../core/limits.ts';
+import type { RetryPolicy } from '../../core/operation.ts';
 import { isJsonObject } from '../../core/plainData.ts';
+import type { Route } from '../../core/routes.ts';
+import { isRoutePath, ownRoutes, pathParams } from '../../core/routes.ts';
+import { longestCachedMs, mostRetries } from '../../core/registration.ts';
 import type { JsonSchema } from '../../protocol/operation.ts';
 import { paramsSchemaOf } from './paramsSchema.ts';
 
@@ -17,9 +21,14 @@ export type DescribedOperation = {
   readonly idempotent: boolean;
   readonly timeoutMs: number | null;
   readonly params: JsonSchema;
+  /** As its `rest_config` has it, below {@link ownRoutes}. */
+  readonly route: Route | null;
+  readonly cache: { readonly ttlMs: number } | null;
+  readonly retry: RetryPolicy | null;
 };
 
 const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
+const routeMethods = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH'] as const;
 const longestName = 64;
 const longestTitle = 100;
 const longestDescription = 2_000;
@@ -39,6 +48,7 @@ export function describedOperation(found: NodeOperation): DescribedOperation | {
   const category = textIn(answers['category']) ?? 'custom';
   const summary = textIn(rest['summary']);
   const timeoutMs = metadata['timeout'];
+  const params = paramsSchemaOf(answers['params_schema'] ?? rest['parameters']);
   return {
     name,
     title: (summary ?? titleOf(name)).slice(0, longestTitle),
@@ -51,8 +61,47 @@ export function describedOperation(found: NodeOperation): DescribedOperation | {
     idempotent: metadata['idempotent'] === true,
     timeoutMs:
       typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= longestTimeoutMs ? Math.ceil(timeoutMs) : null,
-    params: paramsSchemaOf(answers['params_schema'] ?? rest['parameters']),
+    params,
+    route: routeOf(rest, params, name),
+    cache: cacheOf(metadata),
+    retry: retryOf(metadata),
   };
+}
+
+/**
+ * `/api/v1/carts/:id` → `/custom/carts/:id`. None where it asks for the route that every operation has, for one that is none, or for one
+ * whose parameters it does not take.
+ */
+function routeOf(rest: Answers, params: JsonSchema, name: string): Route | null {
+  const method = routeMethods.find((known) => known.toLowerCase() === rest['method']);
+  const said = textIn(rest['path']);
+  if (method === undefined || said === null) return null;
+  const path = `/${said
+    .split('/')
+    .filter((part) => part !== '')
+    .join('/')}`.replace(/^\/api\/v1(?=\/|$)/, '');
+  if (path === `/operations/${name}/execute` || path === '' || !isRoutePath(ownRoutes + path)) return null;
+  const known = objectIn(params['properties']);
+  return pathParams(path).every((param) => Object.hasOwn(known, param)) ? { method, path: ownRoutes + path } : null;
+}
+
+/** `cache: 5000` or `cache: [ttl: 5000]`, milliseconds. */
+function cacheOf(metadata: Answers): DescribedOperation['cache'] {
+  const ttlMs = wholeIn(metadata['cache']) ?? wholeIn(objectIn(metadata['cache'])['ttl']);
+  return ttlMs === null || ttlMs > longestCachedMs ? null : { ttlMs };
+}
+
+/** `retry: 2` or `retry: [times: 2, delay: 100]`; the delay before the first, in milliseconds. */
+function retryOf(metadata: Answers): RetryPolicy | null {
+  const said = objectIn(metadata['retry']);
+  const times = wholeIn(metadata['retry']) ?? wholeIn(said['times']);
+  const firstDelayMs = wholeIn(said['delay']);
+  if (times === null) return null;
+  return { times: Math.min(times, mostRetries), ...(firstDelayMs !== null && { firstDelayMs }) };
+}
+
+function wholeIn(json: Json | undefined): number | null {
+  return typeof json === 'number' && Number.isInteger(json) && json > 0 ? json : null;
 }
 
 /** Its own word if it gives one; else what only admins may do, or a route deletes, destroys, and what a route gets, looks. */

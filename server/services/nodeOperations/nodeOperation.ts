@@ -57,7 +57,7 @@ const errors = [
  * may be run where nothing may be changed.
  */
 export function nodeOperation(described: DescribedOperation, about: string, isTrusted: boolean): AnyOperation {
-  const { name, title, category, idempotent, timeoutMs } = described;
+  const { name, title, category, idempotent, timeoutMs, route, cache, retry } = described;
   const nodeKey = nodeParamOf(described.params);
   const common = {
     name,
@@ -70,11 +70,14 @@ export function nodeOperation(described: DescribedOperation, about: string, isTr
     examples: [],
     errors,
     ...(timeoutMs !== null && { timeoutMs }),
+    ...(route !== null && { route }),
+    ...(retry !== null && { retry }),
   };
   const { severity } = described;
   if (isTrusted && (severity === 'read' || severity === 'diagnose')) {
     const looking: AnyReadOperation = {
       ...common,
+      ...(cache !== null && { cache }),
       needs: [...placeNeeds, 'operations.query'],
       severity: 'diagnose',
       execute: async (context, params) => {

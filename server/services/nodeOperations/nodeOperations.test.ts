@@ -230,6 +230,42 @@ describe('the catalogue', () => {
     expect(entryOf('kill_process')?.origin).toEqual({ from: 'builtin' });
   });
 
+  it('keeps an operation whose route belongs to another: it is run by its name', async () => {
+    const rest_config = { method: 'get', path: '/sums' };
+    await houseWith({
+      'operations.find': finding([
+        sum({ rest_config }),
+        sum({ name: 'other_sum', rest_config }, { module: 'Elixir.Shop.Other' }),
+      ]),
+    });
+    expect(entryOf('shop_sum')?.route).toEqual({ method: 'GET', path: '/custom/sums' });
+    expect(entryOf('other_sum')).toMatchObject({ route: null });
+  });
+
+  it('answers one that only looks from memory as long as it says, and asks again what was not reached', async () => {
+    const looks = sum({
+      metadata: { severity: 'read', idempotent: true, cache: 60_000, retry: { times: 2, delay: 1 } },
+    });
+    const { run } = await houseWith({ 'operations.find': finding([looks]), 'operations.query': answering(ran) }, [
+      'shop_sum',
+    ]);
+    valueOf(await run('shop_sum', { of: [1] }));
+    expect(valueOf(await run('shop_sum', { of: [1] }))).toMatchObject({
+      result: { value: [3] },
+      ageMs: expect.any(Number),
+    });
+    expect(runtime.asked('operations.query')).toHaveLength(1);
+    valueOf(await run('shop_sum', { of: [2] }));
+    expect(runtime.asked('operations.query')).toHaveLength(2);
+    let failures = 0;
+    script({
+      'operations.find': finding([looks]),
+      'operations.query': () => (failures++ < 2 ? Promise.resolve(nodeUnavailable('a@h')) : answering(ran)()),
+    });
+    expect(valueOf(await run('shop_sum', { of: [3] }))).toMatchObject({ result: { value: [3] } });
+    expect(failures).toBe(3);
+  });
+
   it('tells of connections that have it not, and forgets it with its connection', async () => {
     const { backend, options } = await houseWith({
       'operations.find': finding([sum()]),
@@ -342,6 +378,36 @@ describe('a description', () => {
     ['with a time that is none', { name: 'x', metadata: { timeout: -1 } }, { timeoutMs: null, severity: 'change' }],
   ])('%s', (_what, answers, described) => {
     expect(describedOperation(operation('Elixir.Shop.Sum', answers))).toMatchObject(described);
+  });
+
+  // @row CB-02
+  it.each<[string, Answers, object | null]>([
+    ['of a path', { method: 'get', path: '/api/v1/carts/:cart_id' }, { method: 'GET', path: '/custom/carts/:cart_id' }],
+    ['without the base', { method: 'put', path: 'carts/' }, { method: 'PUT', path: '/custom/carts' }],
+    [
+      'that looks like one of ours',
+      { method: 'delete', path: '/processes' },
+      { method: 'DELETE', path: '/custom/processes' },
+    ],
+    ['that every operation has', { method: 'post', path: '/api/v1/operations/x/execute' }, null],
+    ['with a parameter it does not take', { method: 'get', path: '/carts/:other' }, null],
+    ['that is none', { method: 'get', path: '/carts?x=1' }, null],
+    ['that climbs', { method: 'get', path: '/../processes' }, null],
+    ['of a method that is none', { method: 'trace', path: '/carts' }, null],
+    ['of nothing', { method: 'get', path: '/' }, null],
+  ])('has a route %s below a prefix of its own', (_what, rest_config, route) => {
+    const answers = { name: 'x', rest_config, params_schema: { cart_id: { type: 'integer' } } };
+    expect(describedOperation(operation('Elixir.Shop.Sum', answers))).toMatchObject({ route });
+  });
+
+  it.each<[Json, Json, object]>([
+    [5_000, 2, { cache: { ttlMs: 5_000 }, retry: { times: 2 } }],
+    [{ ttl: 10 }, { times: 99, delay: 20 }, { cache: { ttlMs: 10 }, retry: { times: 5, firstDelayMs: 20 } }],
+    [-1, 'often', { cache: null, retry: null }],
+    [1e12, { times: 1.5 }, { cache: null, retry: null }],
+  ])('says with cache %j and retry %j how its answers are kept and asked for again', (cache, retry, said) => {
+    const answers = { name: 'x', metadata: { cache, retry } };
+    expect(describedOperation(operation('Elixir.Shop.Sum', answers))).toMatchObject(said);
   });
 
   it('has a schema with a bound for everything', () => {

@@ -2,9 +2,11 @@
  * Keeps the registry in step with the operations that the connected nodes have: one entry for each name, whichever nodes have it, there
  * as long as one of them does. A name that is taken is left to whom it belongs.
  */
-import type { Coverage, ConnectionId, NodeName, NodeOperation } from '../../../runtime/model.ts';
+import type { Coverage, ConnectionId, NodeName, NodeOperation, Result } from '../../../runtime/model.ts';
 import { canonicalJson } from '../../core/canonicalJson.ts';
-import type { Registry } from '../../core/registry.ts';
+import type { AnyOperation } from '../../core/operation.ts';
+import type { Origin, Registry } from '../../core/registry.ts';
+import type { CatalogueEntry } from '../../protocol/operation.ts';
 import type { DescribedOperation } from './described.ts';
 import { describedOperation } from './described.ts';
 import { nodeOperation } from './nodeOperation.ts';
@@ -138,7 +140,7 @@ export class NodeOperations {
     }
     const operation = nodeOperation(first.described, about, isTrusted);
     const origin = { from: 'node', node: first.found.node } as const;
-    const registered = this.#registry.register(operation, origin);
+    const registered = this.#registerOf(operation, origin);
     if (registered.ok) {
       this.#registered.set(name, { node: origin.node, signature });
       return;
@@ -146,6 +148,14 @@ export class NodeOperations {
     this.#refused.set(name, registered.error.message);
     // The version that was there before is not what the nodes run any more.
     if (this.#registered.delete(name)) this.#registry.unregister(name, origin);
+  }
+
+  /** Without its route where that belongs to another: it can be run by its name all the same. */
+  #registerOf(operation: AnyOperation, origin: Exclude<Origin, { readonly from: 'builtin' }>): Result<CatalogueEntry> {
+    const registered = this.#registry.register(operation, origin);
+    if (registered.ok || registered.error.code !== 'operation.route_taken') return registered;
+    const { route: _route, ...unrouted } = operation;
+    return this.#registry.register(unrouted, origin);
   }
 }
 
