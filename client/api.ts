@@ -1,9 +1,8 @@
 /** What `activate` answers: for tests in the editor, and for other extensions. Stable within a major version. */
-import { randomUUID } from 'node:crypto';
 import type { ArsenalContext } from './context.ts';
 import type { ConnectionId, Json, Result } from '../runtime/model.ts';
 import type { ConnectionInfo } from '../server/protocol/connection.ts';
-import type { OperationAnswer } from '../server/protocol/operation.ts';
+import type { OperationAnswer, OperationProgress } from '../server/protocol/operation.ts';
 import type { ServerState } from './languageServer.ts';
 import type { SavedConnection } from './session/savedConnections.ts';
 import type { SessionEntry } from './session/sessions.ts';
@@ -60,13 +59,15 @@ export function apiOf(context: ArsenalContext, activationMs: () => number): Arse
     wake: () => context.wake(),
     connect: (saved) => sessions.connect(saved),
     disconnect: (connection) => sessions.disconnect(connection),
-    runOperation: (operation, params, options) =>
-      runner.run({
-        operation,
-        params,
-        connection: options?.connection ?? sessions.current?.id ?? null,
-        requestId: randomUUID(),
-      }),
+    runOperation: async (operation, params, options) => {
+      const spec = { operation, params, connection: options?.connection ?? sessions.current?.id ?? null };
+      const booking = context.book.begin(spec);
+      const { requestId, token } = booking;
+      const onProgress = (progress: OperationProgress) => booking.progress(progress);
+      const answer = await runner.run({ ...spec, requestId, token, onProgress });
+      booking.end(answer);
+      return answer;
+    },
     treeSnapshot: (view, depth) => trees[view].dump(depth),
     expand: async (view, id) => {
       await trees[view].expand(id);

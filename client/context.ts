@@ -7,12 +7,16 @@ import { watchClusterFiles } from './clusterFile/clusterFiles.ts';
 import { setContextKey } from './contextKeys.ts';
 import { DisposableStore } from './disposables.ts';
 import { OperationForm } from './form/form.ts';
+import { LastValues } from './form/lastValues.ts';
 import { Picks } from './form/picks.ts';
 import { LanguageServer } from './languageServer.ts';
+import { CallBook } from './operations/callBook.ts';
 import { Operate } from './operations/operate.ts';
+import { PastCalls } from './operations/pastCalls.ts';
 import { tellPolicyProblems } from './policy.ts';
 import { OperationRunner } from './operations/runner.ts';
 import type { SettledWrite } from './operations/runner.ts';
+import { Selection } from './operations/selection.ts';
 import { settledText } from './operations/settledText.ts';
 import { ResultDocuments } from './results/resultDocuments.ts';
 import { ConnectFlow } from './session/connectFlow.ts';
@@ -37,7 +41,12 @@ export class ArsenalContext implements vscode.Disposable {
   readonly catalogue: Catalogue;
   readonly sessions: Sessions;
   readonly runner: OperationRunner;
+  /** The calls of this window, and those that the history knows of. */
+  readonly book: CallBook;
+  readonly results: ResultDocuments;
   readonly operate: Operate;
+  readonly pastCalls: PastCalls;
+  readonly selection: Selection;
   readonly connectFlow: ConnectFlow;
   readonly status: StatusBar;
   readonly time: TimeItem;
@@ -63,24 +72,32 @@ export class ArsenalContext implements vscode.Disposable {
     this.pending = new PendingWrites(extension.workspaceState);
     this.runner = store.add(new OperationRunner(this.server, this.catalogue, this.pending));
     this.connectFlow = new ConnectFlow(this.sessions, credentials, this.log);
-    const form = new OperationForm(this.runner, new Picks(this.server, this.runner, this.catalogue));
+    this.book = store.add(new CallBook(this.server, this.runner));
+    this.results = store.add(new ResultDocuments(this.book));
+    const picks = new Picks(this.server, this.runner, this.catalogue);
+    const form = new OperationForm(this.runner, picks, new LastValues(extension.workspaceState));
     this.operate = new Operate({
       runner: this.runner,
       catalogue: this.catalogue,
       sessions: this.sessions,
       form,
-      results: store.add(new ResultDocuments()),
+      results: this.results,
+      book: this.book,
       log: this.log,
       needConnection: () => this.connectFlow.run(),
     });
+    this.pastCalls = new PastCalls(this);
+    this.selection = new Selection({ operate: this.operate, form, runner: this.runner, sessions: this.sessions });
     this.status = store.add(new StatusBar(this.server, this.sessions));
-    this.time = store.add(new TimeItem(this.server, this.sessions, this.runner));
+    this.time = store.add(new TimeItem(this.server, this.sessions, this.runner, this.book));
     const { sessions, server, watches } = this;
     this.trees = {
       nodes: store.add(new NodesView(watches, { sessions, server })),
       supervisors: store.add(new SupervisorsView(watches, { sessions, server })),
       sandboxes: store.add(new SandboxesView(watches, { sessions, server })),
-      operations: store.add(new OperationsView(watches, this.catalogue, sessions, server)),
+      operations: store.add(
+        new OperationsView(watches, { catalogue: this.catalogue, sessions, server, book: this.book }),
+      ),
     };
     this.clusterGraph = store.add(registerClusterGraph(this, extension.extensionUri));
     store.add(watchClusterFiles(this));

@@ -4,6 +4,7 @@ import { event } from '../server/protocol/lsp.ts';
 import { isRecord } from './decode.ts';
 import { askPick } from './form/prompts.ts';
 import type { LanguageServer } from './languageServer.ts';
+import type { CallBook } from './operations/callBook.ts';
 import { errorText } from './operations/operate.ts';
 import type { OperationRunner } from './operations/runner.ts';
 import type { Sessions } from './session/sessions.ts';
@@ -22,12 +23,14 @@ export class TimeItem implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
   private readonly listening: readonly vscode.Disposable[];
   private readonly runner: OperationRunner;
+  private readonly book: CallBook;
   private readonly sessions: Sessions;
   /** Of whose time the item tells. */
   private shown: string | null = null;
 
-  constructor(server: LanguageServer, sessions: Sessions, runner: OperationRunner) {
+  constructor(server: LanguageServer, sessions: Sessions, runner: OperationRunner, book: CallBook) {
     this.runner = runner;
+    this.book = book;
     this.sessions = sessions;
     this.item = vscode.window.createStatusBarItem('arsenal.time', vscode.StatusBarAlignment.Left, 49);
     this.item.name = vscode.l10n.t('Arsenal: Time of the Simulated Cluster');
@@ -91,7 +94,10 @@ export class TimeItem implements vscode.Disposable {
     );
     if (asked.is !== 'answered') return;
     const { operation, params } = asked.value;
-    const done = await this.runner.run({ operation, params, connection: current.id });
+    const spec = { operation, params, connection: current.id };
+    const booking = this.book.begin(spec);
+    const done = await this.runner.run({ ...spec, requestId: booking.requestId });
+    booking.end(done);
     if (!done.ok) void vscode.window.showErrorMessage(errorText(done.error));
   }
 

@@ -12,12 +12,15 @@ import { readNodeLog } from '../../server/protocol/lsp.ts';
 import { accessWord } from '../views/sessionItems.ts';
 import { labelText } from '../text.ts';
 import { TreeElement } from '../views/liveTree.ts';
+import { callCommands } from './callCommands.ts';
 import type { CommandId } from './commandIds.ts';
 import { operationCommand, operationsWithCommands } from './operationCommands.ts';
-import { idOf, parseCallArguments, presetOf, targetOf } from './targets.ts';
-import type { AnyData } from './targets.ts';
+import { idOf, labelOf, parseCallArguments, presetOf, targetOf } from './targets.ts';
+import type { AnyData, Target } from './targets.ts';
+import type { SelectedRow } from '../operations/selection.ts';
+import type { CatalogueEntry } from '../../server/protocol/operation.ts';
 
-type Command = (context: ArsenalContext, argument: unknown) => unknown;
+type Command = (context: ArsenalContext, argument: unknown, selected: readonly unknown[]) => unknown;
 
 const commands: { readonly [Id in CommandId]: Command } = {
   'arsenal.connect': (context, argument) => connect(context, argument),
@@ -46,19 +49,23 @@ const commands: { readonly [Id in CommandId]: Command } = {
   'arsenal.showMenu': (context) => showMenu(context),
   'arsenal.controlTime': (context) => context.time.control(),
   'arsenal.showMore': (context, argument) => showMore(context, argument),
-  'arsenal.copyId': (_context, argument) => copyId(argument),
+  'arsenal.copyId': (_context, argument, selected) => copyId(argument, selected),
+  ...callCommands,
 };
 
 /** The palette command of each builtin operation. */
 const operationCommands = operationsWithCommands.map((name): readonly [string, Command] => [
   operationCommand(name),
-  (context, argument) => runNamed(context, name, argument),
+  (context, argument, selected) => runNamed(context, name, argument, selected),
 ]);
 
 /** Registers every command. Each starts what it needs by itself, so none is ever "not ready". */
 export function registerCommands(context: ArsenalContext): vscode.Disposable[] {
   return [...Object.entries(commands), ...operationCommands].map(([id, run]) =>
-    vscode.commands.registerCommand(id, (argument: unknown) => run(context, argument)),
+    // A tree hands over the element that was meant, and all that are selected if that is one of them.
+    vscode.commands.registerCommand(id, (argument: unknown, selected: unknown) =>
+      run(context, argument, Array.isArray(selected) ? selected : []),
+    ),
   );
 }
 
@@ -151,16 +158,38 @@ async function runOperation(context: ArsenalContext, argument: unknown): Promise
   });
 }
 
-async function runNamed(context: ArsenalContext, operation: string, argument: unknown): Promise<unknown> {
+async function runNamed(
+  context: ArsenalContext,
+  operation: string,
+  argument: unknown,
+  selected: readonly unknown[],
+): Promise<unknown> {
   const data = elementData(argument);
   if (data === null) return context.operate.operate({ ...parseCallArguments(argument), operation });
   const target = targetOf(data);
   await context.catalogue.ready(10_000);
   const entry = context.catalogue.find(operation);
+  const rows = entry === undefined || target === null ? [] : selectedRows(entry, target, selected);
+  if (entry !== undefined && target?.connection != null && rows.length > 1) {
+    return context.selection.operate(entry, target.connection, rows);
+  }
   return context.operate.operate({
     operation,
     ...(target !== null && entry !== undefined && { params: presetOf(entry, target) }),
     ...(target !== null && target.connection !== null && { connection: target.connection }),
+  });
+}
+
+/** The selected elements that the operation can be run on as on `target`: of the same connection, giving the same parameters. */
+function selectedRows(entry: CatalogueEntry, target: Target, selected: readonly unknown[]): readonly SelectedRow[] {
+  const given = Object.keys(presetOf(entry, target)).join(' ');
+  if (given === '') return [];
+  return selected.flatMap((element) => {
+    const data = elementData(element);
+    const other = data === null ? null : targetOf(data);
+    if (data === null || other === null || other.connection !== target.connection) return [];
+    const params = presetOf(entry, other);
+    return Object.keys(params).join(' ') === given ? [{ label: labelOf(data), params }] : [];
   });
 }
 
@@ -184,10 +213,14 @@ async function showNodeLog(context: ArsenalContext, argument: unknown): Promise<
   await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(vscode.Uri.file(log.value.file)));
 }
 
-async function copyId(argument: unknown): Promise<void> {
-  const data = elementData(argument);
-  const id = data === null ? null : idOf(data);
-  if (id !== null) await vscode.env.clipboard.writeText(id);
+async function copyId(argument: unknown, selected: readonly unknown[]): Promise<void> {
+  const meant = selected.length > 1 ? selected : [argument];
+  const ids = meant.flatMap((each) => {
+    const data = elementData(each);
+    const id = data === null ? null : idOf(data);
+    return id === null ? [] : [id];
+  });
+  if (ids.length > 0) await vscode.env.clipboard.writeText(ids.join('\n'));
 }
 
 /** What can be done now, from the status bar. */

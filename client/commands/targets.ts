@@ -1,11 +1,12 @@
 /** What an element of a tree means to an operation: the parameters it gives, and the connection it belongs to. */
-import { processId } from '../../runtime/model.ts';
+import { pidText, processId } from '../../runtime/model.ts';
 import type { ConnectionId, Json } from '../../runtime/model.ts';
 import { printTerm } from '../../runtime/term/print.ts';
 import type { CatalogueEntry } from '../../server/protocol/operation.ts';
 import { isJson, isRecord } from '../decode.ts';
 import { fieldsOf } from '../form/fields.ts';
 import type { PickKind } from '../form/fields.ts';
+import { nameText } from '../terms.ts';
 import type { NodesData } from '../views/nodesView.ts';
 import type { OperationsData } from '../views/operationsView.ts';
 import type { SandboxesData } from '../views/sandboxesView.ts';
@@ -63,6 +64,32 @@ export function idOf(data: AnyData): string | null {
   if (data.is === 'session') return data.entry.is === 'open' ? data.entry.info.id : null;
   const picks = targetOf(data)?.picks;
   return picks?.process ?? picks?.sandbox ?? picks?.operation ?? picks?.node ?? null;
+}
+
+/** What people call an element: the name of a process and where it is. */
+export function labelOf(data: AnyData): string {
+  switch (data.is) {
+    case 'process': {
+      const { registeredName, display, node } = data.row;
+      return [...(registeredName == null ? [] : [nameText(registeredName)]), display, node].join(' ');
+    }
+    case 'child': {
+      const { childId, registeredName, state } = data.child;
+      const name = registeredName === null ? printTerm(childId, { syntax: 'elixir' }) : nameText(registeredName);
+      return state.is === 'running'
+        ? `${name} ${pidText(state.pid)} ${state.pid.node}`
+        : `${name} ${data.supervisor.node}`;
+    }
+    case 'supervisor': {
+      const { info, pid } = data;
+      const name = info?.name?.in === 'local' ? `${nameText(info.name.name)} ` : '';
+      return `${name}${pidText(pid)} ${pid.node}`;
+    }
+    case 'sandbox':
+      return data.sandbox.name;
+    default:
+      return idOf(data) ?? '';
+  }
 }
 
 /**

@@ -65,7 +65,9 @@ describe('fieldsOf', () => {
     const node = { type: 'string', 'x-arsenal': { pick: 'node' } };
     const listOf = (items: Json) => ({ type: 'array', items });
     expect(kindOf(listOf(listOf(node)))).toEqual({ is: 'sides', pick: 'node' });
-    expect(kindOf(listOf(node))).toEqual({ is: 'json' });
+    expect(kindOf(listOf(node))).toEqual({ is: 'many', pick: 'node', options: [], least: 0, most: null });
+    expect(kindOf(listOf({ enum: ['a', 'b'] }))).toMatchObject({ is: 'many', pick: null, options: ['a', 'b'] });
+    expect(kindOf(listOf({ type: 'object' }))).toEqual({ is: 'json' });
     expect(kindOf(listOf(listOf({ type: 'string' })))).toEqual({ is: 'json' });
   });
 
@@ -115,5 +117,43 @@ describe('parseField', () => {
 
   it('counts characters, not code units', () => {
     expect(parseField(field('reason'), '😀😀😀😀😀')).toEqual({ ok: true, value: '😀😀😀😀😀' });
+  });
+});
+
+describe('parseField of what is written with a unit or one after the other', () => {
+  const of = (key: string, property: Json): Field => {
+    const [made] = fieldsOf({ type: 'object', properties: { [key]: property } });
+    if (made === undefined) throw new Error('no field');
+    return made;
+  };
+  const read = (made: Field, typed: string) => {
+    const parsed = parseField(made, typed);
+    return parsed.ok ? parsed.value : parsed.problem.is;
+  };
+
+  it('reads spans of time as milliseconds, and of nothing else', () => {
+    const span = of('forMs', { type: 'integer', minimum: 1, maximum: 3_600_000 });
+    const typed = ['250', '250ms', '30s', '1.5 s', '5m', '5 min', '1h', '2h', '5 days', 's', ''];
+    expect(typed.map((text) => read(span, text))).toEqual([
+      ...[250, 250, 30_000, 1_500, 300_000, 300_000, 3_600_000],
+      ...['too_large', 'not_a_number', 'not_a_number', 'empty'],
+    ]);
+    expect(read(of('limit', { type: 'integer' }), '5m')).toBe('not_a_number');
+  });
+
+  it('reads lists as JSON or with commas, within their bounds and choices', () => {
+    const names = of('fields', { type: 'array', minItems: 1, maxItems: 2, items: { enum: ['pid', 'memory', 'name'] } });
+    const typed = ['pid, memory', '["pid"]', '', 'pid,memory,name', 'pid,other', '{"a":1}', '[1'];
+    expect(typed.map((text) => read(names, text))).toEqual([
+      ...[['pid', 'memory'], ['pid']],
+      ...['too_few', 'too_many', 'not_a_choice', 'not_a_choice', 'not_json'],
+    ]);
+  });
+
+  it('marks what is secret', () => {
+    for (const hint of [{ writeOnly: true }, { format: 'password' }, { 'x-arsenal': { secret: true } }]) {
+      expect(of('token', { type: 'string', ...hint }).kind).toMatchObject({ isSecret: true });
+    }
+    expect(of('token', { type: 'string' }).kind).toMatchObject({ isSecret: false });
   });
 });

@@ -24,10 +24,14 @@ export type FieldKind =
       readonly maxLength: number | null;
       readonly pattern: RegExp | null;
       readonly pick: PickKind | null;
+      /** Never shown nor remembered. */
+      readonly isSecret: boolean;
     }
   | {
       readonly is: 'number';
       readonly integer: boolean;
+      /** A span of time in milliseconds, which can be written with a unit: `30s`. */
+      readonly isSpan: boolean;
       readonly minimum: number | null;
       readonly maximum: number | null;
     }
@@ -35,6 +39,14 @@ export type FieldKind =
   | { readonly is: 'choice'; readonly options: readonly Json[] }
   /** Lists of what can be picked: two of them are made by choosing which are on one side. */
   | { readonly is: 'sides'; readonly pick: PickKind }
+  /** Some of what can be picked, or of the options. */
+  | {
+      readonly is: 'many';
+      readonly pick: PickKind | null;
+      readonly options: readonly Json[];
+      readonly least: number;
+      readonly most: number | null;
+    }
   /** Anything else: typed as JSON. */
   | { readonly is: 'json' };
 
@@ -50,7 +62,10 @@ export type Parsed = { readonly ok: true; readonly value: Json } | { readonly ok
 /** Why a text is not a value, as data: the words are the editor's. */
 export type Problem =
   | { readonly is: 'empty' | 'not_a_number' | 'not_an_integer' | 'not_json' | 'pattern' | 'not_a_choice' }
-  | { readonly is: 'too_small' | 'too_large' | 'too_short' | 'too_long'; readonly limit: number };
+  | {
+      readonly is: 'too_small' | 'too_large' | 'too_short' | 'too_long' | 'too_few' | 'too_many';
+      readonly limit: number;
+    };
 
 /** The fields of an object schema, the required ones first, each group in the schema's order. */
 export function fieldsOf(schema: JsonSchema): readonly Field[] {
@@ -69,12 +84,12 @@ function fieldOf(key: string, property: { readonly [key: string]: unknown }, req
     key,
     description: typeof property['description'] === 'string' ? property['description'] : '',
     required,
-    kind: kindOf(property),
+    kind: kindOf(key, property),
     fallback: isJson(fallback) ? fallback : undefined,
   };
 }
 
-function kindOf(property: { readonly [key: string]: unknown }): FieldKind {
+function kindOf(key: string, property: { readonly [key: string]: unknown }): FieldKind {
   const options = choicesOf(property);
   if (options !== null) return { is: 'choice', options };
   const type = property['type'];
@@ -83,6 +98,7 @@ function kindOf(property: { readonly [key: string]: unknown }): FieldKind {
     return {
       is: 'number',
       integer: type === 'integer',
+      isSpan: key.endsWith('Ms'),
       minimum: numberOr(property['minimum'], null),
       maximum: numberOr(property['maximum'], null),
     };
@@ -94,10 +110,28 @@ function kindOf(property: { readonly [key: string]: unknown }): FieldKind {
       maxLength: numberOr(property['maxLength'], null),
       pattern: patternOf(property['pattern']),
       pick: pickOf(property['x-arsenal']),
+      isSecret: isSecret(property),
     };
   }
   const pick = pickOf(itemsOf(itemsOf(property))?.['x-arsenal']);
-  return pick === null ? { is: 'json' } : { is: 'sides', pick };
+  return pick === null ? manyOf(property) : { is: 'sides', pick };
+}
+
+function manyOf(property: { readonly [key: string]: unknown }): FieldKind {
+  const items = itemsOf(property);
+  if (items === null) return { is: 'json' };
+  const pick = pickOf(items['x-arsenal']);
+  const options = choicesOf(items) ?? [];
+  // Plain texts can be written one after the other; what is built of parts cannot.
+  if (pick === null && options.length === 0 && items['type'] !== 'string') return { is: 'json' };
+  const least = numberOr(property['minItems'], 0);
+  return { is: 'many', pick, options, least, most: numberOr(property['maxItems'], null) };
+}
+
+function isSecret(property: { readonly [key: string]: unknown }): boolean {
+  const hints = property['x-arsenal'];
+  const isMarked = isRecord(hints) && hints['secret'] === true;
+  return isMarked || property['writeOnly'] === true || property['format'] === 'password';
 }
 
 function itemsOf(schema: unknown): { readonly [key: string]: unknown } | null {
@@ -148,6 +182,8 @@ export function parseField(field: Field, typed: string): Parsed {
       const option = kind.options.find((one) => choiceText(one) === typed.trim());
       return option === undefined ? problem({ is: 'not_a_choice' }) : { ok: true, value: option };
     }
+    case 'many':
+      return parseMany(kind, typed);
     case 'sides':
     case 'json':
       return parseJson(typed);
@@ -164,12 +200,37 @@ function parseText(kind: Extract<FieldKind, { is: 'text' }>, typed: string): Par
 
 function parseNumber(kind: Extract<FieldKind, { is: 'number' }>, typed: string): Parsed {
   if (typed === '') return problem({ is: 'empty' });
-  const value = Number(typed);
+  const value = kind.isSpan ? spanOf(typed) : Number(typed);
   if (!Number.isFinite(value)) return problem({ is: 'not_a_number' });
   if (kind.integer && !Number.isInteger(value)) return problem({ is: 'not_an_integer' });
   if (kind.minimum !== null && value < kind.minimum) return problem({ is: 'too_small', limit: kind.minimum });
   if (kind.maximum !== null && value > kind.maximum) return problem({ is: 'too_large', limit: kind.maximum });
   return { ok: true, value };
+}
+
+const unitMs: { readonly [unit: string]: number } = { '': 1, ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000 };
+
+/** `250`, `250ms`, `1.5s`, `5m`, `5 min`, `1h` in milliseconds; NaN for what is none. */
+function spanOf(typed: string): number {
+  const [, amount = '', unit = ''] = /^([\d.]+)\s*([a-z]*)$/.exec(typed) ?? [];
+  const ms = Object.hasOwn(unitMs, unit) ? unitMs[unit] : undefined;
+  return ms === undefined || amount === '' ? NaN : Number(amount) * ms;
+}
+
+/** A JSON list, or its elements with commas between them. */
+function parseMany(kind: Extract<FieldKind, { is: 'many' }>, typed: string): Parsed {
+  const text = typed.trim();
+  const read: Parsed = text.startsWith('[')
+    ? parseJson(text)
+    : { ok: true, value: text === '' ? [] : text.split(',').map((part) => part.trim()) };
+  if (!read.ok) return read;
+  if (!Array.isArray(read.value)) return problem({ is: 'not_json' });
+  const chosen: readonly Json[] = read.value;
+  if (chosen.length < kind.least) return problem({ is: 'too_few', limit: kind.least });
+  if (kind.most !== null && chosen.length > kind.most) return problem({ is: 'too_many', limit: kind.most });
+  const known = new Set(kind.options.map(choiceText));
+  const isKnown = known.size === 0 || chosen.every((one) => known.has(choiceText(one)));
+  return isKnown ? { ok: true, value: read.value } : problem({ is: 'not_a_choice' });
 }
 
 function parseJson(typed: string): Parsed {

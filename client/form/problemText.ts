@@ -22,6 +22,10 @@ export function problemText(problem: Problem): string {
       return vscode.l10n.t('This has to be at most {0}.', problem.limit);
     case 'too_short':
       return vscode.l10n.t('This needs at least {0} characters.', problem.limit);
+    case 'too_few':
+      return vscode.l10n.t('This needs at least {0} of them.', problem.limit);
+    case 'too_many':
+      return vscode.l10n.t('This takes at most {0} of them.', problem.limit);
     case 'too_long':
       return vscode.l10n.t('This can have at most {0} characters.', problem.limit);
   }

@@ -21,12 +21,13 @@ const pauseMs = 200;
 
 /**
  * Asks for one of `items`, which may still be on their way. With `typed`, what is typed and matches none of them can be chosen too:
- * it answers the value, or the words that say what is wrong with it.
+ * it answers the value, or the words that say what is wrong with it. The item of the value `active` is the one that Enter takes.
  */
 export async function askPick<T>(
   heading: Heading,
   items: readonly PickItem<T>[] | Promise<readonly PickItem<T>[]>,
   typed?: (text: string) => { readonly value: T } | { readonly problem: string },
+  active?: T,
 ): Promise<Asked<T>> {
   const picker = vscode.window.createQuickPick<PickItem<T>>();
   applyHeading(picker, heading);
@@ -51,6 +52,8 @@ export async function askPick<T>(
     listed = found;
     picker.busy = false;
     show();
+    const first = active === undefined ? undefined : found.find(({ value }) => value === active);
+    if (first !== undefined && picker.value === '') picker.activeItems = [first];
   });
   picker.onDidChangeValue(show);
   return answerOf(picker, (settle) => {
@@ -63,18 +66,29 @@ export async function askPick<T>(
   });
 }
 
-/** Asks for some of `items`. `check` answers what is wrong with a choice, or null; it is said, and asked on. */
+/**
+ * Asks for some of `items`; those that are `picked` are chosen already. `check` answers what is wrong with a choice, or null; it is said,
+ * and asked on. `other` is a button for another way of saying it: then that is the answer.
+ */
 export async function askMany<T>(
   heading: Heading,
   items: readonly PickItem<T>[],
   check: (chosen: readonly T[]) => string | null,
-): Promise<Asked<readonly T[]>> {
+  other?: { readonly icon: string; readonly tooltip: string },
+): Promise<Asked<readonly T[]> | { readonly is: 'other' }> {
   const picker = vscode.window.createQuickPick<PickItem<T>>();
   applyHeading(picker, heading);
   picker.canSelectMany = true;
   picker.matchOnDescription = true;
   picker.items = items;
-  return answerOf<readonly T[], PickItem<T>>(picker, (settle) => {
+  picker.selectedItems = items.filter(({ picked }) => picked === true);
+  if (other !== undefined) {
+    picker.buttons = [...picker.buttons, { iconPath: new vscode.ThemeIcon(other.icon), tooltip: other.tooltip }];
+  }
+  return answerOf<readonly T[], PickItem<T>, { readonly is: 'other' }>(picker, (settle) => {
+    picker.onDidTriggerButton((button) => {
+      if (button !== vscode.QuickInputButtons.Back) settle({ is: 'other' });
+    });
     picker.onDidAccept(() => {
       const chosen = picker.selectedItems.flatMap(({ value }) => (value === undefined ? [] : [value]));
       const problem = check(chosen);
@@ -145,12 +159,12 @@ function applyHeading(input: vscode.QuickPick<vscode.QuickPickItem> | vscode.Inp
   input.buttons = heading.back ? [vscode.QuickInputButtons.Back] : [];
 }
 
-async function answerOf<T, I extends vscode.QuickPickItem = PickItem<T>>(
+async function answerOf<T, I extends vscode.QuickPickItem = PickItem<T>, Other = never>(
   input: vscode.QuickPick<I> | vscode.InputBox,
-  listen: (settle: (answer: Asked<T>) => void) => void,
-): Promise<Asked<T>> {
+  listen: (settle: (answer: Asked<T> | Other) => void) => void,
+): Promise<Asked<T> | Other> {
   try {
-    return await new Promise<Asked<T>>((resolve) => {
+    return await new Promise<Asked<T> | Other>((resolve) => {
       input.onDidTriggerButton((button) => {
         if (button === vscode.QuickInputButtons.Back) resolve({ is: 'back' });
       });

@@ -1,21 +1,28 @@
-/** An operation as a user runs it: choose, fill in, confirm, watch its progress, read its result. */
+/** An operation as a user runs it: choose, fill in, confirm, watch its progress, read its result, take it back. */
 import * as vscode from 'vscode';
 import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/model.ts';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
-import type { CatalogueEntry, OperationAnswer, PlanSummary } from '../../server/protocol/operation.ts';
+import type { CatalogueEntry, OperationAnswer } from '../../server/protocol/operation.ts';
 import type { Catalogue } from '../catalogue.ts';
-import type { FormValues, OperationForm } from '../form/form.ts';
+import type { Filled, FormValues, OperationForm } from '../form/form.ts';
 import { askPick } from '../form/prompts.ts';
 import type { ResultDocuments } from '../results/resultDocuments.ts';
-import { renderResult } from '../results/resultText.ts';
+import { renderPlan, renderResult } from '../results/resultText.ts';
+import { undoableItems } from '../results/resultPages.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { labelText } from '../text.ts';
+import type { CallBook } from './callBook.ts';
+import type { CallSpec } from './calls.ts';
+import { askConsent, askPlan, undoWords } from './confirm.ts';
+import { operationItems } from './operationItems.ts';
 import type { OperationRunner } from './runner.ts';
 
 export type OperateOptions = {
   readonly operation?: string;
   readonly params?: FormValues;
   readonly connection?: ConnectionId;
+  /** Begins the form with these; all of them can be changed. */
+  readonly start?: FormValues;
 };
 
 type Call = {
@@ -27,19 +34,22 @@ type Call = {
 /** What is done, in words, and whether the user has seen exactly what. */
 type Confirmed = { readonly summary: string; readonly planShown: boolean };
 
-export class Operate {
-  private readonly parts: {
-    readonly runner: OperationRunner;
-    readonly catalogue: Catalogue;
-    readonly sessions: Sessions;
-    readonly form: OperationForm;
-    readonly results: ResultDocuments;
-    readonly log: vscode.LogOutputChannel;
-    /** Makes sure that there is a connection, by asking for one; null when the user does not want one. */
-    readonly needConnection: () => Promise<ConnectionInfo | null>;
-  };
+export type OperateParts = {
+  readonly runner: OperationRunner;
+  readonly catalogue: Catalogue;
+  readonly sessions: Sessions;
+  readonly form: OperationForm;
+  readonly results: ResultDocuments;
+  readonly book: CallBook;
+  readonly log: vscode.LogOutputChannel;
+  /** Makes sure that there is a connection, by asking for one; null when the user does not want one. */
+  readonly needConnection: () => Promise<ConnectionInfo | null>;
+};
 
-  constructor(parts: Operate['parts']) {
+export class Operate {
+  private readonly parts: OperateParts;
+
+  constructor(parts: OperateParts) {
     this.parts = parts;
   }
 
@@ -49,9 +59,41 @@ export class Operate {
     if (operation === null) return null;
     const connection = await this.connection(operation, options.connection);
     if (connection === 'dismissed') return null;
-    const params = await this.parts.form.fill(operation, connection?.id ?? null, options.params ?? {});
-    if (params === null) return null;
-    return this.confirmAndRun({ operation, connection, params });
+    const preset = options.params ?? {};
+    const filled = await this.parts.form.fill(operation, connection?.id ?? null, preset, options.start);
+    return filled === null ? null : this.runFilled({ operation, connection, params: filled.values }, filled);
+  }
+
+  /** Runs a call without asking for its parameters again; asks before it changes something, as ever. */
+  async again({ operation: name, connection: id, params }: CallSpec): Promise<Result<OperationAnswer> | null> {
+    const operation = await this.operation(name);
+    if (operation === null) return null;
+    const connection = await this.connection(operation, id ?? undefined);
+    return connection === 'dismissed' ? null : this.confirmAndRun({ operation, connection, params });
+  }
+
+  /** Runs what the user has agreed to already, seen as `summary`, with progress; shows what came of it. */
+  async runAgreed(spec: CallSpec, summary: string): Promise<Result<OperationAnswer> | null> {
+    const operation = await this.operation(spec.operation);
+    if (operation === null) return null;
+    const connection = await this.connection(operation, spec.connection ?? undefined);
+    if (connection === 'dismissed') return null;
+    return this.runConfirmed({ operation, connection, params: spec.params }, { summary, planShown: true });
+  }
+
+  private async runFilled(call: Call, { then }: Filled): Promise<Result<OperationAnswer> | null> {
+    if (then === 'run') return this.confirmAndRun(call);
+    const { operation, connection, params } = call;
+    const planned = await this.plan(call);
+    if (!planned.ok) return this.failed(call, planned.error);
+    if (planned.value.mode !== 'dry_run') return planned;
+    const { plan } = planned.value;
+    await this.parts.results.show({
+      name: vscode.l10n.t('plan of {0}', operation.name),
+      text: renderPlan(vscode.l10n.t('{0}: what would be done', operation.title), plan, undoWords(plan.undo)),
+      page: { is: 'plan', call: { operation: operation.name, connection: connection?.id ?? null, params } },
+    });
+    return planned;
   }
 
   private async confirmAndRun(call: Call): Promise<Result<OperationAnswer> | null> {
@@ -61,9 +103,9 @@ export class Operate {
   }
 
   private async runConfirmed(call: Call, confirmed: Confirmed): Promise<Result<OperationAnswer> | null> {
-    const answer = await this.runWithProgress(call, confirmed.summary);
+    const { requestId, answer } = await this.runWithProgress(call, confirmed.summary);
     if (answer.ok) {
-      if (answer.value.mode === 'run') await this.show(call.operation, answer.value.result);
+      if (answer.value.mode === 'run') await this.show(call, requestId, answer.value);
       return answer;
     }
     if (answer.error.code === 'connection.confirm_writes' && call.connection !== null) {
@@ -75,7 +117,7 @@ export class Operate {
   }
 
   private async operation(name: string | undefined): Promise<CatalogueEntry | null> {
-    const { catalogue } = this.parts;
+    const { catalogue, book, sessions } = this.parts;
     await catalogue.ready(10_000);
     if (name !== undefined) {
       const found = catalogue.find(name);
@@ -89,15 +131,16 @@ export class Operate {
       }
       return found ?? null;
     }
-    const asked = await askPick(
+    const recent = book.recent.map(({ operation }) => operation);
+    const asked = await askPick<CatalogueEntry>(
       {
         title: vscode.l10n.t('Run Operation'),
-        placeholder: vscode.l10n.t('Which operation?'),
+        placeholder: vscode.l10n.t('Which operation? Type any part of its title, name, alias or description.'),
         step: 1,
         steps: 1,
         back: false,
       },
-      operationItems(catalogue.entries),
+      operationItems(catalogue.entries, recent, sessions.current),
     );
     return asked.is === 'answered' ? asked.value : null;
   }
@@ -127,17 +170,13 @@ export class Operate {
    * Asks before something is changed: `destroy` always, with what the plan names; `change` except on a simulated cluster. Answers the
    * words for what is done, null when the user turned back, and the failure when it cannot even be planned.
    */
-  private async confirm({ operation, connection, params }: Call): Promise<Result<Confirmed> | null> {
+  private async confirm(call: Call): Promise<Result<Confirmed> | null> {
+    const { operation, connection } = call;
     const { severity, title } = operation;
     const asks = severity === 'destroy' || (severity === 'change' && connection?.kind !== 'simulated');
     const unasked = { ok: true, value: { summary: title, planShown: false } } as const;
     if (!asks) return unasked;
-    const planned = await this.parts.runner.run({
-      operation: operation.name,
-      connection: connection?.id ?? null,
-      params,
-      mode: 'dry_run',
-    });
+    const planned = await this.plan(call);
     if (!planned.ok) {
       // Consent is asked for by the run itself.
       return planned.error.code === 'connection.confirm_writes' ? unasked : planned;
@@ -145,82 +184,113 @@ export class Operate {
     if (planned.value.mode !== 'dry_run') return unasked;
     const { plan } = planned.value;
     const yes = labelText(title);
-    const chosen = await vscode.window.showWarningMessage(
-      labelText(plan.summary, 300),
-      { modal: true, detail: planDetail(plan, connection) },
-      yes,
-    );
+    const chosen = await askPlan(plan, connection, [yes]);
     return chosen === yes ? { ok: true, value: { summary: plan.summary, planShown: true } } : null;
   }
 
-  private async runWithProgress(call: Call, summary: string): Promise<Result<OperationAnswer>> {
+  private plan({ operation, connection, params }: Call): Promise<Result<OperationAnswer>> {
+    return this.parts.runner.run({
+      operation: operation.name,
+      connection: connection?.id ?? null,
+      params,
+      mode: 'dry_run',
+    });
+  }
+
+  private async runWithProgress(
+    { operation, connection, params }: Call,
+    summary: string,
+  ): Promise<{ readonly requestId: string; readonly answer: Result<OperationAnswer> }> {
+    const { book, runner } = this.parts;
+    const spec = { operation: operation.name, connection: connection?.id ?? null, params };
     return vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: labelText(call.operation.title), cancellable: true },
-      async (bar, token) => {
+      { location: vscode.ProgressLocation.Notification, title: labelText(operation.title), cancellable: true },
+      async (bar, outer) => {
         let shown = 0;
-        return this.parts.runner.run({
-          operation: call.operation.name,
-          connection: call.connection?.id ?? null,
-          params: call.params,
+        const booking = book.begin(spec, outer);
+        const { requestId, token } = booking;
+        const answer = await runner.run({
+          ...spec,
+          requestId,
           summary,
           token,
           onProgress: (progress) => {
+            booking.progress(progress);
             if (progress.is !== 'progress') return;
             const percent = progress.fraction === null ? shown : Math.round(progress.fraction * 100);
             bar.report({ message: labelText(progress.message), increment: Math.max(0, percent - shown) });
             shown = Math.max(shown, percent);
           },
         });
+        booking.end(answer);
+        return { requestId, answer };
       },
     );
   }
 
   /** Asks once whether a connection may be changed; answers whether it may now. */
   async consent(connection: ConnectionInfo): Promise<boolean> {
-    const allow = vscode.l10n.t('Allow Changes');
-    const chosen = await vscode.window.showWarningMessage(
-      vscode.l10n.t('Allow changes on {0}?', labelText(connection.label)),
-      {
-        modal: true,
-        detail: vscode.l10n.t(
-          'This is a real system and so far it is only looked at. Your consent holds for this connection, from this editor, until it is closed or made read-only again.',
-        ),
-      },
-      allow,
-    );
-    if (chosen !== allow) return false;
+    if (!(await askConsent(connection))) return false;
     const set = await this.parts.sessions.setAccess(connection.id, 'full');
-    if (!set.ok) void this.showError(set.error);
+    if (!set.ok) void this.showError(set.error, []);
     return set.ok;
   }
 
   private async failed(call: Call, error: ArsenalError): Promise<Result<OperationAnswer> | null> {
     if (error.class === 'cancelled' && error.effect === 'none') return { ok: false, error };
-    const again = await this.showError(error);
-    return again ? this.confirmAndRun(call) : { ok: false, error };
+    const retry = vscode.l10n.t('Retry');
+    const change = vscode.l10n.t('Change Parameters');
+    const nothingDone = error.effect === 'none';
+    const repeats = nothingDone && ['unavailable', 'timeout', 'rate_limited'].includes(error.class);
+    const isTheirs = nothingDone && ['validation', 'not_found', 'conflict'].includes(error.class);
+    const hasParams = Object.keys(call.params).length > 0;
+    const chosen = await this.showError(error, [
+      ...(repeats ? [retry] : []),
+      ...(isTheirs && hasParams ? [change] : []),
+    ]);
+    if (chosen === retry) return this.confirmAndRun(call);
+    if (chosen !== change) return { ok: false, error };
+    const { operation, connection, params } = call;
+    const on = connection === null ? {} : { connection: connection.id };
+    return this.operate({ operation: operation.name, start: params, ...on });
   }
 
-  /** Shows an error with its remedy; answers whether the user wants it tried again, which is offered only when nothing has happened. */
-  async showError(error: ArsenalError): Promise<boolean> {
-    const retry = vscode.l10n.t('Retry');
+  /** Shows an error with its remedy, and what can be done; answers what was chosen of that. */
+  async showError(error: ArsenalError, actions: readonly string[]): Promise<string | undefined> {
     const showLog = vscode.l10n.t('Show Log');
     this.parts.log.error(`${error.code} (${error.class}, effect ${error.effect}): ${error.message}`);
-    const repeats = error.effect === 'none' && ['unavailable', 'timeout', 'rate_limited'].includes(error.class);
-    const chosen = await vscode.window.showErrorMessage(errorText(error), ...(repeats ? [retry] : []), showLog);
+    const chosen = await vscode.window.showErrorMessage(errorText(error), ...actions, showLog);
     if (chosen === showLog) this.parts.log.show(true);
-    return chosen === retry;
+    return chosen;
   }
 
-  private async show(operation: CatalogueEntry, result: Json): Promise<void> {
-    const rendered = renderResult(operation.title, result);
-    if (rendered.summary === null) {
-      await this.parts.results.show(operation.name, rendered);
-      return;
-    }
+  /** Shows what came of a call: in a message what fits there, else as a page; with the way back where there is one. */
+  private async show(
+    { operation, connection, params }: Call,
+    requestId: string,
+    { result, undo }: Extract<OperationAnswer, { mode: 'run' }>,
+  ): Promise<void> {
+    const call = { operation: operation.name, connection: connection?.id ?? null, params };
+    const { summary } = renderResult(operation.title, result);
     const open = vscode.l10n.t('Open');
-    void vscode.window
-      .showInformationMessage(`${labelText(operation.title)}: ${rendered.summary}`, open)
-      .then((chosen) => (chosen === open ? this.parts.results.show(operation.name, rendered) : undefined));
+    const takeBack = vscode.l10n.t('Undo');
+    const canUndo = undo !== undefined || undoableItems(operation.name, result).length > 0;
+    if (summary === null) await this.showResult(call, requestId, result);
+    if (summary === null && !canUndo) return;
+    const actions = [...(canUndo ? [takeBack] : []), ...(summary === null ? [] : [open])];
+    const said =
+      summary ?? (undo === 'partly' ? vscode.l10n.t('done; a part of it can be undone') : vscode.l10n.t('done'));
+    void vscode.window.showInformationMessage(`${labelText(operation.title)}: ${said}`, ...actions).then((chosen) => {
+      if (chosen === open) return this.showResult(call, requestId, result);
+      return chosen === takeBack ? vscode.commands.executeCommand('arsenal.undoCall', { requestId }) : undefined;
+    });
+  }
+
+  /** A result as a page. */
+  async showResult(call: CallSpec, requestId: string, result: Json): Promise<void> {
+    const title = this.parts.catalogue.find(call.operation)?.title ?? call.operation;
+    const { text } = renderResult(title, result);
+    await this.parts.results.show({ name: call.operation, text, page: { is: 'result', call, requestId, result } });
   }
 }
 
@@ -233,41 +303,4 @@ export function errorText(error: ArsenalError): string {
     unknown: vscode.l10n.t(' Whether it has taken effect is not known.'),
   }[error.effect];
   return labelText(`${error.message}${effect} ${error.remedy}`, 600);
-}
-
-function operationItems(entries: readonly CatalogueEntry[]) {
-  const items: (vscode.QuickPickItem & { value?: CatalogueEntry })[] = [];
-  let category: string | null = null;
-  for (const entry of entries) {
-    if (entry.category !== category) {
-      category = entry.category;
-      items.push({ label: labelText(category), kind: vscode.QuickPickItemKind.Separator });
-    }
-    items.push({
-      label: labelText(entry.title),
-      description: labelText([entry.name, ...entry.aliases.map(({ name }) => name)].join(', ')),
-      detail: labelText(entry.description, 300),
-      value: entry,
-    });
-  }
-  return items;
-}
-
-/** Which nodes and processes a plan touches, for the modal that asks. */
-function planDetail(plan: PlanSummary, connection: ConnectionInfo | null): string {
-  const undo = {
-    yes: vscode.l10n.t('This can be undone.'),
-    partly: vscode.l10n.t('This can be undone only in part.'),
-    no: vscode.l10n.t('This cannot be undone.'),
-  }[plan.undo];
-  const touches = plan.touches
-    .slice(0, 20)
-    .map(({ node, pid, what }) => labelText([node, pid, what].filter(Boolean).join(' · '), 300));
-  const further = plan.touches.length - touches.length;
-  return [
-    ...(connection === null ? [] : [labelText(connection.label)]),
-    ...touches,
-    ...(further > 0 ? [vscode.l10n.t('and {0} more', further)] : []),
-    undo,
-  ].join('\n');
 }

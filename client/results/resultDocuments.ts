@@ -1,36 +1,93 @@
-/** Results as read-only documents, `arsenal-result:`. */
+/** Results as read-only documents, `arsenal-result:`, with what can be done from each above its first line. */
 import * as vscode from 'vscode';
-import type { ResultText } from './resultText.ts';
+import { DisposableStore } from '../disposables.ts';
+import type { CallBook } from '../operations/callBook.ts';
+import type { ResultPage } from './resultPages.ts';
+import { failedItems, nextPageOf, proposalOf, undoableItems } from './resultPages.ts';
 
-const scheme = 'arsenal-result';
+export const resultScheme = 'arsenal-result';
 /** Texts of results stay while there is a chance that their tab is looked at again. */
 const mostKept = 30;
 
-export class ResultDocuments implements vscode.Disposable, vscode.TextDocumentContentProvider {
-  private readonly texts = new Map<string, string>();
-  private readonly registration: vscode.Disposable;
+export type ResultDocument = {
+  /** Of the tab. */
+  readonly name: string;
+  readonly text: string;
+  readonly language?: 'txt' | 'json';
+  readonly page: ResultPage;
+};
+
+export class ResultDocuments implements vscode.Disposable, vscode.TextDocumentContentProvider, vscode.CodeLensProvider {
+  private readonly kept = new Map<string, ResultDocument>();
+  private readonly store = new DisposableStore();
+  private readonly lensesChanged = this.store.add(new vscode.EventEmitter<void>());
+  readonly onDidChangeCodeLenses = this.lensesChanged.event;
+  private readonly book: CallBook;
   private count = 0;
 
-  constructor() {
-    this.registration = vscode.workspace.registerTextDocumentContentProvider(scheme, this);
+  constructor(book: CallBook) {
+    this.book = book;
+    this.store.add(vscode.workspace.registerTextDocumentContentProvider(resultScheme, this));
+    this.store.add(vscode.languages.registerCodeLensProvider({ scheme: resultScheme }, this));
+    this.store.add(book.onDidChange(() => this.lensesChanged.fire()));
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.texts.get(uri.path) ?? vscode.l10n.t('This result is no longer kept. Run the operation again.');
+    return this.kept.get(uri.path)?.text ?? vscode.l10n.t('This result is no longer kept. Run the operation again.');
   }
 
-  /** Opens a document with the result of `operation` beside what is edited, without taking the focus of a form. */
-  async show(operation: string, result: ResultText): Promise<vscode.TextDocument> {
-    const path = `/${operation} ${++this.count}.${result.language === 'json' ? 'json' : 'txt'}`;
-    this.texts.set(path, result.text);
-    const [oldest] = this.texts.keys();
-    if (this.texts.size > mostKept && oldest !== undefined) this.texts.delete(oldest);
-    const document = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme, path }));
-    await vscode.window.showTextDocument(document, { preview: true });
-    return document;
+  /** What a document shows; undefined for what is none of ours, or no longer kept. */
+  pageOf(uri: vscode.Uri): ResultPage | undefined {
+    return uri.scheme === resultScheme ? this.kept.get(uri.path)?.page : undefined;
+  }
+
+  /** Opens `document` in place of the last one that was only looked at. */
+  async show(document: ResultDocument): Promise<vscode.TextDocument> {
+    const path = `/${document.name} ${++this.count}.${document.language ?? 'txt'}`;
+    this.kept.set(path, document);
+    const [oldest] = this.kept.keys();
+    if (this.kept.size > mostKept && oldest !== undefined) this.kept.delete(oldest);
+    const opened = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme: resultScheme, path }));
+    await vscode.window.showTextDocument(opened, { preview: true });
+    return opened;
+  }
+
+  provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {
+    const page = this.pageOf(document.uri);
+    if (page === undefined) return [];
+    const top = new vscode.Range(0, 0, 0, 0);
+    return this.actionsOf(page).map(
+      ([title, command]) =>
+        new vscode.CodeLens(top, { title, command, ...(command !== '' && { arguments: [document.uri] }) }),
+    );
   }
 
   dispose(): void {
-    this.registration.dispose();
+    this.store.dispose();
+  }
+
+  private actionsOf(page: ResultPage): readonly (readonly [title: string, command: string])[] {
+    if (page.is === 'text') return [];
+    if (page.is === 'plan') return [[vscode.l10n.t('$(play) Run It'), 'arsenal.applyPlan']];
+    const failed = failedItems(page).length;
+    return [
+      ...(proposalOf(page) === null ? [] : [[vscode.l10n.t('$(check) Apply'), 'arsenal.applyPlan'] as const]),
+      ...(failed === 0
+        ? []
+        : [[vscode.l10n.t('$(debug-rerun) Run {0} Again That Failed', failed), 'arsenal.retryFailed'] as const]),
+      ...this.undoAction(page),
+      ...(nextPageOf(page) === null ? [] : [[vscode.l10n.t('$(arrow-down) Next Page'), 'arsenal.nextPage'] as const]),
+      [vscode.l10n.t('$(refresh) Run Again'), 'arsenal.runAgain'],
+      [vscode.l10n.t('$(edit) Change Parameters'), 'arsenal.runAgainWithChanges'],
+      [vscode.l10n.t('$(json) As JSON'), 'arsenal.showAsJson'],
+    ];
+  }
+
+  private undoAction({ requestId, call, result }: Extract<ResultPage, { is: 'result' }>) {
+    const undo = this.book.find(requestId)?.undo;
+    if (undo === 'undone') return [[vscode.l10n.t('$(check) Undone'), ''] as const];
+    const title = undo === 'partly' ? vscode.l10n.t('$(discard) Undo, in Part') : vscode.l10n.t('$(discard) Undo');
+    const can = undo === 'yes' || undo === 'partly' || undoableItems(call.operation, result).length > 0;
+    return can ? [[title, 'arsenal.undoCall'] as const] : [];
   }
 }

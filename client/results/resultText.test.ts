@@ -1,29 +1,35 @@
 import { describe, expect, it } from 'vitest';
-import { renderResult } from './resultText.ts';
+import { renderPlan, renderResult, visibleJson } from './resultText.ts';
+import { dateText, spanText, valueText } from './valueText.ts';
+
+const lines = (title: string, result: Parameters<typeof renderResult>[1]) =>
+  renderResult(title, result).text.trimEnd().split('\n');
 
 describe('renderResult', () => {
   it('shows a list as a table, with what is left and which nodes are missing', () => {
-    const { language, text, summary } = renderResult('List processes', {
+    const { text, summary } = renderResult('List processes', {
       items: [
-        { pid: 'a@b~0.1.0~1', node: 'a@b', display: '<0.1.0>', memory: 12, name: null },
-        { pid: 'a@b~0.2.0~1', node: 'a@b', display: '<0.2.0>', memory: 3_000, name: 'x' },
+        { pid: 'a@b~0.1.0~1', node: 'a@b', display: '<0.1.0>', memory: 12, name: null, links: [], label: null },
+        { pid: 'a@b~0.2.0~1', node: 'a@b', display: '<0.2.0>', memory: 3_000, name: 'x', links: [], label: null },
       ],
       total: 40,
       next: 'cursor',
+      truncated: false,
       nodes: [
         { node: 'a@b', status: 'ok' },
         { node: 'c@d', status: 'missing', error: { message: 'Node c@d cannot be reached.' } },
       ],
     });
-    expect(language).toBe('plaintext');
     expect(summary).toBeNull();
     expect(text.split('\n')).toEqual([
       'List processes: 2 / 40',
       '',
-      'pid          memory  name',
-      '───────────  ──────  ────',
-      'a@b~0.1.0~1      12',
-      'a@b~0.2.0~1    3000  x',
+      'pid           memory  name',
+      '───────────  ───────  ────',
+      'a@b~0.1.0~1     12 B',
+      'a@b~0.2.0~1  2.9 KiB  x',
+      '',
+      'truncated  false',
       '',
       '⚠ c@d: missing, Node c@d cannot be reached.',
       '…',
@@ -31,16 +37,57 @@ describe('renderResult', () => {
     ]);
   });
 
-  it('shows anything else as JSON, and a small one in a line too', () => {
+  it('says that a list is empty', () => {
+    expect(lines('List', { items: [], total: 0, next: null })).toEqual(['List: 0 / 0', '', 'none']);
+  });
+
+  it('shows facts as lines, what lies deeper as tables of its own, and of a group of figures a column each', () => {
+    expect(
+      lines('Operation Statistics', {
+        total: { calls: 3, errorRate: 0.333333, durationMs: { mean: 1.23456, p95: 1_500, max: null } },
+        groups: [{ key: 'kill_process', calls: 2, durationMs: { p95: 0.5 } }],
+        points: [],
+        persistence: { is: 'ok' },
+      }),
+    ).toEqual([
+      'Operation Statistics',
+      '',
+      'points  none',
+      '',
+      'total',
+      '  calls      3',
+      '  errorRate  33.3 %',
+      '',
+      '  durationMs',
+      '    mean  1.23 ms',
+      '    p95   1.5 s',
+      '',
+      'groups (1)',
+      '  key           calls  durationMs.p95',
+      '  ────────────  ─────  ──────────────',
+      '  kill_process      2          0.5 ms',
+      '',
+      'persistence',
+      '  is  ok',
+    ]);
+  });
+
+  it('shows what has children as a tree', () => {
+    const leaf = { pid: 'p2', node: 'n', display: 'd', name: 'leaf', children: [] };
+    const root = { pid: 'p1', node: 'n', display: 'd', name: 'root', count: 2, children: [leaf, leaf] };
+    expect(lines('Tree', { items: [root] }).slice(2)).toEqual(['p1  root  count 2', '├─ p2  leaf', '└─ p2  leaf']);
+  });
+
+  it('says of an error what it is, and of a small result all in one line', () => {
+    const error = { class: 'timeout', code: 'call.timeout', message: 'Too slow.', remedy: 'Wait.', effect: 'none' };
+    expect(lines('Batch', { items: [{ id: '1', error }] }).at(-1)).toBe('1   call.timeout: Too slow.');
     expect(renderResult('x', { pid: 'p', exited: true })).toEqual({
-      language: 'json',
-      text: '{\n  "pid": "p",\n  "exited": true\n}\n',
+      text: 'x\n\npid     p\nexited  true\n',
       summary: 'pid: p, exited: true',
     });
     expect(renderResult('x', { deep: { a: 1 } }).summary).toBeNull();
     expect(renderResult('x', 'done').summary).toBe('done');
-    expect(renderResult('x', { items: [], total: 0, next: null }).language).toBe('json');
-    expect(renderResult('x', { items: [1, 2] }).language).toBe('json');
+    expect(renderResult('x', ['a', 'b']).text).toBe('x\n\na\nb\n');
   });
 
   it('shows a term as it is written, not as it is built', () => {
@@ -49,9 +96,34 @@ describe('renderResult', () => {
     expect(renderResult('x', { items: [{ childId: term }] }).text).toContain('{:job, 7}');
   });
 
-  it('lets no text from a node steer the eye', () => {
+  it('lets no text from a node steer the eye, neither here nor as JSON', () => {
     const hostile = '\u001b[31m\u202e\u200b';
-    expect(renderResult('x', { items: [{ name: hostile }] }).text).not.toMatch(/[\u001b\u202e\u200b]/);
-    expect(renderResult('x', { name: hostile }).text).not.toMatch(/[\u001b\u202e\u200b]/);
+    const steering = /[\u001b\u202e\u200b]/;
+    for (const result of [{ items: [{ name: hostile }] }, { name: hostile }, { [hostile]: [{ [hostile]: hostile }] }]) {
+      expect(renderResult('x', result).text).not.toMatch(steering);
+      expect(visibleJson(result)).not.toMatch(steering);
+    }
+    const touches = [{ node: hostile, what: hostile }];
+    expect(renderPlan('x', { summary: hostile, touches, severity: 'change', undo: 'no' }, '')).not.toMatch(steering);
+  });
+
+  it('ends whatever is nested in itself', () => {
+    let deep: Parameters<typeof renderResult>[1] = 1;
+    for (let level = 0; level < 200; level += 1) deep = { below: deep };
+    expect(renderResult('x', deep).text.length).toBeLessThan(3_000);
+  });
+});
+
+describe('valueText', () => {
+  it('gives a figure the unit that its name says', () => {
+    expect(valueText(['memoryBytes'], 1_048_576, 60)).toBe('1.0 MiB');
+    expect(valueText(['durationMs', 'p99'], 0.01234, 60)).toBe('0.0123 ms');
+    expect(valueText(['uptimeMs'], 7_200_000, 60)).toBe('2 h');
+    expect(valueText(['count'], 1_234.5678, 60)).toBe('1235');
+    expect(valueText(['startedAt'], Date.UTC(2026, 0, 1), 60)).toMatch(/^202[56]-\d\d-\d\d \d\d:\d\d:00\.000$/);
+    expect(valueText(['startedAt'], 12, 60)).toBe('12');
+    expect(valueText(['nodes'], ['a', 'b'], 60)).toBe('a, b');
+    expect(spanText(999.4)).toBe('999 ms');
+    expect(dateText(Number.MAX_VALUE)).toBe(String(Number.MAX_VALUE));
   });
 });

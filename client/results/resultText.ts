@@ -1,41 +1,67 @@
-/** The result of an operation as text a person reads: a table for a list, indented JSON for the rest. No editor in it. */
+/**
+ * The result of an operation as text a person reads: its facts as lines, its lists as tables, its trees as trees. The whole as JSON is one
+ * step away. No editor in it.
+ */
 import type { Json } from '../../runtime/model.ts';
+import type { PlanSummary } from '../../server/protocol/operation.ts';
 import { visibleText } from '../../server/protocol/visibleText.ts';
-import { isRecord, recordsIn } from '../decode.ts';
+import { isArsenalError, isRecord, recordsIn } from '../decode.ts';
 import { listingOf } from '../rows.ts';
+import { padEnd, tableOf } from './table.ts';
+import { valueText } from './valueText.ts';
 
 export type ResultText = {
-  /** For the editor's colouring. A table is plain text: Markdown would be wrapped, and its columns with it. */
-  readonly language: 'plaintext' | 'json';
   readonly text: string;
   /** One line, when the whole result fits in one. */
   readonly summary: string | null;
 };
 
-type Cells = { readonly [column: string]: unknown };
+type Fields = { readonly [key: string]: unknown };
 
-const widestCell = 60;
-const mostColumns = 12;
 const longestSummary = 200;
 const mostInSummary = 6;
+const widestFact = 240;
+const deepest = 6;
 
 /** Renders `result` of the operation called `title`. */
 export function renderResult(title: string, result: Json): ResultText {
   const shown = withTermsAsText(result);
+  const head = visibleText(title);
   const listing = listingOf(shown);
   const rows = listing === null ? [] : recordsIn(listing.items);
-  if (listing === null || rows.length === 0 || rows.length < listing.items.length) {
-    return { language: 'json', text: `${visibleJson(shown)}\n`, summary: summaryOf(shown) };
+  if (!isRecord(shown) || (listing !== null && rows.length < listing.items.length)) {
+    return { text: `${head}\n\n${blockOf(shown, []).join('\n')}\n`, summary: summaryOf(shown) };
   }
-  const count = listing.total === null ? `${rows.length}` : `${rows.length} / ${listing.total}`;
+  const { items: _items, total: _total, next: _next, nodes, ...rest } = shown;
+  const others = listing === null ? shown : rest;
+  // What became of each node is said where it is not as wished.
+  const facts = isCoverage(nodes) ? omit(others, 'nodes') : others;
+  const factLines = fieldsOf(facts, []);
+  const listLines = listing === null ? [] : listOf(rows);
+  const count =
+    listing === null ? '' : `: ${listing.total === null ? rows.length : `${rows.length} / ${listing.total}`}`;
   const lines = [
-    `${visibleText(title)}: ${count}`,
+    `${head}${count}`,
     '',
-    ...table(rows),
-    ...coverage(shown),
-    ...(listing.next === null ? [] : ['…']),
+    ...listLines,
+    ...(listLines.length > 0 && factLines.length > 0 ? [''] : []),
+    ...factLines,
+    ...coverage(nodes),
+    ...(listing?.next == null ? [] : ['…']),
   ];
-  return { language: 'plaintext', text: `${lines.join('\n')}\n`, summary: null };
+  return { text: `${lines.join('\n').trimEnd()}\n`, summary: listing === null ? summaryOf(shown) : null };
+}
+
+/** A plan as a page: what would be done, whom it touches, whether it can be undone. */
+export function renderPlan(title: string, plan: PlanSummary, undo: string): string {
+  const touches = plan.touches.length === 0 ? [] : ['', ...tableOf(plan.touches)];
+  return `${[visibleText(title), '', visibleText(plan.summary, 2_000), undo, ...touches].join('\n')}\n`;
+}
+
+/** Indented JSON in which nothing steers the eye. A string is not cut, because it is data; its own escapes stay JSON's. */
+export function visibleJson(result: Json): string {
+  const lines = JSON.stringify(result, null, 2).split('\n');
+  return `${lines.map((line) => visibleText(line, line.length + 1)).join('\n')}\n`;
 }
 
 /** A term is answered as text for the eye beside the term itself; here the eye reads. */
@@ -51,62 +77,101 @@ function isObject(value: Json): value is { readonly [key: string]: Json } {
   return isRecord(value);
 }
 
-/** Indented JSON in which nothing steers the eye. A string is not cut, because it is data; its own escapes stay JSON's. */
-function visibleJson(result: Json): string {
-  const lines = JSON.stringify(result, null, 2).split('\n');
-  return lines.map((line) => visibleText(line, line.length + 1)).join('\n');
+function listOf(rows: readonly Fields[]): readonly string[] {
+  if (rows.length === 0) return ['none'];
+  return rows.some(isBranch) ? rows.flatMap((row) => treeOf(row, '', '')) : tableOf(rows);
 }
 
-function table(rows: readonly Cells[]): readonly string[] {
-  const columns = columnsOf(rows);
-  const head = columns.map((column) => visibleText(column, widestCell));
-  const body = rows.map((row) => columns.map((column) => cell(row[column])));
-  const widths = columns.map((_, at) => Math.max(...[head, ...body].map((line) => lengthOf(line[at] ?? ''))));
-  const isNumber = columns.map((column) => rows.every((row) => typeof row[column] === 'number' || row[column] == null));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((text, at) => (isNumber[at] === true ? padStart(text, widths[at] ?? 0) : padEnd(text, widths[at] ?? 0)))
-      .join('  ')
-      .trimEnd();
-  return [line(head), line(widths.map((width) => '─'.repeat(width))), ...body.map(line)];
+/** The fields of a record: what fits in a line each, names in one column; then what needs more, each below its name. */
+function fieldsOf(record: Fields, path: readonly string[]): readonly string[] {
+  const entries = Object.entries(record).filter(([, value]) => value !== undefined && value !== null);
+  const facts = entries.filter(([, value]) => isFact(value));
+  const width = Math.max(0, ...facts.map(([key]) => key.length));
+  const lines = facts.map(
+    ([key, value]) => `${padEnd(visibleText(key), width)}  ${valueText([...path, key], value, widestFact)}`,
+  );
+  const parts = entries
+    .filter(([, value]) => !isFact(value))
+    .flatMap(([key, value]) => {
+      const count = Array.isArray(value) ? ` (${value.length})` : '';
+      return ['', `${visibleText(key)}${count}`, ...indented(blockOf(value, [...path, key]))];
+    });
+  return facts.length === 0 && parts[0] === '' ? parts.slice(1) : [...lines, ...parts];
 }
 
-/** Every key of any row. The id of a process says its node and how it is printed; saying it twice would only take room. */
-function columnsOf(rows: readonly Cells[]): readonly string[] {
-  const all = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const said = all.includes('pid') ? ['node', 'display'] : [];
-  return all.filter((column) => !said.includes(column)).slice(0, mostColumns);
+function blockOf(value: unknown, path: readonly string[]): readonly string[] {
+  if (path.length >= deepest) return [valueText([], value, widestFact)];
+  if (Array.isArray(value)) {
+    const rows = recordsIn(value);
+    if (rows.length > 0 && rows.length === value.length) return listOf(rows);
+    return value.flatMap((each) => (isFact(each) ? [valueText(path, each, widestFact)] : blockOf(each, [...path, ''])));
+  }
+  return isRecord(value)
+    ? fieldsOf(value, path)
+    : String(value)
+        .split('\n')
+        .map((line) => visibleText(line, 2_000));
 }
 
-function cell(value: unknown): string {
-  if (value === undefined || value === null) return '';
-  return visibleText(typeof value === 'string' ? value : JSON.stringify(value), widestCell);
+/** What stands in one line behind its name. */
+function isFact(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\n');
+  if (Array.isArray(value)) return value.every((each) => each === null || typeof each !== 'object');
+  return !isRecord(value) || isArsenalError(value) || Object.keys(value).length === 0;
 }
 
-function lengthOf(text: string): number {
-  return Array.from(text).length;
+function isBranch(row: Fields): boolean {
+  return Array.isArray(row['children']) && recordsIn(row['children']).length > 0;
 }
 
-function padEnd(text: string, width: number): string {
-  return text + ' '.repeat(Math.max(0, width - lengthOf(text)));
+/** A record with `children`, and those below it. */
+function treeOf(row: Fields, first: string, further: string): readonly string[] {
+  const children = Array.isArray(row['children']) ? recordsIn(row['children']) : [];
+  const { node, display, ...rest } = omit(row, 'children');
+  const said = typeof rest['pid'] === 'string' ? rest : { node, display, ...rest };
+  const words = Object.entries(said).flatMap(([key, value]) => {
+    if (value === undefined || value === null || value === '' || !isFact(value)) return [];
+    return [typeof value === 'string' ? visibleText(value, 60) : `${visibleText(key)} ${valueText([key], value, 60)}`];
+  });
+  return [
+    `${first}${words.join('  ')}`,
+    ...children.flatMap((child, at) => {
+      const isLast = at === children.length - 1;
+      return treeOf(child, `${further}${isLast ? '└─ ' : '├─ '}`, `${further}${isLast ? '   ' : '│  '}`);
+    }),
+  ];
 }
 
-function padStart(text: string, width: number): string {
-  return ' '.repeat(Math.max(0, width - lengthOf(text))) + text;
+function indented(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => (line === '' ? '' : `  ${line}`));
+}
+
+function omit(record: Fields, key: string): Fields {
+  return Object.fromEntries(Object.entries(record).filter(([each]) => each !== key));
+}
+
+const coverageStatuses: readonly unknown[] = ['ok', 'partial', 'missing'];
+
+function isCoverage(nodes: unknown): boolean {
+  return Array.isArray(nodes) && nodes.every((node) => isRecord(node) && coverageStatuses.includes(node['status']));
 }
 
 /** The nodes that did not answer in full: a hole in a list is always said. */
-function coverage(result: Json): readonly string[] {
-  const nodes = isRecord(result) && Array.isArray(result['nodes']) ? recordsIn(result['nodes']) : [];
-  const holes = nodes.filter((node) => node['status'] !== 'ok');
+function coverage(nodes: unknown): readonly string[] {
+  const holes = isCoverage(nodes) && Array.isArray(nodes) ? recordsIn(nodes).filter(isHole) : [];
   if (holes.length === 0) return [];
+  const cell = (value: unknown) => valueText([], value, 60);
   return [
     '',
-    ...holes.map((node) => {
-      const error = isRecord(node['error']) ? node['error']['message'] : undefined;
-      return `⚠ ${cell(node['node'])}: ${cell(node['status'])}${error === undefined ? '' : `, ${cell(error)}`}`;
+    ...holes.map(({ node, status, error }) => {
+      const message = isRecord(error) ? error['message'] : undefined;
+      return `⚠ ${cell(node)}: ${cell(status)}${message === undefined ? '' : `, ${cell(message)}`}`;
     }),
   ];
+}
+
+function isHole(node: Fields): boolean {
+  return node['status'] !== 'ok';
 }
 
 /** `pid: <0.1.0>, reason: :killed`: for a small flat object or a scalar. */
@@ -114,7 +179,9 @@ function summaryOf(result: Json): string | null {
   if (!isRecord(result)) return isFlat(result) ? visibleText(String(result), longestSummary) : null;
   const entries = Object.entries(result);
   if (entries.length === 0 || entries.length > mostInSummary) return null;
-  const parts = entries.flatMap(([key, value]) => (isFlat(value) ? [`${key}: ${String(value)}`] : []));
+  const parts = entries.flatMap(([key, value]) =>
+    isFlat(value) ? [`${key}: ${value === null ? 'none' : valueText([key], value, longestSummary)}`] : [],
+  );
   if (parts.length < entries.length) return null;
   const text = parts.join(', ');
   return text.length > longestSummary ? null : visibleText(text, longestSummary);

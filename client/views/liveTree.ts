@@ -60,7 +60,9 @@ export abstract class LiveTree<D> implements vscode.TreeDataProvider<TreeElement
 
   constructor(viewId: string, watches: Watches) {
     this.watches = watches;
-    this.view = this.store.add(vscode.window.createTreeView(viewId, { treeDataProvider: this, showCollapseAll: true }));
+    this.view = this.store.add(
+      vscode.window.createTreeView(viewId, { treeDataProvider: this, showCollapseAll: true, canSelectMany: true }),
+    );
     this.store.add(this.treeChanged);
     this.store.add(
       this.view.onDidChangeVisibility(({ visible }) => {
