@@ -9,6 +9,7 @@ import type { AnyOperation } from './operation.ts';
 import type { CommonParam } from './registration.ts';
 import { checkOperation } from './registration.ts';
 import { meet, ownRoutes } from './routes.ts';
+import { searchEntries } from './search.ts';
 import type { CompiledSchema } from './validate.ts';
 
 export type Origin = CatalogueEntry['origin'];
@@ -130,15 +131,9 @@ export class Registry {
       .toSorted((a, b) => compare(a.category, b.category) || compare(a.name, b.name));
   }
 
-  /** Operations whose name, alias, title, category or description hold every word of `query`, those by name first. */
+  /** Operations that have every word of `query` in name, alias, title, category or description; those that fit best first. */
   search(query: string): readonly CatalogueEntry[] {
-    const words = query
-      .toLowerCase()
-      .split(/[\s_]+/)
-      .filter((word) => word !== '');
-    const holds = (text: string) => words.every((word) => text.toLowerCase().includes(word));
-    const all = this.list().filter((entry) => holds(everythingSaid(entry)));
-    return [...all.filter(({ name }) => holds(name)), ...all.filter(({ name }) => !holds(name))];
+    return searchEntries(this.list(), query);
   }
 
   /** Calls `listener` after every change. */
@@ -209,11 +204,6 @@ function sameOrigin(a: Origin, b: Origin): boolean {
   if (a.from === 'workspace' && b.from === 'workspace') return a.file === b.file;
   if (a.from === 'node' && b.from === 'node') return a.node === b.node;
   return a.from === b.from;
-}
-
-function everythingSaid(entry: CatalogueEntry): string {
-  const aliases = entry.aliases.map(({ name }) => name);
-  return [entry.name, ...aliases, entry.title, entry.category, entry.description].join(' ');
 }
 
 function compare(a: string, b: string): number {
