@@ -767,12 +767,16 @@ export type SandboxSpec = {
   readonly limits: SandboxLimits;
   readonly policy: 'high' | 'medium' | 'low';
 } & Held;
-/** Where Horde puts a child. `repeatable`: the same specification goes to the same member while the members stay the same. */
+/**
+ * Where Horde puts a child. `repeatable`: the same specification goes to the same member while the members stay the same. `specHash`: by
+ * what its child is told among others (`HordeChild`).
+ */
 export type HordePlacement = {
   readonly node: NodeName;
   readonly member: string;
   readonly strategy: string;
   readonly repeatable: boolean;
+  readonly specHash: number;
 };
 export type Placement = {
   readonly wanted: string;

@@ -1,7 +1,7 @@
 /** Horde and libcluster as they really are, seen from outside, on three live nodes. Skipped without their compiled code. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChildSpec, HordeFinding, ProcessRef } from '../../runtime/model.ts';
-import { pidText } from '../../runtime/model.ts';
+import { pidText, processId } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { atom, integer, text, tuple } from '../../runtime/term/term.ts';
 import type { Row } from '../../runtime/watch.ts';
@@ -168,6 +168,14 @@ describe.skipIf(noHorde !== null)(`Horde on three nodes${noHorde === null ? '' :
       expect(started.pid.node).toBe(foretold.node);
       expect(started.placed).toEqual({ wanted: elsewhere, got: foretold.node, why: 'not_allowed' });
       expect(started.predicted).toEqual(foretold);
+      // By this a child is found again whose start was cut off.
+      const { children } = await eventually(
+        () => childrenOf(runtime),
+        (seen) =>
+          seen.children.some(({ holders }) => holders.some(({ pid }) => processId(pid) === processId(started.pid))),
+      );
+      const own = children.find(({ holders }) => holders.some(({ pid }) => processId(pid) === processId(started.pid)));
+      expect(own?.specHash).toBe(foretold.specHash);
     }
   });
 

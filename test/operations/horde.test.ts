@@ -6,6 +6,7 @@ import type { Runtime, StreamItem } from '../../runtime/port.ts';
 import { atom } from '../../runtime/term/term.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { houseOn } from '../../server/backend/testKit.ts';
+import { plannedOn } from '../../server/operations/testKit.ts';
 
 const [one, two, three] = ['demo1@sim', 'demo2@sim', 'demo3@sim'];
 const [directory, couriers] = ['Elixir.Shop.Directory', 'Elixir.Shop.Couriers'];
@@ -69,6 +70,10 @@ describe('the Hordes of the demo', () => {
     expect(placed.value).toMatchObject({ strategy: 'Elixir.Horde.UniformDistribution', repeatable: true });
     expect(started.value.pid.node).toBe(placed.value.node);
     expect(started.value.predicted).toEqual(placed.value);
+    await vi.waitFor(
+      async () => expect((await children()).map(({ specHash }) => specHash)).toContain(placed.value.specHash),
+      8000,
+    );
     const again = await runtime.port.horde.startChild({ ...params, prefer: null }, soon());
     expect(again.ok ? null : again.error.code).toBe('horde.not_started');
     const unknown = await runtime.port.horde.place({ ...params, name: 'Elixir.Nothing' }, soon());
@@ -117,5 +122,22 @@ describe('libcluster', () => {
       found.ok &&
         found.value.topologies.map(({ node, topology, strategy, state }) => [node, topology, strategy, state.is]),
     ).toEqual([one, two, three].map((node) => [node, 'shop', 'Elixir.Cluster.Strategy.Gossip', 'running']));
+  });
+});
+
+describe('horde_start_child', () => {
+  it('is known afterwards, whoever has started children of other specifications meanwhile', async () => {
+    const params = (district: string) => ({
+      supervisor: 'Shop.Couriers',
+      node: one,
+      spec: { id: 'courier', module: 'Shop.Courier', args: [{ $term: `:${district}` }] },
+    });
+    const begun = await plannedOn(house, runtime, 'horde_start_child', params('beach'));
+    expect(await begun.probe()).toBe('none');
+    await house.result('horde_start_child', params('hills'));
+    await vi.waitFor(async () => expect(await children()).toHaveLength(7), 8000);
+    expect(await begun.probe()).toBe('none');
+    expect((await begun.apply()).ok).toBe(true);
+    await vi.waitFor(async () => expect(await begun.probe()).toBe('applied'), 8000);
   });
 });

@@ -2,16 +2,20 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import type { Json } from '../../runtime/model.ts';
+import type { Runtime } from '../../runtime/port.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
 import { errorOf } from '../../server/core/testKit.ts';
+import { plannedOn } from '../../server/operations/testKit.ts';
 
 const nodes = ['demo1@sim', 'demo2@sim'];
 let house: House;
 afterEach(() => house.close());
 
-async function cluster(time: 'live' | 'deterministic', seed = 1): Promise<void> {
-  house = await houseOn(liveRuntime({ id: 'sim', nodes, seed, sandboxChildFile: 'none', time }));
+async function cluster(time: 'live' | 'deterministic', seed = 1): Promise<Runtime> {
+  const runtime = liveRuntime({ id: 'sim', nodes, seed, sandboxChildFile: 'none', time });
+  house = await houseOn(runtime);
+  return runtime;
 }
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 const question = { pid: 'Shop.Catalog', node: 'demo1@sim', message: { $term: ':what' }, how: 'call' };
@@ -46,6 +50,24 @@ describe('live time', () => {
     const next = await house.result('step_time', {});
     expect(at(next, 'passedMs')).toBeGreaterThan(0);
     expect(at(next, 'passedMs')).toBeLessThan(60_000);
+  });
+
+  it('is known afterwards to have passed by a step, or not, while it stands still', async () => {
+    const runtime = await cluster('live');
+    await house.result('pause_time', {});
+    const step = await plannedOn(house, runtime, 'step_time', { ms: 60_000 });
+    expect(await step.probe()).toBe('none');
+    expect((await step.apply()).ok).toBe(true);
+    expect(await step.probe()).toBe('applied');
+    // Time that somebody else lets pass hides it.
+    await house.result('step_time', { ms: 5 });
+    expect(await step.probe()).toBe('unknown');
+    const next = await plannedOn(house, runtime, 'step_time', {});
+    expect(await next.probe()).toBe('none');
+    expect((await next.apply()).ok).toBe(true);
+    expect(await next.probe()).toBe('unknown');
+    await house.result('resume_time', {});
+    expect(await next.probe()).toBe('unknown');
   });
 
   it('passes as fast as is asked', async () => {

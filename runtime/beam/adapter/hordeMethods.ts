@@ -10,7 +10,7 @@ import { integer, isAtom } from '../../term/term.ts';
 import { agreedChild, agreedEntry } from '../../spanning/agreement.ts';
 import { answered, briefly, callFailure, strangeAnswer } from './callError.ts';
 import { findings } from './hordeFindings.ts';
-import { hordeSpec } from './hordeSpec.ts';
+import { hordeSpec, specHash } from './hordeSpec.ts';
 import { readChild, readEntry } from './hordeRows.ts';
 import { hordesOn } from './hordeViews.ts';
 import type { NodeTarget } from './nodeTarget.ts';
@@ -80,7 +80,7 @@ const drawsLots: ReadonlySet<string> = new Set(['Elixir.Horde.UniformRandomDistr
 
 async function chosenBy(
   { target, name, spec }: Supervisor,
-  { name: shown }: Params<'horde.place'>,
+  { name: shown, spec: asked }: Params<'horde.place'>,
   options: CallOptions,
 ): Promise<Result<Chosen>> {
   const waitMs = integer(Math.max(1, Math.floor(remainingNow(options) - answerMs)));
@@ -98,7 +98,7 @@ async function chosenBy(
   if (memberName === null || nodeName === null || !isAtom(tag, 'ok')) return noPlace(strategy, member, target.node);
   const repeatable = all.length === 1 && !drawsLots.has(strategy);
   return ok({
-    placement: { node: nodeName, member: memberName, strategy, repeatable },
+    placement: { node: nodeName, member: memberName, strategy, repeatable, specHash: specHash(asked) },
     hops: numberOf(hops),
   });
 }

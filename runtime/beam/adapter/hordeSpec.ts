@@ -1,8 +1,9 @@
 /** A child specification as Horde is to be given it. */
 import type { ChildSpec } from '../../model.ts';
 import { map } from '../../term/order.ts';
+import { phash2 } from '../../term/phash2.ts';
 import type { Term } from '../../term/term.ts';
-import { atom, integer, termKey } from '../../term/term.ts';
+import { atom, integer, isAtom, termKey } from '../../term/term.ts';
 import { specTerm } from './childSpecs.ts';
 
 /**
@@ -22,4 +23,11 @@ export function hordeSpec(spec: ChildSpec): Term {
   const left = new Set(defaults.map(([key, value]) => `${key} ${termKey(value)}`));
   const pairs = whole.t === 'map' ? whole.e : [];
   return map(pairs.filter(([key, value]) => key.t !== 'atom' || !left.has(`${key.v} ${termKey(value)}`)));
+}
+
+/** Of what Horde is given, without the id that it makes up: as the agent tells it of each child (agent/horde.erl). */
+export function specHash(spec: ChildSpec): number {
+  const given = hordeSpec(spec);
+  const pairs = given.t === 'map' ? given.e : [];
+  return phash2(map(pairs.filter(([key]) => !isAtom(key, 'id'))), 2 ** 32);
 }

@@ -37,6 +37,7 @@ import {
   hordeViews,
   orphansOn,
   present,
+  specHash,
   withoutDefaults,
 } from './hordeRows.ts';
 import { specFrom } from './supervisors.ts';
@@ -186,7 +187,7 @@ function chosenBy(
       const choice = yield* chooseNode(self, state, spec);
       if ('error' in choice) return noPlace(strategy, choice.error, node.name);
       const [name, on] = choice.name.elements;
-      chosen.set(on.name, { node: on.name, member: name.name, strategy, repeatable: true });
+      chosen.set(on.name, { node: on.name, member: name.name, strategy, repeatable: true, specHash: specHash(spec) });
     }
     const [first] = chosen.values();
     if (first === undefined) return noPlace(strategy, undefined, node.name);

@@ -108,7 +108,7 @@ export function hordeChildRows(nodes: readonly KernelNode[], name: string): Span
           start: { module: start.module, function: start.function, arity: start.args?.length ?? 0 },
           type,
           restart,
-          specHash: phash2(termOf(withoutId(spec)), 2 ** 32),
+          specHash: specHash(spec),
         },
       ];
     });
@@ -196,4 +196,9 @@ export function withoutDefaults(spec: Value): Value {
   for (const key of ['significant', 'id']) fields.delete(key);
   for (const [key, value] of Object.entries(defaults)) if (sameValue(fields.get(key), value)) fields.delete(key);
   return { ...Object.fromEntries(fields), id: undefined };
+}
+
+/** Of a specification without its id, as `erlang:phash2/2` has it: children with the same one were asked for alike. */
+export function specHash(spec: Value): number {
+  return phash2(termOf(withoutId(spec)), 2 ** 32);
 }

@@ -3,7 +3,8 @@ import { ok, processId } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import type { Scans } from '../lists.ts';
 import { failedNode, listPage, listParams, listResult, mostRows } from '../lists.ts';
-import { atomText, nodeFilterParam } from '../parameters.ts';
+import { atomText, nodeFilterParam, nodeParam, pidParam } from '../parameters.ts';
+import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { collect } from '../streams.ts';
 import { atomName, displayOf } from '../terms.ts';
 import { known } from '../knownErrors.ts';
@@ -17,10 +18,14 @@ export function listGroups(scans: Scans) {
     category: 'distributed',
     severity: 'read',
     idempotent: true,
-    needs: ['names.groups'],
+    needs: [...resolveNeeds, 'names.groups'],
     params: Type.Object({
       node: nodeFilterParam,
       scope: Type.String({ ...atomText('The scope.', 'registeredName'), default: 'pg' }),
+      member: Type.Optional(Type.String({ ...pidParam, description: 'Only groups that this process is in.' })),
+      memberNode: Type.Optional(
+        Type.String({ ...nodeParam, description: 'Only groups that have a member on this node, and these members.' }),
+      ),
       ...listParams({ group: 'text', agreement: 'text', size: 'number' }),
     }),
     result: listResult(
@@ -34,12 +39,20 @@ export function listGroups(scans: Scans) {
       }),
     ),
     route: { method: 'GET', path: '/cluster/groups' },
-    examples: [{ title: 'Of the default scope', params: {} }],
-    errors: [known.cursorExpired, known.registryNotFound],
+    examples: [
+      { title: 'Of the default scope', params: {} },
+      { title: 'What a process is in', params: { member: 'Shop.Catalog', fields: ['group', 'size'] } },
+    ],
+    errors: [known.cursorExpired, known.registryNotFound, known.processNotFound, known.nameAmbiguous],
     execute: (context, params) =>
       listPage(context, 'list_groups', params, scans, ['group'], async () => {
         const nodes = params.node === undefined ? 'all' : [params.node];
         const scope = atomName(params.scope);
+        const { member: text, memberNode, node } = params;
+        const process =
+          text === undefined ? ok(null) : await resolveProcess(context, { text, node, pointer: '/member' });
+        if (!process.ok) return process;
+        const wanted = process.value === null ? null : processId(process.value);
         const found = await collect(context.port.names.groups({ nodes, scope }, context.options()), mostRows);
         if (!found.ok) return found;
         const answered = failedNode(params.node, found.value.end.nodes);
@@ -48,9 +61,16 @@ export function listGroups(scans: Scans) {
           group: displayOf(group),
           agreement,
           size: members.length,
-          members: members.map(({ pid, joins }) => ({ pid: processId(pid), node: pid.node, joins })),
+          members: members
+            .map(({ pid, joins }) => ({ pid: processId(pid), node: pid.node, joins }))
+            .filter((member) => memberNode === undefined || member.node === memberNode),
         }));
-        return ok({ rows, nodes: found.value.end.nodes });
+        const meant = rows.filter(
+          ({ members }) =>
+            (memberNode === undefined || members.length > 0) &&
+            (wanted === null || members.some(({ pid }) => pid === wanted)),
+        );
+        return ok({ rows: meant, nodes: found.value.end.nodes });
       }),
   });
 }

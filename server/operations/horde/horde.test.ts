@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { failure, unsupported } from '../../../runtime/errors.ts';
 import { answering, failing, streaming, streamFailing } from '../../../runtime/fake/scriptedRuntime.ts';
-import type { HordeChild, HordeEntry, HordeFinding, HordeHolder, HordeView } from '../../../runtime/model.ts';
+import type { HordeChild, HordeEntry, HordeFinding, HordeHolder, HordeView, Json } from '../../../runtime/model.ts';
 import type { MethodTable } from '../../../runtime/port.ts';
 import { atom, integer, tuple } from '../../../runtime/term/term.ts';
 import { at, listAt } from '../../backend/testKit.ts';
@@ -54,6 +54,16 @@ const entries: readonly HordeEntry[] = [
   { key: atom('two'), holders: [holder('a@h', 2), holder('b@h', 3)], missing: ['c@h'], agreement: 'conflict' },
   { key: atom('gone'), holders: [], missing: ['a@h'], agreement: 'partial' },
 ];
+const runningChild: HordeChild = {
+  childId: integer(99),
+  holders: [holder('b@h', 5)],
+  missing: [],
+  agreement: 'agreed',
+  start: { module: 'Elixir.Shop.Cart', function: 'start_link', arity: 1 },
+  type: 'worker',
+  restart: 'transient',
+  specHash: 1,
+};
 const finding = (kind: HordeView['kind'], of: HordeFinding['of'] = atom('two')): HordeFinding => ({
   ...{ kind: 'name_conflict', certainty: 'sure', horde: { kind, name }, of, nodes: ['a@h'], evidence: 'Two hold it.' },
   processes: [ref('a@h', 2)],
@@ -126,6 +136,23 @@ describe('horde_registry_inspect', () => {
     expect(bench.runtime.asked('horde.entries')).toHaveLength(1);
   });
 
+  it('shows only what is wrong in one way, with the keys that it is about', async () => {
+    const conflict = finding('registry');
+    const dead = { ...finding('registry', atom('gone')), kind: 'entry_of_dead' } as const;
+    registries({ 'horde.findings': answering({ nodes, findings: [conflict, dead] }) });
+    const asked = { registry: 'Shop.Registry', findings: false };
+    for (const [kind, key] of [
+      ['name_conflict', ':two'],
+      ['entry_of_dead', ':gone'],
+    ] as const) {
+      const told = await bench.result('horde_registry_inspect', { ...asked, finding: kind });
+      expect(told).toMatchObject({ items: [{ key }], total: 1, truncated: false, findings: [{ kind, of: key }] });
+    }
+    const none = await bench.result('horde_registry_inspect', { ...asked, finding: 'child_duplicate' });
+    expect(none).toMatchObject({ items: [], total: 0, findings: [] });
+    expect(errorOf(await bench.run('horde_registry_inspect', { finding: 'odd' })).pointer).toBe('/finding');
+  });
+
   it('without a name shows the registries there are', async () => {
     registries();
     const told = await bench.result('horde_registry_inspect');
@@ -148,20 +175,10 @@ describe('horde_registry_inspect', () => {
 });
 
 describe('horde_supervisor_inspect', () => {
-  const running: HordeChild = {
-    childId: integer(99),
-    holders: [holder('b@h', 5)],
-    missing: [],
-    agreement: 'agreed',
-    start: { module: 'Elixir.Shop.Cart', function: 'start_link', arity: 1 },
-    type: 'worker',
-    restart: 'transient',
-    specHash: 1,
-  };
   const supervisors = (change: MethodTable = {}) => {
     bench.script({
       'horde.clusters': streaming([[view(), supervisorView]], { nodes }),
-      'horde.children': streaming([[running]], { nodes, total: 1 }),
+      'horde.children': streaming([[runningChild]], { nodes, total: 1 }),
       'horde.findings': answering({ nodes, findings: [finding('registry'), finding('supervisor', integer(99))] }),
       ...change,
     });
@@ -216,11 +233,16 @@ describe('horde_supervisor_inspect', () => {
 
 describe('horde_start_child', () => {
   const params = { supervisor: 'Shop.Horde', spec: { id: 'cart', module: 'Shop.Cart' } };
-  const foreseen = { node: 'b@h', member: 'Elixir.Shop.Horde', strategy: 's', repeatable: true };
+  const foreseen = { node: 'b@h', member: 'Elixir.Shop.Horde', strategy: 's', repeatable: true, specHash: 7 };
   const placed = { wanted: 'c@h', got: 'b@h', why: 'not_allowed' } as const;
   const started = { pid: ref('b@h', 70), placed, predicted: null };
   const starts = (change: MethodTable = {}) => {
-    bench.script({ 'horde.place': answering(foreseen), 'horde.startChild': answering(started), ...change });
+    bench.script({
+      'horde.place': answering(foreseen),
+      'horde.children': streaming([[]], { nodes: [nodes[0]], total: 0 }),
+      'horde.startChild': answering(started),
+      ...change,
+    });
   };
 
   it('says where it is foreseen, where it was wanted and where it went', async () => {
@@ -237,6 +259,29 @@ describe('horde_start_child', () => {
     expect(plan.summary).toBe('Start :cart under Shop.Horde, foreseen on b@h');
     starts({ 'horde.startChild': answering({ ...started, predicted: { ...foreseen, node: 'a@h' } }) });
     expect(at(await bench.result('horde_start_child', params), 'foreseen')).toBe('a@h');
+  });
+
+  it('is known later by a child of its specification that was not there before', async () => {
+    const alike = (id: number, specHash = 7): HordeChild => ({ ...runningChild, childId: integer(id), specHash });
+    const there = (rows: readonly HordeChild[], covered: typeof nodes | readonly [(typeof nodes)[0]] = [nodes[0]]) => {
+      starts({ 'horde.children': streaming([rows], { nodes: [...covered], total: rows.length }) });
+    };
+    there([alike(1), alike(2, 8)]);
+    const begun = await bench.planned('horde_start_child', params);
+    expect(await begun.probe()).toBe('none');
+    there([alike(1), alike(3, 8)]);
+    expect(await begun.probe()).toBe('none');
+    there([alike(1), alike(4)]);
+    expect(await begun.probe()).toBe('applied');
+    // It may be with a member that nobody can ask.
+    there([alike(1)], nodes);
+    expect(await begun.probe()).toBe('unknown');
+    starts({ 'horde.children': streamFailing(late) });
+    expect(await begun.probe()).toBe('unknown');
+    // Nor is it known what was there when that could not be asked.
+    const blind = await bench.planned('horde_start_child', params);
+    there([alike(4)]);
+    expect(await blind.probe()).toBe('unknown');
   });
 
   it('starts it all the same where it cannot be foreseen, but not where there is no such supervisor', async () => {
@@ -297,11 +342,16 @@ describe('names that span nodes', () => {
         members: [{ pid: idOf('b@h', 3), node: 'b@h', joins: 2 }],
       },
     ]);
+    const groups = async (asked: { readonly [key: string]: Json }) =>
+      listAt(await bench.result('list_groups', asked), 'items').map((row) => at(row, 'group'));
+    expect(await groups({ member: idOf('b@h', 3) })).toEqual(['{:g}']);
+    expect(await groups({ member: idOf('b@h', 4) })).toEqual([]);
+    expect(await groups({ memberNode: 'b@h' })).toEqual(['{:g}']);
+    expect(await groups({ memberNode: 'a@h' })).toEqual([]);
+    expect(errorOf(await bench.run('list_groups', { member: 'Nobody' })).class).toBe('not_found');
+    bench.script({ 'names.groups': streaming([rows], { nodes, total: 2 }) });
     await bench.result('list_groups', { node: 'a@h', scope: 'Shop.Scope' });
-    expect(bench.runtime.asked('names.groups')).toEqual([
-      { nodes: 'all', scope: 'pg' },
-      { nodes: ['a@h'], scope: 'Elixir.Shop.Scope' },
-    ]);
+    expect(bench.runtime.asked('names.groups')).toEqual([{ nodes: ['a@h'], scope: 'Elixir.Shop.Scope' }]);
     expect(errorOf(await bench.run('list_groups', { node: 'b@h' })).class).toBe('timeout');
     bench.script({ 'names.groups': streamFailing(lost) });
     expect(errorOf(await bench.run('list_groups')).class).toBe('unavailable');

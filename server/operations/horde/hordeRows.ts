@@ -45,8 +45,18 @@ export function memberRow({ node, name, pid, size, ownSize, members, supervisor 
   };
 }
 
+export const findingKinds = [
+  'members_differ',
+  'name_conflict',
+  'entry_of_dead',
+  'entry_missing',
+  'child_unknown',
+  'child_duplicate',
+  'process_without_name',
+] as const satisfies readonly HordeFinding['kind'][];
+
 export const findingResult = Type.Object({
-  kind: Type.String(),
+  kind: Type.Enum([...findingKinds]),
   certainty: Type.Enum(['sure', 'likely']),
   horde: Type.String(),
   of: nullable(Type.String({ description: 'The key, or the id of the child.' })),

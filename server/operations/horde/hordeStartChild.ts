@@ -1,13 +1,19 @@
 import { Type } from 'typebox';
 import type { ArsenalError } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
+import { termKey } from '../../../runtime/term/term.ts';
+import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { mostRows } from '../lists.ts';
 import { atomText, nodeParam, nullable, placementOfProcess } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { connectedNode } from '../resolve.ts';
 import { childSpecOf, childSpecParam, specProblems } from '../supervisor/childSpecs.ts';
 import { atomName, displayOf, shownName } from '../terms.ts';
 import { known } from '../knownErrors.ts';
+import { collect } from '../streams.ts';
+
+const mostAlike = 500;
 
 export const hordeStartChild = defineOperation({
   name: 'horde_start_child',
@@ -17,7 +23,7 @@ export const hordeStartChild = defineOperation({
   category: 'distributed',
   severity: 'change',
   idempotent: false,
-  needs: ['cluster.nodes', 'horde.place', 'horde.startChild'],
+  needs: ['cluster.nodes', 'horde.place', 'horde.children', 'horde.startChild'],
   params: Type.Object({
     supervisor: atomText('The name of the supervisor.', 'registeredName'),
     node: Type.Optional(
@@ -51,6 +57,7 @@ export const hordeStartChild = defineOperation({
       context.options(),
     );
     if (!foreseen.ok && isFatal(foreseen.error)) return foreseen;
+    const alike = foreseen.ok ? await childrenAlike(context, name, foreseen.value.specHash) : null;
     const { start, childId } = spec.value;
     const where = foreseen.ok ? `, foreseen on ${foreseen.value.node}` : '';
     return ok({
@@ -64,11 +71,12 @@ export const hordeStartChild = defineOperation({
         prefer: prefer ?? null,
         spec: { ...spec.value, start: { ...start, args: [...start.args] } },
         foreseen: foreseen.ok ? foreseen.value.node : null,
+        before: alike,
       },
     });
   },
   async apply(context, { steps }) {
-    const { foreseen, ...params } = steps;
+    const { foreseen, before: _before, ...params } = steps;
     const started = await context.port.horde.startChild(params, context.options());
     if (!started.ok) return started;
     const { pid, placed, predicted } = started.value;
@@ -78,7 +86,31 @@ export const hordeStartChild = defineOperation({
       foreseen: predicted?.node ?? foreseen,
     });
   },
+  /** A child with this specification that was not there before; Horde makes up a new id for each. */
+  async probe(context, { steps: { name, before } }) {
+    const now = before === null ? null : await childrenAlike(context, name, before.specHash);
+    if (before === null || now === null) return 'unknown';
+    if (now.ids.some((id) => !before.ids.includes(id))) return 'applied';
+    return now.isWhole ? 'none' : 'unknown';
+  },
 });
+
+type Alike = { readonly specHash: number; readonly ids: string[]; readonly isWhole: boolean };
+
+/** The children of one specification, by their ids; null when they cannot be told, or are too many to be kept with a plan. */
+async function childrenAlike(
+  context: Context<'horde.children'>,
+  name: string,
+  specHash: number,
+): Promise<Alike | null> {
+  const children = context.port.horde.children({ nodes: 'all', name }, context.options());
+  const found = await collect(children, mostRows);
+  if (!found.ok) return null;
+  const { rows, end } = found.value;
+  const ids = rows.filter((row) => row.specHash === specHash).map(({ childId }) => termKey(childId));
+  const isWhole = end.nodes.every(({ status }) => status === 'ok') && end.total <= rows.length;
+  return ids.length > mostAlike ? null : { specHash, ids, isWhole };
+}
 
 /** Where it will go may be unknown; that there is no such supervisor, or no such node, is not a matter of where. */
 function isFatal({ class: kind }: ArsenalError): boolean {

@@ -48,4 +48,13 @@ export const stepTime = defineOperation({
     if (!state.ok) return state;
     return ok({ ...timeRow(state.value), passedMs: state.value.nowMs - steps.fromMs });
   },
+  /** By what the clock says, while time stands still since; where somebody else let time pass nobody knows. */
+  async probe(context, { steps: { ms, fromMs } }) {
+    const state = await context.port.clock.state({}, context.options());
+    if (!state.ok || !state.value.paused) return 'unknown';
+    const passedMs = state.value.nowMs - fromMs;
+    if (passedMs === 0) return 'none';
+    // Without a stretch it went to the next thing that happens, wherever that was.
+    return ms !== null && Math.abs(passedMs - ms) < 0.001 ? 'applied' : 'unknown';
+  },
 });
