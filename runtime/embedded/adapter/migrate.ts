@@ -39,7 +39,7 @@ import type { Context } from './context.ts';
 import { isProtected, protectedProcess, refOf, termOf } from './context.ts';
 import type { Holdings } from './holdings.ts';
 import type { Decision } from './migrateIn.ts';
-import { migrationWords, receiveServer } from './migrateIn.ts';
+import { isDown, migrationWords, receiveServer } from './migrateIn.ts';
 import { moveGlobalName } from './nameMoves.ts';
 import { keepRefused, resumed, suspendedState } from './restart.ts';
 import { digestOf, pidsOn, sysLimit } from './serverState.ts';
@@ -209,10 +209,6 @@ function* lead(
   });
 }
 
-function isDown(message: unknown, watch: Ref): boolean {
-  return tagged(message, atoms.down, 5)?.[1] === watch;
-}
-
 /** What the other side says next: `{Word, Ref, What}` with one of these words; null when it is lost or late. */
 function* heard(watch: Ref, words: readonly Atom[], limitMs: number): Flow<readonly [Atom, unknown] | null> {
   const answer = yield* receive({
@@ -234,7 +230,7 @@ function* start(self: Self, arriving: Pid, watch: Ref, old: Pid, limitMs: number
   if (first === null || first[0] !== migrationWords.taken) return begunBy(first, 0);
   if (!(first[1] instanceof PidValue) || !samePid(first[1], old))
     return 'there is such a child there already, or its name is taken there';
-  const names = [...(globalTables(self.home)?.names.entries() ?? [])].filter(([, { pid }]) => samePid(pid, old));
+  const names = namesHeldBy(self, old);
   if (names.length === 0) return 'name_stays';
   const lentMs = self.nowMs;
   for (const [name] of names) yield* self.apply('global', 'unregister_name', [name]);
@@ -242,6 +238,11 @@ function* start(self: Self, arriving: Pid, watch: Ref, old: Pid, limitMs: number
   for (const [name, { method }] of names) yield* self.apply('global', 're_register_name', [name, old, method]);
   const gapMs = self.nowMs - lentMs;
   return second?.[0] === migrationWords.taken ? 'its name was taken meanwhile' : begunBy(second, gapMs);
+}
+
+/** The names of `global` that stand for a process, as its node has them, each with its way to resolve conflicts. */
+function namesHeldBy(self: Self, holder: Pid) {
+  return [...(globalTables(self.home)?.names.entries() ?? [])].filter(([, { pid }]) => samePid(pid, holder));
 }
 
 function* startOnce(self: Self, arriving: Pid, watch: Ref, limitMs: number): ReturnType<typeof heard> {
@@ -279,8 +280,7 @@ function localName({ there, params }: Move, name: string | null, to: Pid): reado
 /** Its names of `global` stand for the new process. Those in registries of one node are their holder's to give. */
 function* globalNames(self: Self, from: Pid, to: Pid): Flow<readonly NameMoved[]> {
   const moved: NameMoved[] = [];
-  const names = [...(globalTables(self.home)?.names.entries() ?? [])].filter(([, { pid }]) => samePid(pid, from));
-  for (const [name] of names) {
+  for (const [name] of namesHeldBy(self, from)) {
     moved.push({ name: { in: 'global', name: termOf(name) }, moved: yield* moveGlobalName(self, name, from, to) });
   }
   return moved;

@@ -102,7 +102,8 @@ function holderOf(answer: Value): Pid | null {
   return holder instanceof PidValue ? holder : null;
 }
 
-function isDown(message: unknown, watch: Ref | null): boolean {
+/** The end of what `watch` is a monitor of; with no monitor nothing is. */
+export function isDown(message: unknown, watch: Ref | null): boolean {
   return watch !== null && tagged(message, atoms.down, 5)?.[1] === watch;
 }
 

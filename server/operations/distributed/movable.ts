@@ -43,19 +43,28 @@ export async function movable(
   const nodes = [...new Set([...from, ...to])];
   const found = await collect(context.port.supervisors.find({ nodes }, context.options()), mostSupervisors);
   if (!found.ok) return found;
-  const looked = await mapLimited(found.value.rows, askedAtOnce, async (info): Promise<Looked> => {
-    const asked = context.port.supervisors.children(
-      { supervisor: info.supervisor, offset: 0, limit: mostOfSupervisor },
-      context.options(),
-    );
-    const children = await collect(asked, mostOfSupervisor);
-    const name = info.name?.in === 'local' ? nameText(info.name) : null;
-    // A supervisor that does not answer now has nothing to move.
-    return { info, name, children: children.ok ? children.value.rows : [] };
-  });
+  const named = found.value.rows.map((info) => ({
+    info,
+    name: info.name?.in === 'local' ? nameText(info.name) : null,
+  }));
+  const looked = await lookInto(
+    context,
+    named.filter(({ info }) => from.includes(info.supervisor.node)),
+    mostOfSupervisor,
+  );
+  // Elsewhere only those are asked that could take something whose place may be taken there: each is busy while it answers.
+  const wanted = new Set(
+    looked.flatMap(({ name, children }) => (name !== null && children.some(hasPlace) ? [name] : [])),
+  );
+  const others = named.filter(({ info, name }) => name !== null && to.includes(info.supervisor.node));
+  const asked = others.filter(({ name }) => name !== null && wanted.has(name));
+  const takers = [
+    ...(await lookInto(context, asked, mostOfSupervisor)),
+    ...others.filter((other) => !asked.includes(other)).map((other) => ({ ...other, children: [] })),
+  ];
   const candidates: Candidate[] = [];
   const staying: Staying[] = [];
-  for (const here of looked.filter(({ info }) => from.includes(info.supervisor.node))) {
+  for (const here of looked) {
     const workers = here.children.filter((row) => row.type === 'worker' && row.state.is === 'running');
     if (workers.length === 0) continue;
     const why = await whyNone(context, here);
@@ -66,13 +75,11 @@ export async function movable(
       stay(workers.length, why ?? unnamed);
       continue;
     }
-    const there = looked.filter(
-      ({ info, name }) => name === here.name && to.includes(info.supervisor.node) && info.supervisor.node !== node,
-    );
+    const there = takers.filter(({ info, name }) => name === here.name && info.supervisor.node !== node);
     const able = workers.flatMap((row): readonly Candidate[] => {
-      const takers = there.filter((other) => canTake(here, row, other)).map(({ info }) => info.supervisor.node);
-      return row.state.is === 'running' && takers.length > 0
-        ? [{ process: row.state.pid, supervisor: here.name ?? '', to: takers }]
+      const able = there.filter((other) => canTake(here, row, other)).map(({ info }) => info.supervisor.node);
+      return row.state.is === 'running' && able.length > 0
+        ? [{ process: row.state.pid, supervisor: here.name ?? '', to: able }]
         : [];
     });
     candidates.push(...able);
@@ -83,6 +90,27 @@ export async function movable(
     }
   }
   return ok({ candidates, staying });
+}
+
+/** With their children; one that does not answer now has nothing to move. */
+function lookInto(
+  context: MovableContext,
+  supervisors: readonly Pick<Looked, 'info' | 'name'>[],
+  mostOfSupervisor: number,
+): Promise<readonly Looked[]> {
+  return mapLimited(supervisors, askedAtOnce, async ({ info, name }): Promise<Looked> => {
+    const asked = context.port.supervisors.children(
+      { supervisor: info.supervisor, offset: 0, limit: mostOfSupervisor },
+      context.options(),
+    );
+    const children = await collect(asked, mostOfSupervisor);
+    return { info, name, children: children.ok ? children.value.rows : [] };
+  });
+}
+
+/** Whether it is one of a supervisor whose children have ids, each once. */
+function hasPlace({ childId, type, state }: ChildRow): boolean {
+  return type === 'worker' && state.is === 'running' && !isDynamic(childId);
 }
 
 const unnamed = 'their supervisor has no name by which it could be found on another node';
