@@ -209,7 +209,7 @@ export class Operate {
         let shown = 0;
         const booking = book.begin(spec, outer);
         const { requestId, token } = booking;
-        const answer = await runner.run({
+        const answer = await runner.runAndFollow({
           ...spec,
           requestId,
           summary,

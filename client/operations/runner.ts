@@ -14,6 +14,7 @@ import type {
   OperationOutcome,
   OperationProgress,
 } from '../../server/protocol/operation.ts';
+import { followedBy, followTrace } from '../../server/protocol/followTrace.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { backgroundPrefix } from './calls.ts';
@@ -87,6 +88,41 @@ export class OperationRunner implements vscode.Disposable {
     if (!answer.ok && answer.error.code === 'server.gone') return this.afterCrash(requestId, sentAt, answer);
     await this.pending.settle(requestId);
     return answer;
+  }
+
+  /**
+   * Runs an operation; one that goes on beside its call (a trace, a monitor, a profile, a search for leaks) to its end: its items come
+   * as progress, cancelling ends it early and answers what there is.
+   */
+  async runAndFollow(request: RunRequest): Promise<Result<OperationAnswer>> {
+    const startedAt = Date.now();
+    const { operation, connection, token, onProgress } = request;
+    const begun = await this.run(request);
+    const reader = followedBy(this.catalogue.find(operation)?.result ?? null);
+    if (reader === null || !begun.ok || begun.value.mode !== 'run') return begun;
+    const followed = await followTrace(reader, begun.value.result, {
+      pause: null,
+      isStopped: () => token?.isCancellationRequested === true,
+      run: async (name, params, during, onItems) => {
+        const answer = await this.run({
+          operation: name,
+          params,
+          connection,
+          severity: 'read',
+          ...(during === 'wanted' && token !== undefined && { token }),
+          onProgress: (progress) => {
+            if (progress.is === 'rows') onItems(progress.rows);
+          },
+        });
+        return answer.ok ? { ok: true, value: answer.value.mode === 'run' ? answer.value.result : null } : answer;
+      },
+      onItems: (rows, { count, fraction }) => {
+        onProgress?.({ is: 'rows', rows });
+        onProgress?.({ is: 'progress', message: vscode.l10n.t('{0} so far', count), fraction });
+      },
+    });
+    if (!followed.ok) return followed;
+    return { ok: true, value: { ...begun.value, result: followed.value.result, durationMs: Date.now() - startedAt } };
   }
 
   /** Asks what became of every write whose answer was lost. Called when a server is there and its connections are open again. */

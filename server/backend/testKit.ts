@@ -101,6 +101,32 @@ export async function houseOn(
   };
 }
 
+/** Begins something that goes on beside its call, and waits until it is known what became of it. */
+export async function outcomeOf(
+  { result }: Pick<House, 'result'>,
+  operation: string,
+  params: { readonly [key: string]: Json } = {},
+): Promise<Json> {
+  const trace = at(await result(operation, params), 'trace');
+  for (let after: Json = 0; ;) {
+    const read = await result('get_trace_results', { trace, after, limit: 5_000, waitMs: 60_000 });
+    const outcome = at(read, 'outcome');
+    if (outcome !== null) return outcome;
+    after = at(read, 'next');
+  }
+}
+
+/** The same, and its result, which there must be. */
+export async function taskResult(
+  house: Pick<House, 'result'>,
+  operation: string,
+  params: { readonly [key: string]: Json } = {},
+): Promise<Json> {
+  const outcome = await outcomeOf(house, operation, params);
+  if (at(outcome, 'is') === 'failed') throw new Error(JSON.stringify(at(outcome, 'error')));
+  return at(outcome, 'result');
+}
+
 /** The part of a result that lies there; null when there is none. */
 export function at(value: Json, ...path: readonly (string | number)[]): Json {
   let found = value;

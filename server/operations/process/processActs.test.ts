@@ -4,7 +4,7 @@ import { answering, failing, streaming, streamFailing } from '../../../runtime/f
 import type { Crash } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import { atom, integer, tuple } from '../../../runtime/term/term.ts';
-import { at, listAt } from '../../backend/testKit.ts';
+import { at, listAt, outcomeOf, taskResult } from '../../backend/testKit.ts';
 import { errorOf, textWith, valueOf } from '../../core/testKit.ts';
 import type { Bench } from '../testKit.ts';
 import { butNotB, holding, idOf, late, lost, page, ref, scriptedHouse } from '../testKit.ts';
@@ -241,11 +241,17 @@ describe('send_message, garbage_collect_process and get_process_state', () => {
 describe('monitor_process', () => {
   it('fails with what ended it before the first reading', async () => {
     bench.script({ 'processes.monitor': streamFailing(late) });
-    expect(errorOf(await bench.run('monitor_process', cart)).class).toBe('timeout');
+    const begun = await bench.result('monitor_process', cart);
+    expect(begun).toMatchObject({ trace: textWith('monitor~'), pid: idOf('b@h', 10), node: 'b@h' });
+    const failed = await outcomeOf(bench, 'monitor_process', cart);
+    expect(failed).toMatchObject({ is: 'failed', error: { class: 'timeout' } });
     bench.script({ 'processes.monitor': streamFailing(lost, [page('b@h', [10], {})]) });
-    expect(errorOf(await bench.run('monitor_process', cart)).class).toBe('unavailable');
+    expect(at(await outcomeOf(bench, 'monitor_process', cart), 'error', 'class')).toBe('unavailable');
     bench.script({ 'processes.monitor': streaming([page('b@h', [10], {})], { reason: atom('gone') }) });
-    expect(await bench.result('monitor_process', cart)).toMatchObject({ readings: 1, ended: { reason: {} } });
+    const seen = await taskResult(bench, 'monitor_process', cart);
+    expect(seen).toMatchObject({ readings: 1, endedBy: 'process', ended: { reason: {} } });
+    bench.script({ 'processes.monitor': streamFailing(late, [page('b@h', [10], {})]) });
+    expect(await taskResult(bench, 'monitor_process', cart)).toMatchObject({ endedBy: 'time', ended: null });
     expect(errorOf(await bench.run('monitor_process', { pid: 'Nobody' })).class).toBe('not_found');
   });
 });

@@ -1,12 +1,12 @@
 /** Traces, profiles, deadlocks and leaks, on a scripted cluster. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { failure, processNotFound } from '../../../runtime/errors.ts';
 import { answering, failing, streaming, streamFailing, streamOf } from '../../../runtime/fake/scriptedRuntime.ts';
-import type { Json, TraceEvent, Wait } from '../../../runtime/model.ts';
+import type { Failure, Json, TraceEvent, Wait } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { Frame, MethodTable } from '../../../runtime/port.ts';
 import { atom, integer } from '../../../runtime/term/term.ts';
-import { at, listAt } from '../../backend/testKit.ts';
+import { at, listAt, outcomeOf, taskResult } from '../../backend/testKit.ts';
 import { errorOf, textWith } from '../../core/testKit.ts';
 import type { OperationProgress } from '../../protocol/operation.ts';
 import type { Bench } from '../testKit.ts';
@@ -24,6 +24,18 @@ afterAll(() => bench.close());
 
 const cart = { pid: 'Shop.Cart', node: 'b@h' };
 const fuses = { timeMs: 10_000, events: 10_000, eventsPerSecond: 20_000, tracerQueue: 20_000, termBytes: 4_096 };
+const anyNumber: unknown = expect.any(Number);
+/** A trace that neither brings anything nor ends. */
+const goesOn: MethodTable = {
+  'trace.list': answering({ traces: [] }),
+  'trace.stop': answering({ ended: [] }),
+  'trace.read': async function* (_params, { signal }) {
+    await new Promise((resolve) => {
+      signal.addEventListener('abort', resolve, { once: true });
+    });
+    yield { is: 'end' as const, result: failure('cancelled', 'call.cancelled', 'x', 'y') };
+  },
+};
 const traced = { node: 'a@h', slot: 'shared', observer: 'agent', fuses, processes: 3 } as const;
 
 describe('functions as people write them', () => {
@@ -59,12 +71,13 @@ describe('functions as people write them', () => {
 
 describe('trace_process and trace_messages', () => {
   const refused = [{ node: 'b@h', error: late }];
-  const start: MethodTable = { 'trace.start': answering({ id: 't1', started: [traced], refused }) };
+  const start: MethodTable = { 'trace.start': answering({ id: 't1', started: [traced], refused }), ...goesOn };
 
   it('begin on the node of the process, with fuses on', async () => {
     bench.script(start);
     expect(await bench.result('trace_process', { ...cart, timeMs: 50 })).toEqual({
       trace: 't1',
+      until: anyNumber,
       started: [{ node: 'a@h', slot: 'shared', observer: 'agent', processes: 3, fuses }],
       refused: [{ node: 'b@h', code: late.code, message: late.message }],
     });
@@ -120,7 +133,7 @@ describe('trace_process and trace_messages', () => {
     expect(errorOf(await bench.run('trace_process', { pid: 'Nobody' })).class).toBe('not_found');
     expect(bench.runtime.asked('trace.start')).toEqual([]);
     const costly = failure('conflict', 'trace.costly', 'Too many.', 'Trace less.').error;
-    bench.script({ 'trace.start': failing(costly) });
+    bench.script({ ...goesOn, 'trace.start': failing(costly) });
     expect(errorOf(await bench.run('trace_process', cart)).code).toBe('trace.costly');
     expect(errorOf(await bench.run('trace_messages')).code).toBe('trace.costly');
   });
@@ -175,30 +188,42 @@ describe('get_trace_results', () => {
   });
   const info = { id: 't1', startedAt: 5, owner: holding('x').owner, nodes: [traced], ended: [], events: 9 };
   const end = { node: 'a@h', why: 'events', dropped: 4 } as const;
-  const ended = { 'trace.list': answering({ traces: [{ ...info, ended: [end] }] }) };
-  /** Brings the frames, and then nothing until it is given up. */
-  const unending = (...frames: readonly Frame<'trace.read'>[]): MethodTable => ({
+  const basis: MethodTable = {
+    'trace.start': answering({ id: 't1', started: [traced], refused: [] }),
+    'trace.stop': answering({ ended: [end] }),
     'trace.list': answering({ traces: [info] }),
-    'trace.read': async function* (_params, { signal }) {
-      for (const one of frames) yield { is: 'frame' as const, frame: one };
+  };
+  /** Brings the frames to who reads from the beginning, and then nothing until it is given up. */
+  const unending = (...frames: readonly Frame<'trace.read'>[]): MethodTable => ({
+    ...basis,
+    'trace.read': async function* ({ after }, { signal }) {
+      if (after < Number.MAX_SAFE_INTEGER) for (const one of frames) yield { is: 'frame' as const, frame: one };
       await new Promise((resolve) => {
         signal.addEventListener('abort', resolve, { once: true });
       });
       yield { is: 'end' as const, result: failure('cancelled', 'call.cancelled', 'x', 'y') };
     },
   });
+  const begun = async (methods: MethodTable) => {
+    bench.script(methods);
+    return at(await bench.result('trace_process', cart), 'trace');
+  };
+  afterEach(async () => {
+    await bench.run('stop_trace', { trace: 't1' });
+  });
 
-  it('reads to the end of a trace that has ended', async () => {
+  it('reads to the end of a trace that has ended, and says how it did', async () => {
     const frames = [frame([received(4), received(5)], { missed: 3, late: ['b@h'] }), frame([], { missed: 1 })];
-    bench.script({ ...ended, 'trace.read': streaming(frames, { ended: [end] }) });
+    await begun({ ...basis, 'trace.read': streaming(frames, { ended: [end] }) });
     const read = await bench.result('get_trace_results', { trace: 't1', after: 3 });
-    expect(read).toMatchObject({ trace: 't1', next: 5, missed: 4, late: ['b@h'], running: false, ended: [end] });
+    expect(read).toMatchObject({ trace: 't1', kind: 'trace', next: 5, missed: 4, late: ['b@h'], running: false });
+    expect(read).toMatchObject({ ended: [end], outcome: { is: 'trace', result: { events: 9, ended: [end] } } });
     expect(listAt(read, 'items').map((row) => at(row, 'seq'))).toEqual([4, 5]);
-    expect(bench.runtime.asked('trace.read')).toEqual([{ id: 't1', after: 3 }]);
+    expect(bench.runtime.asked('trace.read')).toContainEqual({ id: 't1', after: 3 });
   });
 
   it('answers no more than the limit, so that nothing is lost between two answers', async () => {
-    bench.script(unending(frame([received(1), received(2), received(3)])));
+    await begun(unending(frame([received(1), received(2), received(3)])));
     const shown: OperationProgress[] = [];
     const onProgress = (progress: OperationProgress) => void shown.push(progress);
     const params = { trace: 't1', limit: 2, waitMs: 60_000 };
@@ -207,44 +232,71 @@ describe('get_trace_results', () => {
     expect(shown).toMatchObject([{ is: 'rows', rows: [{ seq: 1 }, { seq: 2 }] }]);
   });
 
-  it('waits as long as it is told, and starts again where it was', async () => {
-    bench.script(unending(frame([])));
-    const read = await bench.result('get_trace_results', { trace: 't1', after: 7, waitMs: 1 });
-    expect(read).toMatchObject({ items: [], next: 7, running: true, ended: [] });
+  it('keeps the outcome back until all was read', async () => {
+    const all = frame([received(1), received(2), received(3)]);
+    await begun({ ...basis, 'trace.read': streaming([all], { ended: [end] }) });
+    const some = await bench.result('get_trace_results', { trace: 't1', limit: 2 });
+    expect(some).toMatchObject({ next: 2, outcome: null });
   });
 
-  it('tells a trace that nobody lists any more by how its stream ended', async () => {
-    const read = streaming([frame([received(1)], { ended: [end] })], { ended: [] });
-    bench.script({ 'trace.list': failing(late), 'trace.read': read });
-    expect(await bench.result('get_trace_results', { trace: 't1' })).toMatchObject({ running: false, ended: [end] });
-    bench.script({ 'trace.list': answering({ traces: [] }), 'trace.read': streamFailing(late) });
-    expect(await bench.result('get_trace_results', { trace: 't1' })).toMatchObject({ running: true });
-    bench.script({ ...ended, 'trace.read': streamFailing(lost, [frame([received(1)])]) });
+  it('waits as long as it is told, or until there is enough, and starts again where it was', async () => {
+    await begun(unending(frame([])));
+    const read = await bench.result('get_trace_results', { trace: 't1', after: 7, waitMs: 1 });
+    expect(read).toMatchObject({ items: [], next: 7, running: true, ended: [], outcome: null });
+    await bench.run('stop_trace', { trace: 't1' });
+    await begun(unending(frame([received(8)])));
+    const enough = await bench.result('get_trace_results', { trace: 't1', after: 7, waitMs: 60_000, enough: 1 });
+    expect(enough).toMatchObject({ next: 8, running: true, outcome: null });
+  });
+
+  it('fails where the trace cannot be read, and tells what became of it once that is known', async () => {
+    await begun({ ...unending(), 'trace.list': failing(late) });
+    expect(listAt(await bench.result('list_traces'), 'items')[0]).toMatchObject({ trace: 't1', events: 0 });
+    bench.script({ ...basis, 'trace.read': streamFailing(lost, [frame([received(1)])]) });
     expect(errorOf(await bench.run('get_trace_results', { trace: 't1' })).class).toBe('unavailable');
+    await bench.run('stop_trace', { trace: 't1' });
+    const after = await bench.result('get_trace_results', { trace: 't1' });
+    expect(after).toMatchObject({ running: false, items: [], outcome: { is: 'trace', result: { ended: [end] } } });
+    expect(errorOf(await bench.run('get_trace_results', { trace: 't2' })).code).toBe('trace.not_found');
   });
 });
 
 describe('list_traces and stop_trace', () => {
-  it('tell whose they are, where, and whether they run', async () => {
-    const { owner } = holding('x');
+  it('tell whose they are, of what, where, and how they ended', async () => {
     const end = { node: 'a@h', why: 'stopped', dropped: 0 } as const;
-    const trace = (id: string, ends: readonly (typeof end)[]) => ({
-      ...{ id, startedAt: 5, owner, nodes: [traced, { ...traced, node: 'b@h' }], ended: ends, events: 9 },
+    bench.script({
+      ...goesOn,
+      'trace.start': answering({ id: 't7', started: [traced], refused: [] }),
+      'trace.stop': answering({ ended: [end] }),
+      'processes.monitor': streaming([], { reason: atom('gone') }),
     });
-    const traces = [trace('t1', [end]), trace('t2', [end, { ...end }])];
-    bench.script({ 'trace.list': answering({ traces }), 'trace.stop': answering({ ended: [end] }) });
-    expect(await bench.result('list_traces')).toMatchObject({
-      total: 2,
-      items: [
-        { trace: 't1', startedBy: 'ada', nodes: ['a@h', 'b@h'], events: 9, running: true, ended: [end] },
-        { trace: 't2', running: false },
-      ],
-    });
-    expect(await bench.result('stop_trace', { trace: 't1' })).toEqual({ trace: 't1', ended: [end] });
-    expect(bench.runtime.asked('trace.stop')).toEqual([{ id: 't1' }]);
-    bench.script({ 'trace.list': failing(late), 'trace.stop': failing(late) });
-    expect(errorOf(await bench.run('list_traces')).class).toBe('timeout');
-    expect(errorOf(await bench.run('stop_trace', { trace: 't1' })).class).toBe('timeout');
+    await bench.result('trace_process', cart);
+    await outcomeOf(bench, 'monitor_process', cart);
+    const rows = listAt(await bench.result('list_traces'), 'items');
+    const trace = { trace: 't7', kind: 'trace', operation: 'trace_process', startedBy: 'ada', nodes: ['a@h'] };
+    const monitor = { kind: 'monitor', operation: 'monitor_process', subject: '<0.10.0>', nodes: ['b@h'] };
+    expect(rows.slice(0, 2)).toMatchObject([
+      { ...monitor, running: false, outcome: 'finished', code: null, ended: [] },
+      { ...trace, running: true, outcome: null, ended: [] },
+    ]);
+    const stopped = await bench.result('stop_trace', { trace: 't7' });
+    expect(stopped).toMatchObject({ trace: 't7', ended: [end], outcome: { is: 'trace', result: { ended: [end] } } });
+    expect(bench.runtime.asked('trace.stop')).toEqual([{ id: 't7' }]);
+    // Done twice it is as done once.
+    expect(await bench.result('stop_trace', { trace: 't7' })).toEqual(stopped);
+    const [, ended] = listAt(await bench.result('list_traces'), 'items');
+    expect(ended).toMatchObject({ ...trace, running: false, outcome: 'stopped', ended: [end] });
+    expect(errorOf(await bench.run('stop_trace', { trace: 'nobody' })).code).toBe('trace.not_found');
+  });
+
+  it('tell of a trace that cannot be stopped that it failed', async () => {
+    const started = { 'trace.start': answering({ id: 't8', started: [traced], refused: [] }) };
+    bench.script({ ...goesOn, ...started, 'trace.stop': failing(late) });
+    await bench.result('trace_process', cart);
+    const stopped = await bench.result('stop_trace', { trace: 't8' });
+    expect(stopped).toMatchObject({ ended: [], outcome: { is: 'failed', error: { class: 'timeout' } } });
+    const [row] = listAt(await bench.result('list_traces'), 'items');
+    expect(row).toMatchObject({ trace: 't8', outcome: 'failed', code: late.code });
   });
 });
 
@@ -255,17 +307,18 @@ describe('profile_process', () => {
     samples,
   });
 
+  const unit = 'samples' as const;
   it('adds samples up: by what ran, by what was on the stack, by stack', async () => {
     const frames = [
-      { stacks: [stack('main loop hot', 3), stack('main loop', 1), stack('main loop wait', 5, 'waiting')] },
-      { stacks: [stack('main loop hot', 1), stack('main f f', 0)] },
+      { stacks: [stack('main loop hot', 3), stack('main loop', 1), stack('main loop wait', 5, 'waiting')], unit },
+      { stacks: [stack('main loop hot', 1), stack('main f f', 0)], unit },
     ];
     const profile = { 'profile.calls': failing(late) };
     bench.script({
       ...profile,
       'profile.sample': streaming(frames, { samples: 10, dropped: 0, unit: 'samples', ended: 'time' }),
     });
-    const told = await bench.result('profile_process', { ...cart, forMs: 60, everyMs: 2, limit: 3 });
+    const told = await taskResult(bench, 'profile_process', { ...cart, forMs: 60, everyMs: 2, limit: 3 });
     expect(told).toMatchObject({
       how: 'sample',
       samples: 10,
@@ -280,7 +333,7 @@ describe('profile_process', () => {
     expect(listAt(told, 'stacks').map((row) => at(row, 'samples'))).toEqual([5, 4, 1, 0]);
     expect(bench.runtime.asked('profile.sample')).toEqual([{ pid: ref('b@h', 10), everyMs: 2, forMs: 60 }]);
     bench.script({ ...profile, 'profile.sample': streamFailing(lost) });
-    expect(errorOf(await bench.run('profile_process', cart)).class).toBe('unavailable');
+    expect(at(await outcomeOf(bench, 'profile_process', cart), 'error', 'class')).toBe('unavailable');
   });
 
   it('shows the time of each function without those it calls', async () => {
@@ -290,20 +343,46 @@ describe('profile_process', () => {
     ];
     const answer = { functions, unit: 'us', modules: ['a'], forUs: 2_000, ended: 'costs' } as const;
     bench.script({ 'profile.sample': streamFailing(lost), 'profile.calls': answering(answer) });
-    const told = await bench.result('profile_process', { ...cart, how: 'calls', modules: ['a'], limit: 1 });
+    const told = await taskResult(bench, 'profile_process', { ...cart, how: 'calls', modules: ['a'], limit: 1 });
     expect(told).toMatchObject({
       ended: 'costs',
       unit: 'us',
       functions: [{ function: 'a:g/1', share: 0.75, calls: 1, ownTimeMs: 1.5, ownReductions: null, samples: null }],
     });
-    await bench.result('profile_process', { ...cart, how: 'calls' });
+    await taskResult(bench, 'profile_process', { ...cart, how: 'calls' });
     expect(bench.runtime.asked('profile.calls')).toEqual([
       { pid: ref('b@h', 10), forMs: 3_000, callsPerSecond: 2_000_000, modules: ['a'] },
       { pid: ref('b@h', 10), forMs: 3_000, callsPerSecond: 2_000_000 },
     ]);
     bench.script({ 'profile.sample': streamFailing(lost), 'profile.calls': failing(late) });
-    expect(errorOf(await bench.run('profile_process', { ...cart, how: 'calls' })).class).toBe('timeout');
+    expect(at(await outcomeOf(bench, 'profile_process', { ...cart, how: 'calls' }), 'error', 'class')).toBe('timeout');
     expect(errorOf(await bench.run('profile_process', { pid: 'Nobody' })).class).toBe('not_found');
+  });
+
+  it('is, when it is stopped, a profile of the time until then; by calls there is none', async () => {
+    const untilStopped = (signal: AbortSignal) =>
+      new Promise<Failure>((resolve) => {
+        signal.addEventListener('abort', () => resolve(failure('cancelled', 'call.cancelled', 'x', 'y')), {
+          once: true,
+        });
+      });
+    bench.script({
+      'profile.sample': async function* (_params, { signal }) {
+        yield { is: 'frame' as const, frame: { stacks: [stack('main hot', 3), stack('main', 1)], unit } };
+        yield { is: 'end' as const, result: await untilStopped(signal) };
+      },
+      'profile.calls': (_params, { signal }) => untilStopped(signal),
+    });
+    const sampling = at(await bench.result('profile_process', cart), 'trace');
+    const first = await bench.result('get_trace_results', { trace: sampling, enough: 1, waitMs: 60_000 });
+    expect(first).toMatchObject({ kind: 'profile', items: [{ seq: 1, samples: 4, stacks: 2, unit }], running: true });
+    expect(await bench.result('stop_trace', { trace: sampling })).toMatchObject({
+      outcome: { is: 'profile', result: { ended: 'stopped', samples: 4, unit, functions: [{ function: 'hot' }, {}] } },
+    });
+    const counting = at(await bench.result('profile_process', { ...cart, how: 'calls' }), 'trace');
+    expect(await bench.result('stop_trace', { trace: counting })).toMatchObject({
+      outcome: { is: 'failed', error: { code: 'profile.stopped', class: 'cancelled' } },
+    });
   });
 });
 
@@ -429,7 +508,7 @@ describe('memory_leak_detection', () => {
           atomCount: 10_000 + reading * 1_000,
         })(),
     });
-    const told = await bench.result('memory_leak_detection', quick);
+    const told = await taskResult(bench, 'memory_leak_detection', quick);
     expect(told).toMatchObject({ readings: 6, unseen: [], nodes: [{ node: 'a@h', status: 'ok' }] });
     const suspects = listAt(told, 'suspects').map((row) => [at(row, 'kind'), at(row, 'subject'), at(row, 'pid')]);
     expect(suspects).toEqual([
@@ -449,7 +528,7 @@ describe('memory_leak_detection', () => {
       'processes.scan': streamFailing(late),
       'processes.info': answering({ pages: [], gone: [] }),
     });
-    const told = await bench.result('memory_leak_detection', quick);
+    const told = await taskResult(bench, 'memory_leak_detection', quick);
     const unseen = listAt(told, 'unseen').map((row) => [at(row, 'node'), at(row, 'code')]);
     expect(unseen).toEqual([
       ['a@h', 'call.timeout'],
@@ -459,13 +538,45 @@ describe('memory_leak_detection', () => {
     expect(at(told, 'suspects')).toEqual([]);
   });
 
+  it('has what it had of a node that goes away in the middle, or when it is stopped', async () => {
+    let reading = 0;
+    const grows = () => {
+      reading += 1;
+      return answering({ bytes: { total: 1, binary: reading * 4 * mib } })();
+    };
+    const others: MethodTable = {
+      'processes.scan': streaming([], { nodes: [], total: 0, scanned: 0 }),
+      'processes.info': answering({ pages: [], gone: [] }),
+    };
+    bench.script({ ...others, 'system.memory': () => (reading < 5 ? grows() : failing(lost)()) });
+    const told = await taskResult(bench, 'memory_leak_detection', { ...quick, forMs: 600_000 });
+    expect(told).toMatchObject({ readings: 5, endedBy: 'time', suspects: [{ kind: 'memory', subject: 'binary' }] });
+    expect(at(told, 'nodes')).toMatchObject([{ node: 'a@h', status: 'partial', error: { code: lost.code } }]);
+    bench.script({ ...others, 'system.memory': grows });
+    const trace = at(await bench.result('memory_leak_detection', { ...quick, forMs: 600_000 }), 'trace');
+    const five = await bench.result('get_trace_results', { trace, enough: 5, limit: 5, waitMs: 60_000 });
+    expect(listAt(five, 'items').map((row) => at(row, 'reading'))).toEqual([1, 2, 3, 4, 5]);
+    const stopped = at(await bench.result('stop_trace', { trace }), 'outcome', 'result');
+    expect(stopped).toMatchObject({ endedBy: 'stopped', suspects: [{ kind: 'memory', subject: 'binary' }] });
+    expect(at(stopped, 'nodes')).toEqual([{ node: 'a@h', status: 'ok' }]);
+  });
+
   it('fails with the node that was named, and refuses too few readings to tell', async () => {
     bench.script({
       'system.memory': failing(late),
       'processes.scan': streamFailing(late),
       'processes.info': failing(processNotFound('x').error),
     });
-    expect(errorOf(await bench.run('memory_leak_detection', quick)).class).toBe('timeout');
+    expect(at(await outcomeOf(bench, 'memory_leak_detection', quick), 'error', 'class')).toBe('timeout');
+    expect(errorOf(await bench.run('memory_leak_detection', { node: 'c@h' })).code).toBe('node.unavailable');
+    expect(errorOf(await bench.run('memory_leak_detection', { node: 'd@h' })).code).toBe('node.not_found');
+    bench.script({
+      'cluster.nodes': answering({ nodes: [] }),
+      'system.memory': failing(late),
+      'processes.scan': streamFailing(late),
+      'processes.info': failing(late),
+    });
+    expect(errorOf(await bench.run('memory_leak_detection')).code).toBe('node.none');
     const few = await bench.run('memory_leak_detection', { everyMs: 1_000, forMs: 2_000 });
     expect(errorOf(few)).toMatchObject({ class: 'validation', pointer: '/everyMs' });
   });
