@@ -11,7 +11,10 @@ import { at, listAt } from '../../server/backend/testKit.ts';
 import type { OpenedTestCluster } from '../../server/testing/withTestCluster.ts';
 import { openTestCluster } from '../../server/testing/withTestCluster.ts';
 
+/** Those that have found something before, behind the first ones. */
+const found = [56, 139];
 const seeds = process.env['ARSENAL_PROVE'] === '1' ? 500 : 3;
+const troubled = [...Array.from({ length: seeds }, (_, at) => at + 1), ...found.filter((seed) => seed > seeds)];
 const nodes = ['one@sim', 'two@sim', 'three@sim'];
 const names = ['Shop.Catalog', 'Shop.Payments.Gateway', 'Shop.Payments.Ledger', 'Shop.Supervisor', 'Shop.Replicator'];
 /** Longer than a net tick and anything the shop does of its own accord. */
@@ -87,12 +90,12 @@ function census(cluster: Cluster, node: string): ReadonlyMap<string, number> {
 }
 
 describe('whatever happens to the demo cluster', { timeout: 600_000 }, () => {
-  it(`in ${seeds} seeds: its trees stand again when all is quiet, no process is left over, names are unique, links are of two`, async () => {
+  it(`in ${troubled.length} seeds: its trees stand again when all is quiet, no process is left over, names are unique, links are of two`, async () => {
     const calm = openTestCluster({ nodes, cluster: 'demo', seed: 1 }, { leftOut: new Set() }, { by: 'seed' });
     await calm.cluster.advance(quietMs);
     const usual = nodes.map((node) => census(calm.simulation.cluster, node));
     await calm.close();
-    for (let seed = 1; seed <= seeds; seed += 1) {
+    for (const seed of troubled) {
       const opened = openTestCluster(
         { nodes, cluster: 'demo', seed, schedule: 'random' },
         { leftOut: new Set() },

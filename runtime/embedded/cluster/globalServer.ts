@@ -95,7 +95,7 @@ class GlobalServer implements ServerModule<GlobalState> {
       syncers: [],
       lockWentDown: false,
       lostConnections: new Map(),
-      lastInteger: 0,
+      lastInteger: distributionOf(self.home).node.creation * integersOfALife,
     };
     return { is: 'ok', state };
   }
@@ -583,6 +583,12 @@ function nodeVersions(value: Value): readonly (readonly [string, number])[] {
     return [String(node), Number(his)] as const;
   });
 }
+/**
+ * Each life of a node has numbers of its own. OTP's begin anew with each (`erlang:unique_integer/1`), so that what is cancelled of a
+ * meeting with the life before can cancel the present one; the two ends can then go on cancelling each other's for ever.
+ */
+const integersOfALife = 2 ** 32;
+
 function nextInteger(state: GlobalState): number {
   state.lastInteger += 1;
   return state.lastInteger;
