@@ -66,6 +66,7 @@ import type { ConnectionChange } from './connections.ts';
 import { Connections } from './connections.ts';
 import { UndoableCalls } from '../services/undoables.ts';
 import { Discovery } from './discovery.ts';
+import { capabilityOf, hindrances } from './hindrances.ts';
 import { NodeEvents } from './nodeEvents.ts';
 import type { OpenRuntime } from './openers.ts';
 import { openerOf } from './openers.ts';
@@ -289,13 +290,12 @@ class LocalBackendHere implements LocalBackend {
   availability(connection: ConnectionId): Result<readonly Availability[]> {
     const found = this.#connections.find(connection);
     if (!found.ok) return found;
-    const { runtime } = found.value.runtime.capabilities;
     return ok(
-      this.registry.list().map(({ name, needs, origin }) => ({
-        operation: name,
-        capability:
-          needs.map((need) => runtime[need]).find(({ can }) => !can) ??
-          (origin.from === 'node' && !this.#nodeOperations.isOn(connection, name) ? onOtherNodes : { can: true }),
+      this.registry.list().map((entry) => ({
+        operation: entry.name,
+        capability: capabilityOf(entry, connection, found.value.runtime, (id, name) =>
+          this.#nodeOperations.isOn(id, name),
+        ),
       })),
     );
   }
@@ -448,6 +448,11 @@ class LocalBackendHere implements LocalBackend {
       },
       describe: (name: string) => this.registry.find(name)?.entry ?? null,
       middlewares: (name: string) => this.#pipeline.middlewares(this.registry.find(name)?.operation),
+      hindrances: (entry: CatalogueEntry, caller: Caller, connection: ConnectionId | null) =>
+        hindrances(entry, caller, connection, {
+          connection: (id) => this.#connections.find(id),
+          isOn: (id, name) => this.#nodeOperations.isOn(id, name),
+        }),
     };
     for (const operation of builtinOperations({
       catalogue,
@@ -507,12 +512,6 @@ class LocalBackendHere implements LocalBackend {
     });
   }
 }
-
-const onOtherNodes: Availability['capability'] = {
-  can: false,
-  why: 'no node of this connection has it.',
-  remedy: 'Load its module on one of them, or choose the connection that has it.',
-};
 
 function isLimit(value: unknown): value is number {
   return typeof value === 'number' && value > 0;

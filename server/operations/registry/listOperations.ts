@@ -22,10 +22,18 @@ export function listOperations(catalogue: CatalogueReader, scans: Scans) {
     }),
     result: listResult(catalogueRowResult),
     route: { method: 'GET', path: '/operations' },
-    examples: [{ title: 'Those about processes', params: { category: 'process' } }],
+    examples: [
+      { title: 'Those about processes', params: { category: 'process' } },
+      { title: 'What I can run here', params: { filter: { canRun: { eq: true } }, fields: ['name', 'title'] } },
+    ],
     execute: (context, params) =>
       listPage(context, 'list_operations', params, scans, ['name'], () =>
-        Promise.resolve(ok({ rows: catalogue.list(params.category).map(catalogueRow), nodes: [] })),
+        Promise.resolve(
+          ok({
+            rows: catalogue.list(params.category).map((entry) => catalogueRow(catalogue, entry, context)),
+            nodes: [],
+          }),
+        ),
       ),
   });
 }

@@ -11,7 +11,8 @@ export function searchOperations(catalogue: CatalogueReader, scans: Scans) {
   return defineOperation({
     name: 'search_operations',
     title: 'Search Operations',
-    description: 'Operations whose name, alias, title, category or description hold every word asked for.',
+    description:
+      'Operations that have every word asked for in name, alias, title, category or description, those that fit best first: part of a word will do, other words for the same are known, and a letter may be wrong.',
     category: 'registry',
     severity: 'read',
     idempotent: true,
@@ -21,10 +22,18 @@ export function searchOperations(catalogue: CatalogueReader, scans: Scans) {
       ...listParams(catalogueFields),
     }),
     result: listResult(catalogueRowResult),
-    examples: [{ title: 'What can be done to supervisors', params: { query: 'supervisor' } }],
+    examples: [
+      { title: 'What can be done to supervisors', params: { query: 'supervisor' } },
+      { title: 'By another word for it', params: { query: 'mailbox', limit: 3 } },
+    ],
     execute: (context, params) =>
       listPage(context, 'search_operations', params, scans, ['name'], () =>
-        Promise.resolve(ok({ rows: catalogue.search(params.query).map(catalogueRow), nodes: [] })),
+        Promise.resolve(
+          ok({
+            rows: catalogue.search(params.query).map((entry) => catalogueRow(catalogue, entry, context)),
+            nodes: [],
+          }),
+        ),
       ),
   });
 }

@@ -34,6 +34,8 @@ export class NodeOperations {
   /** Names of those that do no more than they say, in the user's own word. */
   #trusted: ReadonlySet<string> = new Set();
   readonly #found = new Map<ConnectionId, readonly NodeOperation[]>();
+  /** The names of what was found. */
+  readonly #names = new WeakMap<readonly NodeOperation[], ReadonlySet<string>>();
   readonly #registered = new Map<string, Kept>();
   /** By name: why it could not be registered. */
   readonly #refused = new Map<string, string>();
@@ -76,10 +78,11 @@ export class NodeOperations {
 
   /** Whether a node of the connection has the operation `name`. */
   isOn(connection: ConnectionId, name: string): boolean {
-    return (this.#found.get(connection) ?? []).some((found) => {
-      const described = describedOperation(found);
-      return !('problem' in described) && described.name === name;
-    });
+    const found = this.#found.get(connection);
+    if (found === undefined) return false;
+    const names = this.#names.get(found) ?? new Set(found.flatMap(nameOf));
+    this.#names.set(found, names);
+    return names.has(name);
   }
 
   #standing(found: NodeOperation): Standing {
@@ -157,6 +160,11 @@ export class NodeOperations {
     const { route: _route, ...unrouted } = operation;
     return this.#registry.register(unrouted, origin);
   }
+}
+
+function nameOf(found: NodeOperation): readonly string[] {
+  const described = describedOperation(found);
+  return 'problem' in described ? [] : [described.name];
 }
 
 /** Which nodes have it, and whether they have the same code. */
