@@ -3,7 +3,6 @@ import type { Json, ProcessField, ProcessRow, RowPage } from '../../model.ts';
 import { pidText } from '../../model.ts';
 import { columnsOf } from '../../processQuery.ts';
 import { Pid } from '../../term/values.ts';
-import { mfaText } from '../kernel/module.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import { bytesPerWord, processBytes } from '../kernel/termSize.ts';
@@ -21,13 +20,18 @@ export function currentFunction(process: Process): string {
   return process.currentFunction;
 }
 
+/** The function it was started with, as a node of OTP has its rows: names without the marks of an atom. */
+function initialCall({ initialCall: { module, function: name, arity } }: Process): string {
+  return `${module}:${name}/${String(arity)}`;
+}
+
 /** The value of one column of one process. `memory` is what its terms would take on a BEAM (see processBytes). */
 export function fieldOf(process: Process, field: ProcessField): Json {
   switch (field) {
     case 'registered_name':
       return process.name;
     case 'initial_call':
-      return mfaText(process.initialCall);
+      return initialCall(process);
     case 'status':
       return statusOf(process);
     case 'reductions':
@@ -99,7 +103,7 @@ export function processRow(process: Process, keys: readonly ProcessField[]): Pro
     node: process.pid.node,
     display: pidText(refOf(process.pid)),
     ...(wants('registered_name') && { registeredName: process.name }),
-    ...(wants('initial_call') && { initialCall: mfaText(process.initialCall) }),
+    ...(wants('initial_call') && { initialCall: initialCall(process) }),
     ...(wants('current_function') && { currentFunction: currentFunction(process) }),
     ...(wants('status') && { status: statusOf(process) }),
     ...(wants('memory') && { memory: processBytes(process) }),

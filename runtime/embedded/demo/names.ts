@@ -22,6 +22,8 @@ export const modules = {
   couriers: 'Elixir.Shop.Couriers',
   couriersDispatcher: 'Elixir.Shop.Couriers.Dispatcher',
   directory: 'Elixir.Shop.Directory',
+  wishLists: 'Elixir.Shop.WishLists',
+  wishList: 'Elixir.Shop.WishList',
 } as const;
 
 /** `{Name, Node}`: the process with this name on a node. */

@@ -30,6 +30,11 @@ export function numberIn(value: Value): number {
   return value;
 }
 
+export function textIn(value: Value): string {
+  if (typeof value !== 'string') throw new ErrorException(atoms.badarg);
+  return value;
+}
+
 function recordOf<K extends string, T>(keys: readonly K[], make: (key: K) => T): { readonly [key in K]: T };
 // TypeScript cannot follow that entries made of all keys are a record of them.
 function recordOf(keys: readonly string[], make: (key: string) => unknown): object {

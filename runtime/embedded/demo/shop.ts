@@ -12,6 +12,7 @@ import { courierChildren, courierModules } from './couriers.ts';
 import { modules } from './names.ts';
 import { orderModules } from './orders.ts';
 import { stockModules } from './stock.ts';
+import { wishListModules } from './wishLists.ts';
 
 const shopSupervisor = {
   module: modules.supervisor,
@@ -24,6 +25,7 @@ const shopSupervisor = {
       childSpec(a(modules.cartSupervisor), [modules.cartSupervisor, 'start_link', [[]]], { type: 'supervisor' }),
       childSpec(a(modules.visitors), [modules.visitors, 'start_link', [[]]]),
       childSpec(a(modules.replicator), [modules.replicator, 'start_link', [[]]]),
+      childSpec(a(modules.wishLists), [modules.wishLists, 'start_link', [[]]], { type: 'supervisor' }),
       ...courierChildren,
     ],
   }),
@@ -34,6 +36,7 @@ export const shopModules: readonly CodeModule[] = [
   ...cartModules,
   ...orderModules,
   ...courierModules,
+  ...wishListModules,
   {
     name: modules.supervisor,
     behaviours: ['supervisor'],

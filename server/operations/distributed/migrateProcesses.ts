@@ -56,7 +56,12 @@ export const migrateProcesses = defineOperation({
   examples: [
     {
       title: 'Two of them, or none',
-      params: { pids: ['Shop.Catalog', 'Shop.Visitors'], node: 'demo1@sim', to: 'demo2@sim', atomic: true },
+      params: {
+        pids: ['Shop.WishList.Demo1.Ada', 'Shop.WishList.Demo1.Alan'],
+        node: 'demo1@sim',
+        to: 'demo2@sim',
+        atomic: true,
+      },
     },
   ],
   errors: [

@@ -47,7 +47,9 @@ export const migrateProcess = defineOperation({
     forwarder: Type.String({ description: 'What forwards: a holding.' }),
   }),
   route: { method: 'POST', path: '/processes/:pid/migrate' },
-  examples: [{ title: 'To another node', params: { pid: 'Shop.Catalog', node: 'demo1@sim', to: 'demo2@sim' } }],
+  examples: [
+    { title: 'To another node', params: { pid: 'Shop.WishList.Demo1.Ada', node: 'demo1@sim', to: 'demo2@sim' } },
+  ],
   errors: [
     { code: 'process.same_node', remedy: 'Choose another node.' },
     { code: 'process.not_done', remedy: 'See the reason; all is as it was.' },

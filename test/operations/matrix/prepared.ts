@@ -18,10 +18,11 @@ const catalogue = (stage: Stage): Params => ({
   node: stage.nodes[0],
 });
 
-/** Each node has its own; there the one that comes needs the place. */
+/** What the demo has on one node only, the live shop has on each: there the one that comes needs the place. */
 async function makeRoom(stage: Stage, children: readonly string[]): Promise<void> {
   for (const name of children) {
-    const child = stage.names[name] ?? name;
+    const child = stage.names[name];
+    if (child === undefined) continue;
     const there = { supervisor: 'Shop.Supervisor', child, node: stage.nodes[1] };
     await made(stage, 'delete_child', { ...there, terminate: true });
   }
@@ -37,11 +38,11 @@ const prepared: { readonly [operation: string]: Prepare } = {
     return { id: holding };
   },
   migrate_process: async (stage, params) => {
-    await makeRoom(stage, ['Shop.Catalog']);
+    await makeRoom(stage, ['Shop.WishList.Demo1.Ada']);
     return params;
   },
   migrate_processes: async (stage, params) => {
-    await makeRoom(stage, ['Shop.Catalog', 'Shop.Visitors']);
+    await makeRoom(stage, ['Shop.WishList.Demo1.Ada', 'Shop.WishList.Demo1.Alan']);
     return params;
   },
   get_trace_results: traceOf,
@@ -64,7 +65,8 @@ const prepared: { readonly [operation: string]: Prepare } = {
   },
   cancel_operation: async (stage) => {
     const requestId = crypto.randomUUID();
-    void stage.run('monitor_process', { ...catalogue(stage), forMs: 600_000 }, { requestId });
+    const { trace = '' } = await made(stage, 'monitor_process', { ...catalogue(stage), forMs: 600_000 });
+    void stage.run('get_trace_results', { trace, waitMs: 60_000 }, { requestId });
     const filter = { requestId: { eq: requestId }, outcome: { eq: 'running' } };
     await expect
       .poll(() => made(stage, 'operation_history', { filter }), { timeout: 20_000 })

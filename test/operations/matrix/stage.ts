@@ -48,6 +48,8 @@ export const shopNames = {
   'Shop.Catalog': 'Shop.Catalogue',
   'Shop.Catalog.handle_call/3': 'Shop.Catalogue.handle_call/3',
   'Shop.Visitors': 'Shop.Checkout',
+  'Shop.WishList.Demo1.Ada': 'Shop.Catalogue',
+  'Shop.WishList.Demo1.Alan': 'Shop.Checkout',
   'Shop.Payments.Gateway': 'Shop.Checkout',
   'Shop.CartSupervisor': 'Shop.Carts',
   // No atom is made on a real node: these are there already.
