@@ -1,7 +1,7 @@
 /**
  * Every operation that looks, with the first of its examples, on three nodes of 10,000 processes each (ARSENAL_BENCH_PROCESSES), simulated
  * and real: how long it takes through the whole pipeline, and whether it succeeds. What acts on one node is meant to take less than
- * 100 ms, what acts on all less than 500 (99th percentile). Beside them stands the bare loop of calls of the pipeline on nothing.
+ * 100 ms, what acts on all less than 500, what goes on beside its call answers its id in less than 100 (99th percentile). Beside them stands the bare loop of calls of the pipeline on nothing.
  */
 import os from 'node:os';
 import { expect, it } from 'vitest';
@@ -20,22 +20,37 @@ import { ready } from '../test/operations/matrix/prepared.ts';
 import type { Params, Stage } from '../test/operations/matrix/stage.ts';
 import { localised, shopNames } from '../test/operations/matrix/stage.ts';
 import { valueOf } from '../test/port/results.ts';
+import { isJson } from '../server/core/plainData.ts';
+import { followedBy } from '../server/protocol/followTrace.ts';
 import { percentile } from './measure.ts';
 
 const processes = Number(process.env['ARSENAL_BENCH_PROCESSES'] ?? 10_000);
+/** Names of operations, with commas between; all of them when empty. */
+const only = (process.env['ARSENAL_BENCH_ONLY'] ?? '').split(',').filter((name) => name !== '');
 const mostRuns = 100;
 const mostMs = 4_000;
 
 type Row = {
   readonly name: string;
-  readonly where: 'one node' | 'all nodes' | 'waits';
+  readonly where: 'one node' | 'all nodes' | 'waits' | 'id';
   readonly times: number[];
   failures: number;
 };
 
-/** The milliseconds that it waits because it was asked to, or looks twice by itself. */
-function waitOf({ params: schema }: AnyOperation, given: Params): number {
-  const waits = ['forMs', 'waitMs', 'sampleMs', 'confirmMs', 'settleMs'].map((name) => {
+/** These look over a stretch of time, and are to answer within their mark all the same. */
+const looksTwice: ReadonlySet<string> = new Set(['analyze_deadlocks', 'detect_bottlenecks']);
+
+/** Whether it goes on beside its call, which answers an id. */
+function goesOn({ result }: AnyOperation): boolean {
+  const schema: unknown = JSON.parse(JSON.stringify(result));
+  return followedBy(isJson(schema) ? schema : null) !== null;
+}
+
+/** The milliseconds that it waits because it was asked to. */
+function waitOf(operation: AnyOperation, given: Params): number {
+  if (goesOn(operation) || looksTwice.has(operation.name)) return 0;
+  const { params: schema } = operation;
+  const waits = ['forMs', 'waitMs', 'sampleMs', 'settleMs'].map((name) => {
     const value: unknown =
       given[name] ?? Object.entries(schema.properties[name] ?? {}).find(([key]) => key === 'default')?.[1];
     return typeof value === 'number' ? value : 0;
@@ -51,7 +66,8 @@ async function measured(stage: Stage, operation: AnyOperation): Promise<Row | nu
   const first = await stage.run(operation.name, params);
   await stopTraces(stage);
   if (!first.ok && first.error.class === 'unsupported') return null;
-  const where = waitOf(operation, params) > 0 ? 'waits' : 'node' in params ? 'one node' : 'all nodes';
+  const lookedAt = 'node' in params ? 'one node' : 'all nodes';
+  const where = goesOn(operation) ? 'id' : waitOf(operation, params) > 0 ? 'waits' : lookedAt;
   const row: Row = { name: operation.name, where, times: [], failures: 0 };
   const until = performance.now() + mostMs;
   while (row.times.length < mostRuns && (performance.now() < until || row.times.length < 3)) {
@@ -59,8 +75,8 @@ async function measured(stage: Stage, operation: AnyOperation): Promise<Row | nu
     const answer = await stage.run(operation.name, params);
     row.times.push(performance.now() - startedAt - waitOf(operation, params));
     if (!answer.ok) row.failures += 1;
-    // Few traces may run at once.
-    if (operation.category === 'tracing' && operation.severity === 'diagnose') await stopTraces(stage);
+    // Few may go on at once.
+    if (goesOn(operation)) await stopTraces(stage);
   }
   return row;
 }
@@ -78,6 +94,7 @@ async function table(title: string, stage: Stage): Promise<void> {
   for (const [, operation] of inCatalogue) {
     // A call is cancelled once.
     if (isWrite(operation) || operation.name === 'cancel_operation') continue;
+    if (only.length > 0 && !only.includes(operation.name)) continue;
     const row = await measured(stage, operation);
     if (row !== null) rows.push(row);
   }
@@ -87,7 +104,7 @@ async function table(title: string, stage: Stage): Promise<void> {
     .map((row) => ({ ...row, p50: percentile(row.times, 0.5), p99: percentile(row.times, 0.99) }))
     .toSorted((one, other) => other.p99 - one.p99)
     .map(({ name, where, times, p50, p99 }) => {
-      const late = p99 > (where === 'one node' ? 100 : 500) ? '  above its mark' : '';
+      const late = p99 > (where === 'one node' || where === 'id' ? 100 : 500) ? '  above its mark' : '';
       return `  ${name.padEnd(28)} ${where.padEnd(9)} p50 ${p50.toFixed(1).padStart(7)} ms  p99 ${p99.toFixed(1).padStart(7)} ms  ${String(times.length)} runs${late}`;
     });
   const load = os.loadavg()[0] ?? Number.NaN;

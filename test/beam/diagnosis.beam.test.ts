@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
-import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { at, houseOn, listAt, taskResult } from '../../server/backend/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { connectShop } from './shop.ts';
@@ -103,7 +103,7 @@ describe('memory_leak_detection', () => {
     for (const [name, loop] of Object.entries(leaks)) {
       await ask(`L = ${loop}, register(${name}, spawn(fun() -> L([]) end)).`);
     }
-    const found = await house.result('memory_leak_detection', { node: shop.node, everyMs: 300, forMs: 4_000 });
+    const found = await taskResult(house, 'memory_leak_detection', { node: shop.node, everyMs: 300, forMs: 4_000 });
     await end(names);
     const suspects = listAt(found, 'suspects').map((suspect) => shown(suspect));
     const has = (pattern: RegExp) => suspects.some((suspect) => pattern.test(suspect));
@@ -116,7 +116,7 @@ describe('memory_leak_detection', () => {
   });
 
   it('suspects nobody on a node that is well', async () => {
-    const found = await house.result('memory_leak_detection', { node: second, everyMs: 200, forMs: 2_000 });
+    const found = await taskResult(house, 'memory_leak_detection', { node: second, everyMs: 200, forMs: 2_000 });
     expect(listAt(found, 'suspects')).toEqual([]);
     expect(at(found, 'readings')).toBe(11);
   });

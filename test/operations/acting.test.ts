@@ -3,9 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import type { Json } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
-import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { at, houseOn, listAt, taskResult } from '../../server/backend/testKit.ts';
 import { errorOf } from '../../server/core/testKit.ts';
-import type { OperationProgress } from '../../server/protocol/operation.ts';
 
 const node = 'demo1@sim';
 let house: House;
@@ -84,19 +83,23 @@ describe('monitor_process', () => {
   it('gives readings while it watches, and the reason of the end', async () => {
     const sleeper = await house.result('start_process', { node, module: 'timer', function: 'sleep', args: [60_000] });
     const pid = textAt(sleeper, 'pid');
-    const readings: OperationProgress[] = [];
-    const onProgress = (progress: OperationProgress) => {
-      readings.push(progress);
-      if (readings.length === 2) void house.run('kill_process', { pid });
-    };
-    const answer = await house.run('monitor_process', { pid, everyMs: 100, forMs: 20_000 }, {}, { onProgress });
-    expect(answer).toMatchObject({ ok: true, value: { result: { ended: { reason: { display: ':killed' } } } } });
-    expect(readings.length).toBeGreaterThanOrEqual(2);
+    const trace = at(await house.result('monitor_process', { pid, everyMs: 100, forMs: 600_000 }), 'trace');
+    const two = await house.result('get_trace_results', { trace, enough: 2, waitMs: 60_000 });
+    expect(listAt(two, 'items').slice(0, 2)).toMatchObject([
+      { seq: 1, pid, status: 'waiting' },
+      { seq: 2, pid, messageQueueLen: 0 },
+    ]);
+    const waiting = house.result('get_trace_results', { trace, after: at(two, 'next'), waitMs: 60_000 });
+    await house.run('kill_process', { pid });
+    expect(await waiting).toMatchObject({
+      running: false,
+      outcome: { is: 'monitor', result: { endedBy: 'process', ended: { reason: { display: ':killed' } } } },
+    });
   });
 
   it('ends without a reason when its time is up', async () => {
-    const watched = await house.result('monitor_process', { ...catalog, everyMs: 100, forMs: 300 });
-    expect(at(watched, 'ended')).toBeNull();
+    const watched = await taskResult(house, 'monitor_process', { ...catalog, everyMs: 100, forMs: 300 });
+    expect(watched).toMatchObject({ endedBy: 'time', ended: null });
     expect(Number(at(watched, 'readings'))).toBeGreaterThan(0);
   });
 });

@@ -15,7 +15,7 @@ import type { Json } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { a, Pid, Tuple, tup } from '../../runtime/term/values.ts';
 import type { House } from '../../server/backend/testKit.ts';
-import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { at, houseOn, listAt, outcomeOf, taskResult } from '../../server/backend/testKit.ts';
 import { errorOf } from '../../server/core/testKit.ts';
 
 /** So many calls of the kernel. */
@@ -88,7 +88,7 @@ function pidIn(outcome: unknown): Pid {
 
 const here = { node: 'one@sim', forMs: 200 };
 const profile = (pid: string, more: { readonly [key: string]: Json } = {}): Promise<Json> =>
-  house.result('profile_process', { pid, node: 'one@sim', forMs: 1_500, ...more });
+  taskResult(house, 'profile_process', { pid, node: 'one@sim', forMs: 1_500, ...more });
 
 function named(told: Json, name: string): Json {
   const found = listAt(told, 'functions').find((row) => at(row, 'function') === name);
@@ -139,8 +139,8 @@ describe('a profile of a simulated process', () => {
     expect(
       listAt(only, 'functions').every((row) => /^planted:/.test(JSON.stringify(at(row, 'function')).slice(1))),
     ).toBe(true);
-    const missing = await house.run('profile_process', { ...here, pid: 'server', how: 'calls', modules: ['nothere'] });
-    expect(errorOf(missing).code).toBe('trace.module_not_loaded');
+    const missing = { ...here, pid: 'server', how: 'calls', modules: ['nothere'] };
+    expect(at(await outcomeOf(house, 'profile_process', missing), 'error', 'code')).toBe('trace.module_not_loaded');
   });
 
   it('is bounded: by calls in a second, by its time, and one at a time; and ends with its process', async () => {

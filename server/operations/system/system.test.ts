@@ -122,12 +122,17 @@ describe('what every node is asked', () => {
     expect(bench.runtime.asked('system.info')).toEqual([{ node: 'b@h' }]);
     bench.script({ 'system.info': answering({ entries: { x: 1 } }), 'system.stats': answering(stats) });
     expect(await bench.result('get_system_info')).toEqual({ node: 'a@h', entries: { x: 1 }, stats });
-    const application = { name: 'shop', description: '', version: '1', running: true, root: ref('a@h', 4) };
+    const named = { name: 'shop', description: '', version: '1' };
+    const application = { ...named, running: true, root: ref('a@h', 4), failure: null };
+    const failed = { ...named, running: false, root: null, failure: '{no_port,4000}' };
     bench.script({
-      'system.applications': butNotB(() => ({ applications: [application, { ...application, root: null }] })),
+      'system.applications': butNotB(() => ({ applications: [application, { ...application, root: null }, failed] })),
     });
     expect(await bench.result('list_applications', { filter: { running: { eq: true } } })).toMatchObject({
-      items: [{ root: idOf('a@h', 4) }, { root: null }],
+      items: [{ root: idOf('a@h', 4), state: 'running', failure: null }, { root: null }],
+    });
+    expect(await bench.result('list_applications', { filter: { state: { eq: 'failed' } } })).toMatchObject({
+      items: [{ name: 'shop', failure: '{no_port,4000}' }],
     });
     bench.script({ 'system.applications': failing(late), 'cluster.nodes': failing(lost) });
     expect(errorOf(await bench.run('list_applications')).class).toBe('unavailable');
@@ -263,7 +268,24 @@ describe('detect_bottlenecks', () => {
       unseen: [],
       nodes: [{ node: 'a@h', status: 'ok' }],
     });
-    expect(bench.runtime.asked('system.schedulers')).toEqual([{ node: 'a@h', forMs: 1_000 }]);
+    expect(bench.runtime.asked('system.schedulers')).toEqual([{ node: 'a@h', forMs: 50 }]);
+  });
+
+  it('looks longer where it sees half of what would be a finding, and takes the longer look', async () => {
+    const busy = [0.5, 0.95];
+    const longer = { 'system.schedulers': () => answering({ schedulers: schedulers('normal', busy.shift() ?? 0) })() };
+    looksAt({ methods: longer });
+    expect(await findings()).toMatchObject([{ kind: 'schedulers', value: 0.95 }]);
+    expect(bench.runtime.asked('system.schedulers').map((asked) => Reflect.get(Object(asked), 'forMs'))).toEqual([
+      50, 100,
+    ]);
+    busy.push(1, 0.2);
+    looksAt({ methods: longer });
+    expect(await findings()).toEqual([]);
+    busy.push(0.4);
+    looksAt({ methods: longer });
+    expect(await findings()).toEqual([]);
+    expect(bench.runtime.asked('system.schedulers')).toHaveLength(1);
   });
 
   it('a run queue that is long before and after, not at one moment', async () => {

@@ -29,7 +29,13 @@ export const analyzeDeadlocks = defineOperation({
   needs,
   params: Type.Object({
     node: nodeFilterParam,
-    confirmMs: Type.Integer({ minimum: 50, maximum: 30_000, default: 500, description: 'Between the two looks.' }),
+    confirmMs: Type.Integer({
+      minimum: 0,
+      maximum: 30_000,
+      default: 50,
+      description:
+        'Between the two looks. A circle in both was one all the while between them, however short that was.',
+    }),
   }),
   result: Type.Object({
     circles: Type.Array(
@@ -56,6 +62,9 @@ export const analyzeDeadlocks = defineOperation({
   errors: [known.nodeUnavailable, known.nodeNotFound],
   timeoutMs: 60_000,
   async execute(context, { node, confirmMs }) {
+    // Who waits in the same call at both looks waited in it at every moment between the end of the first and the beginning of the
+    // second, over all nodes: the members of a circle waited for each other at one time. A longer while makes that no surer; it only
+    // leaves out circles that the time limit of a call is about to open.
     const first = await look(context, node);
     if (!first.ok) return first;
     await delay(confirmMs, undefined, { signal: context.signal }).catch(() => undefined);
