@@ -136,7 +136,7 @@ describe('parseField of what is written with a unit or one after the other', () 
     const typed = ['250', '250ms', '30s', '1.5 s', '5m', '5 min', '1h', '2h', '5 days', 's', ''];
     expect(typed.map((text) => read(span, text))).toEqual([
       ...[250, 250, 30_000, 1_500, 300_000, 300_000, 3_600_000],
-      ...['too_large', 'not_a_number', 'not_a_number', 'empty'],
+      ...['too_large', 'not_a_span', 'not_a_span', 'empty'],
     ]);
     expect(read(of('limit', { type: 'integer' }), '5m')).toBe('not_a_number');
   });

@@ -61,7 +61,9 @@ export type Field = {
 export type Parsed = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly problem: Problem };
 /** Why a text is not a value, as data: the words are the editor's. */
 export type Problem =
-  | { readonly is: 'empty' | 'not_a_number' | 'not_an_integer' | 'not_json' | 'pattern' | 'not_a_choice' }
+  | {
+      readonly is: 'empty' | 'not_a_number' | 'not_a_span' | 'not_an_integer' | 'not_json' | 'pattern' | 'not_a_choice';
+    }
   | {
       readonly is: 'too_small' | 'too_large' | 'too_short' | 'too_long' | 'too_few' | 'too_many';
       readonly limit: number;
@@ -201,7 +203,7 @@ function parseText(kind: Extract<FieldKind, { is: 'text' }>, typed: string): Par
 function parseNumber(kind: Extract<FieldKind, { is: 'number' }>, typed: string): Parsed {
   if (typed === '') return problem({ is: 'empty' });
   const value = kind.isSpan ? spanOf(typed) : Number(typed);
-  if (!Number.isFinite(value)) return problem({ is: 'not_a_number' });
+  if (!Number.isFinite(value)) return problem({ is: kind.isSpan ? 'not_a_span' : 'not_a_number' });
   if (kind.integer && !Number.isInteger(value)) return problem({ is: 'not_an_integer' });
   if (kind.minimum !== null && value < kind.minimum) return problem({ is: 'too_small', limit: kind.minimum });
   if (kind.maximum !== null && value > kind.maximum) return problem({ is: 'too_large', limit: kind.maximum });

@@ -54,7 +54,10 @@ export class OperationForm {
     preset: FormValues,
     start?: FormValues,
   ): Promise<Filled | null> {
-    const fields = fieldsOf(operation.params).filter((field) => !Object.hasOwn(preset, field.key));
+    const fields = fieldsOf(operation.params).filter(
+      // Planning only has a line of its own in the review.
+      ({ key }) => !Object.hasOwn(preset, key) && !(key === 'dryRun' && isWrite(operation)),
+    );
     const required = start === undefined ? fields.filter((field) => field.required) : [];
     const hasReview = start !== undefined ? fields.length > 0 : required.length < fields.length;
     const steps = required.length + (hasReview ? 1 : 0);
@@ -158,7 +161,6 @@ type ReviewChoice = 'run' | 'plan' | 'last' | 'clear' | Field;
 
 function reviewItems(draft: Draft, problems: Problems): readonly PickItem<ReviewChoice>[] {
   const { operation, fields, values, last } = draft;
-  const writes = operation.severity === 'change' || operation.severity === 'destroy';
   const suggested = Object.entries(last).filter(
     ([key, value]) => JSON.stringify(values[key]) !== JSON.stringify(value),
   );
@@ -168,7 +170,9 @@ function reviewItems(draft: Draft, problems: Problems): readonly PickItem<Review
     of.length === 0 ? [] : [{ label, kind: vscode.QuickPickItemKind.Separator }, ...items(of)];
   return [
     { label: vscode.l10n.t('$(play) Run'), description: operation.name, value: 'run' },
-    ...(writes ? [{ label: vscode.l10n.t('$(checklist) Only Show What Would Be Done'), value: 'plan' as const }] : []),
+    ...(isWrite(operation)
+      ? [{ label: vscode.l10n.t('$(checklist) Only Show What Would Be Done'), value: 'plan' as const }]
+      : []),
     ...(suggested.length === 0
       ? []
       : [
@@ -204,6 +208,10 @@ function fieldItem(field: Field, values: FormValues, problem: string | undefined
     detail: problem ?? labelText(field.description, 300),
     value: field,
   };
+}
+
+function isWrite({ severity }: CatalogueEntry): boolean {
+  return severity === 'change' || severity === 'destroy';
 }
 
 function placeholderOf({ byField, others }: Problems): string {

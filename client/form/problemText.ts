@@ -8,6 +8,8 @@ export function problemText(problem: Problem): string {
       return vscode.l10n.t('This is required.');
     case 'not_a_number':
       return vscode.l10n.t('This has to be a number.');
+    case 'not_a_span':
+      return vscode.l10n.t('This has to be a span of time, such as 250 (milliseconds), 30s, 5m or 1h.');
     case 'not_an_integer':
       return vscode.l10n.t('This has to be a whole number.');
     case 'not_json':

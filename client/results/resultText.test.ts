@@ -85,6 +85,9 @@ describe('renderResult', () => {
       text: 'x\n\npid     p\nexited  true\n',
       summary: 'pid: p, exited: true',
     });
+    expect(renderResult('x', { pid: 'a~1', node: 'a', display: '<0.1.0>', holding: 'h' }).summary).toBe(
+      'pid: a~1, holding: h',
+    );
     expect(renderResult('x', { deep: { a: 1 } }).summary).toBeNull();
     expect(renderResult('x', 'done').summary).toBe('done');
     expect(renderResult('x', ['a', 'b']).text).toBe('x\n\na\nb\n');

@@ -177,7 +177,8 @@ function isHole(node: Fields): boolean {
 /** `pid: <0.1.0>, reason: :killed`: for a small flat object or a scalar. */
 function summaryOf(result: Json): string | null {
   if (!isRecord(result)) return isFlat(result) ? visibleText(String(result), longestSummary) : null;
-  const entries = Object.entries(result);
+  const isSaid = (key: string) => 'pid' in result && ['node', 'display'].includes(key);
+  const entries = Object.entries(result).filter(([key]) => !isSaid(key));
   if (entries.length === 0 || entries.length > mostInSummary) return null;
   const parts = entries.flatMap(([key, value]) =>
     isFlat(value) ? [`${key}: ${value === null ? 'none' : valueText([key], value, longestSummary)}`] : [],
