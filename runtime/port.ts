@@ -354,6 +354,8 @@ export const portMethods = {
         readonly version: string;
         readonly running: boolean;
         readonly root: ProcessRef | null;
+        /** Why it does not run though it was started, as Erlang prints it; null where nobody knows of any, as on nodes of OTP, which forget it. */
+        readonly failure: string | null;
       }[];
     }
   >(),
@@ -841,7 +843,12 @@ export type Capabilities = {
 export type ConnectionState =
   | { readonly is: 'connecting' }
   /** A new epoch voids every version, cursor, holding id and fun token. */
-  | { readonly is: 'ready'; readonly epoch: string }
+  | {
+      readonly is: 'ready';
+      readonly epoch: string;
+      /** What went wrong as it was opened, all the same, in sentences: for whoever opened it. */
+      readonly warnings?: readonly string[];
+    }
   | { readonly is: 'degraded'; readonly epoch: string; readonly missing: readonly Incarnation[] }
   | {
       readonly is: 'lost';

@@ -12,6 +12,7 @@ import { closeConnection, openConnection, retryConnection, setAccess } from '../
 import { DisposableStore } from '../disposables.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { isConnectionInfo } from '../rows.ts';
+import { tellWarnings } from './openWarnings.ts';
 import { agentChoice } from '../settings.ts';
 import type { LiveRows, Watches } from '../watches.ts';
 import type { Credentials } from './credentials.ts';
@@ -120,6 +121,7 @@ export class Sessions implements vscode.Disposable {
       this.wanted.set(key, { saved, id: answer.value.id, access: answer.value.access });
       if (this.rows.row(answer.value.id) === undefined) this.fresh.set(answer.value.id, answer.value);
       this.chosen = answer.value.id;
+      void tellWarnings(answer.value);
       await this.globalState.update(recentKey, withRecent(this.recent, saved));
     } else if (answer.error.class !== 'cancelled' && !(answer.error.code === 'server.gone' && this.wanted.has(key))) {
       this.attempts.set(key, { is: 'failed', key, saved, error: answer.error });

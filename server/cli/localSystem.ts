@@ -11,7 +11,7 @@ import { historyLimits } from './historyOptions.ts';
 import { stateHome } from './home.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
-import { printError, printUsage } from './report.ts';
+import { printError, printUsage, printWarning } from './report.ts';
 import { connectSpec } from './runtimeOptions.ts';
 import type { RuntimeOptions } from './runtimeOptions.ts';
 
@@ -76,9 +76,12 @@ export async function connectBackend(
     return { is: 'exit', code: printUsage(io, connecting.value.message, connecting.value.remedy, json) };
   }
   const connection = await backend.connect(connecting.value.spec, cliCallOptions(io));
-  return connection.ok
-    ? { is: 'open', value: connection.value }
-    : { is: 'exit', code: printError(io, connection.error, json, exitCode.cannotConnect) };
+  if (!connection.ok) {
+    return { is: 'exit', code: printError(io, connection.error, json, exitCode.cannotConnect) };
+  }
+  const { state } = connection.value;
+  for (const warning of state.is === 'ready' ? (state.warnings ?? []) : []) printWarning(io, warning);
+  return { is: 'open', value: connection.value };
 }
 
 /** Runs `work` with a backend connected as the options say, and closes it afterwards. */

@@ -107,6 +107,17 @@ describe('arsenal run', () => {
     expect(run.closed()).toBe(1);
   });
 
+  it('says on stderr what went wrong as the cluster was started, and goes on', async () => {
+    const warnings = ['Application shop could not be started on b@sim: {no_port,4000}', 'Another\u001b[2J'];
+    const run = await cli(['run', 'list_nodes', '--json'], testBackend({ is: 'ready', epoch: 'e1', warnings }));
+    expect(run.code).toBe(0);
+    const [first, second] = run.err.split('\n');
+    expect(first).toBe(`arsenal: warning: ${warnings[0] ?? ''}`);
+    expect(second).toContain('Another');
+    expect(second).not.toContain('\u001b');
+    expect(pick(run.json, 'data')).toMatchObject({ type: 'execution' });
+  });
+
   it('takes JSON parameters, validates, plans, and keeps a given request id', async () => {
     const backend = testBackend();
     await cli(['run', 'kill_process', '--params', '{"pid":"0.1.0"}', '--validate-only', '--request-id', 'r1'], backend);

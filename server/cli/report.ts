@@ -32,6 +32,11 @@ export function printError(io: CliIo, error: ArsenalError, json: boolean, code: 
   return code;
 }
 
+/** What went wrong, though not so that the command ends: in words on stderr, also where a program reads stdout. */
+export function printWarning(io: CliIo, warning: string): void {
+  io.stderr.write(`arsenal: warning: ${visibleText(warning, 2000)}\n`);
+}
+
 const effectWords = {
   applied: 'It has taken effect all the same.',
   partial: 'A part of it has taken effect.',

@@ -120,6 +120,14 @@ describe('what is wrong with a node', () => {
     expect(reasons(one({ sees: ['b@h'] }), two({ sees: null }))).toEqual([[], []]);
   });
 
+  it('is an application that does not run though it was started', () => {
+    const told = [{ name: 'shop', reason: '{no_port,4000}' }, { name: 'cart' }, 7];
+    const { nodes } = readNodeRows([['a@h', { ...bare, failedApplications: told }]]);
+    expect(clusterView(nodes).nodes.map(({ status, reasons: why }) => [status, why])).toEqual([
+      ['degraded', ['Application shop does not run: {no_port,4000}']],
+    ]);
+  });
+
   it('is that it is out of breath, or out of room', () => {
     const busy = { ...bare, stats: { ...stats, runQueue: 13, processCount: 81 } };
     expect(reasons(busy)).toEqual([['13 processes wait for 4 schedulers.', '81 % of its process table is in use.']]);

@@ -77,6 +77,7 @@ export function compareNames(one: string, other: string): number {
 
 function readNodeRow(row: Row): NodeRow | null {
   const { node, creation, status, since, hidden, otpRelease, observer, observerWhy, reach, stats, sees, links } = row;
+  const { failedApplications } = row;
   if (typeof node !== 'string' || typeof creation !== 'number') return null;
   if (status !== 'up' && status !== 'down' && status !== 'unreachable' && status !== 'connecting') return null;
   return {
@@ -92,7 +93,14 @@ function readNodeRow(row: Row): NodeRow | null {
     stats: readStats(stats),
     sees: Array.isArray(sees) ? sees.filter((each): each is string => typeof each === 'string') : null,
     links: Array.isArray(links) ? links.flatMap(readPeerLink) : null,
+    ...(Array.isArray(failedApplications) && { failedApplications: failedApplications.flatMap(readFailure) }),
   };
+}
+
+function readFailure(value: unknown): { readonly name: string; readonly reason: string }[] {
+  const failure = fieldsOf(value);
+  const [name, reason] = [failure?.['name'], failure?.['reason']];
+  return typeof name === 'string' && typeof reason === 'string' ? [{ name, reason }] : [];
 }
 
 type Fields = { readonly [key: string]: unknown };
@@ -295,6 +303,9 @@ function reasonsOf(
         `${String(Math.round((100 * stats.processCount) / stats.processLimit))} % of its process table is in use.`,
       );
     }
+  }
+  for (const { name, reason } of row.failedApplications ?? []) {
+    reasons.push(`Application ${name} does not run: ${reason}`);
   }
   for (const link of links) {
     const other = link.a === row.node ? link.b : link.a;

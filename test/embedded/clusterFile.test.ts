@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callOptions } from '../../runtime/callOptions.ts';
 import { startRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import type { Json, Result } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
+import { WatchView } from '../../runtime/watch.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
 import { errorOf, valueOf } from '../../server/core/testKit.ts';
@@ -127,6 +129,75 @@ const counter = genServer<null>('Elixir.Count', {
     expect(await nodesUp()).toHaveLength(0);
     await result('step_time', { ms: 1500 });
     expect(await nodesUp()).toHaveLength(1);
+  });
+});
+
+describe('an application that does not run though it was started', () => {
+  /** Application `shop` on b@sim has one child; `fine` runs everywhere. */
+  const shopOf = (init: string): string => `
+import { atom, defineCluster, genServer, noreply, ok, supervisor, tuple } from 'arsenal-otp/cluster';
+const child = genServer('child', {
+  init: () => ${init},
+  handleCast: () => { throw new Error('cast'); },
+});
+const well = genServer('well', { init: () => ok(1), handleCast: (_self, _message, state) => noreply(state) });
+const shop = supervisor('shop_sup', { intensity: 0, children: [{ module: child }] });
+const fine = supervisor('fine_sup', { children: [{ module: well }] });
+export default defineCluster({
+  nodes: ['a@sim', 'b@sim'],
+  modules: [child, well, shop, fine],
+  applications: [{ name: 'shop', module: shop, nodes: ['b@sim'] }, { name: 'fine', module: fine }],
+});
+`;
+  const standing = async (): Promise<readonly unknown[]> =>
+    listAt((await house?.result('list_applications', { node: 'b@sim' })) ?? null, 'items')
+      .filter((row) => at(row, 'name') !== 'kernel')
+      .map((row) => [at(row, 'name'), at(row, 'state'), at(row, 'failure')]);
+  const rowOf = async (runtime: Runtime, node: string): Promise<unknown> => {
+    const watch = runtime.port.watch.open({ minIntervalMs: 0, of: { rows: 'nodes' } }, callOptions(60_000));
+    const view = new WatchView();
+    for await (const item of watch) {
+      if (item.is !== 'frame') break;
+      view.apply(item.frame);
+      if (view.state !== null) return view.state.rows.get(node);
+    }
+    return null;
+  };
+
+  it('is told to whoever opens the cluster, of its node and among the applications, with OTP’s own reason', async () => {
+    fs.writeFileSync(file, shopOf("({ is: 'no answer of init' })"));
+    const runtime = valueOf(start(file));
+    house = await houseOn(runtime);
+    const reason =
+      '{{shutdown,{failed_to_start_child,child,{bad_return_value,#{is => <<"no answer of init">>}}}},{shop_sup,start,[normal,[]]}}';
+    expect(runtime.state).toMatchObject({
+      is: 'ready',
+      warnings: [`Application shop could not be started on b@sim: ${reason}`],
+    });
+    expect(await standing()).toEqual([
+      ['shop', 'failed', reason],
+      ['fine', 'running', null],
+    ]);
+    const failed = await house.result('list_applications', { filter: { state: { eq: 'failed' } } });
+    expect(listAt(failed, 'items')).toEqual([expect.objectContaining({ name: 'shop', node: 'b@sim', root: null })]);
+    expect(await rowOf(runtime, 'b@sim')).toMatchObject({ failedApplications: [{ name: 'shop', reason }] });
+    expect(await rowOf(runtime, 'a@sim')).not.toHaveProperty('failedApplications');
+  });
+
+  it('is told when it ends by itself, and no more when it runs again', async () => {
+    fs.writeFileSync(file, shopOf('ok(1)'));
+    const runtime = valueOf(start(file));
+    house = await houseOn(runtime);
+    expect(runtime.state).not.toHaveProperty('warnings');
+    expect(await standing()).toContainEqual(['shop', 'running', null]);
+    await house.result('send_message', { pid: 'child', node: 'b@sim', message: { $term: ':crash' }, how: 'cast' });
+    await house.result('step_time', { ms: 100 });
+    expect(await standing()).toContainEqual(['shop', 'failed', 'shutdown']);
+    const params = { nodes: ['b@sim'], module: 'application', function: 'start', args: [{ $term: ':shop' }] };
+    expect(await house.result('remote_execute', params)).toMatchObject({
+      items: [{ became: 'returned' }],
+    });
+    expect(await standing()).toContainEqual(['shop', 'running', null]);
   });
 });
 

@@ -126,6 +126,7 @@ async function applications(
           version: textOf(version) ?? '',
           running: atomName(running) === 'true',
           root: processOf(root),
+          failure: null,
         },
       ];
     }),

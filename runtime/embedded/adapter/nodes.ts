@@ -3,12 +3,16 @@ import { nodeNotFound, nodeUnavailable } from '../../errors.ts';
 import type { NodeInfo, NodeName, NodeRow, NodeStats, PeerLink, Reach, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, MethodTable } from '../../port.ts';
+import type { Value } from '../../term/values.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import { bytesPerWord, processBytes } from '../kernel/termSize.ts';
 import { tablesOn } from '../otp/ets/table.ts';
+import { printed } from '../otp/text.ts';
 import type { Context } from './context.ts';
 import { refOf } from './context.ts';
 
+/** Of a reason, which holds whatever a start function was given. */
+const mostReasonChars = 2_000;
 /** Above this many processes the memory of a node is not summed up. */
 const mostMeasured = 5000;
 
@@ -86,6 +90,7 @@ export function nodeRow(context: Context, name: NodeName): NodeRow {
   const { node, creation, hidden, otpRelease, observer, reach } = nodeInfo(context, name);
   const up = context.cluster.node(name);
   const reachable = up !== null && reach.via !== 'none';
+  const failed = reachable ? failuresOf(context, up) : new Map<string, string>();
   return {
     node,
     creation,
@@ -98,6 +103,7 @@ export function nodeRow(context: Context, name: NodeName): NodeRow {
     stats: reachable ? statsOf(context, up) : null,
     sees: reachable ? context.cluster.network.connectedTo(up) : null,
     links: reachable ? peerLinks(context, up) : null,
+    ...(failed.size > 0 && { failedApplications: [...failed].map(([name, reason]) => ({ name, reason })) }),
   };
 }
 
@@ -150,11 +156,37 @@ function infoOf(context: Context, node: KernelNode): Answer<'system.info'> {
 
 function applicationsOf(context: Context, node: KernelNode): Answer<'system.applications'> {
   const applications = context.cluster.applicationsOf(node.name);
+  const failed = failuresOf(context, node);
   return {
     applications: (applications?.known ?? []).map(({ name, description, version }) => {
       const running = applications?.running.get(name);
       const root = running?.root ?? null;
-      return { name, description, version, running: running !== undefined, root: root === null ? null : refOf(root) };
+      const failure = failed.get(name) ?? null;
+      return {
+        name,
+        description,
+        version,
+        running: running !== undefined,
+        root: root === null ? null : refOf(root),
+        failure,
+      };
     }),
   };
+}
+
+/** The applications of a node that do not run though they were started, each with why, as Erlang prints it. */
+function failuresOf(context: Context, node: KernelNode): ReadonlyMap<string, string> {
+  const failed = context.cluster.applicationsOf(node.name)?.failed ?? new Map<string, Value>();
+  return new Map([...failed].map(([name, reason]) => [name, printed(reason, mostReasonChars)]));
+}
+
+/** What went wrong as the nodes started, in sentences. */
+export function startFailures(context: Context): readonly string[] {
+  return context
+    .nodes('all')
+    .up.flatMap((node) =>
+      [...failuresOf(context, node)].map(
+        ([name, reason]) => `Application ${name} could not be started on ${node.name}: ${reason}`,
+      ),
+    );
 }

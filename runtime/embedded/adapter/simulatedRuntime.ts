@@ -17,7 +17,7 @@ import { Holdings, holdingMethods } from './holdings.ts';
 import { hordeMethods } from './horde.ts';
 import { libclusterMethods } from './libcluster.ts';
 import { nameMethods } from './names.ts';
-import { nodeMethods } from './nodes.ts';
+import { nodeMethods, startFailures } from './nodes.ts';
 import { processMethods } from './processes.ts';
 import { profileMethods } from './profiles.ts';
 import { RestartHistory } from './restartHistory.ts';
@@ -114,7 +114,8 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
   const capabilities = buildCapabilities(1, table, refusals);
   const listeners = new Set<() => void>();
   let closing: Promise<void> | null = null;
-  let state: Runtime['state'] = { is: 'ready', epoch };
+  const warnings = startFailures(context);
+  let state: Runtime['state'] = { is: 'ready', epoch, ...(warnings.length > 0 && { warnings }) };
   const close = async (): Promise<void> => {
     state = { is: 'closed' };
     life.end();

@@ -10,7 +10,7 @@ import { receive, sleep, timedOut } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, tagged } from '../kernel/values.ts';
+import { asValue, atoms, tagged } from '../kernel/values.ts';
 import { applicationModules, startApplication } from '../otp/application.ts';
 import { startController } from '../otp/applicationController.ts';
 import type { Application, Applications, StartType } from '../otp/applicationTable.ts';
@@ -54,6 +54,9 @@ function* runInit(self: Self, boot: Boot): Flow<void> {
     const type = name === kernelApplication.name ? 'permanent' : 'temporary';
     const outcome = yield* startOrReport(self, name, type);
     if (outcome === atoms.ok) continue;
+    // Its controller knows of those only that it has begun to start.
+    const { failed } = boot.applications;
+    if (!failed.has(name)) failed.set(name, asValue(tagged(outcome, atoms.error, 2)?.[1] ?? outcome));
     self.emit({ is: 'report', kind: 'application_start_failure', pid: self.pid, report: tup(a(name), outcome) });
     if (name !== kernelApplication.name) continue;
     boot.halt();

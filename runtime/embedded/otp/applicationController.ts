@@ -84,6 +84,7 @@ const controller: ServerModule<Applications> = {
     const reason = valueAt(exit, 2);
     const type = state.started.get(name) ?? 'temporary';
     gone(self, state, name);
+    if (reason !== atoms.normal) state.failed.set(name, reason);
     exited(self, name, reason, type);
     if (type === 'temporary' || (type === 'transient' && reason === atoms.normal)) return noreply(state);
     return stop(asText(tup(a('application_terminated'), a(name), reason)), state);
@@ -107,6 +108,7 @@ function unload(state: Applications, name: string): Value {
   if (!state.loaded.has(name)) return errorTuple(tup(a('not_loaded'), a(name)));
   if (state.running.has(name)) return errorTuple(tup(a('running'), a(name)));
   state.unload(name);
+  state.failed.delete(name);
   return atoms.ok;
 }
 
@@ -183,12 +185,14 @@ function* afterStart(self: Self, state: Applications, name: string, outcome: Val
     const root = master === null ? null : yield* rootOf(self, master);
     state.running.set(name, { application, master, root });
     state.started.set(name, starting.type);
+    state.failed.delete(name);
     self.emit({ is: 'application', node: self.node, name, state: 'started' });
     for (const from of starting.waiting) answer(self, from, atoms.ok);
     progress(self, name);
     return noreply(state);
   }
   const reason = failure === null ? outcome : valueAt(failure, 1);
+  state.failed.set(name, reason);
   for (const from of starting.waiting) answer(self, from, errorTuple(reason));
   if (tagged(outcome, a('info'), 2) === null) exited(self, name, reason, starting.type);
   const calm = starting.type === 'transient' && tagged(elementsOf(reason)?.[0], atoms.exit, 2)?.[1] === atoms.normal;

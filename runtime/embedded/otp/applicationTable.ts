@@ -52,6 +52,8 @@ export class Applications {
   /** In the order in which they started. */
   readonly running = new Map<string, Running>();
   readonly started = new Map<string, StartType>();
+  /** Why one that was started does not run: the reason of a start that failed, or of an end that was neither asked for nor normal. */
+  readonly failed = new Map<string, Value>();
 
   constructor(known: readonly Application[]) {
     this.known = known;
