@@ -9,11 +9,11 @@ import type { LocalLog } from '../protocol/connection.ts';
 import { visibleText } from '../protocol/visibleText.ts';
 import { stateHome } from './home.ts';
 import { exitCode } from './io.ts';
-import type { CliIo, ExitCode } from './io.ts';
+import type { CliIo, ExitCode, Screen } from './io.ts';
 import type { LocalOptions } from './localOptions.ts';
 import { addLocalOptions, addProjectOption, localSpec, projectOf } from './localOptions.ts';
 import { backendFiles, cliCaller } from './localSystem.ts';
-import { printError, printJson, table } from './report.ts';
+import { printError, printJson, screenOf, table } from './report.ts';
 import { wholeNumber } from './runtimeOptions.ts';
 
 type ClusterOptions = LocalOptions & { readonly home?: string; readonly json?: boolean };
@@ -31,7 +31,10 @@ const followPauseMs = 200;
 export function addClusterCommand(program: Command, io: CliIo, done: (code: ExitCode) => void): void {
   const cluster = program.command('cluster').description('a cluster of BEAM nodes on this machine');
   const usual = (command: Command): Command =>
-    command.option('--home <dir>', 'where its state is kept').option('--json', 'answer as JSON');
+    command
+      .optionsGroup('Options:')
+      .option('--home <dir>', 'where its state is kept')
+      .option('--json', 'answer as JSON');
 
   usual(addLocalOptions(cluster.command('start').description('start it; it stays until it is stopped')))
     .addOption(new Option('--nodes <n>', 'default: 3').argParser(wholeNumber(1, mostNodes)))
@@ -76,11 +79,11 @@ function controlOf(io: CliIo, options: ClusterOptions): LocalClusterControl {
 
 async function start(io: CliIo, options: StartOptions): Promise<ExitCode> {
   const started = await controlOf(io, options).start(localSpec(options));
-  return answer(io, options, started, (info) => infoText(info));
+  return answer(io, options, started, (info) => infoText(info, screenOf(io)));
 }
 
 async function status(io: CliIo, options: ClusterOptions): Promise<ExitCode> {
-  return answer(io, options, await controlOf(io, options).status(), (info) => infoText(info));
+  return answer(io, options, await controlOf(io, options).status(), (info) => infoText(info, screenOf(io)));
 }
 
 async function stop(io: CliIo, options: ClusterOptions): Promise<ExitCode> {
@@ -140,7 +143,7 @@ function answer<T extends Json>(
   return exitCode.done;
 }
 
-function infoText(info: LocalClusterInfo): string {
+function infoText(info: LocalClusterInfo, screen: Screen): string {
   const { project, launcher, otpRelease, netTicktimeSeconds, preventsOverlap, isKept, windows } = info;
   const rows = info.nodes.map(({ node, state, osPid, logFile }) => [node, state, String(osPid ?? ''), logFile]);
   return [
@@ -148,7 +151,7 @@ function infoText(info: LocalClusterInfo): string {
     `net_ticktime ${netTicktimeSeconds} s; prevent_overlapping_partitions ${preventsOverlap}`,
     isKept ? 'Stays until it is stopped: arsenal cluster stop.' : `Ends 5 s after the last of ${windows} windows.`,
     '',
-    table(['node', 'state', 'os pid', 'log'], rows, 500).trimEnd(),
+    table(['node', 'state', 'os pid', 'log'], rows, screen).trimEnd(),
     ...(info.faults.length === 0
       ? []
       : [
@@ -156,7 +159,7 @@ function infoText(info: LocalClusterInfo): string {
           table(
             ['fault', 'id'],
             info.faults.map(({ id, what }) => [what, id]),
-            500,
+            screen,
           ).trimEnd(),
         ]),
     '',

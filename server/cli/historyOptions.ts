@@ -18,6 +18,7 @@ const bounds = (name: keyof HistoryLimits) => wholeNumber(...historyBounds[name]
 export function addHistoryOptions(command: Command): Command {
   const { entries, days, resultMinutes, statsDays } = defaultHistoryLimits;
   return command
+    .optionsGroup('What is kept of calls:')
     .addOption(
       new Option('--history-entries <n>', `calls that are kept; default: ${entries}`).argParser(bounds('entries')),
     )

@@ -20,7 +20,7 @@ const mostTicktimeSeconds = 3_600;
 
 /** Adds them to a command. */
 export function addLocalOptions(command: Command): Command {
-  return addProjectOption(command)
+  return addProjectOption(command.optionsGroup('A local cluster:'))
     .addOption(
       new Option('--launcher <program>', 'how nodes are started; default: by what stands in the folder').choices(
         localLaunchers,

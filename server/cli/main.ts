@@ -2,8 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
+import { text } from 'node:stream/consumers';
+import type { WriteStream } from 'node:tty';
 import { exitCode } from './io.ts';
-import type { CliIo } from './io.ts';
+import type { CliIo, Screen } from './io.ts';
 import { runCommandLine } from './program.ts';
 import { createCliBackend } from './workspace.ts';
 
@@ -28,6 +30,9 @@ const program = fs.realpathSync(process.argv[1] ?? '.');
 const io: CliIo = {
   stdout: process.stdout,
   stderr: process.stderr,
+  screen: screenOf(process.stdout, process.env),
+  errorScreen: screenOf(process.stderr, process.env),
+  readStdin: () => text(process.stdin),
   env: process.env,
   distDir: path.dirname(program),
   stop: stop.signal,
@@ -36,10 +41,13 @@ const io: CliIo = {
     createCliBackend(options, path.dirname(program), (line) => void process.stderr.write(`${line}\n`)),
 };
 
-runCommandLine(io, process.argv.slice(2)).then(
+const args = process.argv.slice(2);
+runCommandLine(io, args).then(
   (code) => {
     process.exitCode = code;
-    setTimeout(() => process.exit(), lingerMs).unref();
+    // Whoever presses a key does not wait for what was begun and is not needed.
+    if (args[0] === '__complete') process.stdout.write('', () => process.exit());
+    else setTimeout(() => process.exit(), lingerMs).unref();
   },
   (error: unknown) => {
     process.stderr.write(`arsenal: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
@@ -47,6 +55,17 @@ runCommandLine(io, process.argv.slice(2)).then(
     process.exit(exitCode.failed);
   },
 );
+
+/**
+ * What a stream is written to. Colours as https://no-color.org and https://force-color.org have it; `dumb` terminals have none.
+ */
+function screenOf(stream: WriteStream, env: NodeJS.ProcessEnv): Screen {
+  const said = (name: string): boolean => (env[name] ?? '') !== '';
+  const isForced = said('FORCE_COLOR') && env['FORCE_COLOR'] !== '0';
+  const colors = isForced || (stream.isTTY && !said('NO_COLOR') && env['TERM'] !== 'dumb');
+  // A terminal that does not say how wide it is says 0.
+  return { columns: stream.isTTY && stream.columns > 0 ? stream.columns : null, colors };
+}
 
 /** The package's version: its package.json stands one folder above the bundles. */
 function versionBeside(distDir: string): string {

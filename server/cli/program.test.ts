@@ -413,7 +413,7 @@ describe('arsenal operations and describe', () => {
     const words = await cli(['describe', 'process_list']);
     expect(words.code).toBe(0);
     expect(words.out).toContain('arsenal run list_processes limit=5\n');
-    expect(words.out).toContain(`arsenal run list_processes --params '{"filter":{"status":"it'\\''s"}}'`);
+    expect(words.out).toContain(`arsenal run list_processes filter.status='it'\\''s'\n`);
     for (const part of ['list_processes', 'GET /api/v1/processes', 'limit', 'integer'])
       expect(words.out).toContain(part);
     const document = await cli(['describe', 'kill_process', '--json']);

@@ -25,6 +25,7 @@ type Reach = Pick<Extract<ConnectSpec, { readonly kind: 'beam' }>, 'address' | '
 /** Adds them to a command. Keys are named by file: an argument is seen by every user of the machine. */
 export function addReachOptions(command: Command): Command {
   return command
+    .optionsGroup('How its nodes are reached:')
     .addOption(new Option('--address <host:port>', 'of a node that is in no EPMD').argParser(hostAndPort))
     .addOption(
       new Option(

@@ -1,13 +1,11 @@
 /** How the command line says things: tables and words for people, JSON:API for programs. */
-import Table from 'cli-table3';
 import type { ArsenalError, Json } from '../../runtime/model.ts';
 import { errorDocument, isJsonObject } from '../gateway/jsonApi.ts';
 import type { Document, JsonObject } from '../gateway/jsonApi.ts';
 import { visibleText } from '../protocol/visibleText.ts';
-import { exitCode } from './io.ts';
-import type { CliIo, ExitCode } from './io.ts';
-
-const widestCell = 60;
+import { exitCode, noScreen } from './io.ts';
+import type { CliIo, ExitCode, Screen } from './io.ts';
+import { inked, tableText, widthOf } from './layout.ts';
 
 /** One line of JSON on stdout. */
 export function printJson(io: CliIo, value: Document | Json): void {
@@ -23,18 +21,21 @@ export function printError(io: CliIo, error: ArsenalError, json: boolean, code: 
       error.pointer === undefined || error.message.startsWith(error.pointer)
         ? ''
         : ` (at ${visibleText(error.pointer)})`;
-    io.stderr.write(`arsenal: ${visibleText(error.message, 2000)}${where}\n`);
-    for (const problem of problemsOf(error)) io.stderr.write(`  ${visibleText(problem, 500)}\n`);
+    const problems = problemsOf(error);
+    const message =
+      problems.length === 0 ? `${visibleText(error.message, 2000)}${where}` : `${problems.length} things are wrong:`;
+    io.stderr.write(`${inked(errorScreen(io), 'red', 'arsenal:')} ${message}\n`);
+    for (const problem of problems) io.stderr.write(`  ${visibleText(problem, 500)}\n`);
     io.stderr.write(`  ${visibleText(error.remedy, 2000)}\n`);
     if (error.effect !== 'none') io.stderr.write(`  ${effectWords[error.effect]}\n`);
-    io.stderr.write(`  [${visibleText(error.code)}]\n`);
+    io.stderr.write(`${inked(errorScreen(io), 'dim', `  [${visibleText(error.code)}]`)}\n`);
   }
   return code;
 }
 
 /** What went wrong, though not so that the command ends: in words on stderr, also where a program reads stdout. */
 export function printWarning(io: CliIo, warning: string): void {
-  io.stderr.write(`arsenal: warning: ${visibleText(warning, 2000)}\n`);
+  io.stderr.write(`${inked(errorScreen(io), 'yellow', 'arsenal: warning:')} ${visibleText(warning, 2000)}\n`);
 }
 
 const effectWords = {
@@ -63,38 +64,23 @@ export function printUsage(io: CliIo, message: string, remedy: string, json: boo
   );
 }
 
-/** A table as terminals and pipes like it: columns, no lines, no colours; nothing in a cell can steer the terminal. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[], widest = widestCell): string {
-  const made = new Table({
-    head: head.map((each) => visibleText(each, widest)),
-    chars: bare,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
-  });
-  for (const row of rows) made.push(row.map((cell) => visibleText(cell, widest)));
-  return `${made
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-    .join('\n')}\n`;
+/** What standard error is written to. */
+function errorScreen(io: CliIo): Screen {
+  return io.errorScreen ?? noScreen;
 }
 
-const bare = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '',
-} as const;
+/** What standard output is written to. */
+export function screenOf(io: CliIo): Screen {
+  return io.screen ?? noScreen;
+}
+
+/** A table, with a line that names the columns for which the terminal has no room. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[], screen: Screen): string {
+  const { text, left } = tableText(head, rows, screen);
+  if (left.length === 0) return text;
+  const names = left.join(', ');
+  return `${text}${inked(screen, 'dim', `Not shown for want of room: ${names}. All of it: --json, or through a pipe.`)}\n`;
+}
 
 /** A value as it stands in a cell. */
 export function cellText(value: Json | undefined): string {
@@ -110,27 +96,32 @@ export function cellText(value: Json | undefined): string {
  * The result of an operation for people. A list is a table of what its items have, with the nodes that did not answer below: a
  * silent node is never silently missing. An object is a table of its keys.
  */
-export function resultText(result: Json): string {
+export function resultText(result: Json, screen: Screen): string {
   if (!isJsonObject(result)) return `${visibleText(cellText(result), 10_000)}\n`;
   const { items, total, next, nodes, ...rest } = result;
-  if (!Array.isArray(items)) return objectText(result);
+  if (!Array.isArray(items)) return objectText(result, screen);
   const rows: readonly Json[] = items;
   const count = typeof total === 'number' && total !== rows.length ? `${rows.length} of ${total}` : `${rows.length}`;
   const more = typeof next === 'string' ? `  More with after=${visibleText(next, 2000)}\n` : '';
-  const beside = Object.keys(rest).length === 0 ? '' : objectText(rest);
-  return `${rowsText(rows)}${count} ${rows.length === 1 ? 'item' : 'items'}\n${more}${missingNodes(nodes)}${beside}`;
+  const beside = Object.keys(rest).length === 0 ? '' : objectText(rest, screen);
+  return `${rowsText(rows, screen)}${count} ${rows.length === 1 ? 'item' : 'items'}\n${more}${missingNodes(nodes)}${beside}`;
 }
 
 /** An object as lines of key and value; what holds a list of objects follows as a table of its own. */
-function objectText(object: JsonObject): string {
+function objectText(object: JsonObject, screen: Screen): string {
   const entries = Object.entries(object);
   const lists = entries.filter(([, value]) => isListOfObjects(value));
   const plain = entries.filter(([, value]) => !isListOfObjects(value));
-  const width = Math.max(0, ...plain.map(([key]) => key.length));
-  const lines = plain.map(([key, value]) =>
-    `${visibleText(key).padEnd(width)}  ${visibleText(cellText(value), 500)}`.trimEnd(),
+  const width = Math.max(0, ...plain.map(([key]) => widthOf(visibleText(key))));
+  const lines = plain.map(([key, value]) => {
+    const name = visibleText(key);
+    const space = ' '.repeat(width - widthOf(name) + 2);
+    return `${inked(screen, 'bold', name)}${space}${visibleText(cellText(value), 500)}`.trimEnd();
+  });
+  const tables = lists.map(
+    ([key, value]) =>
+      `\n${inked(screen, 'bold', `${visibleText(key)}:`)}\n${rowsText(Array.isArray(value) ? value : [], screen)}`,
   );
-  const tables = lists.map(([key, value]) => `\n${visibleText(key)}:\n${rowsText(Array.isArray(value) ? value : [])}`);
   return `${lines.map((line) => `${line}\n`).join('')}${tables.join('')}`;
 }
 
@@ -139,13 +130,14 @@ function isListOfObjects(value: Json): boolean {
 }
 
 /** Rows as a table of all the keys they have. */
-function rowsText(rows: readonly Json[]): string {
+function rowsText(rows: readonly Json[], screen: Screen): string {
   const objects = rows.filter(isJsonObject);
   const columns = [...new Set(objects.flatMap((row) => Object.keys(row)))];
   if (columns.length === 0) return rows.map((row) => `${visibleText(cellText(row), 500)}\n`).join('');
   return table(
     columns,
     objects.map((row) => columns.map((column) => cellText(row[column]))),
+    screen,
   );
 }
 

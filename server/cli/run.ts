@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs/promises';
 import { arsenalError } from '../../runtime/errors.ts';
-import { ok } from '../../runtime/model.ts';
+import { fail, ok } from '../../runtime/model.ts';
 import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/model.ts';
 import type { Backend } from '../backend/backend.ts';
 import { findEntry } from '../gateway/catalogueRoutes.ts';
@@ -12,19 +12,25 @@ import type { JsonObject } from '../gateway/jsonApi.ts';
 import { paramsFromText } from '../gateway/textParams.ts';
 import type { JsonSchema, OperationAnswer, OperationCall } from '../protocol/operation.ts';
 import { visibleText } from '../protocol/visibleText.ts';
+import { followedBy } from '../protocol/followTrace.ts';
+import type { FollowWay } from './follow.ts';
+import { follow, followHere, followThere } from './follow.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { cliCallOptions, connectBackend, openBackend, workspaceOf } from './localSystem.ts';
 import { attributesOf, callGateway, gatewayAddress } from './remoteGateway.ts';
-import { cellText, printError, printJson, printUsage, resultText } from './report.ts';
-import { connectSpec, namesNodes } from './runtimeOptions.ts';
+import { cellText, printError, printJson, printUsage, resultText, screenOf } from './report.ts';
+import { connectSpec, namesNodes, namesSystem } from './runtimeOptions.ts';
 import type { RuntimeOptions } from './runtimeOptions.ts';
+import { badParameter, unknownOperation } from './unknown.ts';
 import { hasOperations } from './workspace.ts';
 
 export type RunOptions = RuntimeOptions & {
   readonly params?: string;
   readonly validateOnly?: boolean;
   readonly dryRun?: boolean;
+  /** `false`: what goes on beside its call answers its id, and is not followed. */
+  readonly follow?: boolean;
   readonly timeout?: number;
   readonly requestId?: string;
   readonly url?: string;
@@ -58,9 +64,14 @@ export async function run(
   if (options.validateOnly === true && options.dryRun === true) {
     return printUsage(io, '--validate-only and --dry-run exclude each other.', 'Leave one of them out.', json);
   }
-  const read = options.params === undefined ? undefined : await readText(options.params);
+  const read = options.params === undefined ? undefined : await readText(io, options.params);
   if (read === null) {
-    return printUsage(io, 'The file of --params cannot be read.', 'Name a file that holds JSON: --params @FILE.', json);
+    return printUsage(
+      io,
+      'What --params names cannot be read.',
+      'Name a file that holds JSON, --params @FILE, or pipe it in: --params -.',
+      json,
+    );
   }
   const given: Given = {
     mode: options.validateOnly === true ? 'validate' : options.dryRun === true ? 'dry_run' : 'run',
@@ -69,13 +80,18 @@ export async function run(
   };
   const { params: _params, ...rest } = options;
   const readOptions: RunOptions = { ...rest, ...(read !== undefined && { params: read }) };
-  return options.url === undefined
+  const url = options.url ?? (namesSystem(options) ? undefined : io.env['ARSENAL_URL']);
+  return url === undefined || url === ''
     ? runHere(io, operation, given, readOptions, json)
-    : runThere(io, operation, given, { ...readOptions, url: options.url }, json);
+    : runThere(io, operation, given, { ...readOptions, url }, json);
 }
 
-/** The text itself, or with @ that of the file it names: a batch is too long for a command line. null: it cannot be read. */
-async function readText(params: string): Promise<string | null> {
+/**
+ * The text itself, or with @ that of the file it names, or as - what is piped in: a batch is too long for a command line. null: it cannot be
+ * read.
+ */
+async function readText(io: CliIo, params: string): Promise<string | null> {
+  if (params === '-') return (await io.readStdin?.()) ?? null;
   return params.startsWith('@') ? fs.readFile(params.slice(1), 'utf8').catch(() => null) : params;
 }
 
@@ -100,8 +116,8 @@ async function runHere(
   try {
     const entry = findEntry(backend.catalogue(), operation);
     if (entry === undefined && namesNodes(options)) return await runOnNodes(io, backend, operation, given, options);
-    if (entry === undefined) return printError(io, unknownOperation(operation), json);
-    const params = readParams(entry.params, given, options.params);
+    if (entry === undefined) return printError(io, unknownOperation(operation, backend.catalogue()), json);
+    const params = readParams(operation, entry.params, given, options.params);
     if (!params.ok) return printBadParams(io, params.error, json);
     // Some operations need no system: the catalogue can be asked without starting a cluster.
     const needsSystem = [entry, ...items.map((item) => findEntry(backend.catalogue(), item))].some(
@@ -154,8 +170,8 @@ async function runOnNodes(
   const looked = await backend.discover(id, cliCallOptions(io));
   if (!looked.ok) return printError(io, looked.error, json);
   const entry = findEntry(backend.catalogue(), operation);
-  if (entry === undefined) return printError(io, unknownOperation(operation), json);
-  const params = readParams(entry.params, given, options.params);
+  if (entry === undefined) return printError(io, unknownOperation(operation, backend.catalogue()), json);
+  const params = readParams(operation, entry.params, given, options.params);
   if (!params.ok) return printBadParams(io, params.error, json);
   return executeHere(io, backend, id, operation, params.value, given, options);
 }
@@ -177,8 +193,28 @@ async function executeHere(
   );
   if (!answer.ok) return printError(io, answer.error, json);
   const attributes = attributesOfAnswer(operation, answer.value);
-  printAnswer(io, requestId, attributes, json);
-  return exitCodeOf(attributes);
+  const schema = findEntry(backend.catalogue(), operation)?.result ?? null;
+  return printEnd(io, attributes, schema, followHere(io, backend, connection), given, options);
+}
+
+/** Prints an answer; of what goes on beside its call, what comes of it. */
+async function printEnd(
+  io: CliIo,
+  attributes: JsonObject,
+  schema: Json,
+  way: FollowWay,
+  { requestId }: Given,
+  options: RunOptions,
+): Promise<ExitCode> {
+  const json = options.json === true;
+  const { mode, result = null } = attributes;
+  const reader = mode === 'run' && options.follow !== false ? followedBy(schema) : null;
+  const ended = reader === null ? ok(result) : await follow(io, reader, result, way, json);
+  if (!ended.ok) return printError(io, ended.error, json);
+  const shown =
+    reader === null ? attributes : { operation: attributes['operation'] ?? '', mode: 'run', result: ended.value };
+  printAnswer(io, requestId, shown, json);
+  return exitCodeOf(shown);
 }
 
 function attributesOfAnswer(operation: string, answer: OperationAnswer): JsonObject {
@@ -226,7 +262,7 @@ async function runThere(
   const entry = attributesOf(described.result.value);
   const schema = entry?.['params'];
   const severity = entry?.['severity'];
-  const params = readParams(isJsonObject(schema) ? schema : {}, given, options.params);
+  const params = readParams(operation, isJsonObject(schema) ? schema : {}, given, options.params);
   if (!params.ok) return printBadParams(io, params.error, json);
   const safe = given.mode !== 'run' || severity === 'read' || severity === 'diagnose';
   const executed = await callGateway(
@@ -251,8 +287,7 @@ async function runThere(
   );
   if (!executed.result.ok) return printLost(io, executed.result.error, executed.reached, json);
   const attributes = attributesOf(executed.result.value) ?? {};
-  printAnswer(io, given.requestId, attributes, json);
-  return exitCodeOf(attributes);
+  return printEnd(io, attributes, entry?.['result'] ?? null, followThere(io, address.value), given, options);
 }
 
 /** A batch of which not all is done has failed, though it has an answer. */
@@ -273,7 +308,7 @@ function printLost(io: CliIo, error: ArsenalError, reached: boolean, json: boole
 
 // ------------------------------------------------------------------------------------------------------------- shared
 
-function readParams(schema: JsonSchema, given: Given, text: string | undefined): Result<Json> {
+function readParams(operation: string, schema: JsonSchema, given: Given, text: string | undefined): Result<Json> {
   if (text !== undefined) {
     const value = parseJson(text);
     if (value !== undefined) return ok(value);
@@ -288,27 +323,7 @@ function readParams(schema: JsonSchema, given: Given, text: string | undefined):
     };
   }
   const read = paramsFromText(schema, given.pairs);
-  if (read.ok) return ok(read.params);
-  return {
-    ok: false,
-    error: arsenalError(
-      'validation',
-      'params.unknown',
-      read.why === 'unknown' ? `There is no parameter ${read.name}.` : `The parameter ${read.name} is given twice.`,
-      'See `arsenal describe OPERATION` for its parameters.',
-      { pointer: `/${read.name.replaceAll('~', '~0').replaceAll('/', '~1')}` },
-    ),
-  };
-}
-
-/** The error of a name the catalogue has not. */
-export function unknownOperation(name: string): ArsenalError {
-  return arsenalError(
-    'not_found',
-    'operation.not_found',
-    `There is no operation ${visibleText(name)}.`,
-    'See `arsenal operations` for those there are.',
-  );
+  return read.ok ? ok(read.params) : fail(badParameter(operation, schema, read));
 }
 
 function printAnswer(io: CliIo, requestId: string, attributes: JsonObject, json: boolean): void {
@@ -324,7 +339,7 @@ function printAnswer(io: CliIo, requestId: string, attributes: JsonObject, json:
       `Nothing was done. Severity: ${cellText(plan['severity'])}; can be undone: ${cellText(plan['undo'])}.\n`,
     );
   } else {
-    io.stdout.write(resultText(result ?? null));
+    io.stdout.write(resultText(result ?? null, screenOf(io)));
     if (typeof durationMs === 'number') io.stderr.write(`${durationMs.toFixed(1)} ms\n`);
   }
 }

@@ -31,6 +31,7 @@ export type RuntimeOptions = ReachOptions &
 /** Adds the runtime options to a command. There is none for a cookie: an argument is seen by every user of the machine. */
 export function addRuntimeOptions(command: Command): Command {
   command
+    .optionsGroup('Which system:')
     .addOption(new Option('--runtime <kind>', 'which kind of system').choices(runtimeKinds))
     .addOption(new Option('--nodes <n>', 'nodes of a simulated or local cluster').argParser(wholeNumber(1, 50)))
     .addOption(
@@ -42,6 +43,7 @@ export function addRuntimeOptions(command: Command): Command {
     .option('--connect <node>', 'name of a running node, e.g. shop@localhost')
     .option('--cookie-file <file>', 'where the cookie stands; default: where OTP keeps it');
   return addLocalOptions(addReachOptions(command))
+    .optionsGroup('What may be done, and where it is kept:')
     .addOption(
       new Option(
         '--agent <what>',
@@ -129,6 +131,13 @@ export function connectSpec(options: RuntimeOptions): Result<Connecting> {
 /** Whether the options mean nodes that have modules of their own. */
 export function namesNodes(options: RuntimeOptions): boolean {
   return options.connect !== undefined || options.runtime === 'beam' || options.runtime === 'local-cluster';
+}
+
+/** Whether the options say which system is meant. */
+export function namesSystem(options: RuntimeOptions): boolean {
+  const { runtime, nodes, seed, clusterFile } = options;
+  const ofSimulated = [runtime, nodes, seed, clusterFile].some((given) => given !== undefined);
+  return ofSimulated || givenNode(options) || givenLocal(options).length > 0 || options.connect !== undefined;
 }
 
 /** Whether an option says which node to join, or how. */

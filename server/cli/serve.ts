@@ -25,6 +25,7 @@ export function serve(io: CliIo, options: ServeOptions): Promise<ExitCode> {
     const gateway = await startGateway({
       backend,
       defaultConnection: () => connection.id,
+      version: io.version,
       log: (line) => io.stderr.write(`${visibleText(line, 500)}\n`),
       ...(options.host !== undefined && { host: options.host }),
       ...(options.port !== undefined && { port: options.port }),
@@ -43,6 +44,7 @@ export function serve(io: CliIo, options: ServeOptions): Promise<ExitCode> {
           `  URL    ${url}`,
           `  Key    ${key}`,
           `  Nodes  ${names.map((name) => visibleText(name)).join(', ') || 'none yet'}`,
+          `  Use it from another terminal: export ARSENAL_URL=${url} ARSENAL_KEY=${key}`,
           'End it with Ctrl-C.',
           '',
         ].join('\n'),

@@ -2,7 +2,7 @@
  * `POST /api/v1/batch`: many operations in one request. Who accepts `application/x-ndjson` is told of each item as it ends: a line
  * `{"item": …}` each, and last the document that others get alone.
  */
-import { once } from 'node:events';
+import type { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ArsenalError, Json, Result } from '../../runtime/model.ts';
 import type { OperationAnswer, OperationCall, OperationProgress } from '../protocol/operation.ts';
@@ -63,6 +63,20 @@ function wantsLines(request: FastifyRequest): boolean {
     .some((part) => part.split(';')[0]?.trim().toLowerCase() === linesType);
 }
 
+/** Waits until a stream takes more, or nobody reads it any more. However many wait, they wait for one event. */
+export function writableAgain(stream: Writable): () => Promise<void> {
+  let waiting: Promise<void> | null = null;
+  return () =>
+    (waiting ??= new Promise<void>((resolve) => {
+      const end = (): void => {
+        stream.off('drain', end).off('close', end);
+        waiting = null;
+        resolve();
+      };
+      stream.on('drain', end).on('close', end);
+    }));
+}
+
 /** What is refused before its first item has ended is answered as any refusal is, with its status. */
 async function inLines(
   request: FastifyRequest,
@@ -72,6 +86,7 @@ async function inLines(
   parts: BatchRouteParts,
 ): Promise<void> {
   const { raw } = reply;
+  const writable = writableAgain(raw);
   const write = async (line: object): Promise<void> => {
     if (!raw.headersSent) {
       reply.hijack();
@@ -79,7 +94,7 @@ async function inLines(
     }
     if (raw.destroyed) return;
     // A slow reader holds the batch back, and nothing piles up here.
-    if (!raw.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(raw, 'drain'), once(raw, 'close')]);
+    if (!raw.write(`${JSON.stringify(line)}\n`)) await writable();
   };
   const answer = await parts.execute(request, reply, call, timeoutMs, async (progress) => {
     if (progress.is !== 'rows') return;

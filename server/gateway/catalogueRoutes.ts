@@ -78,3 +78,11 @@ function decode(segment: string): string | null {
 export function resourceType(routePath: string): string {
   return segmentsOf(routePath).findLast((segment) => !segment.startsWith(':')) ?? 'results';
 }
+
+/** `POST` on a path that `GET` lists makes a new thing there: 201 (JSON:API "Creating Resources"). */
+export function creates(catalogue: readonly CatalogueEntry[], entry: CatalogueEntry): boolean {
+  return (
+    entry.route?.method === 'POST' &&
+    catalogue.some((each) => each.route?.method === 'GET' && each.route.path === entry.route?.path)
+  );
+}

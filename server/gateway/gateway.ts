@@ -33,6 +33,8 @@ export type GatewayOptions = {
   readonly key?: string;
   /** What the key's holder may do; default admin: it is printed to the user who started the gateway. */
   readonly role?: Role;
+  /** The program's, for the description of the interface. */
+  readonly version?: string;
   readonly log?: (line: string) => void;
   /** Between two pings of an event socket; one that has not answered the last is ended. Default 30 s. */
   readonly pingMs?: number;
@@ -106,6 +108,7 @@ export async function startGateway(options: GatewayOptions): Promise<Result<Gate
     // A request that did not come through the gate (`inject` in a test, a listener someone adds) is nobody's.
     isAdmitted: (request) => correlationIds.has(request),
     stopping: stopping.signal,
+    version: options.version ?? 'unknown',
   });
   const events = serveEvents(app.server, {
     backend: options.backend,

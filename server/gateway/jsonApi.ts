@@ -42,7 +42,10 @@ export function dataDocument(
 
 /** Where the parameters stood in the request, so that an error can point at the one it is about. */
 export type ParamsPlace =
-  { readonly in: 'body'; readonly base: string } | { readonly in: 'query' } | { readonly in: 'nowhere' };
+  | { readonly in: 'body'; readonly base: string }
+  /** `written`: how the query names a parameter that it does not call by its own name: `limit` as `page[size]`. */
+  | { readonly in: 'query'; readonly written?: ReadonlyMap<string, string> }
+  | { readonly in: 'nowhere' };
 
 /**
  * An error document: one error object for each problem. `details.problems` (`[{pointer, message}]`), where an error has it, gives
@@ -101,8 +104,12 @@ const titles: { readonly [C in ArsenalError['class']]: string } = {
 function sourceOf(pointer: string | undefined, place: ParamsPlace): Pick<ErrorObject, 'source'> {
   if (pointer === undefined || place.in === 'nowhere') return {};
   if (place.in === 'body') return { source: { pointer: place.base + pointer } };
-  const name = (pointer.split('/')[1] ?? '').replaceAll('~1', '/').replaceAll('~0', '~');
-  return { source: { parameter: name } };
+  const path = pointer
+    .split('/')
+    .slice(1)
+    .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  const said = path.map((_, at) => place.written?.get(path.slice(0, path.length - at).join('.')));
+  return { source: { parameter: said.find((name) => name !== undefined) ?? path[0] ?? '' } };
 }
 
 function readProblems(value: Json | undefined): readonly { readonly pointer: string; readonly message: string }[] {

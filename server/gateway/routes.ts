@@ -8,19 +8,22 @@ import type { ArsenalError, ConnectionId, ErrorClass, Json, Result } from '../..
 import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts';
 import type { CatalogueEntry, OperationAnswer, OperationCall } from '../protocol/operation.ts';
 import { addBatchRoute } from './batchRoute.ts';
-import { apiBase, findEntry, matchRoute, resourceType } from './catalogueRoutes.ts';
+import { apiBase, creates, findEntry, matchRoute, resourceType } from './catalogueRoutes.ts';
 import { httpStatus } from './httpStatus.ts';
 import { jsonOf } from './json.ts';
 import { dataDocument, errorDocument, mediaType, readAttributes, resource } from './jsonApi.ts';
-import type { Document, JsonObject, ParamsPlace, Resource } from './jsonApi.ts';
+import type { Document, ParamsPlace, Resource } from './jsonApi.ts';
+import { openApiDocument, openApiType } from './openApi.ts';
+import { badBody, ownParams } from './queryParams.ts';
 import { resultDocument } from './resources.ts';
-import { paramsFromText, propertySchema } from './textParams.ts';
 
 export type RoutesOptions = {
   readonly backend: Backend;
   readonly defaultConnection: () => ConnectionId | null;
   readonly caller: Caller;
   readonly isAdmitted: (request: IncomingMessage) => boolean;
+  /** Of the program, as the description of the interface says it. */
+  readonly version: string;
   /** Ends the calls still running when the gateway closes. */
   readonly stopping: AbortSignal;
 };
@@ -54,8 +57,10 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
       .send({ status: up ? 'up' : 'down' });
   });
 
-  app.get(`${apiBase}/operations`, async (_request, reply) => {
-    await send(reply, dataDocument(backend.catalogue().map(operationResource)));
+  app.get(`${apiBase}/operations`, async (request, reply) => {
+    // Asked for a part of it, the list is that of the operation which lists.
+    if (request.url.includes('?')) await ownRoute(request, reply);
+    else await send(reply, dataDocument(backend.catalogue().map(operationResource)));
   });
 
   app.get<{ Params: { category: string } }>(`${apiBase}/operations/:category`, async (request, reply) => {
@@ -125,6 +130,11 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
       return;
     }
     await send(reply, dataDocument(resource('execution', requestId, jsonOf(value))));
+  });
+
+  app.get('/openapi.json', async (request, reply) => {
+    const document = openApiDocument(backend.catalogue(), { version: options.version, url: `http://${request.host}` });
+    await reply.type(openApiType).send(Buffer.from(JSON.stringify(document)));
   });
 
   app.get('/metrics', async (_request, reply) => {
@@ -289,70 +299,6 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
 
 // --------------------------------------------------------------------------------------------------------------- reading
 
-type OwnParams =
-  | { readonly ok: true; readonly params: JsonObject; readonly place: ParamsPlace }
-  | { readonly ok: false; readonly error: ArsenalError; readonly place: ParamsPlace };
-
-/**
- * Parameters of an operation's own route: those in the path, then the body's attributes (POST, PATCH) or the query's. JSON:API's
- * families are mapped: `page[size]` is `limit`, `page[after]` is `after`, `filter[x]` is `filter.x` or `x`, `fields[…]` is `fields`.
- */
-function ownParams(
-  entry: CatalogueEntry,
-  path: ReadonlyMap<string, string>,
-  query: URLSearchParams,
-  body: unknown,
-): OwnParams {
-  const fromPath = paramsFromText(entry.params, [...path]);
-  const pairs = [...query].map(([name, text]): [string, string] => [queryName(entry, name), text]);
-  const fromQuery = paramsFromText(entry.params, pairs);
-  for (const read of [fromPath, fromQuery]) {
-    if (read.ok) continue;
-    const name = [...query.keys()].find((each) => queryName(entry, each) === read.name) ?? read.name;
-    return {
-      ok: false,
-      place: { in: 'query' },
-      error: arsenalError(
-        'validation',
-        'params.unknown',
-        read.why === 'unknown' ? `There is no parameter ${name}.` : `The parameter ${name} stands there twice.`,
-        `See GET ${apiBase}/operations/${entry.name}/describe.`,
-        { pointer: `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}` },
-      ),
-    };
-  }
-  const texts = { ...(fromQuery.ok ? fromQuery.params : {}), ...(fromPath.ok ? fromPath.params : {}) };
-  if (body === undefined || body === null) return { ok: true, params: texts, place: { in: 'query' } };
-  const read = readAttributes(body, null);
-  if (!read.ok) {
-    return {
-      ok: false,
-      place: { in: 'body', base: '' },
-      error: badBody(read.pointer, '{"data":{"type":"…","attributes":{}}}'),
-    };
-  }
-  return { ok: true, params: { ...read.attributes, ...texts }, place: { in: 'body', base: '/data/attributes' } };
-}
-
-function queryName(entry: CatalogueEntry, name: string): string {
-  if (name === 'page[size]') return 'limit';
-  if (name === 'page[after]') return 'after';
-  const family = /^(filter|fields)\[([^[\]]+)\]$/.exec(name);
-  if (family === null) return name;
-  const [, which = '', key = ''] = family;
-  if (which === 'fields') return 'fields';
-  const filter = propertySchema(entry.params, 'filter');
-  return filter !== null && propertySchema(filter, key) !== null ? `filter.${key}` : key;
-}
-
-/** `POST` on a path that `GET` lists makes a new thing there: 201 (JSON:API "Creating Resources"). */
-function creates(catalogue: readonly CatalogueEntry[], entry: CatalogueEntry): boolean {
-  return (
-    entry.route?.method === 'POST' &&
-    catalogue.some((each) => each.route?.method === 'GET' && each.route.path === entry.route?.path)
-  );
-}
-
 function readTimeout(value: Json | undefined): Result<number | undefined> {
   if (value === undefined) return ok(undefined);
   return typeof value === 'number' && value >= 1 && value <= 600_000
@@ -442,12 +388,6 @@ const unknownOperation: ArsenalError = arsenalError(
   'There is no operation of that name.',
   `See GET ${apiBase}/operations.`,
 );
-
-function badBody(pointer: string, form: string): ArsenalError {
-  return arsenalError('validation', 'gateway.bad_document', 'The body is not such a document.', `Send ${form}.`, {
-    pointer,
-  });
-}
 
 function invalid(
   code: string,
