@@ -98,7 +98,7 @@ describe('monitor_process', () => {
   });
 
   it('ends without a reason when its time is up', async () => {
-    const watched = await taskResult(house, 'monitor_process', { ...catalog, everyMs: 100, forMs: 300 });
+    const watched = await taskResult(house, 'monitor_process', { ...catalog, everyMs: 100, forMs: 2_000 });
     expect(watched).toMatchObject({ endedBy: 'time', ended: null });
     expect(Number(at(watched, 'readings'))).toBeGreaterThan(0);
   });

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import { cancelled } from '../../../runtime/errors.ts';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nullable } from '../parameters.ts';
@@ -69,6 +70,8 @@ export function getTraceResults(tasks: Tasks) {
       const task = found.value;
       const options = context.options(waitMs + slackMs);
       const read = await task.log.read({ after, limit, enough }, options, (rows) => context.emit({ is: 'rows', rows }));
+      // Who has turned away is not told half of it.
+      if (context.signal.aborted) return cancelled('none');
       // Where its connection, or what the runtime kept of it, is gone there is nothing more to read; what became of it is known.
       if (!read.ok && task.outcome === null) return read;
       const page = read.ok ? read.value : nothingMore;

@@ -96,8 +96,8 @@ async function searched(
   forMs: number,
 ): Promise<Result<TaskOutcome>> {
   const asked = await eachNode(task, node, (name) => watchNode(task, name, everyMs, forMs));
-  if (!asked.ok) return asked;
-  const { answers, nodes } = asked.value;
+  if (!asked.ok && !task.signal.aborted) return asked;
+  const { answers, nodes } = asked.ok ? asked.value : { answers: [], nodes: [] };
   return ok({
     is: 'leaks',
     result: {
