@@ -3,6 +3,16 @@ import { Type } from 'typebox';
 import type { Problem } from '../../core/operation.ts';
 import type { StatePersistence } from './state.ts';
 
+/** The operation whose calls are meant. */
+export const operationParam = Type.Optional(
+  Type.String({
+    minLength: 1,
+    maxLength: 64,
+    description: 'Only calls of this operation.',
+    'x-arsenal': { pick: 'operation' },
+  }),
+);
+
 const timeText = (description: string) =>
   Type.Optional(
     Type.String({

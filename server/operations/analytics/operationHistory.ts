@@ -5,9 +5,17 @@ import { defineOperation } from '../../core/operation.ts';
 import type { ListRow, Scans } from '../lists.ts';
 import { listPage, listParams, listResult } from '../lists.ts';
 import { nullable } from '../parameters.ts';
-import { persistenceResult, sinceParam, spanOf, spanProblems, untilParam } from './analyticsParameters.ts';
-import type { CallState } from './state.ts';
+import {
+  operationParam,
+  persistenceResult,
+  sinceParam,
+  spanOf,
+  spanProblems,
+  untilParam,
+} from './analyticsParameters.ts';
+import type { CallRow, CallState } from './state.ts';
 
+const outcomes = ['running', 'ok', 'failed', 'interrupted'] as const;
 const historyFields = {
   requestId: 'text',
   parent: 'text',
@@ -37,7 +45,7 @@ const historyRow = Type.Partial(
     principal: Type.String(),
     via: Type.String(),
     mode: Type.String(),
-    outcome: Type.Enum(['running', 'ok', 'failed', 'interrupted'], {
+    outcome: Type.Enum([...outcomes], {
       description: 'interrupted: its process ended before it did.',
     }),
     code: nullable(Type.String({ description: 'Of its error.' })),
@@ -64,12 +72,16 @@ export function operationHistory(state: CallState, scans: Scans) {
     idempotent: true,
     needs: [],
     params: Type.Object({
-      operation: Type.Optional(
+      operation: operationParam,
+      outcome: Type.Optional(Type.Enum([...outcomes], { description: 'Only calls with this end.' })),
+      principal: Type.Optional(
+        Type.String({ minLength: 1, maxLength: 255, description: 'Only calls of this caller.' }),
+      ),
+      text: Type.Optional(
         Type.String({
           minLength: 1,
-          maxLength: 64,
-          description: 'Only calls of this operation.',
-          'x-arsenal': { pick: 'operation' },
+          maxLength: 200,
+          description: 'Only calls that have this in their names, ids, error code or parameters, in capitals or not.',
         }),
       ),
       since: sinceParam,
@@ -79,25 +91,43 @@ export function operationHistory(state: CallState, scans: Scans) {
     result: Type.Intersect([listResult(historyRow), Type.Object({ persistence: persistenceResult })]),
     route: { method: 'GET', path: '/analytics/history' },
     examples: [
-      { title: 'What goes on now', params: { filter: { outcome: { eq: 'running' } } } },
-      { title: 'What failed in the last hour', params: { since: '1h', filter: { outcome: { eq: 'failed' } } } },
+      { title: 'What goes on now', params: { outcome: 'running' } },
+      { title: 'What failed in the last hour', params: { since: '1h', outcome: 'failed' } },
+      { title: 'The slowest of today', params: { since: '1d', sort: '-durationMs', limit: 10 } },
+      { title: 'Everything about one process', params: { text: 'Shop.Catalog' } },
     ],
     validate: spanProblems,
     async execute(context, params) {
       const listed = await listPage(context, 'operation_history', params, scans, ['requestId'], async () => {
         const { since, until } = spanOf(params, Date.now());
-        const { operation } = params;
+        const { operation, outcome, principal } = params;
+        const text = params.text?.toLowerCase();
         const rows = (await state.history(context.caller)).filter(
           (row) =>
             row.startedAt >= since &&
             row.startedAt < until &&
             // The call that asks is no news to who asks.
             row.requestId !== context.requestId &&
-            (operation === undefined || row.operation === operation),
+            (operation === undefined || row.operation === operation) &&
+            (outcome === undefined || row.outcome === outcome) &&
+            (principal === undefined || row.principal === principal) &&
+            (text === undefined || isAbout(row, text)),
         );
         return ok({ rows: rows.map((row): ListRow => ({ ...row })), nodes: [] });
       });
       return listed.ok ? ok({ ...listed.value, persistence: state.persistence() }) : listed;
     },
   });
+}
+
+/** `text` is in lower case. */
+function isAbout(
+  { operation, category, connection, principal, code, requestId, correlationId, params }: CallRow,
+  text: string,
+): boolean {
+  const said = [operation, category, connection, principal, code, requestId, correlationId];
+  return (
+    said.some((one) => one?.toLowerCase().includes(text) === true) ||
+    JSON.stringify(params).toLowerCase().includes(text)
+  );
 }

@@ -2,9 +2,17 @@ import { Type } from 'typebox';
 import { failure } from '../../../runtime/errors.ts';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { readSort } from '../lists.ts';
 import { nullable } from '../parameters.ts';
-import { persistenceResult, sinceParam, spanOf, spanProblems, untilParam } from './analyticsParameters.ts';
-import type { CallState } from './state.ts';
+import {
+  operationParam,
+  persistenceResult,
+  sinceParam,
+  spanOf,
+  spanProblems,
+  untilParam,
+} from './analyticsParameters.ts';
+import type { CallFigures, CallState } from './state.ts';
 
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 255, description }));
 const orNone = nullable(Type.Number());
@@ -23,6 +31,44 @@ const figures = {
   ),
 };
 
+type Group = { readonly key: string } & CallFigures;
+
+/** What groups can be sorted by. */
+const sortable = {
+  key: ({ key }: Group) => key,
+  calls: ({ calls }: Group) => calls,
+  failures: ({ failures }: Group) => failures,
+  errorRate: ({ errorRate }: Group) => errorRate,
+  mean: ({ durationMs }: Group) => durationMs.mean,
+  max: ({ durationMs }: Group) => durationMs.max,
+  p50: ({ durationMs }: Group) => durationMs.p50,
+  p90: ({ durationMs }: Group) => durationMs.p90,
+  p95: ({ durationMs }: Group) => durationMs.p95,
+  p99: ({ durationMs }: Group) => durationMs.p99,
+  cpuMs: ({ cpuMs }: Group) => cpuMs.mean,
+} as const;
+/** By the figure; what has none is last, and what is equal by its key. */
+function sorted(groups: readonly Group[], sort: string): Group[] {
+  const { field, direction } = readSort(sort);
+  const by = isSortable(field) ? sortable[field] : sortable.calls;
+  return groups
+    .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    .map((group) => ({ group, value: by(group) }))
+    .toSorted((a, b) => ordered(a.value, b.value, direction === 'descending'))
+    .map(({ group }) => group);
+}
+
+function ordered(a: string | number | null, b: string | number | null, isDescending: boolean): number {
+  if (a === b) return 0;
+  if (a === null) return 1;
+  if (b === null) return -1;
+  return a < b === isDescending ? 1 : -1;
+}
+
+function isSortable(field: string): field is keyof typeof sortable {
+  return Object.hasOwn(sortable, field);
+}
+
 /** Figures of operations: how often, how long, how many failed with what. */
 export function operationStats(state: CallState) {
   return defineOperation({
@@ -35,14 +81,7 @@ export function operationStats(state: CallState) {
     idempotent: true,
     needs: [],
     params: Type.Object({
-      operation: Type.Optional(
-        Type.String({
-          minLength: 1,
-          maxLength: 64,
-          description: 'Only of this operation.',
-          'x-arsenal': { pick: 'operation' },
-        }),
-      ),
+      operation: operationParam,
       category: text('Only of this category.'),
       connection: text('Only on this connection.'),
       principal: text('Only calls of this caller.'),
@@ -53,6 +92,19 @@ export function operationStats(state: CallState) {
         default: 'operation',
         description: 'What figures are told apart by.',
       }),
+      sort: Type.Unsafe<string>({
+        type: 'string',
+        enum: Object.keys(sortable).flatMap((field) => [field, `-${field}`]),
+        default: '-calls',
+        description:
+          'What groups are sorted by; with - from the largest: -errorRate for those that fail most, -p95 for the slowest.',
+      }),
+      limit: Type.Integer({
+        minimum: 1,
+        maximum: 1_000,
+        default: 100,
+        description: 'Groups in the answer, the first by the sort.',
+      }),
       points: Type.Boolean({ default: false, description: 'Also figures over time, by the minute or the hour.' }),
     }),
     result: Type.Object({
@@ -61,18 +113,21 @@ export function operationStats(state: CallState) {
       relativeError: Type.Number({ description: 'Of the percentiles.' }),
       total: Type.Object(figures),
       groups: Type.Array(Type.Object({ key: Type.String(), ...figures })),
+      groupsTotal: Type.Integer({ description: 'Groups there are.' }),
       points: Type.Array(Type.Object({ at: Type.Number(), spanMs: Type.Integer(), ...figures })),
       persistence: persistenceResult,
     }),
     route: { method: 'GET', path: '/analytics/operations/:operation' },
     examples: [
       { title: 'All operations in the last hour', params: { since: '1h' } },
+      { title: 'The slowest of today', params: { since: '1d', sort: '-p95', limit: 10 } },
+      { title: 'Those that fail most', params: { sort: '-errorRate', limit: 10 } },
       { title: 'One, over time', params: { operation: 'list_processes', points: true } },
     ],
     errors: [{ code: 'stats.not_yours', remedy: 'Leave principal out: figures of your own calls are answered.' }],
     validate: spanProblems,
     async execute({ caller }, params) {
-      const { operation, category, connection, principal, via, groupBy, points } = params;
+      const { operation, category, connection, principal, via, groupBy, sort, limit, points } = params;
       if (caller.role !== 'admin' && principal !== undefined && principal !== caller.principal) {
         return failure(
           'authorization',
@@ -96,9 +151,9 @@ export function operationStats(state: CallState) {
       return ok({
         since: span.since === 0 ? null : span.since,
         until: span.until,
-        relativeError: 0.01,
         ...stats,
-        groups: [...stats.groups],
+        groups: sorted(stats.groups, sort).slice(0, limit),
+        groupsTotal: stats.groups.length,
         points: [...stats.points],
         persistence: state.persistence(),
       });

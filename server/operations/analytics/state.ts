@@ -57,6 +57,8 @@ export type CallFigures = {
   readonly cpuMs: { readonly calls: number; readonly mean: number | null };
 };
 export type Stats = {
+  /** Of the percentiles. */
+  readonly relativeError: number;
   readonly total: CallFigures;
   readonly groups: readonly ({ readonly key: string } & CallFigures)[];
   readonly points: readonly ({ readonly at: number; readonly spanMs: number } & CallFigures)[];

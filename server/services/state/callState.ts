@@ -12,6 +12,7 @@ import type {
 } from '../../operations/analytics/state.ts';
 import type { Cell, CellKey } from './buckets.ts';
 import { Figures } from './buckets.ts';
+import { relativeError } from './sketch.ts';
 import type { StateManager } from './stateManager.ts';
 import type { KnownCall } from './stateStore.ts';
 
@@ -33,10 +34,9 @@ export class CallStateOf implements CallState {
     const groups = mergedBy(asked, ({ key }) => groupOf(key, query.groupBy));
     const points = query.points ? mergedBy(asked, ({ at, spanMs }) => `${at} ${spanMs}`) : new Map<string, Figures>();
     return {
+      relativeError,
       total: figuresOf(mergedBy(asked, () => '').get('') ?? new Figures()),
-      groups: [...groups]
-        .map(([key, figures]) => ({ key, ...figuresOf(figures) }))
-        .toSorted((a, b) => b.calls - a.calls || (a.key < b.key ? -1 : 1)),
+      groups: [...groups].map(([key, figures]) => ({ key, ...figuresOf(figures) })),
       points: [...points]
         .map(([span, figures]) => {
           const [at = 0, spanMs = 0] = span.split(' ').map(Number);
