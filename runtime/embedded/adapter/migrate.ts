@@ -27,7 +27,7 @@ import { fun } from '../kernel/localFun.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Self } from '../kernel/self.ts';
-import { atoms, elementsOf, samePid, tagged } from '../kernel/values.ts';
+import { elementsOf, samePid, tagged } from '../kernel/values.ts';
 import { genAtoms } from '../otp/gen.ts';
 import type { SupervisorView } from '../otp/supervisorState.ts';
 import { supervisorAt } from '../otp/supervisorState.ts';

@@ -4,19 +4,20 @@ import { defineOperation } from '../../core/operation.ts';
 import { islandsOf, linksOf, linkStates, nodeResult, nodeRow } from '../nodeRows.ts';
 import { coverageResult } from '../parameters.ts';
 import { known } from '../knownErrors.ts';
+import { conditionOf, conditionResult } from './nodeConditions.ts';
 
 export const clusterTopology = defineOperation({
   name: 'cluster_topology',
   title: 'Cluster Topology',
   description:
-    'The nodes of the cluster, who is connected to whom as each says itself, and the islands if it is partitioned.',
+    'The nodes of the cluster and how each is, who is connected to whom as each says itself, and the islands if it is partitioned.',
   category: 'distributed',
   severity: 'read',
   idempotent: true,
   needs: ['cluster.nodes', 'cluster.links'],
   params: Type.Object({}),
   result: Type.Object({
-    items: Type.Array(Type.Object(nodeResult)),
+    items: Type.Array(Type.Object({ ...nodeResult, condition: conditionResult })),
     total: Type.Integer(),
     next: Type.Null(),
     links: Type.Array(Type.Object({ from: Type.String(), to: Type.String(), state: Type.Enum([...linkStates]) })),
@@ -37,8 +38,8 @@ export const clusterTopology = defineOperation({
     ]);
     if (!nodes.ok) return nodes;
     if (!links.ok) return links;
-    const items = nodes.value.nodes.map(nodeRow);
     const { links: sights, nodes: coverage } = links.value;
+    const items = nodes.value.nodes.map((info) => ({ ...nodeRow(info), condition: conditionOf(info, sights).is }));
     return ok({
       items,
       total: items.length,

@@ -1,8 +1,9 @@
 /** Of supervision trees only what is meant, and of each row only what is wanted. */
 import { Type } from 'typebox';
 import type { Json } from '../../../runtime/model.ts';
-import type { Filter, ListRow } from '../lists.ts';
+import type { ListRow } from '../lists.ts';
 import { listParams, selectRows } from '../lists.ts';
+import type { Filter } from '../rowFilter.ts';
 import { childFields, supervisorFields } from '../supervisorRows.ts';
 import type { Branch, TreeChild } from './trees.ts';
 
@@ -85,9 +86,7 @@ function shown(branch: Branch, wanted: readonly string[] | undefined): ListRow {
   };
 }
 
-function only(row: object, keys: readonly string[], wanted: readonly string[] | undefined): ListRow {
-  const entries: [string, Json][] = Object.entries(row);
-  return Object.fromEntries(
-    entries.filter(([key]) => wanted === undefined || keys.includes(key) || wanted.includes(key)),
-  );
+function only(row: ListRow, keys: readonly string[], wanted: readonly string[] | undefined): ListRow {
+  const isWanted = (key: string): boolean => wanted === undefined || keys.includes(key) || wanted.includes(key);
+  return Object.fromEntries(Object.entries(row).filter(([key]) => isWanted(key)));
 }
