@@ -10,7 +10,7 @@ export type Pick =
 export const pick = (what: Pick) => ({ 'x-arsenal': { pick: what } });
 
 const processForms =
-  'its id (NODE~0.1.0~CREATION); <0.1.0>, #PID<0.1.0> or 0.1.0 on `node` (else the connected one); a registered name; {global, NAME}; or {via, MODULE, NAME}';
+  'its id (NODE~0.1.0~CREATION); <0.1.0>, #PID<0.1.0> or 0.1.0 on `node` (else the connected one); a registered name; {NAME, NODE}; {global, NAME}; or {via, MODULE, NAME}';
 const processText = (what: string, picked: Pick) =>
   Type.String({ minLength: 1, maxLength: 1024, description: `${what}: ${processForms}.`, ...pick(picked) });
 

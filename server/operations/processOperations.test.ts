@@ -200,6 +200,12 @@ describe('get_process_info', () => {
       'Shop.Catalog',
       ':"Elixir.Shop.Catalog"',
       'Elixir.Shop.Catalog',
+      ` <${numbers}> `,
+      `pid(${numbers.replaceAll('.', ',')})`,
+      `c:pid(${numbers.replaceAll('.', ', ')})`,
+      `pid("${numbers}")`,
+      "{'Elixir.Shop.Catalog', 'shop2@h'}",
+      '{Shop.Catalog, :"shop2@h"}',
     ];
     for (const pid of forms) {
       const info = await house.result('get_process_info', { pid, node: 'shop2@h' });

@@ -2,6 +2,7 @@
 import { failure } from '../../runtime/errors.ts';
 import type { NameRef, NodeName, ProcessRef, Result } from '../../runtime/model.ts';
 import { ok, parseProcessId } from '../../runtime/model.ts';
+import { parseTerm } from '../../runtime/term/parse.ts';
 import type { Term } from '../../runtime/term/term.ts';
 import type { Context } from '../core/context.ts';
 import { atomName, shownName, termFromText } from './terms.ts';
@@ -18,7 +19,11 @@ export type Written = {
   readonly pointer: string;
 };
 
-const printed = /^(?:#PID)?<?(\d{1,10}\.\d{1,10}\.\d{1,10})>?$/;
+/** As OTP and Elixir print it, and as the functions of their shells take it: `c:pid(0, 1, 0)`, `pid("0.1.0")`. */
+const printed = [
+  /^(?:#PID)?<?(\d{1,10}\.\d{1,10}\.\d{1,10})>?$/,
+  /^(?:c:)?pid\(\s*"?(\d{1,10}\s*[.,]\s*\d{1,10}\s*[.,]\s*\d{1,10})"?\s*\)$/,
+];
 
 /**
  * The process a caller means. An id is taken as it is: what acts on it says when it is gone, or its node has restarted. Errors:
@@ -26,11 +31,12 @@ const printed = /^(?:#PID)?<?(\d{1,10}\.\d{1,10}\.\d{1,10})>?$/;
  * several nodes have one of that name and none was named.
  */
 export function resolveProcess(context: ResolveContext, written: Written): Promise<Result<ProcessRef>> {
-  const { text, node, pointer } = written;
+  const { node, pointer } = written;
+  const text = written.text.trim();
   const id = parseProcessId(text);
   if (id !== null) return Promise.resolve(ok(id));
-  const numbers = printed.exec(text)?.[1];
-  if (numbers !== undefined) return resolvePrinted(context, `<${numbers}>`, node);
+  const numbers = printed.map((form) => form.exec(text)?.[1]).find((found) => found !== undefined);
+  if (numbers !== undefined) return resolvePrinted(context, `<${numbers.replaceAll(/\s*[.,]\s*/g, '.')}>`, node);
   if (text.startsWith('{')) return resolveTerm(context, text, node, pointer);
   return node === undefined ? resolveAnywhere(context, text) : resolveLocal(context, text, node);
 }
@@ -55,16 +61,18 @@ async function resolveTerm(
 ): Promise<Result<ProcessRef>> {
   const term = termFromText(text, pointer);
   if (!term.ok) return term;
+  // {'a.b', 'c@d'} are two atoms in Erlang only.
+  const erlang = parseTerm(text, 'erlang');
+  const onNode = nameOnNode(term.value) ?? (erlang.ok ? nameOnNode(erlang.value) : null);
+  if (onNode !== null) return resolveLocal(context, onNode.name, onNode.node);
   const name = nameIn(term.value);
   if (name === null) {
     return failure(
       'validation',
       'process.unreadable',
       `${text} names no process.`,
-      'Write {global, NAME} or {via, MODULE, NAME}.',
-      {
-        pointer,
-      },
+      'Write {global, NAME}, {via, MODULE, NAME} or {NAME, NODE}.',
+      { pointer },
     );
   }
   const seenFrom = node ?? 'any';
@@ -77,6 +85,14 @@ async function resolveTerm(
   return disagree.length === 0
     ? ok(pid)
     : disputed(text, [found.value.seenFrom, ...disagree.map((other) => other.node)]);
+}
+
+/** `{Name, Node}`: a registered name on a node, as `gen_server:call/2` takes it. */
+function nameOnNode(term: Term): { readonly name: string; readonly node: NodeName } | null {
+  if (term.t !== 'tuple' || term.e.length !== 2) return null;
+  const [name, node] = term.e;
+  if (name?.t !== 'atom' || node?.t !== 'atom' || name.v === 'global' || !node.v.includes('@')) return null;
+  return { name: name.v, node: node.v };
 }
 
 function nameIn(term: Term): NameRef | null {

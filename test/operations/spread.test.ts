@@ -104,6 +104,28 @@ describe('cluster_supervision_trees', () => {
   });
 });
 
+// @row OP-02
+describe('kill_process', () => {
+  it('says before who is linked to it and will be hit, and who watches it', async () => {
+    const sleeper = { node: one, module: 'timer', function: 'sleep', args: [600_000] };
+    const owner = at(await house.result('start_process', sleeper), 'pid');
+    const linked = await house.result('start_process', { ...sleeper, link: owner, monitoredBy: 'Shop.Catalog' });
+    const planned = await house.run('kill_process', { pid: at(linked, 'pid') }, { mode: 'dry_run' });
+    expect(planned).toMatchObject({
+      ok: true,
+      value: {
+        plan: {
+          touches: [{ what: 'exit signal' }, { node: one, pid: owner, what: 'linked to it: gets its exit signal' }],
+        },
+      },
+    });
+    const plan = planned.ok && planned.value.mode === 'dry_run' ? planned.value.plan.summary : '';
+    expect(plan).toMatch(/with reason :kill; 1 linked to it, 1 watching it$/);
+    await house.result('kill_process', { pid: at(linked, 'pid') });
+    expect((await house.run('get_process_info', { pid: owner })).ok).toBe(false);
+  });
+});
+
 describe('kill_processes', () => {
   const start = async () =>
     at(await house.result('start_process', { node: one, module: 'timer', function: 'sleep', args: [600_000] }), 'pid');

@@ -58,7 +58,7 @@ export const getProcessInfo = defineOperation({
     { title: 'By registered name', params: { pid: 'Shop.Catalog', node: 'demo1@sim' } },
     {
       title: 'By pid as printed',
-      params: { pid: '<0.120.0>', node: 'demo1@sim', fields: ['memory', 'messageQueueLen'] },
+      params: { pid: '<0.1.0>', node: 'demo1@sim', fields: ['memory', 'messageQueueLen'] },
     },
   ],
   errors: [known.processNotFound, known.nameAmbiguous, known.nodeUnavailable],

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { failure } from '../../../runtime/errors.ts';
 import type { Json, ProcessRef, Result } from '../../../runtime/model.ts';
-import { ok, pidText, processId } from '../../../runtime/model.ts';
+import { ok, parseProcessId, pidText, processId } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
 import { isAtom } from '../../../runtime/term/term.ts';
 import { defineOperation } from '../../core/operation.ts';
@@ -10,6 +10,9 @@ import { cell, namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, shownName, shownTerm, termFromText } from '../terms.ts';
 import { lookAt, probeEnded } from './probeEnded.ts';
+
+/** Linked processes that a plan names. */
+const mostLinked = 50;
 
 /** With which reason, and how long to wait for each end. */
 export const exitParams = {
@@ -44,7 +47,7 @@ export const killProcess = defineOperation({
   route: { method: 'DELETE', path: '/processes/:pid' },
   examples: [
     { title: 'By registered name', params: { pid: 'Shop.Payments.Gateway', node: 'demo1@sim' } },
-    { title: 'Asked to end', params: { pid: '<0.120.0>', node: 'demo1@sim', reason: 'shutdown' } },
+    { title: 'Asked to end', params: { pid: 'Shop.Visitors', node: 'demo1@sim', reason: 'shutdown' } },
   ],
   errors: [
     { code: 'process.traps_exits', remedy: 'Use the reason kill.' },
@@ -58,14 +61,21 @@ export const killProcess = defineOperation({
     if (!term.ok) return term;
     const process = await resolveProcess(context, { text: pid, node, pointer: '/pid' });
     if (!process.ok) return process;
-    const page = await lookAt(context, process.value);
+    const page = await lookAt(context, process.value, ['links', 'monitored_by']);
     if (!page.ok) return page;
+    const linked = processesIn(cell(page.value, 'links', 0));
+    const watching = processesIn(cell(page.value, 'monitored_by', 0));
     const name = textIn(cell(page.value, 'registered_name', 0));
     const what = name ?? textIn(cell(page.value, 'initial_call', 0));
     const who = `${pidText(process.value)}${what === null ? '' : ` (${shownName(what)})`}`;
     return ok({
-      summary: `End ${who} on ${process.value.node} with reason ${displayOf(term.value)}`,
-      touches: [{ node: process.value.node, pid: processId(process.value), what: 'exit signal' }],
+      summary: `End ${who} on ${process.value.node} with reason ${displayOf(term.value)}${othersText(linked.length, watching.length)}`,
+      touches: [
+        { node: process.value.node, pid: processId(process.value), what: 'exit signal' },
+        ...linked
+          .slice(0, mostLinked)
+          .map((other) => ({ node: other.node, pid: processId(other), what: 'linked to it: gets its exit signal' })),
+      ],
       severity: 'destroy',
       undo: 'no',
       steps: { process: process.value, reason: { term: term.value }, confirmMs, name },
@@ -97,6 +107,19 @@ export function survived(process: ProcessRef, reason: Term): Result<never> {
     'Use the reason kill, which cannot be trapped.',
     { effect: 'applied', node: process.node },
   );
+}
+
+function processesIn(ids: Json): readonly ProcessRef[] {
+  return Array.isArray(ids)
+    ? ids.flatMap((id: Json) => (typeof id === 'string' ? (parseProcessId(id) ?? []) : []))
+    : [];
+}
+
+/** Whom else its end reaches. */
+function othersText(linked: number, watching: number): string {
+  const count = (number: number, what: string) => (number === 0 ? [] : [`${String(number)} ${what}`]);
+  const others = [...count(linked, 'linked to it'), ...count(watching, 'watching it')];
+  return others.length === 0 ? '' : `; ${others.join(', ')}`;
 }
 
 function textIn(value: Json): string | null {

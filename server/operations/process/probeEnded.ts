@@ -1,16 +1,18 @@
 /** Whether a process lives, asked after what was to end it. */
 import { processNotFound } from '../../../runtime/errors.ts';
-import type { ProcessRef, Result, RowPage } from '../../../runtime/model.ts';
+import type { ProcessField, ProcessRef, Result, RowPage } from '../../../runtime/model.ts';
 import { ok, pidText } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import type { ProbedEffect } from '../../core/operation.ts';
 
-/** Its registered name and initial call. Error: `process.not_found`. */
-export async function lookAt(context: Context<'processes.info'>, process: ProcessRef): Promise<Result<RowPage>> {
-  const info = await context.port.processes.info(
-    { pids: [process], keys: ['registered_name', 'initial_call'] },
-    context.options(),
-  );
+/** Its registered name and initial call, and what else is asked for. Error: `process.not_found`. */
+export async function lookAt(
+  context: Context<'processes.info'>,
+  process: ProcessRef,
+  more: readonly ProcessField[] = [],
+): Promise<Result<RowPage>> {
+  const keys = ['registered_name', 'initial_call', ...more] as const;
+  const info = await context.port.processes.info({ pids: [process], keys }, context.options());
   if (!info.ok) return info;
   const page = info.value.pages.find(({ ids }) => ids.length > 0);
   return page === undefined ? processNotFound(pidText(process), process.node) : ok(page);

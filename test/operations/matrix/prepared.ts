@@ -10,9 +10,6 @@ import { made } from './stage.ts';
 
 type Prepare = (stage: Stage, params: Params) => Promise<Params>;
 
-/** The process id that examples show; a process of its own stands for it. */
-const shownPid = '<0.120.0>';
-
 const catalogue = (stage: Stage): Params => ({
   pid: stage.names['Shop.Catalog'] ?? 'Shop.Catalog',
   node: stage.nodes[0],
@@ -90,15 +87,7 @@ async function traceOf(stage: Stage, params: Params): Promise<Params> {
 }
 
 /** The example's parameters, with what they name made to be there. */
-export async function ready(stage: Stage, operation: string, params: Params): Promise<Params> {
+export function ready(stage: Stage, operation: string, params: Params): Promise<Params> {
   const prepare = prepared[operation];
-  const done = prepare === undefined ? params : await prepare(stage, params);
-  if (done['pid'] !== shownPid) return done;
-  const started = await made(stage, 'start_process', {
-    module: 'timer',
-    function: 'sleep',
-    args: [600_000],
-    node: stage.nodes[0],
-  });
-  return { ...done, pid: started['display'] ?? '' };
+  return prepare === undefined ? Promise.resolve(params) : prepare(stage, params);
 }
