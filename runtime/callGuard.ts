@@ -2,8 +2,8 @@
  * The guard around every method of a port: whatever the method does (throws, hangs, ignores its signal, answers nonsense), the
  * caller gets a Result within the time it gave.
  */
-import { setMaxListeners } from 'node:events';
-import { childOptions, longestMs, remainingNow } from './callOptions.ts';
+import { isCancelled, longestMs, onCancelled, remainingNow } from './callOptions.ts';
+import { deadlines } from './deadlines.ts';
 import { cancelled, failure, timedOut } from './errors.ts';
 import type { Effect, Failure, Result } from './model.ts';
 import type { CallOptions, MethodName, StreamItem } from './port.ts';
@@ -41,22 +41,48 @@ function threw(method: MethodName, thrown: unknown): Failure {
 
 /** The answer to a call that may not begin, or null when it may. Nothing has happened, whatever the method would have done. */
 function refusal(method: MethodName, options: CallOptions): Failure | null {
-  if (options.signal.aborted) return cancelled('none');
+  if (isCancelled(options)) return cancelled('none');
   return remainingNow(options) === 0 ? timedOut(method, 'none') : null;
 }
 
 /** Calls `cut` once when the signal aborts or the budget is spent; answers how to stop waiting for either. */
 function watchBudget(method: MethodName, options: CallOptions, cut: (answer: Failure) => void): () => void {
-  const onAbort = () => cut(cancelled(effectOfBreak(method)));
   const leftMs = remainingNow(options);
-  const timer = leftMs < longestMs ? setTimeout(() => cut(timedOut(method, effectOfBreak(method))), leftMs) : undefined;
-  // An operation may ask a hundred nodes at once under one signal; that is no leak.
-  setMaxListeners(0, options.signal);
-  options.signal.addEventListener('abort', onAbort, { once: true });
+  const expire = () => cut(timedOut(method, effectOfBreak(method)));
+  const keepNoDeadline = leftMs < longestMs ? deadlines.after(leftMs, expire) : null;
+  const stopListening = onCancelled(options, () => cut(cancelled(effectOfBreak(method))));
   return () => {
-    clearTimeout(timer);
-    options.signal.removeEventListener('abort', onAbort);
+    keepNoDeadline?.();
+    stopListening();
   };
+}
+
+/** What a method is given: the time of its caller, and a signal of its own, which is made when it is first asked for. */
+class MethodOptions implements CallOptions {
+  readonly correlationId: string;
+  readonly #caller: CallOptions;
+  #control: AbortController | null = null;
+  #isAborted = false;
+
+  constructor(caller: CallOptions) {
+    this.correlationId = caller.correlationId;
+    this.#caller = caller;
+  }
+
+  get remainingMs(): number {
+    return remainingNow(this.#caller);
+  }
+
+  get signal(): AbortSignal {
+    this.#control ??= new AbortController();
+    if (this.#isAborted) this.#control.abort();
+    return this.#control.signal;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#control?.abort();
+  }
 }
 
 /**
@@ -72,13 +98,13 @@ export function guardUnary(
   const refused = refusal(name, options);
   if (refused !== null) return Promise.resolve(refused);
   return new Promise((resolve) => {
-    const control = new AbortController();
+    const own = new MethodOptions(options);
     let lastWord: ReturnType<typeof setTimeout> | undefined;
     let cut: Failure | null = null;
     const stopWaiting = watchBudget(name, options, (answer) => {
       cut = answer;
       stopWaiting();
-      control.abort();
+      own.abort();
       if (answer.error.effect === 'none') resolve(answer);
       else lastWord = setTimeout(() => resolve(answer), lastWordMs);
     });
@@ -87,7 +113,7 @@ export function guardUnary(
       clearTimeout(lastWord);
       resolve(cut === null ? answer : lastWordOf(answer, cut));
     };
-    const run = async (): Promise<unknown> => method(params, childOptions(options, longestMs, control.signal));
+    const run = async (): Promise<unknown> => method(params, own);
     run().then(
       (answer) => settle(isResult(answer) ? answer : broken(name, 'port.bad_answer', `${name} answered no result.`)),
       (thrown: unknown) => settle(threw(name, thrown)),
@@ -119,7 +145,7 @@ class GuardedStream implements AsyncIterableIterator<AnyItem> {
   readonly #method: AnyMethod;
   readonly #params: unknown;
   readonly #options: CallOptions;
-  readonly #control = new AbortController();
+  readonly #own: MethodOptions;
   #inner: AsyncIterator<unknown> | null = null;
   #cut: Failure | null = null;
   #onCut: ((answer: Failure) => void) | null = null;
@@ -132,6 +158,7 @@ class GuardedStream implements AsyncIterableIterator<AnyItem> {
     this.#method = method;
     this.#params = params;
     this.#options = options;
+    this.#own = new MethodOptions(options);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<AnyItem> {
@@ -176,9 +203,9 @@ class GuardedStream implements AsyncIterableIterator<AnyItem> {
     this.#stopWaiting = watchBudget(this.#name, this.#options, (answer) => {
       this.#cut = answer;
       this.#onCut?.(answer);
-      this.#control.abort();
+      this.#own.abort();
     });
-    const stream = this.#method(this.#params, childOptions(this.#options, longestMs, this.#control.signal));
+    const stream = this.#method(this.#params, this.#own);
     if (!isAsyncIterable(stream)) return broken(this.#name, 'port.bad_answer', `${this.#name} answered no stream.`);
     this.#inner = stream[Symbol.asyncIterator]();
     return this.#inner;
@@ -201,7 +228,7 @@ class GuardedStream implements AsyncIterableIterator<AnyItem> {
     if (this.#done) return;
     this.#done = true;
     this.#stopWaiting();
-    this.#control.abort();
+    this.#own.abort();
     // A generator that is in the middle of an await answers `return` only afterwards: told, not waited for.
     this.#inner?.return?.().catch(() => undefined);
   }

@@ -4,7 +4,8 @@
  * Time is a budget, measured by whoever holds it on a monotonic clock: no absolute time crosses a hop, because two clocks never
  * agree, and a wall clock can jump.
  */
-import type { CallOptions } from './port.ts';
+import { Listeners } from './listeners.ts';
+import type { CallOptions, Cancellation } from './port.ts';
 
 /** As long as a timer can wait (24 days). A budget of this or more has no deadline: a watch lives as long as its view. */
 export const longestMs = 2_147_483_647;
@@ -18,24 +19,109 @@ export function callOptions(
   signal: AbortSignal = new AbortController().signal,
   correlationId: string = crypto.randomUUID(),
 ): CallOptions {
-  const budgetMs = Number.isNaN(remainingMs) ? 0 : Math.min(remainingMs, longestMs);
-  const startedAt = performance.now();
-  return {
-    signal,
-    correlationId,
-    get remainingMs() {
-      return budgetMs === longestMs ? longestMs : Math.max(0, budgetMs - (performance.now() - startedAt));
-    },
-  };
+  return new SignalledOptions(remainingMs, signal, correlationId);
 }
 
 /** Options for a part of the call `parent`: at most `capMs` of what it has left, and its signal unless another is given. */
-export function childOptions(
-  parent: CallOptions,
-  capMs: number = longestMs,
-  signal: AbortSignal = parent.signal,
-): CallOptions {
-  return callOptions(Math.min(remainingNow(parent), capMs), signal, parent.correlationId);
+export function childOptions(parent: CallOptions, capMs: number = longestMs, signal?: AbortSignal): CallOptions {
+  const leftMs = Math.min(remainingNow(parent), capMs);
+  return signal === undefined
+    ? new PartOptions(leftMs, parent)
+    : new SignalledOptions(leftMs, signal, parent.correlationId);
+}
+
+class Budget {
+  readonly correlationId: string;
+  readonly #budgetMs: number;
+  readonly #startedAt = performance.now();
+
+  constructor(budgetMs: number, correlationId: string) {
+    this.#budgetMs = Number.isNaN(budgetMs) ? 0 : Math.min(budgetMs, longestMs);
+    this.correlationId = correlationId;
+  }
+
+  get remainingMs(): number {
+    if (this.#budgetMs === longestMs) return longestMs;
+    return Math.max(0, this.#budgetMs - (performance.now() - this.#startedAt));
+  }
+}
+
+class SignalledOptions extends Budget implements CallOptions {
+  readonly signal: AbortSignal;
+
+  constructor(budgetMs: number, signal: AbortSignal, correlationId: string) {
+    super(budgetMs, correlationId);
+    this.signal = signal;
+  }
+}
+
+/** Asks its parent for its signal only when somebody wants it: it may have to be made. */
+class PartOptions extends Budget implements CallOptions {
+  readonly #parent: CallOptions;
+
+  constructor(budgetMs: number, parent: CallOptions) {
+    super(budgetMs, parent.correlationId);
+    this.#parent = parent;
+  }
+
+  get signal(): AbortSignal {
+    return this.#parent.signal;
+  }
+
+  get cancellation(): Cancellation {
+    return cancellationOf(this.#parent);
+  }
+}
+
+/** Whether the call is to stop, without having a signal made. */
+export function isCancelled(options: CallOptions): boolean {
+  return options.cancellation?.isRequested ?? options.signal.aborted;
+}
+
+/** Calls `listener` once when the call is to stop, which it is not yet; answers how to stop waiting for it. */
+export function onCancelled(options: CallOptions, listener: () => void): () => void {
+  return options.cancellation?.onRequested(listener) ?? onAbort(options.signal, listener);
+}
+
+function cancellationOf(options: CallOptions): Cancellation {
+  return options.cancellation ?? new SignalCancellation(options.signal);
+}
+
+class SignalCancellation implements Cancellation {
+  readonly #signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  get isRequested(): boolean {
+    return this.#signal.aborted;
+  }
+
+  onRequested(listener: () => void): () => void {
+    return onAbort(this.#signal, listener);
+  }
+}
+
+/** Who waits for a signal to abort. One listener of the signal's serves all: adding one to it takes longer the more it has. */
+const waiting = Symbol('waiting');
+
+function waitingFor(signal: AbortSignal): Listeners | null {
+  const listeners: unknown = Reflect.get(signal, waiting);
+  return listeners instanceof Listeners ? listeners : null;
+}
+
+/** Calls `listener` once when `signal` aborts, which it has not yet; answers how to stop waiting for it. */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  return (waitingFor(signal) ?? listenersOf(signal)).add(listener);
+}
+
+function listenersOf(signal: AbortSignal): Listeners {
+  const listeners = new Listeners();
+  // On the signal itself: a WeakMap of all of them costs each of them more than the rest of it.
+  Reflect.set(signal, waiting, listeners);
+  signal.addEventListener('abort', () => listeners.tell(), { once: true });
+  return listeners;
 }
 
 /** Milliseconds left now: never negative, never not a number; {@link longestMs} means there is no deadline. */

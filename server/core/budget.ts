@@ -1,10 +1,10 @@
 /** Runs an operation's own code within the time its caller gave, whatever that code does. */
-import { remainingNow } from '../../runtime/callOptions.ts';
+import { isCancelled, onCancelled, remainingNow } from '../../runtime/callOptions.ts';
 import { isResult } from '../../runtime/callGuard.ts';
+import { deadlines } from '../../runtime/deadlines.ts';
 import { cancelled, timedOut } from '../../runtime/errors.ts';
 import type { Effect, Failure, Result } from '../../runtime/model.ts';
 import type { CallOptions } from '../../runtime/port.ts';
-import { onAbort } from './callBudget.ts';
 import { bug, wordsOf } from './errors.ts';
 
 /**
@@ -26,43 +26,52 @@ export type Bounded<T> = {
 export function withinBudget<T>(
   operation: string,
   effect: Effect,
-  budget: CallOptions & { readonly follows?: AbortSignal },
+  budget: CallOptions,
   run: () => Promise<Result<T>>,
   graceMs = lastWordMs,
 ): Promise<Bounded<T>> {
-  // The signal a budget follows says the same, and need not be made.
-  const signal = budget.follows ?? budget.signal;
   return new Promise((resolve) => {
-    const ended = settled(operation, effect, run);
+    const running = begun(operation, effect, run);
+    const settled = (answer: unknown) => resultOf<T>(operation, effect, answer);
+    const threwUp = (thrown: unknown) => threw(operation, effect, thrown);
     const cut = (failure: Failure) => {
       stop();
-      lastWord = setTimeout(() => resolve({ answer: failure, late: ended }), graceMs);
+      const late = running.then(settled, threwUp);
+      lastWord = setTimeout(() => resolve({ answer: failure, late }), graceMs);
     };
     let lastWord: ReturnType<typeof setTimeout> | undefined;
     const onCancel = () => cut(cancelled(effect));
-    const timer = setTimeout(() => cut(timedOut(operation, effect)), remainingNow(budget));
-    const unfollow = signal.aborted ? null : onAbort(signal, onCancel);
+    const keepNoDeadline = deadlines.after(remainingNow(budget), () => cut(timedOut(operation, effect)));
+    const unfollow = isCancelled(budget) ? null : onCancelled(budget, onCancel);
     const stop = () => {
-      clearTimeout(timer);
+      keepNoDeadline();
       unfollow?.();
     };
     if (unfollow === null) onCancel();
-    void ended.then((answer) => {
+    const end = (answer: Result<T>) => {
       stop();
       clearTimeout(lastWord);
       resolve({ answer, late: null });
-    });
+    };
+    running.then(
+      (answer) => end(settled(answer)),
+      (thrown: unknown) => end(threwUp(thrown)),
+    );
   });
 }
 
-async function settled<T>(operation: string, effect: Effect, run: () => Promise<Result<T>>): Promise<Result<T>> {
+/** What it answers, from untyped code perhaps no promise, or nothing at all but what it throws. */
+function begun<T>(operation: string, effect: Effect, run: () => Promise<Result<T>>): Promise<unknown> {
   try {
-    const answer: unknown = await run();
-    if (isResultOf<T>(answer)) return answer;
-    return bug('operation.bad_answer', `${operation} answered no result.`, effect, operation);
+    return Promise.resolve(run());
   } catch (thrown) {
-    return threw(operation, effect, thrown);
+    return Promise.resolve(threw(operation, effect, thrown));
   }
+}
+
+function resultOf<T>(operation: string, effect: Effect, answer: unknown): Result<T> {
+  if (isResultOf<T>(answer)) return answer;
+  return bug('operation.bad_answer', `${operation} answered no result.`, effect, operation);
 }
 
 /** The error for an operation whose own code threw: `system` `operation.threw`. */

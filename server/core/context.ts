@@ -1,5 +1,5 @@
 /** What an operation is given when it runs: who asks, the part of the port it named, the time that is left. */
-import { childOptions } from '../../runtime/callOptions.ts';
+import { childOptions, isCancelled } from '../../runtime/callOptions.ts';
 import type { ConnectionId, HoldingOwner, RuntimeKind } from '../../runtime/model.ts';
 import type { CallOptions, MethodName, Port } from '../../runtime/port.ts';
 import type { OperationProgress, Role } from '../protocol/operation.ts';
@@ -34,27 +34,53 @@ export type Context<N extends MethodName> = {
 };
 
 type ContextParts<N extends MethodName> = Omit<Context<N>, 'options' | 'emit' | 'signal' | 'correlationId'> & {
-  readonly budget: CallOptions & { readonly follows?: AbortSignal };
+  readonly budget: CallOptions;
   readonly onProgress: ((progress: OperationProgress) => Promise<void> | void) | undefined;
 };
 
 /** Makes the context of one call. `budget` shrinks with time; after its signal aborts, nothing more is emitted. */
 export function makeContext<N extends MethodName>(parts: ContextParts<N>): Context<N> {
-  const { budget, onProgress, connection, port, caller, owner, requestId } = parts;
-  return {
-    connection,
-    port,
-    caller,
-    owner,
-    requestId,
-    correlationId: budget.correlationId,
-    get signal() {
-      return budget.signal;
+  return new CallContext(parts);
+}
+
+class CallContext<N extends MethodName> implements Context<N> {
+  readonly connection: ConnectionFacts | null;
+  readonly port: Port<N>;
+  readonly caller: Caller;
+  readonly owner: HoldingOwner;
+  readonly requestId: string;
+  readonly correlationId: string;
+  declare readonly signal: AbortSignal;
+  // Each port call listens for itself, and stops to when it has answered.
+  readonly options = (capMs?: number): CallOptions => childOptions(this.#budget, capMs);
+  readonly emit = (progress: OperationProgress): Promise<void> => this.#emit(progress);
+  readonly #budget: CallOptions;
+  readonly #onProgress: ContextParts<N>['onProgress'];
+
+  constructor({ budget, onProgress, connection, port, caller, owner, requestId }: ContextParts<N>) {
+    this.connection = connection;
+    this.port = port;
+    this.caller = caller;
+    this.owner = owner;
+    this.requestId = requestId;
+    this.correlationId = budget.correlationId;
+    this.#budget = budget;
+    this.#onProgress = onProgress;
+    Object.defineProperty(this, 'signal', CallContext.#signal);
+  }
+
+  /**
+   * The signal is made when it is first asked for; it is the object's own, so that a copy of the context has it. One getter for all: a
+   * getter in a literal would make a class of its own of each object.
+   */
+  static readonly #signal: PropertyDescriptor & ThisType<CallContext<MethodName>> = {
+    get() {
+      return this.#budget.signal;
     },
-    // Each port call makes a signal of its own, and stops listening to this one when it has answered.
-    options: (capMs) => childOptions(budget, capMs, budget.follows ?? budget.signal),
-    emit: async (progress) => {
-      if (onProgress !== undefined && !budget.signal.aborted) await onProgress(progress);
-    },
+    enumerable: true,
   };
+
+  async #emit(progress: OperationProgress): Promise<void> {
+    if (this.#onProgress !== undefined && !isCancelled(this.#budget)) await this.#onProgress(progress);
+  }
 }

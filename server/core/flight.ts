@@ -3,6 +3,7 @@ import type { Json, Result } from '../../runtime/model.ts';
 import type { OperationAnswer, OperationCall } from '../protocol/operation.ts';
 import { CallBudget } from './callBudget.ts';
 import type { CallConnection, CallExtras, FinishedCall, JsonObject, OwnClaim, PipelineStep } from './calls.ts';
+import { pipelineSteps } from './calls.ts';
 import { bug } from './errors.ts';
 import { defaultTimeoutMs } from './limits.ts';
 import type { Plan } from './operation.ts';
@@ -22,6 +23,29 @@ const notRun = bug('pipeline.not_run', 'The call was not run.', 'none', 'unknown
 /** Whether it is an id that is safe to log and to send back. */
 export function isId(text: string): boolean {
   return idPattern.test(text);
+}
+
+/** The bit that stands for a step. */
+export function stepBit(step: PipelineStep): number {
+  return 1 << pipelineSteps.indexOf(step);
+}
+
+const stepsByBits = new Map<number, readonly PipelineStep[]>();
+
+/** The steps that these bits stand for: the same list for the same ones. */
+function stepsIn(bits: number): readonly PipelineStep[] {
+  const known = stepsByBits.get(bits) ?? pipelineSteps.filter((_, index) => (bits & (1 << index)) !== 0);
+  stepsByBits.set(bits, known);
+  return known;
+}
+
+/** Nobody else's, and numbered from there: a random id for each costs as much as the rest of a call's first step. */
+const idBase = crypto.randomUUID().slice(0, 23);
+let lastId = 0;
+
+function nextId(): string {
+  lastId += 1;
+  return `${idBase}-${lastId.toString(16).padStart(12, '0')}`;
 }
 
 export class Flight {
@@ -53,7 +77,8 @@ export class Flight {
   /** How old the answer is, when it was taken from the cache. */
   ageMs: number | null = null;
   #budget: CallBudget | null = null;
-  readonly #steps: PipelineStep[] = [];
+  /** A bit for each it has entered: they are entered in their order. */
+  #steps = 0;
   readonly #startedAt = Date.now();
   readonly #startedMs = performance.now();
 
@@ -63,7 +88,7 @@ export class Flight {
     this.extras = extras;
     this.purpose = purpose;
     const { correlationId } = extras;
-    this.correlationId = correlationId !== undefined && isId(correlationId) ? correlationId : crypto.randomUUID();
+    this.correlationId = correlationId !== undefined && isId(correlationId) ? correlationId : nextId();
   }
 
   /** The time it has in all, from its beginning. */
@@ -78,7 +103,12 @@ export class Flight {
   }
 
   enter(step: PipelineStep): void {
-    if (this.#steps.at(-1) !== step) this.#steps.push(step);
+    this.enterBit(stepBit(step));
+  }
+
+  /** The same by {@link stepBit}, for who enters often. */
+  enterBit(bit: number): void {
+    this.#steps |= bit;
   }
 
   /** The operation, which must have been found by now. */
@@ -114,7 +144,7 @@ export class Flight {
       startedAt: this.#startedAt,
       durationMs: this.durationMs(),
       error: answer.ok ? null : answer.error,
-      steps: [...this.#steps],
+      steps: stepsIn(this.#steps),
       ...(this.attempts > 1 && { attempts: this.attempts }),
       ...(this.ageMs !== null && { ageMs: this.ageMs }),
       ...(this.span !== null && { traceparent: this.span.traceparent }),
@@ -122,6 +152,6 @@ export class Flight {
   }
 
   #budgetOf(timeoutMs: number): CallBudget {
-    return new CallBudget(timeoutMs, this.#startedMs, this.extras.signal, this.correlationId);
+    return new CallBudget(timeoutMs, this.#startedMs, this.extras.signal, this.correlationId, this.extras.stop);
   }
 }

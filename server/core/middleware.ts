@@ -7,6 +7,7 @@ import type { OperationAnswer } from '../protocol/operation.ts';
 import type { PipelineStep } from './calls.ts';
 import { bug, wordsOf } from './errors.ts';
 import type { Flight } from './flight.ts';
+import { stepBit } from './flight.ts';
 import type { AnyOperation } from './operation.ts';
 
 export type Answer = Result<OperationAnswer>;
@@ -53,13 +54,13 @@ async function onceKnown(passing: Promise<Answer | null>, flight: Flight, next: 
 
 /** The way through `middlewares`, in their order, to `last`. */
 export function compose(middlewares: readonly Middleware[], last: Next): Next {
-  return middlewares.reduceRight<Next>(
-    (next, middleware) => (flight) => {
-      flight.enter(middleware.step);
+  return middlewares.reduceRight<Next>((next, middleware) => {
+    const bit = stepBit(middleware.step);
+    return (flight) => {
+      flight.enterBit(bit);
       return middleware.run(flight, next);
-    },
-    last,
-  );
+    };
+  }, last);
 }
 
 /**

@@ -23,7 +23,9 @@ export function once(services: Pick<PipelineServices, 'claims'>): Middleware {
 }
 
 async function claimed({ claims }: Pick<PipelineServices, 'claims'>, flight: Flight, next: Next): Promise<Answer> {
-  const claim = await claims.claim(new FlightsClaim(flight));
+  const claiming = claims.claim(new FlightsClaim(flight));
+  // Of what only looks it is known at once.
+  const claim = claiming instanceof Promise ? await claiming : claiming;
   if (claim.is === 'refused') return claim.failure;
   if (claim.is === 'joined') return claim.answer;
   flight.claim = claim;

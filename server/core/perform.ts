@@ -5,6 +5,7 @@ import type { Effect, Failure, Json, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { AnswerCache } from './answerCache.ts';
 import type { Bounded } from './budget.ts';
+import type { PipelineServices } from './calls.ts';
 import { threw, withinBudget } from './budget.ts';
 import { bug } from './errors.ts';
 import type { Flight } from './flight.ts';
@@ -12,6 +13,7 @@ import type { Answer, Middleware, MiddlewareFacts, Next } from './middleware.ts'
 import type { AnyOperation, Problem, RetryPolicy } from './operation.ts';
 import { isWrite } from './operation.ts';
 import { isJson, resultLimits } from './plainData.ts';
+import { offered } from './offerUndo.ts';
 import { contextOf } from './prepare.ts';
 
 /** What {@link perform} does, in the form of the middlewares around it. */
@@ -30,8 +32,8 @@ export const performing: readonly (MiddlewareFacts & Pick<Middleware, 'appliesTo
 const firstDelayMs = 50;
 const longestDelayMs = 5_000;
 
-/** Runs what was allowed and planned. Never rejects. */
-export function perform(answers: AnswerCache): Next {
+/** Runs what was allowed and planned. Never rejects. `undoable` is told of what can be undone later. */
+export function perform(answers: AnswerCache, undoable: PipelineServices['undoable']): Next {
   return async (flight) => {
     flight.enter('execute');
     flight.executed = true;
@@ -39,14 +41,19 @@ export function perform(answers: AnswerCache): Next {
     const writes = isWrite(operation);
     // What is read while it is changed may be neither old nor new.
     if (writes) answers.invalidate(flight.connectionKey);
-    const { answer, late } = await triedAgain(flight, operation.retry, () => attempt(flight, operation));
-    if (writes) answers.invalidate(flight.connectionKey);
-    void late?.then(() => answers.invalidate(flight.connectionKey));
+    const { retry } = operation;
+    const { answer, late } = await (retry === undefined
+      ? attempt(flight, operation)
+      : triedAgain(flight, operation, retry));
+    if (writes) {
+      answers.invalidate(flight.connectionKey);
+      void late?.then(() => answers.invalidate(flight.connectionKey));
+    }
     flight.late = late;
     flight.applied = answer;
     if (late === null) flight.budget.release();
     else flight.budget.end();
-    return shaped(flight, answer);
+    return offered(undoable, flight, shaped(flight, answer));
   };
 }
 
@@ -59,19 +66,15 @@ function attempt(flight: Flight, operation: AnyOperation): Promise<Bounded<unkno
   return withinBudget(operation.name, 'unknown', flight.budget, apply, operation.graceMs);
 }
 
-async function triedAgain(
-  flight: Flight,
-  policy: RetryPolicy | undefined,
-  run: () => Promise<Bounded<unknown>>,
-): Promise<Bounded<unknown>> {
-  let bounded = await run();
-  for (let again = 0; policy !== undefined && again < policy.times; again += 1) {
+async function triedAgain(flight: Flight, operation: AnyOperation, policy: RetryPolicy): Promise<Bounded<unknown>> {
+  let bounded = await attempt(flight, operation);
+  for (let again = 0; again < policy.times; again += 1) {
     const waitMs = waitBefore(again, policy, bounded, flight);
     if (waitMs === null || waitMs >= remainingNow(flight.budget)) return bounded;
     const waited = await delay(waitMs, true, { signal: flight.budget.signal }).catch(() => false);
     if (!waited) return bounded;
     flight.attempts += 1;
-    bounded = await run();
+    bounded = await attempt(flight, operation);
   }
   return bounded;
 }

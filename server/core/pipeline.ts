@@ -19,6 +19,7 @@ import { pipelineThrew } from './errors.ts';
 import { Flight } from './flight.ts';
 import type { Answer, Middleware, MiddlewareFacts, Next, PluggedMiddleware } from './middleware.ts';
 import { compose, contained } from './middleware.ts';
+import { offerUndo } from './offerUndo.ts';
 import { once } from './once.ts';
 import type { AnyOperation, OperationTelemetry, Plan } from './operation.ts';
 import { isWrite } from './operation.ts';
@@ -63,7 +64,7 @@ export class Pipeline {
     this.#services = services;
     const answers = services.answers ?? new AnswerCache();
     const middlewares = middlewaresOf(services, answers);
-    this.#way = compose(middlewares, perform(answers));
+    this.#way = compose(middlewares, perform(answers, services.undoable));
     this.#said = [...middlewares, ...performing, ...ending];
   }
 
@@ -77,11 +78,14 @@ export class Pipeline {
   /** Runs, plans or validates. Never rejects; every error says its effect and carries the correlation id. */
   async execute(call: OperationCall, extras: CallExtras): Promise<Result<OperationAnswer>> {
     const flight = new Flight(call, extras);
-    const answer = await this.#pass(flight);
+    let answer: Answer;
+    try {
+      answer = await this.#way(flight);
+    } catch (thrown) {
+      answer = pipelineThrew(flight, thrown);
+    }
     this.#end(flight, answer);
-    return answer.ok
-      ? this.#offered(flight, answer.value)
-      : fail({ ...answer.error, correlationId: flight.correlationId });
+    return answer.ok ? answer : fail({ ...answer.error, correlationId: flight.correlationId });
   }
 
   /**
@@ -110,30 +114,9 @@ export class Pipeline {
       answer,
       undo: (budget) => undo(flight, budget),
       offerUndo: () => {
-        if (answer.ok) this.#offered(flight, answer.value);
+        if (answer.ok) offerUndo(this.#services.undoable, flight);
       },
     };
-  }
-
-  /** The answer, which says whether it can be undone by `undo_operation`. */
-  #offered(flight: Flight, answer: OperationAnswer): Answer {
-    const { undoable } = this.#services;
-    const { applied, plan, found, call } = flight;
-    if (undoable === undefined || answer.mode !== 'run' || applied?.ok !== true) return ok(answer);
-    if (found === null || !isWrite(found.operation) || plan === null) return ok(answer);
-    if (found.operation.compensate === undefined || plan.undo === 'no') return ok(answer);
-    // What only looked leaves nothing.
-    if (plan.severity !== 'change' && plan.severity !== 'destroy') return ok(answer);
-    undoable({
-      requestId: call.requestId,
-      operation: found.entry.name,
-      connection: call.connection,
-      runtime: flight.connection?.runtime ?? null,
-      caller: flight.extras.caller,
-      plan,
-      undo: (budget) => undo(flight, budget),
-    });
-    return ok({ ...answer, undo: plan.undo });
   }
 
   async #pass(flight: Flight): Promise<Answer> {

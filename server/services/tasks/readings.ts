@@ -3,7 +3,7 @@ import { remainingNow } from '../../../runtime/callOptions.ts';
 import type { Json, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { CallOptions } from '../../../runtime/port.ts';
-import { onAbort } from '../../core/callBudget.ts';
+import { onAbort } from '../../../runtime/callOptions.ts';
 import { isJsonObject } from '../../core/plainData.ts';
 import type { TaskItem, TaskLog, TaskPage, TaskQuery } from '../../operations/tracing/tasks.ts';
 
