@@ -315,7 +315,13 @@ class LocalBackendHere implements LocalBackend {
   }
 
   async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
+    if (!this.#isStrange(call)) return this.#run(call, options);
     return this.#run(call, { ...options, ...(await this.#lookFor(call, options)) });
+  }
+
+  /** Whether only a node can have that operation. */
+  #isStrange({ connection, operation }: Pick<OperationCall, 'connection' | 'operation'>): boolean {
+    return connection !== null && this.registry.find(operation) === null;
   }
 
   /**
@@ -326,7 +332,7 @@ class LocalBackendHere implements LocalBackend {
     { connection, operation, params }: Pick<OperationCall, 'connection' | 'operation' | 'params'>,
     { caller, signal, timeoutMs }: Pick<CallExtras, 'caller' | 'signal' | 'timeoutMs'>,
   ): Promise<{ readonly timeoutMs?: number }> {
-    if (connection === null || this.registry.find(operation) !== null || !checkCaller(caller).ok) return {};
+    if (connection === null || !this.#isStrange({ connection, operation }) || !checkCaller(caller).ok) return {};
     const limits = [timeoutMs, isJsonObject(params) ? params['timeoutMs'] : undefined].filter(isLimit);
     const budget = callOptions(Math.min(longestMs, ...limits), signal);
     await withinBudget(operation, 'none', budget, () => this.#discovery.lookAnew(connection), 0);

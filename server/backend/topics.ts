@@ -13,27 +13,31 @@ export class Topics {
     events: new WatchSource({ fidelity: { is: 'exact' } }),
   } as const;
   readonly #listening: readonly { dispose(): void }[];
+  readonly #followEvents: () => { dispose(): void };
+  #followingEvents: { dispose(): void } | null = null;
 
   constructor(connections: Connections, registry: Registry, events: Events) {
     const { connections: ofConnections, catalogue, events: ofEvents } = this.#sources;
     const showConnections = () => ofConnections.set(connections.list().map((info) => [info.id, info]));
     const showCatalogue = () => catalogue.set(registry.list().map((entry) => [entry.name, entry]));
-    ofEvents.set(events.all().map((event) => [String(event.seq), event]));
+    this.#followEvents = () => {
+      ofEvents.set(events.all().map((event) => [String(event.seq), event]));
+      return events.onEvent((event) => ofEvents.patch([[String(event.seq), event]], [String(event.seq - mostEvents)]));
+    };
     showConnections();
     showCatalogue();
-    this.#listening = [
-      connections.onChange(showConnections),
-      registry.onChange(showCatalogue),
-      events.onEvent((event) => ofEvents.patch([[String(event.seq), event]], [String(event.seq - mostEvents)])),
-    ];
+    this.#listening = [connections.onChange(showConnections), registry.onChange(showCatalogue)];
   }
 
   source(of: 'connections' | 'catalogue' | 'events'): WatchFeed {
+    // Every call ends in an event: they are rows only once somebody has asked for them.
+    if (of === 'events') this.#followingEvents ??= this.#followEvents();
     return this.#sources[of];
   }
 
   close(): void {
     for (const listening of this.#listening) listening.dispose();
+    this.#followingEvents?.dispose();
     for (const source of Object.values(this.#sources)) source.close();
   }
 }

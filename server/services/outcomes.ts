@@ -77,9 +77,10 @@ class KnownCalls {
   }
 
   #age(): void {
-    const running = [...this.#old, ...this.#young].filter(([, { answer }]) => answer === null);
+    const before = this.#old;
     this.#old = this.#young;
-    this.#young = new Map(running);
+    this.#young = new Map();
+    for (const [requestId, known] of before) if (known.answer === null) this.#young.set(requestId, known);
   }
 }
 

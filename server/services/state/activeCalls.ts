@@ -1,61 +1,148 @@
 /** The calls that are going on in this process: listed, followed, cancelled. */
 import { failure } from '../../../runtime/errors.ts';
-import type { Result } from '../../../runtime/model.ts';
+import type { Json, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { Row } from '../../../runtime/watch.ts';
 import { WatchSource } from '../../../runtime/watch.ts';
 import type { WatchFeed } from '../../../runtime/watch.ts';
+import type { CallExtras, JsonObject } from '../../core/calls.ts';
 import type { Caller } from '../../core/context.ts';
-import { isJsonObject } from '../../core/plainData.ts';
-import type { OperationCall, OperationProgress } from '../../protocol/operation.ts';
+import { isJson, isJsonObject } from '../../core/plainData.ts';
+import { Stop } from '../../core/stop.ts';
+import type { CatalogueEntry, OperationCall, OperationProgress } from '../../protocol/operation.ts';
+import type { CallKind } from './kinds.ts';
+import { CallKinds } from './kinds.ts';
+import type { CallBegun } from './records.ts';
+import { Roll } from './roll.ts';
+import { hasAtMost, sanitizedJson } from './sanitize.ts';
+import type { OngoingCall } from './stateStore.ts';
 
-type Active = {
+/** A call that is going on, with what its pipeline is given beside it. */
+class ActiveCall implements CallExtras, OngoingCall {
   readonly call: OperationCall;
-  readonly caller: Caller;
-  readonly stop: AbortController;
+  readonly entry: CatalogueEntry | null;
+  readonly kind: CallKind;
+  readonly startedAt = Date.now();
+  readonly startedMs = performance.now();
+  /** How many had begun before it. */
+  readonly number: number;
+  readonly startedAlone: boolean;
   /** Made when somebody follows it. */
-  follow: WatchSource | null;
-  /** What has been told so far, for who follows later. */
-  readonly rows: Map<string, Row>;
-  /** Whether nothing else ran while it did. */
-  isAlone: boolean;
-};
+  follow: WatchSource | null = null;
+  /** What has been told so far, for who follows later; null before anything is. */
+  rows: Map<string, Row> | null = null;
+
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  readonly stop = new Stop();
+  readonly timeoutMs?: number;
+  readonly correlationId?: string;
+  readonly traceparent?: string;
+  readonly parent?: string;
+  readonly onProgress: NonNullable<CallExtras['onProgress']>;
+
+  constructor(
+    call: OperationCall,
+    extras: CallExtras,
+    entry: CatalogueEntry | null,
+    kind: CallKind,
+    number: number,
+    startedAlone: boolean,
+  ) {
+    this.call = call;
+    this.entry = entry;
+    this.kind = kind;
+    this.number = number;
+    this.startedAlone = startedAlone;
+    const { caller, signal, timeoutMs, correlationId, traceparent, parent, onProgress } = extras;
+    this.caller = caller;
+    this.signal = signal;
+    if (timeoutMs !== undefined) this.timeoutMs = timeoutMs;
+    if (correlationId !== undefined) this.correlationId = correlationId;
+    if (traceparent !== undefined) this.traceparent = traceparent;
+    if (parent !== undefined) this.parent = parent;
+    this.onProgress = (progress) => {
+      this.#tell(progress);
+      return onProgress?.(progress);
+    };
+  }
+
+  get requestId(): string {
+    return this.call.requestId;
+  }
+
+  get paramsJson(): string {
+    return keptParamsJson(this.call.params, this.entry);
+  }
+
+  begun(): CallBegun {
+    const { requestId, kind, call, startedAt, correlationId, parent } = this;
+    const { operation, category, connection, principal, via } = kind;
+    return {
+      requestId,
+      parent: parent ?? null,
+      operation,
+      category,
+      connection,
+      principal,
+      via,
+      mode: call.mode === 'dry_run' ? 'dry_run' : 'run',
+      startedAt,
+      correlationId: correlationId ?? null,
+      params: parsedJson(this.paramsJson),
+    };
+  }
+
+  #tell(progress: OperationProgress): void {
+    if (progress.is === 'progress') {
+      this.#row('progress', { ...progress });
+      return;
+    }
+    for (const each of progress.rows) {
+      const row = isJsonObject(each) ? each : { value: each };
+      this.#row(rowKey(row, this.rows?.size ?? 0), row);
+    }
+  }
+
+  #row(key: string, row: Row): void {
+    this.rows ??= new Map();
+    if (!this.rows.has(key) && this.rows.size >= mostRows) return;
+    this.rows.set(key, row);
+    this.follow?.patch([[key, row]], []);
+  }
+}
+export type { ActiveCall };
 
 /** Rows that a call has told and that are kept for who follows it later. */
 const mostRows = 2_000;
 
 export class ActiveCalls {
-  readonly #active = new Map<string, Active>();
+  readonly #active = new Roll<ActiveCall>();
+  readonly #kinds = new CallKinds();
+  #begun = 0;
 
   /** A call begins; null when one with its requestId is going on, which it will join. */
-  begin(call: OperationCall, caller: Caller): Active | null {
-    if (this.#active.has(call.requestId)) return null;
-    const isAlone = this.#active.size === 0;
-    for (const other of this.#active.values()) other.isAlone = false;
-    const active: Active = { call, caller, stop: new AbortController(), follow: null, rows: new Map(), isAlone };
-    this.#active.set(call.requestId, active);
+  begin(call: OperationCall, extras: CallExtras, entry: CatalogueEntry | null): ActiveCall | null {
+    if (this.#active.get(call.requestId) !== null) return null;
+    const kind = this.#kinds.of(entry, call.connection, extras.caller);
+    this.#begun += 1;
+    const active = new ActiveCall(call, extras, entry, kind, this.#begun, this.#active.size === 0);
+    this.#active.add(call.requestId, active);
     return active;
   }
 
-  /** It has told something on its way. */
-  progress(active: Active, progress: OperationProgress): void {
-    if (progress.is === 'progress') {
-      this.#row(active, 'progress', { ...progress });
-      return;
-    }
-    for (const each of progress.rows) {
-      const row = isJsonObject(each) ? each : { value: each };
-      this.#row(active, rowKey(row, active.rows.size), row);
-    }
+  /** Whether nothing else has run while it did. */
+  isAlone({ startedAlone, number }: ActiveCall): boolean {
+    return startedAlone && this.#begun === number;
   }
 
-  end(active: Active): void {
-    this.#active.delete(active.call.requestId);
+  end(active: ActiveCall): void {
+    this.#active.remove(active.requestId);
     active.follow?.close();
   }
 
   has(requestId: string): boolean {
-    return this.#active.has(requestId);
+    return this.#active.get(requestId) !== null;
   }
 
   /**
@@ -63,31 +150,43 @@ export class ActiveCalls {
    */
   cancel(requestId: string, caller: Caller): Result<OperationCall> {
     const active = this.#active.get(requestId);
-    if (active === undefined || !isTheirs(active, caller)) return notRunning();
-    active.stop.abort();
+    if (active === null || !isTheirs(active, caller)) return notRunning();
+    active.stop.ask();
     return ok(active.call);
   }
 
   /** What a call tells on its way, as rows by their id; it ends with the call. Error: `execution.not_running`. */
   follow(requestId: string, caller: Caller): Result<WatchFeed> {
     const active = this.#active.get(requestId);
-    if (active === undefined || !isTheirs(active, caller)) return notRunning();
+    if (active === null || !isTheirs(active, caller)) return notRunning();
     if (active.follow === null) {
       active.follow = new WatchSource({ fidelity: { is: 'exact' } });
-      active.follow.set([...active.rows]);
+      active.follow.set([...(active.rows ?? [])]);
     }
     return ok(active.follow);
   }
-
-  #row(active: Active, key: string, row: Row): void {
-    if (!active.rows.has(key) && active.rows.size >= mostRows) return;
-    active.rows.set(key, row);
-    active.follow?.patch([[key, row]], []);
-  }
 }
 
-function isTheirs({ caller }: Active, by: Caller): boolean {
+function isTheirs({ caller }: ActiveCall, by: Caller): boolean {
   return by.role === 'admin' || by.principal === caller.principal;
+}
+
+/** Parameters with more values than this are not kept. */
+const mostValues = 2_000;
+
+/** What came may be anything: what is no operation's, or not even an object, is not kept. */
+function keptParamsJson(params: Json, entry: CatalogueEntry | null): string {
+  if (entry === null || !isPlainObject(params) || !hasAtMost(params, mostValues)) return 'null';
+  return sanitizedJson(params, entry.params);
+}
+
+function isPlainObject(params: Json): params is JsonObject {
+  return typeof params === 'object' && params !== null && isJsonObject(params);
+}
+
+function parsedJson(text: string): Json {
+  const value: unknown = JSON.parse(text);
+  return isJson(value) ? value : null;
 }
 
 /** Rows that name themselves replace each other; others are numbered. */

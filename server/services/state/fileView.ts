@@ -1,4 +1,5 @@
 /** What one state file says, as far as it has been read. */
+import type { Json } from '../../../runtime/model.ts';
 import { sizeUpTo } from '../../core/plainData.ts';
 import type { Writer } from '../audit/writer.ts';
 import { Buckets, cellOf } from './buckets.ts';
@@ -30,15 +31,23 @@ export class FileView {
         this.calls.set(record.call.requestId, record.call);
         return;
       case 'ended':
-        this.end(record.call);
+        this.keep(record.call);
+        this.buckets.count(record.call, record.call.startedAt, record.call);
+        return;
+      case 'result':
+        this.keepResult(record.requestId, record.result);
     }
   }
 
-  /** A call is over: kept, as the newest, and counted. */
-  end(call: CallEnded): void {
+  /** A call is over: kept, as the newest. */
+  keep(call: CallEnded): void {
     this.calls.delete(call.requestId);
     this.calls.set(call.requestId, call);
-    this.buckets.count({ ...call, code: call.error?.code ?? null });
+  }
+
+  keepResult(requestId: string, result: Json): void {
+    const call = this.calls.get(requestId);
+    if (call !== undefined && isEnded(call)) this.calls.set(requestId, { ...call, result });
   }
 
   /** Has all that a dead writer's has, which counts no more: what was running there was cut off. */

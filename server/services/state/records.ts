@@ -9,6 +9,7 @@ import type { Writer } from '../audit/writer.ts';
 import { writerIn } from '../audit/writer.ts';
 import type { CellData } from './buckets.ts';
 import { readCells } from './buckets.ts';
+import type { CallKind } from './kinds.ts';
 
 /** A call, as it is kept: no secrets, and nothing large. */
 export type CallBegun = {
@@ -52,7 +53,37 @@ export type StateRecord =
       readonly calls: readonly (CallBegun | CallEnded)[];
     }
   | { readonly is: 'begun'; readonly call: CallBegun }
-  | { readonly is: 'ended'; readonly call: CallEnded };
+  | { readonly is: 'ended'; readonly call: CallEnded }
+  /** Of a call whose end stands before it. */
+  | { readonly is: 'result'; readonly requestId: string; readonly result: Json };
+
+/** A call that is over, as its lines are made of it: what is data of others' is JSON text already. */
+export type EndedCall = Pick<CallEnded, 'requestId' | 'parent' | 'mode' | 'startedAt' | 'correlationId'> &
+  Pick<CallEnded, 'durationMs' | 'cpuMs' | 'error'> & {
+    readonly kind: CallKind;
+    readonly paramsJson: string;
+    /** null where it is not kept. */
+    readonly resultJson: string | null;
+  };
+
+/** The line of a call's end: the record `ended`, without what is null. Durations are written to the microsecond. */
+export function endedLine(call: EndedCall, resultJson: string | null): string {
+  const { requestId, parent, kind, mode, startedAt, correlationId, paramsJson, durationMs, cpuMs, error } = call;
+  const took = Math.round(durationMs * 1_000) / 1_000;
+  const rest =
+    (parent === null ? '' : `,"parent":${JSON.stringify(parent)}`) +
+    (correlationId === null ? '' : `,"correlationId":${JSON.stringify(correlationId)}`) +
+    (cpuMs === null ? '' : `,"cpuMs":${cpuMs}`) +
+    (resultJson === null ? '' : `,"result":${resultJson}`) +
+    (error === null ? '' : `,"error":${JSON.stringify(error)}`);
+  const id = JSON.stringify(requestId);
+  return `${kind.lines[mode]}${id},"startedAt":${startedAt},"params":${paramsJson},"durationMs":${took}${rest}}}\n`;
+}
+
+/** The line of a result that is not in that of its call: the record `result`. */
+export function resultLine(requestId: string, resultJson: string): string {
+  return `{"is":"result","requestId":${JSON.stringify(requestId)},"result":${resultJson}}\n`;
+}
 
 export function lineOf(record: StateRecord): string {
   return `${JSON.stringify(record)}\n`;
@@ -103,6 +134,10 @@ function readRecord(value: JsonObject): StateRecord | null {
     case 'ended': {
       const ended = isJsonObject(call) ? readEnded(call) : null;
       return ended === null ? null : { is, call: ended };
+    }
+    case 'result': {
+      const requestId = textOrNull(value['requestId']);
+      return requestId === null ? null : { is, requestId, result: value['result'] ?? null };
     }
     default:
       return null;

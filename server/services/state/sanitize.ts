@@ -1,20 +1,89 @@
-/** Parameters as they may be kept: without secrets, and only so large. */
+/**
+ * Parameters and results as they may be kept: as JSON text, without secrets, and only so large. Nearly all hold neither secrets nor much:
+ * to see that costs less than to make a copy, so a copy is made only of those that do.
+ */
 import type { Json } from '../../../runtime/model.ts';
 import { isJsonObject } from '../../core/plainData.ts';
 import type { JsonSchema } from '../../protocol/operation.ts';
-import { redact, redacted } from '../audit/redact.ts';
+import { isSecretName, longestText, redact, redacted } from '../audit/redact.ts';
 
 export type SanitizeLimits = { readonly text: number; readonly parts: number; readonly characters: number };
 export const paramsKept: SanitizeLimits = { text: 200, parts: 20, characters: 4_096 };
 
+/** A result with more values than this is not kept: of what only looked, looking again costs less than remembering. */
+const mostValues = 2_000;
+
 /**
- * A copy without what is secret: by its name, or because its schema says so (`writeOnly`, `format: "password"`, or
+ * JSON without what is secret: by its name, or because its schema says so (`writeOnly`, `format: "password"`, or
  * `x-arsenal: {"secret": true}`). Long texts and lists are cut; what is too large all the same is left out, and its size said.
  */
-export function sanitized(value: Json, schema: JsonSchema | null, limits: SanitizeLimits = paramsKept): Json {
-  const safe = cut(redact(withoutMarked(value, schema)), limits);
-  const { length } = JSON.stringify(safe);
-  return length <= limits.characters ? safe : { omitted: true, characters: length };
+export function sanitizedJson(value: Json, schema: JsonSchema | null, limits: SanitizeLimits = paramsKept): string {
+  const isAsItIs = valuesUpTo(value, mostValues, limits.text, limits.parts) >= 0 && !marksSecrets(schema);
+  const text = JSON.stringify(isAsItIs ? value : cut(redact(withoutMarked(value, schema)), limits));
+  return text.length <= limits.characters ? text : JSON.stringify({ omitted: true, characters: text.length });
+}
+
+/** A result as JSON, without what sounds like a secret; null when it has too many values to be kept. */
+export function keptResultJson(result: Json): string | null {
+  if (valuesUpTo(result, mostValues, longestText, Infinity) >= 0) return JSON.stringify(result);
+  return hasAtMost(result, mostValues) ? JSON.stringify(redact(result)) : null;
+}
+
+/**
+ * How many of `most` values are left after those of `value`; negative when it has more of them, a name that sounds like a secret, a
+ * longer text, or more parts in one place. It is not walked further than that, however deep it goes.
+ */
+function valuesUpTo(value: Json, most: number, longest: number, parts: number): number {
+  let left = most - 1;
+  if (typeof value === 'string') return value.length <= longest ? left : -1;
+  if (Array.isArray(value)) {
+    const elements: readonly Json[] = value;
+    if (elements.length > parts || elements.length > left) return -1;
+    for (const element of elements) {
+      left = valuesUpTo(element, left, longest, parts);
+      if (left < 0) return -1;
+    }
+    return left;
+  }
+  if (!isJsonObject(value)) return left;
+  let names = 0;
+  for (const name of Object.keys(value)) {
+    const part = value[name];
+    names += 1;
+    if (names > parts || isSecretName(name) || part === undefined) return -1;
+    left = valuesUpTo(part, left, longest, parts);
+    if (left < 0) return -1;
+  }
+  return left;
+}
+
+/** Whether `value` has at most so many values; it is not walked further than that, however deep it goes. */
+export function hasAtMost(value: unknown, most: number): boolean {
+  const waiting: unknown[] = [value];
+  for (let seen = 0; waiting.length > 0; seen += 1) {
+    if (seen + waiting.length > most) return false;
+    const next = waiting.pop();
+    if (typeof next === 'object' && next !== null) {
+      for (const part of Object.values(next)) waiting.push(part);
+    }
+  }
+  return true;
+}
+
+/** Whether a schema says of anything in it that it is secret: found once for each. */
+const marked = new WeakMap<JsonSchema, boolean>();
+
+function marksSecrets(schema: JsonSchema | null): boolean {
+  if (schema === null) return false;
+  const known = marked.get(schema);
+  if (known !== undefined) return known;
+  const marks =
+    isSecret(schema) ||
+    [schema['items'], ...Object.values(schemaIn(schema['properties']) ?? {})].some((part) =>
+      marksSecrets(schemaIn(part)),
+    );
+  marked.set(schema, marks);
+  return marks;
 }
 
 function withoutMarked(value: Json, schema: JsonSchema | null): Json {

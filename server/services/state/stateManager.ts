@@ -1,23 +1,16 @@
 /** What is known of calls beyond their answers: those going on, those that are over, their results for a while, their figures. */
-import type { ArsenalError, Json, Result } from '../../../runtime/model.ts';
-import { onAbort } from '../../core/callBudget.ts';
-import type { CallExtras, JsonObject } from '../../core/calls.ts';
+import type { ArsenalError, Result } from '../../../runtime/model.ts';
+import type { CallExtras } from '../../core/calls.ts';
 import type { Caller } from '../../core/context.ts';
 import { fail, ok } from '../../../runtime/model.ts';
-import { isJsonObject } from '../../core/plainData.ts';
 import type { WatchFeed } from '../../../runtime/watch.ts';
 import type { CatalogueEntry, OperationAnswer, OperationCall, OperationOutcome } from '../../protocol/operation.ts';
-import { redact } from '../audit/redact.ts';
-import { unknownOperation } from '../metrics.ts';
 import { ActiveCalls } from './activeCalls.ts';
-import type { CallBegun } from './records.ts';
-import { sanitized } from './sanitize.ts';
+import { keptResultJson } from './sanitize.ts';
 import type { KnownCall, StateStore } from './stateStore.ts';
 
-/** A result with more values than this is not kept: of what only looked, looking again costs less than remembering. */
-const mostValues = 2_000;
 /** The processor time is measured of one call in so many, beginning with the first. */
-const sampledEvery = 64;
+const sampledEvery = 256;
 /** A call with a longer one is refused, and is not kept. */
 const longestId = 128;
 
@@ -38,7 +31,7 @@ export class StateManager {
     extras: CallExtras,
     execute: (extras: CallExtras) => Promise<Result<OperationAnswer>>,
   ): Promise<Result<OperationAnswer>> {
-    return this.runAs(call, extras, execute, (answer) => answer);
+    return this.runAs(call, extras, execute, itself);
   }
 
   /** The same for what answers more than a result. */
@@ -49,37 +42,28 @@ export class StateManager {
     answerIn: (done: T) => Result<OperationAnswer>,
   ): Promise<T> {
     if (call.mode === 'validate' || call.requestId.length > longestId) return execute(extras);
-    const active = this.#active.begin(call, extras.caller);
+    const active = this.#active.begin(call, extras, this.#find(call.operation));
     // It joins the one that is going on, and is not a second one.
     if (active === null) return execute(extras);
-    const entry = this.#find(call.operation);
-    const begun = begunOf(call, extras, entry);
-    this.store.begin(begun);
-    const startedMs = performance.now();
-    const cpu = active.isAlone && this.#isSampled() ? process.cpuUsage() : null;
-    const { stop } = active;
-    if (extras.signal.aborted) stop.abort();
-    // AbortSignal.any would say the same, and costs more than the rest of a call.
-    const unfollow = onAbort(extras.signal, () => stop.abort());
-    const done = await execute({
-      ...extras,
-      signal: stop.signal,
-      onProgress: async (progress) => {
-        this.#active.progress(active, progress);
-        await extras.onProgress?.(progress);
-      },
-    });
-    unfollow();
+    this.store.begin(active);
+    const cpu = active.startedAlone && this.#isSampled() ? process.cpuUsage() : null;
+    const done = await execute(active);
     const answer = answerIn(done);
-    const used = cpu !== null && active.isAlone ? process.cpuUsage(cpu) : null;
+    const used = cpu !== null && this.#active.isAlone(active) ? process.cpuUsage(cpu) : null;
     this.#active.end(active);
+    const isDryRun = call.mode === 'dry_run' || (answer.ok && answer.value.mode === 'dry_run');
     this.store.end({
-      ...begun,
-      mode: answer.ok && answer.value.mode === 'dry_run' ? 'dry_run' : begun.mode,
-      durationMs: performance.now() - startedMs,
+      kind: active.kind,
+      requestId: active.requestId,
+      parent: active.parent ?? null,
+      mode: isDryRun ? 'dry_run' : 'run',
+      startedAt: active.startedAt,
+      correlationId: active.correlationId ?? null,
+      paramsJson: active.paramsJson,
+      durationMs: performance.now() - active.startedMs,
       cpuMs: used === null ? null : (used.user + used.system) / 1_000,
       error: answer.ok ? null : keptError(answer.error),
-      result: answer.ok && answer.value.mode === 'run' ? keptResult(answer.value.result) : null,
+      resultJson: answer.ok && answer.value.mode === 'run' ? keptResultJson(answer.value.result) : null,
     });
     return done;
   }
@@ -134,58 +118,15 @@ export class StateManager {
   }
 }
 
+function itself(answer: Result<OperationAnswer>): Result<OperationAnswer> {
+  return answer;
+}
+
 function maySee({ call }: KnownCall, caller: Caller): boolean {
   return caller.role === 'admin' || call.principal === caller.principal;
-}
-
-function begunOf(
-  { requestId, connection, params, mode }: OperationCall,
-  { caller, parent, correlationId }: CallExtras,
-  entry: CatalogueEntry | null,
-): CallBegun {
-  return {
-    requestId,
-    parent: parent ?? null,
-    operation: entry?.name ?? unknownOperation,
-    category: entry?.category ?? unknownOperation,
-    connection,
-    principal: caller.principal,
-    via: caller.via,
-    mode: mode === 'dry_run' ? 'dry_run' : 'run',
-    startedAt: Date.now(),
-    correlationId: correlationId ?? null,
-    params: keptParams(params, entry),
-  };
-}
-
-/** What came may be anything: what is no operation's, or not even an object, is not kept. */
-function keptParams(params: Json, entry: CatalogueEntry | null): Json {
-  if (entry === null || !isPlainObject(params) || !hasAtMost(params, mostValues)) return null;
-  return sanitized(params, entry.params);
-}
-
-function isPlainObject(params: Json): params is JsonObject {
-  return typeof params === 'object' && params !== null && isJsonObject(params);
 }
 
 /** Its words are cut, and its details left out: they may be large, and hold what was sent. */
 function keptError({ code, class: errorClass, message, remedy, effect }: ArsenalError): ArsenalError {
   return { code, class: errorClass, message: message.slice(0, 500), remedy: remedy.slice(0, 500), effect };
-}
-
-function keptResult(result: Json): Json {
-  return hasAtMost(result, mostValues) ? redact(result) : null;
-}
-
-/** Whether `value` has at most so many values; it is not walked further than that, however deep it goes. */
-function hasAtMost(value: unknown, most: number): boolean {
-  const waiting: unknown[] = [value];
-  for (let seen = 0; waiting.length > 0; seen += 1) {
-    if (seen + waiting.length > most) return false;
-    const next = waiting.pop();
-    if (typeof next === 'object' && next !== null) {
-      for (const part of Object.values(next)) waiting.push(part);
-    }
-  }
-  return true;
 }

@@ -10,7 +10,7 @@ import { lineOf } from './records.ts';
 import { stateFilesIn } from './stateFiles.ts';
 import type { StoreOptions } from './stateStore.ts';
 import { StateStore } from './stateStore.ts';
-import { begunCall, endedCall, FaultyStateFiles } from './testKit.ts';
+import { endedCall, FaultyStateFiles, ongoingCall, overCall } from './testKit.ts';
 
 const stores: StateStore[] = [];
 afterEach(async () => {
@@ -52,8 +52,8 @@ describe('what is kept of calls', () => {
     const files = new FaultyStateFiles();
     const store = storeOn(files);
     for (const [n, id] of ['a', 'b', 'c'].entries()) {
-      store.begin(begunCall(id, { startedAt: 1_000_000 + n }));
-      store.end(endedCall(id, { startedAt: 1_000_000 + n, result: { n } }));
+      store.begin(ongoingCall(id, { startedAt: 1_000_000 + n }));
+      store.end(overCall(id, { startedAt: 1_000_000 + n, result: { n } }));
     }
     await store.close();
     const next = storeOn(files);
@@ -74,23 +74,24 @@ describe('what is kept of calls', () => {
   it('tells what goes on in others, and what was going on in those that have gone', async () => {
     const files = new FaultyStateFiles();
     const other = storeOn(files);
-    other.begin(begunCall('long'));
+    other.begin(ongoingCall('long'));
     await other.flush();
     expect(await idsIn(storeOn(files))).toEqual(['long running']);
     orphan(files);
     expect(await idsIn(storeOn(files))).toEqual(['long interrupted']);
     // Of what is over by the time it is written, only that it is.
-    other.begin(begunCall('short'));
-    other.end(endedCall('short'));
+    other.begin(ongoingCall('short'));
+    other.end(overCall('short'));
     await other.flush();
     const text = Buffer.concat([...files.files.values()]).toString();
     expect(text.match(/"short"/g)).toHaveLength(1);
+    expect(text).toContain('{"is":"ended","call":{"operation":"list_processes"');
   });
 
   it('passes over a torn line, and all that is no record', async () => {
     const files = new FaultyStateFiles();
     const store = storeOn(files);
-    store.end(endedCall('a'));
+    store.end(overCall('a'));
     await store.close();
     const [name = ''] = files.files.keys();
     const junk = [
@@ -120,9 +121,9 @@ describe('what is kept of calls', () => {
     const limits = { entries: 3, days: 10, resultMinutes: 30, statsDays: 20 };
     const store = storeOn(new FaultyStateFiles(), { limits, nowMs: () => now });
     for (const days of [25, 15, 5, 4, 3]) {
-      store.end(endedCall(`d${days}`, { startedAt: ago(days), result: 'old' }));
+      store.end(overCall(`d${days}`, { startedAt: ago(days), result: 'old' }));
     }
-    store.end(endedCall('now', { startedAt: now, result: 'new' }));
+    store.end(overCall('now', { startedAt: now, result: 'new' }));
     expect(await idsIn(store)).toEqual(['now ended', 'd3 ended', 'd4 ended']);
     expect(await store.find('now')).toMatchObject({ call: { result: 'new' } });
     expect(await store.find('d3')).toMatchObject({ call: { result: null } });
@@ -136,7 +137,7 @@ describe('what is kept of calls', () => {
   it('keeps figures by the minute, then by the hour, and loses none', async () => {
     let now = 50 * hourMs;
     const store = storeOn(new FaultyStateFiles(), { nowMs: () => now });
-    for (let n = 0; n < 120; n += 1) store.end(endedCall(`c${n}`, { startedAt: 50 * hourMs + n * minuteMs }));
+    for (let n = 0; n < 120; n += 1) store.end(overCall(`c${n}`, { startedAt: 50 * hourMs + n * minuteMs }));
     const spans = async () => new Set((await store.cells(0, Infinity)).map(({ spanMs, at }) => `${spanMs} ${at}`));
     now += 2 * hourMs;
     expect((await spans()).size).toBe(120);
@@ -151,8 +152,8 @@ describe('the files of many processes', () => {
     const files = new FaultyStateFiles();
     for (let n = 0; n < 20; n += 1) {
       const store = storeOn(files);
-      store.end(endedCall(`p${n}`, { startedAt: 1_000_000 + n }));
-      if (n === 7) store.begin(begunCall('cut', { startedAt: 999_999 }));
+      store.end(overCall(`p${n}`, { startedAt: 1_000_000 + n }));
+      if (n === 7) store.begin(ongoingCall('cut', { startedAt: 999_999 }));
       await store.close();
     }
     expect(files.files.size).toBe(20);
@@ -160,7 +161,7 @@ describe('the files of many processes', () => {
     const watching = storeOn(files);
     expect(await countIn(watching)).toBe(20);
     const store = storeOn(files);
-    store.end(endedCall('mine'));
+    store.end(overCall('mine'));
     await store.flush();
     expect(files.files.size).toBe(1);
     for (const each of [store, watching, storeOn(files)]) {
@@ -178,7 +179,7 @@ describe('the files of many processes', () => {
       const files = new FaultyStateFiles();
       for (let n = 0; n < 16; n += 1) {
         const store = storeOn(files);
-        store.end(endedCall(`p${n}`));
+        store.end(overCall(`p${n}`));
         await store.close();
       }
       orphan(files);
@@ -186,7 +187,7 @@ describe('the files of many processes', () => {
       const lock = lineOf({ is: 'open', writer, replaces: [], cells: [], calls: [] });
       files.files.set('takeover.lock', Buffer.from(lock));
       const store = storeOn(files);
-      store.end(endedCall('mine'));
+      store.end(overCall('mine'));
       await store.flush();
       expect(files.files.size).toBe(left);
       expect(await countIn(storeOn(files))).toBe(17);
@@ -196,20 +197,20 @@ describe('the files of many processes', () => {
   it('are begun anew when they have grown, without what is too old', async () => {
     const files = new FaultyStateFiles();
     const limits = { ...defaultHistoryLimits, entries: 50 };
-    const store = storeOn(files, { limits });
+    const store = storeOn(files, { limits, growthBytes: 1_000_000 });
     const large = 'x'.repeat(50_000);
-    store.end(endedCall('first', { startedAt: 1 }));
+    store.end(overCall('first', { startedAt: 1 }));
     await store.flush();
-    for (let n = 0; n < 120; n += 1) {
-      store.end(endedCall(`c${n}`, { startedAt: 1_000_000 + n, result: large }));
+    for (let n = 0; n < 200; n += 1) {
+      store.end(overCall(`c${n}`, { startedAt: 1_000_000 + n, result: large }));
       await store.flush();
     }
     const bytes = [...files.files.values()].reduce((sum, file) => sum + file.length, 0);
     expect(files.files.size).toBe(1);
-    expect(bytes).toBeLessThan(5_500_000);
+    expect(bytes).toBeLessThan(7_000_000);
     const next = storeOn(files, { limits });
     expect(await idsIn(next)).toHaveLength(50);
-    expect(await countIn(next)).toBe(121);
+    expect(await countIn(next)).toBe(201);
   });
 });
 
@@ -218,12 +219,12 @@ describe('a disk that is full', () => {
     const files = new FaultyStateFiles();
     const warned: string[] = [];
     const store = storeOn(files, { warn: (message) => void warned.push(message) });
-    store.end(endedCall('before'));
+    store.end(overCall('before'));
     await store.flush();
     expect(store.persistence).toEqual({ is: 'ok' });
     files.faults.add('short_append');
     for (const id of ['a', 'b']) {
-      store.end(endedCall(id));
+      store.end(overCall(id));
       await store.flush();
     }
     expect(store.persistence).toEqual({ is: 'memory_only', since: 2_000_000, message: 'ENOSPC' });
@@ -232,7 +233,7 @@ describe('a disk that is full', () => {
     // Another process sees what is there, and no half of a line.
     expect(await idsIn(storeOn(files))).toEqual(['before ended']);
     files.faults.clear();
-    store.end(endedCall('c'));
+    store.end(overCall('c'));
     await store.flush();
     expect(store.persistence).toEqual({ is: 'ok' });
     const next = storeOn(files);
@@ -244,7 +245,7 @@ describe('a disk that is full', () => {
     const files = new FaultyStateFiles();
     files.faults.add('create');
     const store = storeOn(files, { flushMs: 1, retryMs: 1 });
-    store.end(endedCall('a'));
+    store.end(overCall('a'));
     await expect.poll(() => store.persistence.is, { timeout: 9_000 }).toBe('memory_only');
     files.faults.clear();
     await expect.poll(() => store.persistence.is, { timeout: 9_000 }).toBe('ok');
@@ -254,7 +255,7 @@ describe('a disk that is full', () => {
   it('that cannot be read says nothing, and is said to', async () => {
     const files = new FaultyStateFiles();
     const store = storeOn(files);
-    store.end(endedCall('a'));
+    store.end(overCall('a'));
     await store.close();
     const warned: string[] = [];
     files.faults.add('read');
@@ -268,7 +269,7 @@ describe('a disk that is full', () => {
 it('the files are their owner’s only, and lie in a folder of their own', async () => {
   const folder = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-')), 'history');
   const store = new StateStore(stateFilesIn(folder));
-  store.end(endedCall('a', { startedAt: Date.now() }));
+  store.end(overCall('a', { startedAt: Date.now() }));
   await store.close();
   const [name = ''] = fs.readdirSync(folder);
   if (process.platform !== 'win32') {

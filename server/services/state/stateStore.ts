@@ -5,7 +5,6 @@
  * full, what happens is kept in memory, that it is not on disk is said, and it is written when there is room.
  */
 import { randomBytes } from 'node:crypto';
-import { sizeUpTo } from '../../core/plainData.ts';
 import type { LogFile } from '../audit/logFiles.ts';
 import { isDead, thisWriter } from '../audit/writer.ts';
 import type { HistoryLimits } from '../../protocol/operation.ts';
@@ -13,8 +12,10 @@ import { defaultHistoryLimits } from '../../protocol/operation.ts';
 import type { Cell } from './buckets.ts';
 import type { Trimming } from './fileView.ts';
 import { FileView, mostResultCharacters } from './fileView.ts';
-import type { CallBegun, CallEnded, StateRecord } from './records.ts';
-import { isEnded, lineOf, readRecords } from './records.ts';
+import { RecentCalls } from './recentCalls.ts';
+import type { CallBegun, CallEnded, EndedCall, StateRecord } from './records.ts';
+import { endedLine, isEnded, lineOf, readRecords, resultLine } from './records.ts';
+import { Roll } from './roll.ts';
 import type { StateFiles } from './stateFiles.ts';
 
 /** Whether what is known is on disk. */
@@ -35,14 +36,21 @@ export type StoreOptions = {
   readonly flushMs?: number;
   /** How long nothing is tried after a write failed. */
   readonly retryMs?: number;
+  /** A file is begun anew when it has grown by this much beyond twice what it began with. */
+  readonly growthBytes?: number;
 };
+/** A call that is going on; what is to be said of it is made when it is asked for. */
+export type OngoingCall = { readonly requestId: string; begun(): CallBegun };
 
 const dayMs = 86_400_000;
 const lockName = 'takeover.lock';
 /** So many files of processes that have gone are read by everybody before somebody puts them into one. */
 const mostDeadFiles = 16;
-/** A file is begun anew when it has grown by this much beyond twice what it began with. */
-const growthBytes = 4_194_304;
+const defaultGrowthBytes = 16_777_216;
+/** A longer result is a line of its own, so that it can be let go of before its call is. */
+const longestInline = 500;
+/** So many bytes are put aside before it is time to write. */
+const mostWaiting = 131_072;
 
 export class StateStore {
   readonly #files: StateFiles;
@@ -50,16 +58,20 @@ export class StateStore {
   readonly #nowMs: () => number;
   readonly #flushMs: number;
   readonly #retryMs: number;
+  readonly #growthBytes: number;
   readonly #views = new Map<string, FileView>();
-  /** What this process did, whether it is on disk or not. */
-  #own = new FileView();
+  /** What this process did, whether it is on disk or not; but for its last calls, which are in {@link #recent}. */
+  readonly #own = new FileView();
+  readonly #recent = new RecentCalls();
+  readonly #ongoing = new Roll<OngoingCall>();
+  /** Of these, those of which it is on disk that they go on. */
+  readonly #told = new Set<string>();
+  /** What is sealed, and not in the file yet. */
+  #unwritten: Buffer[] = [];
   #ownFile: Own | null = null;
   /** Files that are contained in our own, and what our next one will contain. */
   readonly #contained = new Set<string>();
   #limits: HistoryLimits;
-  #pending: StateRecord[] = [];
-  /** Of the results that came since the last trimming. */
-  #resultCharacters = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #work: Promise<void> = Promise.resolve();
   #persistence: Persistence = { is: 'ok' };
@@ -72,6 +84,7 @@ export class StateStore {
     this.#nowMs = options.nowMs ?? Date.now;
     this.#flushMs = options.flushMs ?? 50;
     this.#retryMs = options.retryMs ?? 5_000;
+    this.#growthBytes = options.growthBytes ?? defaultGrowthBytes;
   }
 
   get persistence(): Persistence {
@@ -84,25 +97,27 @@ export class StateStore {
   }
 
   /** A call is going on. That is written down only if it is not over by the next write. */
-  begin(call: CallBegun): void {
-    this.#own.calls.set(call.requestId, call);
-    this.#pending.push({ is: 'begun', call });
-    this.#flushSoon(this.#flushMs);
+  begin(call: OngoingCall): void {
+    this.#ongoing.add(call.requestId, call);
+    if (this.#timer === null) this.#flushSoon(this.#flushMs);
   }
 
   /** A call is over. */
-  end(call: CallEnded): void {
-    this.#own.end(call);
-    this.#pending.push({ is: 'ended', call });
-    if (call.result !== null) this.#resultCharacters += sizeUpTo(call.result, mostResultCharacters);
-    const isFull = this.#own.calls.size > this.#limits.entries * 1.25;
-    if (isFull || this.#resultCharacters > mostResultCharacters) this.#trim();
-    this.#flushSoon(this.#flushMs);
+  end(call: EndedCall): void {
+    const { requestId, resultJson } = call;
+    this.#ongoing.remove(requestId);
+    if (this.#told.size > 0) this.#told.delete(requestId);
+    this.#own.buckets.countKind(call.kind, call.startedAt, call);
+    const isApart = resultJson !== null && resultJson.length > longestInline;
+    this.#recent.add(endedLine(call, isApart ? null : resultJson), isApart ? resultLine(requestId, resultJson) : null);
+    if (this.#recent.waiting > mostWaiting) this.#seal();
+    if (this.#timer === null) this.#flushSoon(this.#flushMs);
   }
 
   /** The last calls of all processes, newest first. Files that cannot be read say nothing. */
   async calls(): Promise<readonly KnownCall[]> {
     await this.#refresh();
+    this.#readRecent();
     const known = new Map<string, KnownCall>();
     for (const [view, isGone] of this.#standing()) {
       for (const call of view.calls.values()) {
@@ -113,6 +128,7 @@ export class StateStore {
         }
       }
     }
+    for (const call of this.#ongoing.values()) known.set(call.requestId, { state: 'running', call: call.begun() });
     const { since } = this.#trimming();
     return [...known.values()]
       .filter(({ call }) => call.startedAt >= since)
@@ -122,6 +138,7 @@ export class StateStore {
 
   /** A call by its requestId; null when none is kept. */
   async find(requestId: string): Promise<KnownCall | null> {
+    this.#readRecent();
     const own = this.#own.calls.get(requestId);
     if (own !== undefined && isEnded(own)) return { state: 'ended', call: this.#withoutOldResult(own) };
     const found = (await this.calls()).find(({ call }) => call.requestId === requestId) ?? null;
@@ -157,8 +174,24 @@ export class StateStore {
   }
 
   #trim(): void {
+    this.#readRecent();
     this.#own.trim(this.#trimming());
-    this.#resultCharacters = 0;
+  }
+
+  /** Somebody asks: the last calls are read as those of other processes are. */
+  #readRecent(): void {
+    this.#seal();
+    for (const record of this.#recent.take()) {
+      if (record.is === 'ended') this.#own.keep(record.call);
+      if (record.is === 'result') this.#own.keepResult(record.requestId, record.result);
+    }
+    if (this.#own.calls.size > this.#limits.entries * 1.25) this.#own.trim(this.#trimming());
+  }
+
+  #seal(): void {
+    const bytes = this.#recent.seal();
+    if (bytes.length > 0) this.#unwritten.push(bytes);
+    this.#recent.trim(this.#limits.entries, mostResultCharacters);
   }
 
   #trimming(): Trimming {
@@ -193,17 +226,18 @@ export class StateStore {
   }
 
   async #write(): Promise<void> {
-    if (this.#closed || (this.#pending.length === 0 && this.#persistence.is === 'ok')) return;
+    const isNews = this.#recent.waiting > 0 || this.#unwritten.length > 0 || this.#ongoing.size > this.#told.size;
+    if (this.#closed || (!isNews && this.#persistence.is === 'ok')) return;
     try {
       const own = this.#ownFile;
-      const isLarge = own !== null && own.length > own.begunAt * 2 + growthBytes;
+      const isLarge = own !== null && own.length > own.begunAt * 2 + this.#growthBytes;
       if (own === null || isLarge) await this.#openOwn();
       else await this.#append(own, this.#takePending());
       this.#persistence = { is: 'ok' };
     } catch (cause) {
       this.#failed(cause);
       // All of it is in memory, within its limits, and goes into the next file.
-      this.#pending = [];
+      this.#unwritten = [];
       if (this.#timer !== null) clearTimeout(this.#timer);
       this.#timer = null;
       this.#flushSoon(this.#retryMs);
@@ -212,11 +246,11 @@ export class StateStore {
 
   /** What waits, as lines: of a call that is over by now, only its end. */
   #takePending(): Buffer {
-    const records = this.#pending;
-    this.#pending = [];
-    const ended = new Set(records.flatMap((record) => (record.is === 'ended' ? [record.call.requestId] : [])));
-    const left = records.filter((record) => record.is !== 'begun' || !ended.has(record.call.requestId));
-    return Buffer.from(left.map((record) => lineOf(record)).join(''));
+    this.#seal();
+    const untold = this.#ongoing.values().filter(({ requestId }) => !this.#told.has(requestId));
+    for (const { requestId } of untold) this.#told.add(requestId);
+    const begun = untold.map((call) => lineOf({ is: 'begun', call: call.begun() })).join('');
+    return Buffer.concat([...this.#unwritten.splice(0), Buffer.from(begun)]);
   }
 
   async #append(own: Own, bytes: Buffer): Promise<void> {
@@ -244,16 +278,19 @@ export class StateStore {
       const stamp = new Date(this.#nowMs()).toISOString().replaceAll(/[-:.]/g, '');
       const name = `${stamp}-${process.pid}-${randomBytes(4).toString('hex')}.jsonl`;
       const file = await this.#files.create(name);
+      this.#readRecent();
+      const ongoing = this.#ongoing.values();
       const open: StateRecord = {
         is: 'open',
         writer: thisWriter(),
         replaces,
         cells: this.#own.buckets.data(),
-        calls: [...this.#own.calls.values()],
+        calls: [...this.#own.calls.values(), ...ongoing.map((call) => call.begun())],
       };
       const bytes = Buffer.from(lineOf(open));
       // It is contained in that.
-      this.#pending = [];
+      this.#unwritten = [];
+      for (const { requestId } of ongoing) this.#told.add(requestId);
       try {
         await file.append(bytes);
         // Before what it contains is removed.

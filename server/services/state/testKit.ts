@@ -1,7 +1,9 @@
 /** What the tests of the state share: files in memory that can fail, and calls. */
 import { FaultyFiles } from '../audit/faultyFiles.ts';
-import type { CallBegun, CallEnded } from './records.ts';
+import { CallKind } from './kinds.ts';
+import type { CallBegun, CallEnded, EndedCall } from './records.ts';
 import type { StateFiles } from './stateFiles.ts';
+import type { OngoingCall } from './stateStore.ts';
 
 /** A disk for tests whose files can be removed too; of the lock, which is no log, `list` says nothing. */
 export class FaultyStateFiles extends FaultyFiles implements StateFiles {
@@ -34,4 +36,20 @@ export function begunCall(requestId: string, change: Partial<CallBegun> = {}): C
 
 export function endedCall(requestId: string, change: Partial<CallEnded> = {}): CallEnded {
   return { ...begunCall(requestId), durationMs: 5, cpuMs: null, error: null, result: null, ...change };
+}
+
+/** The same as a store is told of it while it goes on. */
+export function ongoingCall(requestId: string, change: Partial<CallBegun> = {}): OngoingCall {
+  return { requestId, begun: () => begunCall(requestId, change) };
+}
+
+/** The same as a store is told of it when it is over. */
+export function overCall(requestId: string, change: Partial<CallEnded> = {}): EndedCall {
+  const { operation, category, connection, principal, via, params, result, ...call } = endedCall(requestId, change);
+  return {
+    ...call,
+    kind: new CallKind(operation, category, connection, { principal, via }),
+    paramsJson: JSON.stringify(params),
+    resultJson: result === null ? null : JSON.stringify(result),
+  };
 }
