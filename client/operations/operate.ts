@@ -4,9 +4,11 @@ import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/mod
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { CatalogueEntry, OperationAnswer } from '../../server/protocol/operation.ts';
 import type { Catalogue } from '../catalogue.ts';
+import { isRecord } from '../decode.ts';
 import type { Filled, FormValues, OperationForm } from '../form/form.ts';
 import { askPick } from '../form/prompts.ts';
 import type { ResultDocuments } from '../results/resultDocuments.ts';
+import { shownResult } from '../results/descriptionText.ts';
 import { renderPlan, renderResult } from '../results/resultText.ts';
 import { undoableItems } from '../results/resultPages.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -173,7 +175,8 @@ export class Operate {
   private async confirm(call: Call): Promise<Result<Confirmed> | null> {
     const { operation, connection } = call;
     const { severity, title } = operation;
-    const asks = severity === 'destroy' || (severity === 'change' && connection?.kind !== 'simulated');
+    const writes = severity === 'destroy' || (severity === 'change' && connection?.kind !== 'simulated');
+    const asks = writes && !onlyProposes(call);
     const unasked = { ok: true, value: { summary: title, planShown: false } } as const;
     if (!asks) return unasked;
     const planned = await this.plan(call);
@@ -271,7 +274,7 @@ export class Operate {
     { result, undo }: Extract<OperationAnswer, { mode: 'run' }>,
   ): Promise<void> {
     const call = { operation: operation.name, connection: connection?.id ?? null, params };
-    const { summary } = renderResult(operation.title, result);
+    const { summary } = renderResult(operation.title, shownResult(operation.name, result));
     const open = vscode.l10n.t('Open');
     const takeBack = vscode.l10n.t('Undo');
     const canUndo = undo !== undefined || undoableItems(operation.name, result).length > 0;
@@ -289,9 +292,17 @@ export class Operate {
   /** A result as a page. */
   async showResult(call: CallSpec, requestId: string, result: Json): Promise<void> {
     const title = this.parts.catalogue.find(call.operation)?.title ?? call.operation;
-    const { text } = renderResult(title, result);
+    const { text } = renderResult(title, shownResult(call.operation, result));
     await this.parts.results.show({ name: call.operation, text, page: { is: 'result', call, requestId, result } });
   }
+}
+
+/** Of an operation that does what it proposes only with `apply`: whether it is called without. */
+function onlyProposes({ operation, params }: Call): boolean {
+  const { properties } = operation.params;
+  const apply = isRecord(properties) ? properties['apply'] : undefined;
+  if (!isRecord(apply) || apply['type'] !== 'boolean' || apply['default'] !== false) return false;
+  return params['apply'] !== true && params['undo'] === undefined;
 }
 
 /** An error in one line: what happened, what is known of the world if not "nothing", and what to do. */

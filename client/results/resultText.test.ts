@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { shownResult } from './descriptionText.ts';
 import { renderPlan, renderResult, visibleJson } from './resultText.ts';
 import { dateText, spanText, valueText } from './valueText.ts';
 
@@ -63,9 +64,9 @@ describe('renderResult', () => {
       '    p95   1.5 s',
       '',
       'groups (1)',
-      '  key           calls  durationMs.p95',
-      '  ────────────  ─────  ──────────────',
-      '  kill_process      2          0.5 ms',
+      '  key           calls     p95',
+      '  ────────────  ─────  ──────',
+      '  kill_process      2  0.5 ms',
       '',
       'persistence',
       '  is  ok',
@@ -76,6 +77,26 @@ describe('renderResult', () => {
     const leaf = { pid: 'p2', node: 'n', display: 'd', name: 'leaf', children: [] };
     const root = { pid: 'p1', node: 'n', display: 'd', name: 'root', count: 2, children: [leaf, leaf] };
     expect(lines('Tree', { items: [root] }).slice(2)).toEqual(['p1  root  count 2', '├─ p2  leaf', '└─ p2  leaf']);
+  });
+
+  it('shows what each row has a list of below the table, and folds what is long', () => {
+    const items = [
+      { node: 'a', count: 1, trees: [{ pid: 'p', children: [{ pid: 'q', children: [] }] }] },
+      { node: 'b', count: 0, trees: [] },
+    ];
+    expect(lines('Trees', { items }).slice(2)).toEqual([
+      ...['node  count', '────  ─────', 'a         1', 'b         0'],
+      ...['', 'a trees (1)', '  p', '  └─ q'],
+    ]);
+    const long = lines('x', { a: 'word '.repeat(50).trim() }).slice(2);
+    expect(long).toHaveLength(3);
+    expect(long[1]).toMatch(/^ {3}word/);
+  });
+
+  it('shows ids that only programs read last', () => {
+    expect(lines('x', { items: [{ requestId: 'r', operation: 'o', cpuMs: { calls: 1, mean: 2 } }] }).at(-1)).toBe(
+      'o              1  2 ms  r',
+    );
   });
 
   it('says of an error what it is, and of a small result all in one line', () => {
@@ -128,5 +149,32 @@ describe('valueText', () => {
     expect(valueText(['nodes'], ['a', 'b'], 60)).toBe('a, b');
     expect(spanText(999.4)).toBe('999 ms');
     expect(dateText(Number.MAX_VALUE)).toBe(String(Number.MAX_VALUE));
+  });
+});
+
+describe('shownResult', () => {
+  it('shows the parameters of an operation as rows', () => {
+    const described = {
+      name: 'kill',
+      params: {
+        type: 'object',
+        required: ['pid'],
+        properties: {
+          pid: { type: 'string', maxLength: 9, description: 'Whom' },
+          by: { enum: ['a', 'b'], default: 'a' },
+          nodes: { type: 'array', minItems: 1, items: { type: 'string' } },
+        },
+      },
+      result: { type: 'object' },
+    };
+    expect(shownResult('describe_operation', described)).toEqual({
+      name: 'kill',
+      parameters: [
+        { parameter: 'pid', type: 'string', needed: 'required', default: null, range: '…9', meaning: 'Whom' },
+        { parameter: 'by', type: 'a | b', needed: null, default: 'a', range: null, meaning: null },
+        { parameter: 'nodes', type: 'list of string', needed: null, default: null, range: '1…', meaning: null },
+      ],
+    });
+    expect(shownResult('other', described)).toBe(described);
   });
 });

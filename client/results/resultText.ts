@@ -20,7 +20,8 @@ type Fields = { readonly [key: string]: unknown };
 
 const longestSummary = 200;
 const mostInSummary = 6;
-const widestFact = 240;
+const widestFact = 2_000;
+const widestLine = 100;
 const deepest = 6;
 
 /** Renders `result` of the operation called `title`. */
@@ -79,7 +80,19 @@ function isObject(value: Json): value is { readonly [key: string]: Json } {
 
 function listOf(rows: readonly Fields[]): readonly string[] {
   if (rows.length === 0) return ['none'];
-  return rows.some(isBranch) ? rows.flatMap((row) => treeOf(row, '', '')) : tableOf(rows);
+  if (rows.some(isBranch)) return rows.flatMap((row) => treeOf(row, '', ''));
+  const deep = [...new Set(rows.flatMap((row) => Object.keys(row).filter((key) => isListOfRecords(row[key]))))];
+  if (deep.length === 0) return tableOf(rows);
+  // What a row has a list of stands below the table, under the row's name.
+  const flat = rows.map((row) => Object.fromEntries(Object.entries(row).filter(([key]) => !deep.includes(key))));
+  const below = rows.flatMap((row) =>
+    deep.flatMap((key) => {
+      const list = isListOfRecords(row[key]) ? recordsIn(row[key]) : [];
+      if (list.length === 0) return [];
+      return ['', `${nameOf(row)} ${visibleText(key)} (${list.length})`.trim(), ...indented(listOf(list))];
+    }),
+  );
+  return [...tableOf(flat), ...below];
 }
 
 /** The fields of a record: what fits in a line each, names in one column; then what needs more, each below its name. */
@@ -87,9 +100,10 @@ function fieldsOf(record: Fields, path: readonly string[]): readonly string[] {
   const entries = Object.entries(record).filter(([, value]) => value !== undefined && value !== null);
   const facts = entries.filter(([, value]) => isFact(value));
   const width = Math.max(0, ...facts.map(([key]) => key.length));
-  const lines = facts.map(
-    ([key, value]) => `${padEnd(visibleText(key), width)}  ${valueText([...path, key], value, widestFact)}`,
-  );
+  const lines = facts.flatMap(([key, value]) => {
+    const [first = '', ...further] = wrapped(valueText([...path, key], value, widestFact));
+    return [`${padEnd(visibleText(key), width)}  ${first}`, ...further.map((line) => `${' '.repeat(width)}  ${line}`)];
+  });
   const parts = entries
     .filter(([, value]) => !isFact(value))
     .flatMap(([key, value]) => {
@@ -120,6 +134,16 @@ function isFact(value: unknown): boolean {
   return !isRecord(value) || isArsenalError(value) || Object.keys(value).length === 0;
 }
 
+function isListOfRecords(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) && value.length > 0 && recordsIn(value).length === value.length;
+}
+
+/** What a row is called by: its first text. */
+function nameOf(row: Fields): string {
+  const first = Object.values(row).find((value) => typeof value === 'string');
+  return valueText([], first, 60);
+}
+
 function isBranch(row: Fields): boolean {
   return Array.isArray(row['children']) && recordsIn(row['children']).length > 0;
 }
@@ -140,6 +164,19 @@ function treeOf(row: Fields, first: string, further: string): readonly string[] 
       return treeOf(child, `${further}${isLast ? '└─ ' : '├─ '}`, `${further}${isLast ? '   ' : '│  '}`);
     }),
   ];
+}
+
+/** Lines of words, none longer than fits beside others. */
+function wrapped(text: string): readonly string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > widestLine) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 function indented(lines: readonly string[]): readonly string[] {

@@ -6,14 +6,17 @@ import { valueText } from './valueText.ts';
 export type Cells = { readonly [column: string]: unknown };
 
 const widestCell = 60;
+/** Nothing stands behind it. */
+const widestLast = 160;
 const mostColumns = 16;
 
 /** The lines of a table of `rows`: head, rule, a line each; numbers stand at the right. What no row says has no column. */
 export function tableOf(rows: readonly Cells[]): readonly string[] {
   const flat = rows.map((row) => flattened(row, []));
   const columns = columnsOf(flat);
-  const head = columns.map((column) => visibleText(column, widestCell));
-  const body = flat.map((row) => columns.map((column) => valueText(column.split('.'), row[column], widestCell)));
+  const head = headOf(columns);
+  const widest = (at: number) => (at === columns.length - 1 ? widestLast : widestCell);
+  const body = flat.map((row) => columns.map((column, at) => valueText(column.split('.'), row[column], widest(at))));
   const widths = columns.map((_, at) => Math.max(...[head, ...body].map((line) => lengthOf(line[at] ?? ''))));
   const isNumber = columns.map((column) => flat.every((row) => typeof row[column] === 'number' || row[column] == null));
   const line = (cells: readonly string[]) =>
@@ -43,7 +46,20 @@ function columnsOf(rows: readonly Cells[]): readonly string[] {
   const all = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const said = all.includes('pid') ? ['node', 'display'] : [];
   const isSaid = (column: string) => rows.some((row) => !isNothing(row[column]));
-  return all.filter((column) => !said.includes(column) && isSaid(column)).slice(0, mostColumns);
+  const shown = all.filter((column) => !said.includes(column) && isSaid(column));
+  // What only programs read comes last.
+  const isId = (column: string) => ['requestId', 'correlationId', 'parent'].includes(column);
+  return [...shown.filter((column) => !isId(column)), ...shown.filter(isId)].slice(0, mostColumns);
+}
+
+/** The last part of a column's name, where no other column ends like it. */
+function headOf(columns: readonly string[]): readonly string[] {
+  const last = columns.map((column) => column.split('.').at(-1) ?? column);
+  const isAlone = (name: string) => last.filter((other) => other === name).length === 1;
+  return columns.map((column, at) => {
+    const short = last[at] ?? column;
+    return visibleText(isAlone(short) ? short : column, widestCell);
+  });
 }
 
 function isNothing(value: unknown): boolean {

@@ -13,13 +13,15 @@ export function valueText(path: readonly string[], value: unknown, widest: numbe
   if (typeof value === 'string') return visibleText(value, widest);
   if (isArsenalError(value)) return visibleText(`${value.code}: ${value.message}`, widest);
   if (Array.isArray(value)) return listText(path, value, widest);
+  if (typeof value === 'object' && Object.keys(value).length === 0) return 'none';
   return visibleText(JSON.stringify(value), widest);
 }
 
 function numberText(path: readonly string[], value: number): string {
   const key = path.at(-1) ?? '';
   if (value >= firstDate && /(^|[a-z])(at|since|until)$/i.test(key)) return dateText(value);
-  if (path.some((part) => part.endsWith('Ms'))) return spanText(value);
+  const isCount = key === 'calls' || key === 'count' || key === 'total';
+  if (!isCount && path.some((part) => part.endsWith('Ms'))) return spanText(value);
   if (/(^b|B)ytes$|^memory$/.test(key)) return bytesText(value);
   if (/Rate$|Ratio$/.test(key) && value >= 0 && value <= 1) return `${round(value * 100)} %`;
   return String(Number.isInteger(value) ? value : round(value));
