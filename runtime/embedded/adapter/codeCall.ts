@@ -3,16 +3,14 @@ import type { Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
 import type { Value } from '../../term/values.ts';
-import { a, Pid, tup } from '../../term/values.ts';
-import { ErrorException, ExitException, reasonOf, ThrownValue } from '../kernel/exceptions.ts';
 import type { Flow } from '../kernel/flow.ts';
-import { receive } from '../kernel/flow.ts';
 import type { Self } from '../kernel/self.ts';
-import { asValue, atoms, tagged } from '../kernel/values.ts';
+import { caught } from '../otp/crashReport.ts';
 import { command } from './commands.ts';
 import type { Context } from './context.ts';
 import { termOf } from './context.ts';
 import { undefinedThere } from './processes.ts';
+import { keepOutput, Printed } from './outputDevice.ts';
 import { limitTerm, valueOf } from './terms.ts';
 
 type Called = Answer<'code.call'>;
@@ -33,20 +31,15 @@ async function callFunction(
   const { code } = context.cluster;
   const module = code.module(params.module)?.name ?? `Elixir.${params.module}`;
   if (code.find(module, params.function, values.length) === null) return undefinedThere(context, params);
-  const printed: string[] = [];
+  const printed = new Printed(params.maxOutputChars);
   return command(context, node.value, signal, function* (self): Flow<Result<Called>> {
     const device = self.spawnBody(
-      { is: 'flow', run: (own) => collect(own, self.pid, printed) },
+      { is: 'flow', run: (own) => keepOutput(own, self.pid, printed) },
       { module: 'arsenal', function: 'output', arity: 0 },
     );
     self.setGroupLeader(device);
     const became = yield* attempted(self, module, params, values);
-    const output = printed.join('');
-    return ok({
-      became,
-      output: output.slice(0, params.maxOutputChars),
-      outputWhole: output.length <= params.maxOutputChars,
-    });
+    return ok({ became, output: printed.text, outputWhole: printed.isWhole });
   });
 }
 
@@ -60,23 +53,8 @@ function* attempted(
   try {
     return { is: 'returned', value: limited(yield* self.apply(module, name, values)) };
   } catch (thrown) {
-    if (thrown instanceof ExitException) return { is: 'raised', class: 'exit', reason: limited(thrown.reason) };
-    if (thrown instanceof ThrownValue) return { is: 'raised', class: 'throw', reason: limited(thrown.value) };
-    const reason = thrown instanceof ErrorException ? thrown.reason : reasonOf(thrown);
-    return { is: 'raised', class: 'error', reason: limited(reason) };
-  }
-}
-
-/** A group leader that keeps what is printed, as long as there is somebody to lead. */
-function* collect(self: Self, led: Pid, printed: string[]): Flow<void> {
-  const watch = self.monitor(led);
-  for (;;) {
-    const message = yield* receive({});
-    if (tagged(message, atoms.down, 5)?.[1] === watch) return;
-    const [, from, replyAs, request]: readonly unknown[] = tagged(message, a('io_request'), 4) ?? [];
-    const put = tagged(request, a('put_chars'), 3);
-    if (typeof put?.[2] === 'string') printed.push(put[2]);
-    if (from instanceof Pid) self.send(from, tup(a('io_reply'), asValue(replyAs), atoms.ok));
+    const { kind, reason } = caught(thrown);
+    return { is: 'raised', class: kind, reason: limited(reason) };
   }
 }
 
