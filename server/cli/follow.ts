@@ -76,11 +76,12 @@ export async function follow(
   way: FollowWay,
   json: boolean,
 ): Promise<Result<Json>> {
+  const lines = new Lines();
   const followed = await followTrace(reader, begun, {
     ...way,
     isStopped: () => io.stop.aborted,
     onItems: (items) => {
-      if (!json) io.stdout.write(items.map(itemText).join(''));
+      if (!json) io.stdout.write(items.map((item) => lines.of(item)).join(''));
     },
   });
   if (!followed.ok) return fail(followed.error);
@@ -95,18 +96,29 @@ function withoutItems({ result }: Followed): Json {
   return rest;
 }
 
-/** Of an event, what happened; of a reading, its figures. */
-function itemText({ seq: _seq, at, text, pid, node, display, ...figures }: JsonObject): string {
-  const time = typeof at === 'number' ? new Date(at).toISOString().slice(11, 23) : '';
-  const place = [display ?? pid, display === undefined && pid !== undefined ? undefined : node];
-  const where = place.flatMap((part) => (part === undefined ? [] : [cellText(part)])).join(' ');
-  const what = typeof text === 'string' ? text : figuresText(figures);
-  return `${visibleText([time, where, what].filter((part) => part !== '').join('  '), 500)}\n`;
+/** Items as lines: of an event what happened, of a reading its figures, and of its words those that are new. */
+class Lines {
+  /** The words of the last reading of each that is read. */
+  readonly #said = new Map<string, JsonObject>();
+
+  of({ seq: _seq, at, text, pid: _pid, node, display, ...figures }: JsonObject): string {
+    const where = [display, node].flatMap((part) => (part === undefined ? [] : [cellText(part)])).join(' ');
+    const what = typeof text === 'string' ? text : this.#news(where, figures);
+    return `${visibleText([timeText(at), where, what].filter((part) => part !== '').join('  '), 500)}\n`;
+  }
+
+  #news(of: string, figures: JsonObject): string {
+    const said = this.#said.get(of) ?? {};
+    this.#said.set(of, figures);
+    return Object.entries(figures)
+      .filter(([name, value]) => value !== null && (typeof value !== 'string' || value !== said[name]))
+      .map(([name, value]) => `${name}=${cellText(value)}`)
+      .join(' ');
+  }
 }
 
-function figuresText(figures: JsonObject): string {
-  return Object.entries(figures)
-    .filter(([, value]) => value !== null)
-    .map(([name, value]) => `${name}=${cellText(value)}`)
-    .join(' ');
+/** By the clock of who reads it. */
+function timeText(at: Json | undefined): string {
+  if (typeof at !== 'number') return '';
+  return new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(11, 23);
 }

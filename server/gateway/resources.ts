@@ -4,7 +4,7 @@ import { dataDocument, isJsonObject, resource } from './jsonApi.ts';
 import type { Document, JsonObject, Resource } from './jsonApi.ts';
 
 /** What tells one thing from another, best first; the first that a result has is its resource's id. */
-const identities = ['id', 'pid', 'supervisor', 'name', 'node'] as const;
+const identities = ['id', 'trace', 'pid', 'supervisor', 'name', 'node'] as const;
 
 function idOf(value: Json): string | null {
   if (!isJsonObject(value)) return null;

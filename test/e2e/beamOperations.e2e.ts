@@ -47,7 +47,9 @@ const ran = new Set<string>();
 async function arsenal(operation: string, params: Params = {}) {
   ran.add(operation);
   const args = ['run', operation, '--params', JSON.stringify(params), '--json', '--url', served.url];
-  const { code, json, err } = await runCli([...args, '--key', served.key], home);
+  // A trace is read while it runs; the others are followed to their results.
+  const ids = operation.startsWith('trace_') ? ['--no-follow'] : [];
+  const { code, json, err } = await runCli([...args, ...ids, '--key', served.key], home);
   return { code, err, json: json as Answer };
 }
 /** The result of an operation that must succeed. */

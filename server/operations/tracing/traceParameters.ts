@@ -12,11 +12,12 @@ import type {
   TraceEnd,
   TraceEvent,
 } from '../../../runtime/model.ts';
-import { ok, pidText, processId } from '../../../runtime/model.ts';
+import { ok, pidText } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
 import type { Answer } from '../../../runtime/port.ts';
 import { atomName, displayOf, nameText, shownName } from '../terms.ts';
-import { pick } from '../parameters.ts';
+import { pick, placementOfProcess } from '../parameters.ts';
+import { namedProcess } from '../processRows.ts';
 import { begunFields } from './tasks.ts';
 
 export const fuseParams = {
@@ -136,8 +137,7 @@ export const eventResult = Type.Object({
   seq: Type.Integer({ description: 'Its place in the trace, over all nodes.' }),
   at: Type.Number({ description: 'Milliseconds since 1970 on our clock, estimated.' }),
   errorMs: Type.Number({ description: 'How far the estimate can be off.' }),
-  pid: Type.String(),
-  node: Type.String(),
+  ...placementOfProcess,
   event: Type.String(),
   text: Type.String({ description: 'What happened, in one line.' }),
   sentBy: Type.Union([Type.Integer(), Type.Null()], {
@@ -151,8 +151,7 @@ export function eventRow({ seq, at, process, what }: TraceEvent): Static<typeof 
     seq,
     at: at.estimatedAt,
     errorMs: at.errorUs / 1_000,
-    pid: processId(process),
-    node: process.node,
+    ...namedProcess(process),
     event: what.is,
     text: eventText(what),
     sentBy: what.is === 'receive' ? what.sentBy : null,

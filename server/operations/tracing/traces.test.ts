@@ -10,7 +10,7 @@ import { at, listAt, outcomeOf, taskResult } from '../../backend/testKit.ts';
 import { errorOf, textWith } from '../../core/testKit.ts';
 import type { OperationProgress } from '../../protocol/operation.ts';
 import type { Bench } from '../testKit.ts';
-import { butNotB, holding, idOf, late, lost, nodeInfo, page, ref, scriptedHouse } from '../testKit.ts';
+import { butNotB, holding, idOf, late, lost, nodeInfo, page, ref, scriptedHouse, plainTable } from '../testKit.ts';
 import { eventRow, tracedFunctions } from './traceParameters.ts';
 
 let bench: Bench;
@@ -165,6 +165,7 @@ describe('an event as a row', () => {
       errorMs: 0.25,
       pid: idOf('a@h', 10),
       node: 'a@h',
+      display: '<0.10.0>',
       event: what.is,
       text,
       sentBy: null,
@@ -490,7 +491,7 @@ describe('memory_leak_detection', () => {
         return Promise.resolve(ok({ pages: [page('a@h', ids, columns)], gone: [ref('a@h', 12)] }));
       },
       'system.ets': () => {
-        const table = { name: 'carts', type: 'set', protection: 'public', owner: ref('a@h', 10), objects: 1 };
+        const table = { ...plainTable, name: 'carts', owner: ref('a@h', 10), objects: 1 };
         return streamOf(
           [
             [
