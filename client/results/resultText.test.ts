@@ -30,8 +30,6 @@ describe('renderResult', () => {
       'a@b~0.1.0~1     12 B',
       'a@b~0.2.0~1  2.9 KiB  x',
       '',
-      'truncated  false',
-      '',
       '⚠ c@d: missing, Node c@d cannot be reached.',
       '…',
       '',

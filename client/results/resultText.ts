@@ -33,8 +33,9 @@ export function renderResult(title: string, result: Json): ResultText {
   if (!isRecord(shown) || (listing !== null && rows.length < listing.items.length)) {
     return { text: `${head}\n\n${blockOf(shown, []).join('\n')}\n`, summary: summaryOf(shown) };
   }
-  const { items: _items, total: _total, next: _next, nodes, ...rest } = shown;
-  const others = listing === null ? shown : rest;
+  const { items: _items, total: _total, next: _next, nodes, truncated, ...rest } = shown;
+  // That a list is whole needs no words.
+  const others = listing === null ? shown : truncated === true ? { ...rest, nodes, truncated } : { ...rest, nodes };
   // What became of each node is said where it is not as wished.
   const facts = isCoverage(nodes) ? omit(others, 'nodes') : others;
   const factLines = fieldsOf(facts, []);
