@@ -7,7 +7,7 @@
  */
 import type { Static, TObject, TSchema } from 'typebox';
 import type { ArsenalError, Effect, Json, Result } from '../../runtime/model.ts';
-import type { MethodName, PortMethods, SafeMethod, Severity } from '../../runtime/port.ts';
+import type { CallOptions, MethodName, PortMethods, SafeMethod, Severity } from '../../runtime/port.ts';
 import type { CatalogueEntry, PlanSummary } from '../protocol/operation.ts';
 import type { Caller, ConnectionFacts, Context } from './context.ts';
 
@@ -82,8 +82,11 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   /** The public form of the result; what it answers is checked against `result`. */
   shape?(result: Static<R>): Json;
   telemetry?(event: OperationTelemetry): void;
-  /** Before it is run, once it is allowed: may refuse. What it throws refuses too, and nothing has been done. */
-  before?(params: Static<P>, who: AuthorizeContext): Result<null> | Promise<Result<null>>;
+  /**
+   * Before it is run, once it is allowed: may refuse. What it throws refuses too, and nothing has been done. `options` are the time of the
+   * call, which it takes from.
+   */
+  before?(params: Static<P>, who: AuthorizeContext, options: CallOptions): Result<null> | Promise<Result<null>>;
   /** After it was run, with what it answers. What it throws is of no consequence. */
   after?(event: OperationTelemetry, answer: Result<Json>): void;
 };

@@ -66,7 +66,9 @@ export const beforeHook = gate(
 async function runBefore(flight: Flight, before: NonNullable<AnyOperation['before']>): Promise<Answer | null> {
   const { name } = flight.operation.operation;
   const who = { caller: flight.extras.caller, connection: flight.connection?.facts ?? null };
-  const { answer } = await withinBudget(name, 'none', flight.budget, async () => before(flight.params, who));
+  const { answer } = await withinBudget(name, 'none', flight.budget, async () =>
+    before(flight.params, who, flight.budget),
+  );
   return refusal(answer);
 }
 
@@ -119,7 +121,7 @@ export const onlyPlanned = gate(
 );
 
 /** The port of a call without a connection: only an operation that needs nothing of a runtime comes that far. */
-const portOfNothing: Port = buildPort({}, withoutConnection);
+export const portOfNothing: Port = buildPort({}, withoutConnection);
 
 /** What an operation gets of the port: all it may use, the part of it that cannot change anything, or what undoing takes. */
 type Part = 'all' | 'safe' | 'undo';

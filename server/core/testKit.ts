@@ -84,6 +84,8 @@ export type Bench = {
 };
 export type BenchOptions = {
   readonly operations?: readonly AnyOperation[];
+  /** Instead of one with these operations. */
+  readonly registry?: Registry;
   readonly access?: () => Access;
   readonly auditFails?: boolean;
   readonly admit?: PipelineServices['admit'];
@@ -96,8 +98,8 @@ export type BenchOptions = {
 /** A pipeline over a fake runtime `a` with one node, and services that remember what they were asked. */
 export function bench(options: BenchOptions = {}): Bench {
   const { operations = [looking(), changing()], access = () => 'full', auditFails = false } = options;
-  const registry = new Registry();
-  for (const operation of operations) {
+  const registry = options.registry ?? new Registry();
+  for (const operation of options.registry === undefined ? operations : []) {
     valueOf(registry.register(operation, { from: 'builtin' }));
   }
   const runtime = options.runtime ?? createFakeRuntime({ id: 'a', nodes: [{ name: 'a@h', processes: [] }] });

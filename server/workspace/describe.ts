@@ -28,6 +28,15 @@ const aliasesSchema = Type.Array(
 const examplesSchema = Type.Array(Type.Object({ title: Type.String(), params }));
 const errorsSchema = Type.Array(Type.Object({ code: Type.String(), remedy: Type.String() }));
 
+const cacheSchema = Type.Union([
+  Type.Null(),
+  Type.Object({ ttlMs: Type.Number(), perCaller: Type.Optional(Type.Boolean()) }),
+]);
+const retrySchema = Type.Union([
+  Type.Null(),
+  Type.Object({ times: Type.Number(), firstDelayMs: Type.Optional(Type.Number()) }),
+]);
+
 /** Reads a definition that `defineOperation` was given. Throws {@link ModuleError} when it is not even readable as one. */
 export function describe(value: unknown, at: Place): Definition {
   if (typeof value !== 'object' || value === null) throw new ModuleError('This is no operation.', at);
@@ -58,6 +67,13 @@ export function describe(value: unknown, at: Place): Definition {
   if (strange.length > 0) throw new ModuleError(`needs: ${strange.join(', ')} is no method of the port.`, at);
   const severity = severities.find((known) => known === get('severity'));
   if (severity === undefined) throw new ModuleError(`severity: must be one of ${severities.join(', ')}.`, at);
+  const cache: unknown = get('cache');
+  if (typeof cache === 'object' && cache !== null && typeof Reflect.get(cache, 'key') === 'function') {
+    throw new ModuleError(
+      'cache: key cannot leave the worker of the module; leave it out, and all parameters count.',
+      at,
+    );
+  }
   const timeoutMs = get('timeoutMs');
   const has = (member: string) => typeof get(member) === 'function';
   return {
@@ -83,6 +99,9 @@ export function describe(value: unknown, at: Place): Definition {
       examples: decoded('examples', examplesSchema, []),
       errors: decoded('errors', errorsSchema, []),
       timeoutMs: typeof timeoutMs === 'number' && timeoutMs > 0 ? timeoutMs : null,
+      version: decoded('version', Type.Number(), 1),
+      cache: decoded('cache', cacheSchema, null),
+      retry: decoded('retry', retrySchema, null),
       steps: steps.filter((step: Step) => has(step)),
       at,
     },

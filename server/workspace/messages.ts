@@ -4,6 +4,7 @@ import type { Place, Sources } from '../../runtime/userCode/sourceModules.ts';
 import type { HoldingOwner, Json, Result } from '../../runtime/model.ts';
 import type { MethodName, Severity } from '../../runtime/port.ts';
 import type { Caller, ConnectionFacts } from '../core/context.ts';
+import type { RetryPolicy } from '../core/operation.ts';
 import type { CatalogueEntry, OperationProgress } from '../protocol/operation.ts';
 
 /** What the worker is started with. */
@@ -16,9 +17,14 @@ export type WorkerStart = {
   /** The files as they were when they were first loaded; absent then. What is on disk may have changed, or be broken, since. */
   readonly sources?: Sources;
 };
-/** The halves of an operation. What the module's own hooks do (`validate`, `authorize`, `shape`) is done in the worker with them. */
-export const steps = ['execute', 'plan', 'apply', 'compensate', 'probe'] as const;
-export type Step = (typeof steps)[number];
+/** The halves of an operation. What the module's own checks do (`validate`, `authorize`, `shape`) is done in the worker with them. */
+export const halves = ['execute', 'plan', 'apply', 'compensate', 'probe'] as const;
+/** What is called before and after them; these get nothing of the port. */
+export const hooks = ['before', 'after', 'telemetry'] as const;
+export const steps = [...halves, ...hooks] as const;
+export type Half = (typeof halves)[number];
+export type Hook = (typeof hooks)[number];
+export type Step = Half | Hook;
 
 /** An operation as data: everything but what it does. */
 export type OperationDescription = {
@@ -36,6 +42,10 @@ export type OperationDescription = {
   readonly examples: CatalogueEntry['examples'];
   readonly errors: CatalogueEntry['errors'];
   readonly timeoutMs: number | null;
+  readonly version: number;
+  /** Without `key`: it cannot be asked for without leaving the worker. */
+  readonly cache: { readonly ttlMs: number; readonly perCaller?: boolean } | null;
+  readonly retry: RetryPolicy | null;
   readonly steps: readonly Step[];
   /** Where it is defined, for what is wrong with the definition as a whole. */
   readonly at: Place;
@@ -50,7 +60,11 @@ export type LoadFailure = { readonly message: string; readonly at: Place; readon
 
 /** Plain data that has been checked before: parameters by their schema, plans and results when they were made. */
 export type StepInput =
-  { readonly params: unknown } | { readonly plan: unknown } | { readonly plan: unknown; readonly done: unknown };
+  | { readonly params: unknown }
+  | { readonly plan: unknown }
+  | { readonly plan: unknown; readonly done: unknown }
+  /** Of a hook. */
+  | { readonly arguments: readonly unknown[] };
 
 export type ToWorker =
   | {

@@ -3,9 +3,19 @@ import type { TObject, TSchema } from 'typebox';
 import { failure } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Json, Result } from '../../runtime/model.ts';
-import type { MethodName } from '../../runtime/port.ts';
-import type { Context } from '../core/context.ts';
-import type { AnyOperation, AnyReadOperation, AnyWriteOperation, Plan, ProbedEffect } from '../core/operation.ts';
+import type { CallOptions, MethodName } from '../../runtime/port.ts';
+import { callOptions } from '../../runtime/callOptions.ts';
+import { makeContext } from '../core/context.ts';
+import type { Caller, ConnectionFacts, Context } from '../core/context.ts';
+import { portOfNothing } from '../core/prepare.ts';
+import type {
+  AnyOperation,
+  AnyReadOperation,
+  AnyWriteOperation,
+  OperationTelemetry,
+  Plan,
+  ProbedEffect,
+} from '../core/operation.ts';
 import { readPlan } from '../core/plans.ts';
 import type { OperationDescription, Step, StepInput } from './messages.ts';
 
@@ -19,7 +29,7 @@ export function proxyOperation(
   description: OperationDescription,
   run: RunStep,
 ): AnyOperation | { readonly problem: string } {
-  const { steps, severity, params, result, at: _at, timeoutMs, route, ...rest } = description;
+  const { steps, severity, params, result, at: _at, timeoutMs, route, cache, retry, ...rest } = description;
   if (!isObjectSchema(params)) return { problem: 'params: must be Type.Object({…}).' };
   if (!isSchema(result)) return { problem: 'result: must be a schema.' };
   const common = {
@@ -28,6 +38,8 @@ export function proxyOperation(
     result,
     ...(route !== null && { route }),
     ...(timeoutMs !== null && { timeoutMs }),
+    ...(retry !== null && { retry }),
+    ...hooksOf(description, run),
   };
   const has = (step: Step) => steps.includes(step);
   if (severity === 'read' || severity === 'diagnose') {
@@ -35,10 +47,12 @@ export function proxyOperation(
     const looking: AnyReadOperation = {
       ...common,
       severity,
+      ...(cache !== null && { cache }),
       execute: (context, given) => run('execute', { params: given }, context),
     };
     return looking;
   }
+  if (cache !== null) return { problem: 'cache: what changes something cannot be answered from memory.' };
   if (!has('plan') || !has('apply')) return { problem: `plan and apply: severity ${severity} needs both.` };
   const changing: AnyWriteOperation = {
     ...common,
@@ -59,6 +73,53 @@ export function proxyOperation(
     }),
   };
   return changing;
+}
+
+type Hooks = Pick<AnyReadOperation, 'before' | 'after' | 'telemetry'>;
+
+/** How long a hook that only looks on may take: nobody waits for it. */
+const lookOnMs = 10_000;
+
+/** The hooks it has, each in its worker; what those that look on break is told in the log. */
+function hooksOf({ name, steps }: OperationDescription, run: RunStep): Hooks {
+  const lookOn = (hook: 'after' | 'telemetry', event: OperationTelemetry, more: readonly unknown[]) => {
+    const caller: Caller = { principal: name, via: event.via, role: 'viewer' };
+    const context = hookContext(
+      name,
+      { caller, connection: null },
+      callOptions(lookOnMs, undefined, event.correlationId),
+    );
+    void run(hook, { arguments: [event, ...more] }, context);
+  };
+  return {
+    ...(steps.includes('before') && {
+      before: async (params, who, options) => {
+        const given = { caller: who.caller, connection: who.connection };
+        const allowed = await run('before', { arguments: [params, given] }, hookContext(name, who, options));
+        return allowed.ok ? ok(null) : allowed;
+      },
+    }),
+    ...(steps.includes('after') && { after: (event, answer) => lookOn('after', event, [answer]) }),
+    ...(steps.includes('telemetry') && { telemetry: (event) => lookOn('telemetry', event, []) }),
+  };
+}
+
+/** A hook has nothing of the port. */
+function hookContext(
+  operation: string,
+  { caller, connection }: { readonly caller: Caller; readonly connection: ConnectionFacts | null },
+  budget: CallOptions,
+): Context<MethodName> {
+  const requestId = budget.correlationId;
+  return makeContext({
+    connection,
+    port: portOfNothing,
+    caller,
+    owner: { principal: caller.principal, client: caller.via, operation, requestId },
+    requestId,
+    budget,
+    onProgress: undefined,
+  });
 }
 
 const probedEffects: readonly ProbedEffect[] = ['none', 'applied', 'unknown'];

@@ -32,6 +32,9 @@ const effectOf: { readonly [S in Step]: Effect } = {
   probe: 'none',
   apply: 'unknown',
   compensate: 'unknown',
+  before: 'none',
+  after: 'none',
+  telemetry: 'none',
 };
 
 /** Never rejects: what the user's code throws is an `execution` failure with the place in the user's file. */
@@ -41,6 +44,8 @@ export async function runStep(definition: Definition, run: Run, tools: StepTools
     const refused = step === 'execute' || step === 'plan' ? before(definition, run) : null;
     if (refused !== null) return refused;
     const answer: unknown = await definition.call(step, argumentsOf(definition, run, tools));
+    // What is told of what has been is asked nothing.
+    if (step === 'after' || step === 'telemetry') return ok(null);
     return plain(step, after(definition, step, answer));
   } catch (thrown) {
     return broken(
@@ -78,6 +83,7 @@ function before(definition: Definition, run: Run): Checked {
 
 function argumentsOf(definition: Definition, run: Run, tools: StepTools): readonly unknown[] {
   const { input, step, connection, caller, owner, requestId, correlationId } = run;
+  if ('arguments' in input) return input.arguments;
   const { needs } = definition.description;
   const only: readonly MethodName[] = step === 'plan' || step === 'probe' ? safeNeeds(needs) : needs;
   const context: Context<MethodName> = {

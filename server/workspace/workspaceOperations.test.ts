@@ -8,10 +8,12 @@ import { callOptions } from '../../runtime/callOptions.ts';
 import { ok } from '../../runtime/model.ts';
 import type { ArsenalError, Json, Result } from '../../runtime/model.ts';
 import type { MethodName, Port } from '../../runtime/port.ts';
+import { createFakeRuntime } from '../../runtime/fake/fakeRuntime.ts';
 import { buildPort, restrictPort } from '../../runtime/portFacade.ts';
 import { makeContext } from '../core/context.ts';
 import type { Context } from '../core/context.ts';
 import { isWrite } from '../core/operation.ts';
+import { admin, bench } from '../core/testKit.ts';
 import { Registry } from '../core/registry.ts';
 import type { OperationProgress } from '../protocol/operation.ts';
 import { scaffoldFiles } from '../language/scaffold.ts';
@@ -261,6 +263,91 @@ describe('a broken module', () => {
       'operation.broken',
     ]);
     expect(diagnostics.get('a.ts')?.[0]?.range.start.line).toBe(2);
+  });
+});
+
+/** Calls through a pipeline over the registry, on a system that has the port of these tests. */
+function calling(): (operation: string, params?: { readonly [key: string]: Json }) => Promise<Result<Json>> {
+  const runtime = { ...createFakeRuntime({ id: 'a' }), port };
+  const { pipeline } = bench({ registry, runtime });
+  let calls = 0;
+  return async (operation, params = {}) => {
+    calls += 1;
+    const call = { requestId: `call${calls}`, connection: 'a', operation, params, mode: 'run' } as const;
+    const answer = await pipeline.execute(call, { caller: admin, signal: new AbortController().signal });
+    if (!answer.ok) return answer;
+    return ok(answer.value.mode === 'run' ? answer.value.result : null);
+  };
+}
+
+describe('what a module declares beside what it does', () => {
+  const declared = (more: string, body: string) =>
+    reading('declares', body, 'const told: string[] = []; let runs = 0;').replace(
+      'examples: [],',
+      `examples: [], ${more}`,
+    );
+
+  it('holds for it as for any other: its hooks are called where it runs, and may refuse', async () => {
+    const hooks = `
+      before(params: { n?: number }, who: { caller: { principal: string } }) {
+        told.push(\`before \${who.caller.principal}\`);
+        if (params.n === 13) throw new Error('unlucky');
+        return params.n === 0 ? { ok: false, error: { code: 'x.zero', class: 'conflict', message: 'No.', remedy: 'One.', effect: 'none' } } : ok(null);
+      },
+      after(event: { outcome: string }, answer: { ok: boolean }) { told.push(\`after \${event.outcome} \${answer.ok}\`); throw new Error('not heard'); },
+      telemetry(event: { operation: string }) { told.push(\`telemetry \${event.operation}\`); },`;
+    await save('x.ts', declared(hooks, 'runs += 1; return ok({ runs, told });'));
+    const call = calling();
+    expect(await call('declares')).toEqual(ok({ runs: 1, told: ['before ada'] }));
+    await expect.poll(() => logged.join('; '), { timeout: 20_000 }).toContain('declares, after: not heard');
+    expect(await call('declares', { n: 0 })).toMatchObject({ ok: false, error: { code: 'x.zero', effect: 'none' } });
+    expect(await call('declares', { n: 13 })).toMatchObject({
+      ok: false,
+      error: { code: 'operation.threw', effect: 'none' },
+    });
+    const last = await call('declares');
+    expect(last).toMatchObject({ ok: true, value: { runs: 2 } });
+    expect(JSON.stringify(last)).toContain('"telemetry declares"');
+    expect(JSON.stringify(last)).toContain('"after ok true"');
+  });
+
+  it('a hook that never ends is ended with its worker, at the deadline of the call', async () => {
+    await save('x.ts', declared('timeoutMs: 500, before() { for (;;); },', 'return ok(1);'));
+    const call = calling();
+    expect(await call('declares')).toMatchObject({ ok: false, error: { class: 'timeout', effect: 'none' } });
+    await save('x.ts', declared('', 'return ok(2);'));
+    expect(await call('declares')).toEqual(ok(2));
+  });
+
+  it('its answers are given again, and it is tried again, as it says', async () => {
+    const failing = `if (runs < 3) return { ok: false, error: { code: 'x.away', class: 'unavailable', message: 'Away.', remedy: 'Wait.', effect: 'none' } };`;
+    await save(
+      'x.ts',
+      declared(
+        'version: 2, cache: { ttlMs: 3_000_000 }, retry: { times: 2, firstDelayMs: 1 },',
+        `runs += 1; ${failing} return ok(runs);`,
+      ),
+    );
+    expect(registry.find('declares')?.entry.version).toBe(2);
+    const call = calling();
+    expect([await call('declares'), await call('declares'), await call('declares', { n: 1 })]).toEqual([
+      ok(3),
+      ok(3),
+      ok(4),
+    ]);
+  });
+
+  it('cannot be what would have to leave its worker, or is no number', async () => {
+    for (const [more, said] of [
+      ['cache: { ttlMs: 5, key: () => 1 },', 'key cannot leave the worker'],
+      ['cache: { ttlMs: 0 },', 'ttlMs must be a whole number'],
+      ["retry: { times: 'often' },", 'retry'],
+      ['retry: { times: 99 },', 'retry: must be 1 to 5 times'],
+    ] as const) {
+      broken = [];
+      await save('x.ts', declared(more, 'return ok(1);'));
+      expect(JSON.stringify(broken)).toContain(said);
+    }
   });
 });
 

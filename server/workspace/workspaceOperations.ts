@@ -228,7 +228,13 @@ class Workspace implements WorkspaceOperations {
     file: string,
   ): { readonly operation: AnyOperation } | { readonly error: ArsenalError; readonly at: Place } {
     const { name, at } = description;
-    const operation = proxyOperation(description, (step, input, context) => worker.run(name, step, input, context));
+    const operation = proxyOperation(description, async (step, input, context) => {
+      const result = await worker.run(name, step, input, context);
+      // Nobody else hears of what a hook breaks that only looks on.
+      const isLost = !result.ok && (step === 'after' || step === 'telemetry');
+      if (isLost) this.#options.log('warn', `${file}: ${name}, ${step}: ${result.error.message}`);
+      return result;
+    });
     if ('problem' in operation) return { error: brokenError(operation.problem), at };
     const checked = checkOperation(operation);
     if (!checked.ok) return { error: checked.error, at };
