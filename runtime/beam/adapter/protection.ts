@@ -1,9 +1,9 @@
 /** What is not ended, nor changed, from here: what keeps a node alive. */
 import { processNotFound, processProtected } from '../../errors.ts';
-import type { Failure, ProcessRef } from '../../model.ts';
-import { pidText } from '../../model.ts';
+import type { Failure, ProcessRef, Result } from '../../model.ts';
+import { ok, pidText } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
-import { isAtom } from '../../term/term.ts';
+import { isAtom, list } from '../../term/term.ts';
 import { answered } from './callError.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, listOf, pidOf, tupleOf } from './read.ts';
@@ -26,7 +26,7 @@ const vital = new Set([
 /** Names of agents, and of the account that agents of all versions keep of what is traced. */
 const ours = /^arsenal_(agent_|trace_book$)/;
 
-/** Why a process is not to be ended, or null: it is of kernel, of an agent of ours, or is not there. */
+/** Why a process is not to be ended or changed, or null: it is of kernel, of an agent of ours, or is not there. */
 export async function protection(target: NodeTarget, pid: ProcessRef, options: CallOptions): Promise<Failure | null> {
   const said = answered(await target.run('standing', [pidOf(pid)], options), target.node, 'The process');
   if (!said.ok) return said;
@@ -36,8 +36,28 @@ export async function protection(target: NodeTarget, pid: ProcessRef, options: C
   const ofKernel = atomName(tupleOf(application, 2)?.[1]) === 'kernel';
   const above = [registered, ...listOf(ancestors).map(atomName)];
   const underKernel = above.includes('kernel_sup');
-  // An agent of ours, its guard and its tasks: ended, they would take with them what others hold.
-  const isOurs = above.some((other) => other !== null && ours.test(other));
-  if (!ofKernel && !underKernel && !isOurs && (registered === null || !vital.has(registered))) return null;
+  const isVital = ofKernel || underKernel || (registered !== null && vital.has(registered));
+  if (!isVital) {
+    // An agent of ours, its guard and its tasks: ended, they would take with them what others hold.
+    const isOurs = above.some((other) => other !== null && ours.test(other));
+    if (!isOurs) return null;
+    const kept = await isKeptForUsers(target, pid, options);
+    if (!kept.ok) return kept;
+    if (kept.value) return null;
+  }
   return processProtected(registered ?? pidText(pid), pid.node);
+}
+
+/** Whether it is a supervisor that a task of ours keeps for a user, or below one: nothing of ours is or has one. */
+async function isKeptForUsers(target: NodeTarget, pid: ProcessRef, options: CallOptions): Promise<Result<boolean>> {
+  const described = answered(
+    await target.run('sup_describe', [list([pidOf(pid)])], options),
+    target.node,
+    'The process',
+  );
+  if (!described.ok) return described;
+  const [, , ancestors] = tupleOf(listOf(described.value)[0], 4) ?? [];
+  const above = list([pidOf(pid), ...listOf(ancestors).filter(({ t }) => t === 'pid')]);
+  const found = answered(await target.run('sup_among', [above], options), target.node, 'The process');
+  return found.ok ? ok(listOf(found.value).length > 0) : found;
 }

@@ -295,6 +295,8 @@ export async function setFlags(
   const wait = integer(waitOf(options));
   const args = [pidOf(supervisor), flagsTerm(expect), flagsTerm(flags), wait];
   const said = supervisorAnswer(await known.target.run('sup_set_flags', args, options), known, 'unknown');
+  // Also when nobody knows whether they were set.
+  session.finders.of(known.target).reread(supervisor);
   if (!said.ok) return said;
   const [verdict, layout] = tupleOf(said.value, 2) ?? [];
   const now = readLayout(layout ?? atom('undefined'), known.module)?.flags ?? null;

@@ -99,6 +99,18 @@ export class SupervisorFinder {
     return ok({ kind: supervisor.kind, module: supervisor.module });
   }
 
+  /** Its flags may be others by now: they are read anew when they are asked for next. */
+  reread(pid: ProcessRef): void {
+    const found = this.#found.get(keyOf(pid));
+    if (found !== undefined) found.layout = 'unread';
+  }
+
+  /** Its flags, as somebody else has just read them. */
+  learn(pid: ProcessRef, flags: SupervisorFlags): void {
+    const found = this.#found.get(keyOf(pid));
+    if (found !== undefined) found.flags = flags;
+  }
+
   /** The kinds of those of `pids` that are surely supervisors. */
   async kindsOf(
     target: NodeTarget,

@@ -40,7 +40,10 @@ async function* find(
 
 async function flags(session: Session, pid: ProcessRef, options: CallOptions): Promise<Result<SupervisorFlags>> {
   const known = await supervisorAt(session, pid, options);
-  return known.ok ? flagsNow(known.value, childOptions(options, longestCallMs)) : known;
+  if (!known.ok) return known;
+  const now = await flagsNow(known.value, childOptions(options, longestCallMs));
+  if (now.ok) session.finders.of(known.value.target).learn(pid, now.value);
+  return now;
 }
 
 async function childSpec(

@@ -74,11 +74,11 @@ function flagDifferences(supervisors: readonly SupervisorInfo[]): readonly Diffe
     const known = byName.get(nameText(name)) ?? [];
     byName.set(nameText(name), [...known, { node: supervisor.node, value: flagsText(flags) }]);
   }
-  return [...byName].flatMap(([name, values]): readonly Difference[] =>
-    new Set(values.map(({ value }) => value)).size > 1
-      ? [{ what: 'flags', name, on: values.map(({ node }) => node), notOn: [], values }]
-      : [],
-  );
+  return [...byName].flatMap(([name, found]): readonly Difference[] => {
+    const values = found.toSorted((a, b) => (a.node < b.node ? -1 : 1));
+    if (new Set(values.map(({ value }) => value)).size <= 1) return [];
+    return [{ what: 'flags', name, on: values.map(({ node }) => node), notOn: [], values }];
+  });
 }
 
 function flagsText({ strategy, intensity, periodSeconds, autoShutdown }: SupervisorFlags): string {

@@ -10,7 +10,7 @@ import { labelOf } from './failurePrediction.ts';
 const askedAtOnce = 8;
 const mostAsked = 200;
 const childrenNamed = 500;
-/** In all: one that is busy does not keep its own end from being planned. */
+/** In all, and a quarter of the call at most: one that is busy does not keep its own end from being planned. */
 const patienceMs = 5_000;
 
 type Touch = { readonly node: NodeName; readonly pid?: string; readonly what: string };
@@ -28,7 +28,7 @@ export async function endsWith(context: Context<'supervisors.children'>, supervi
   const touches: Touch[] = [];
   const asked = new Set<string>();
   let [processes, more] = [0, false];
-  const until = performance.now() + patienceMs;
+  const until = performance.now() + Math.min(patienceMs, context.options().remainingMs / 4);
   let level: readonly ProcessRef[] = [supervisor];
   while (level.length > 0 && asked.size < mostAsked && performance.now() < until) {
     const now = level.slice(0, mostAsked - asked.size);
