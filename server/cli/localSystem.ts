@@ -26,9 +26,10 @@ export function cliCaller(): Caller {
   return { principal: `user:${name}`, via: 'cli', role: 'admin' };
 }
 
-/** How a command calls its backend. */
+/** How a command calls its backend. What it calls is a part of the trace that `TRACEPARENT` names, as with `otel-cli`. */
 export function cliCallOptions(io: CliIo): BackendCallOptions {
-  return { caller: cliCaller(), signal: io.stop };
+  const traceparent = io.env['TRACEPARENT'];
+  return { caller: cliCaller(), signal: io.stop, ...(traceparent !== undefined && { traceparent }) };
 }
 
 /** The programs beside ours, and where state is kept. */

@@ -8,7 +8,12 @@ import { isJsonObject, mediaType } from '../gateway/jsonApi.ts';
 import type { Document, JsonObject } from '../gateway/jsonApi.ts';
 import type { CliIo } from './io.ts';
 
-export type GatewayAddress = { readonly url: string; readonly key: string };
+export type GatewayAddress = {
+  readonly url: string;
+  readonly key: string;
+  /** Of whoever calls (W3C Trace Context): `TRACEPARENT`. */
+  readonly traceparent?: string;
+};
 
 /** Where a gateway is and its key: `--key`, `--key-file`, else `ARSENAL_KEY`. */
 export async function gatewayAddress(
@@ -45,7 +50,13 @@ export async function gatewayAddress(
       'Give --key KEY, --key-file FILE, or set ARSENAL_KEY.',
     );
   }
-  return ok({ url: url.origin, key });
+  const traceparent = io.env['TRACEPARENT'];
+  return ok({ url: url.origin, key, ...(isHeader(traceparent) && { traceparent }) });
+}
+
+/** Whether it can be sent: what is none would break the request, and is the surroundings', not the user's. */
+function isHeader(text: string | undefined): text is string {
+  return text !== undefined && /^[\x21-\x7e]{1,200}$/.test(text);
 }
 
 /**
@@ -74,6 +85,7 @@ export async function callGateway(
         authorization: `Bearer ${address.key}`,
         ...(request.body !== undefined && { 'content-type': mediaType }),
         ...(request.requestId !== undefined && { 'idempotency-key': request.requestId }),
+        ...(address.traceparent !== undefined && { traceparent: address.traceparent }),
       },
       ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
       redirect: 'error',

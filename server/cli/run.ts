@@ -15,6 +15,7 @@ import { visibleText } from '../protocol/visibleText.ts';
 import { followedBy } from '../protocol/followTrace.ts';
 import type { FollowWay } from './follow.ts';
 import { follow, followHere, followThere } from './follow.ts';
+import { batchProgress } from './batchProgress.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { cliCallOptions, connectBackend, openBackend, workspaceOf } from './localSystem.ts';
@@ -38,6 +39,8 @@ export type RunOptions = RuntimeOptions & {
   readonly keyFile?: string;
   readonly json?: boolean;
 };
+
+const batchName = 'execute_batch';
 
 type Mode = OperationCall['mode'];
 type Given = {
@@ -134,7 +137,7 @@ async function runHere(
 
 /** The operations that a batch is of; none of anything else, and of what is no batch. */
 function batchItems(operation: string, params: string | undefined): readonly string[] {
-  const value = operation === 'execute_batch' && params !== undefined ? parseJson(params) : undefined;
+  const value = operation === batchName && params !== undefined ? parseJson(params) : undefined;
   const items: Json = value !== undefined && isJsonObject(value) ? (value['items'] ?? null) : null;
   if (!Array.isArray(items)) return [];
   return items.flatMap((item: Json) => {
@@ -189,7 +192,11 @@ async function executeHere(
   const { mode, requestId } = given;
   const answer = await backend.execute(
     { requestId, connection, operation, params, mode },
-    { ...cliCallOptions(io), ...(options.timeout !== undefined && { timeoutMs: options.timeout }) },
+    {
+      ...cliCallOptions(io),
+      ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
+      ...(operation === batchName && !json && { onProgress: batchProgress(io) }),
+    },
   );
   if (!answer.ok) return printError(io, answer.error, json);
   const attributes = attributesOfAnswer(operation, answer.value);

@@ -293,10 +293,14 @@ function serveRequests(
     onBackend(async (backend, params, options) => {
       const call = decode(executeSchema, params);
       if (!call.ok) return call;
-      const { wantsProgress, workDoneToken, ...rest } = call.value;
+      const { wantsProgress, workDoneToken, traceparent, ...rest } = call.value;
       const progress = sendProgressOf(connection, rest.requestId, wantsProgress === true, workDoneToken);
       progress.begin(rest.operation);
-      const answer = await backend.execute(rest, { ...options, onProgress: (part) => progress.report(part) });
+      const answer = await backend.execute(rest, {
+        ...options,
+        ...(traceparent !== undefined && { traceparent }),
+        onProgress: (part) => progress.report(part),
+      });
       progress.end();
       return answer;
     }),

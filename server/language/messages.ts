@@ -105,6 +105,7 @@ export const executeSchema = Type.Object({
   params: Type.Unsafe<Json>(Type.Any()),
   mode: Type.Union([Type.Literal('run'), Type.Literal('dry_run'), Type.Literal('validate')]),
   wantsProgress: Type.Optional(Type.Boolean()),
+  traceparent: Type.Optional(text(200)),
   workDoneToken: Type.Optional(Type.Union([Type.String({ maxLength: 300 }), Type.Integer()])),
 });
 

@@ -98,6 +98,8 @@ export const readAvailability = new RequestType<
 export type ExecuteParams = OperationCall & {
   /** Progress of this call comes as {@link operationProgress} under the same requestId. */
   readonly wantsProgress: boolean;
+  /** The caller's span (W3C Trace Context): the call becomes a part of its trace, as with REST. */
+  readonly traceparent?: string;
 };
 /** client → server: run, plan or validate an operation. Cancellable; a cancelled write's error says its effect. */
 export const executeOperation = new RequestType<ExecuteParams, OperationAnswer, FailureData>(
