@@ -212,6 +212,19 @@ describe('requests', () => {
     expect(unknown.error.class).toBe('not_found');
   });
 
+  it('are a part of the trace of whoever calls', async () => {
+    const spansFile = path.join(home, 'spans.jsonl');
+    fs.writeFileSync(path.join(home, 'policy.json'), JSON.stringify({ spansFile }));
+    const connection = await connected();
+    const [trace, span] = ['a'.repeat(32), 'b'.repeat(16)];
+    const traceparent = `00-${trace}-${span}-01`;
+    await client.sendRequest('arsenal/operation/execute', call(connection, 'cluster_health', {}, { traceparent }));
+    await server.close();
+    expect(JSON.parse(fs.readFileSync(spansFile, 'utf8'))).toMatchObject({
+      resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: trace, parentSpanId: span, name: 'cluster_health' }] }] }],
+    });
+  });
+
   it('plan without doing, do once for one requestId, and say what became of it', async () => {
     const connection = await connected();
     const pid = runtime.processNamed('Elixir.Shop.Catalog');
