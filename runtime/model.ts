@@ -452,6 +452,8 @@ export type PortRow = {
   readonly name: string;
   /** The process connected to it; null when that is gone. */
   readonly owner: ProcessRef | null;
+  /** The name that is registered under. */
+  readonly ownerName: string | null;
   readonly inputBytes: number;
   readonly outputBytes: number;
   /** What waits to be written. Null where it is not known. */

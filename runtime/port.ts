@@ -367,6 +367,14 @@ export const portMethods = {
       readonly type: string;
       readonly protection: string;
       readonly owner: ProcessRef;
+      /** The name its owner is registered under. */
+      readonly ownerName: string | null;
+      readonly isNamed: boolean;
+      readonly keyPosition: number;
+      readonly isCompressed: boolean;
+      readonly readConcurrency: boolean;
+      /** `auto` as OTP 25 has it. */
+      readonly writeConcurrency: 'true' | 'false' | 'auto';
       readonly objects: number;
       readonly bytes: number;
     }[],

@@ -5,7 +5,7 @@ import type { ScriptedRuntime } from '../../runtime/fake/scriptedRuntime.ts';
 import { answering, scriptedRuntime } from '../../runtime/fake/scriptedRuntime.ts';
 import type { ChildRow, Holding, Json, NodeInfo, NodeName, ProcessRef, Result, RowPage } from '../../runtime/model.ts';
 import { ok, processId } from '../../runtime/model.ts';
-import type { MethodTable, Runtime } from '../../runtime/port.ts';
+import type { Frame, MethodTable, Runtime } from '../../runtime/port.ts';
 import { restrictPort } from '../../runtime/portFacade.ts';
 import type { Term } from '../../runtime/term/term.ts';
 import type { CallState } from './analytics/state.ts';
@@ -75,6 +75,13 @@ export function holding(id: string, change: Partial<Holding> = {}): Holding {
   const at = { node: 'a@h', creation: 7 };
   return { id, kind: 'suspension', at, target: ref('a@h', 10), owner, lingerMs: 5, ...change };
 }
+
+/** How a table of one node was made, where nothing was said of it. */
+export const plainTable: Omit<Frame<'system.ets'>[number], 'id' | 'name' | 'owner' | 'objects' | 'bytes'> = {
+  ...{ type: 'set', protection: 'public', ownerName: null, isNamed: true, keyPosition: 1 },
+  ...{ isCompressed: false, readConcurrency: false },
+  writeConcurrency: 'false',
+};
 
 /** A page of processes of one node; columns by key, a value for each process. */
 export function page(

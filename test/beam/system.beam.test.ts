@@ -41,7 +41,10 @@ describe('tables', () => {
     const { rows, total } = await tables();
     expect(rows.length).toBe(total);
     const seen = rows.find(({ name }) => name === 'seen_table');
-    expect(seen).toMatchObject({ type: 'ordered_set', protection: 'public', objects: 200 });
+    expect(seen).toMatchObject({
+      ...{ type: 'ordered_set', protection: 'public', objects: 200, ownerName: 'table_owner', isNamed: true },
+      ...{ keyPosition: 1, isCompressed: false, readConcurrency: false, writeConcurrency: 'false' },
+    });
     expect(String(seen?.bytes)).toBe(await ask('ets:info(seen_table, memory) * erlang:system_info(wordsize).'));
     expect(pidText(seen?.owner ?? nobody)).toBe(await ask('whereis(table_owner).'));
     expect(Math.abs(total - Number(await ask('length(ets:all()).')))).toBeLessThan(5);

@@ -7,7 +7,7 @@ import { printTerm } from '../../term/print.ts';
 import type { Term } from '../../term/term.ts';
 import { integer, list } from '../../term/term.ts';
 import { answered, strangeAnswer } from './callError.ts';
-import { atomName, listOf, numberOf, processOf, textOf, tupleOf } from './read.ts';
+import { atomName, listOf, nameIn, numberOf, processOf, textOf, tupleOf } from './read.ts';
 import type { Session } from './session.ts';
 
 const portsPerCall = 500;
@@ -52,7 +52,7 @@ async function* ports(session: Session, node: NodeName, options: CallOptions): A
 }
 
 function portRow(fact: Term): PortRow[] {
-  const [id, name, owner, input, output, queue, memory, local, remote] = tupleOf(fact, 9) ?? [];
+  const [id, name, owner, input, output, queue, memory, local, remote, ownerName] = tupleOf(fact, 10) ?? [];
   if (id === undefined) return [];
   return [
     {
@@ -60,6 +60,7 @@ function portRow(fact: Term): PortRow[] {
       kind: 'port',
       name: textOf(name) ?? '',
       owner: processOf(owner),
+      ownerName: nameIn(ownerName),
       inputBytes: numberOf(input) ?? 0,
       outputBytes: numberOf(output) ?? 0,
       queueBytes: numberOf(queue),
@@ -71,7 +72,7 @@ function portRow(fact: Term): PortRow[] {
 }
 
 function socketRow(fact: Term, index: number): PortRow[] {
-  const [name, owner, input, output, local, remote] = tupleOf(fact, 6) ?? [];
+  const [name, owner, input, output, local, remote, ownerName] = tupleOf(fact, 7) ?? [];
   if (name === undefined) return [];
   return [
     {
@@ -79,6 +80,7 @@ function socketRow(fact: Term, index: number): PortRow[] {
       kind: 'socket',
       name: textOf(name) ?? '',
       owner: processOf(owner),
+      ownerName: nameIn(ownerName),
       inputBytes: numberOf(input) ?? 0,
       outputBytes: numberOf(output) ?? 0,
       queueBytes: null,

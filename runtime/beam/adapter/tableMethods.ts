@@ -3,10 +3,10 @@ import type { NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
-import { integer, list } from '../../term/term.ts';
+import { integer, isAtom, list } from '../../term/term.ts';
 import { mostRowBytes, mostTableRows, tableNotFound, tablePrivate, tableRowsTooLarge } from '../../tableErrors.ts';
 import { answered, strangeAnswer } from './callError.ts';
-import { atomName, listOf, numberOf, processOf, tupleOf } from './read.ts';
+import { atomName, listOf, nameIn, numberOf, processOf, tupleOf } from './read.ts';
 import { safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
 
@@ -43,7 +43,8 @@ async function* tables(session: Session, node: NodeName, options: CallOptions): 
 }
 
 function tableRow(fact: Term): Frame<'system.ets'>[number][] {
-  const [id, name, type, protection, ownerTerm, objects, bytes] = tupleOf(fact, 7) ?? [];
+  const [id, name, type, protection, ownerTerm, objects, bytes, ...more] = tupleOf(fact, 13) ?? [];
+  const [ownerName, isNamed, keyPosition, isCompressed, readConcurrency, writeConcurrency] = more;
   const owner = processOf(ownerTerm);
   if (id === undefined || owner === null) return [];
   return [
@@ -53,6 +54,12 @@ function tableRow(fact: Term): Frame<'system.ets'>[number][] {
       type: atomName(type) ?? '',
       protection: atomName(protection) ?? '',
       owner,
+      ownerName: nameIn(ownerName),
+      isNamed: isAtom(isNamed, 'true'),
+      keyPosition: numberOf(keyPosition) ?? 1,
+      isCompressed: isAtom(isCompressed, 'true'),
+      readConcurrency: isAtom(readConcurrency, 'true'),
+      writeConcurrency: (['true', 'auto'] as const).find((how) => isAtom(writeConcurrency, how)) ?? 'false',
       objects: numberOf(objects) ?? 0,
       bytes: numberOf(bytes) ?? 0,
     },

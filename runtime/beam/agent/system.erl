@@ -13,7 +13,13 @@ node_table_facts(Tables) ->
 node_table_fact(_, undefined, _) -> [];
 node_table_fact(Table, Info, Word) ->
     Item = fun(Key) -> proplists:get_value(Key, Info) end,
-    [{Table, Item(name), Item(type), Item(protection), Item(owner), Item(size), Item(memory) * Word}].
+    [{Table, Item(name), Item(type), Item(protection), Item(owner), Item(size), Item(memory) * Word, node_name_of(Item(owner)),
+      Item(named_table), Item(keypos), Item(compressed), Item(read_concurrency), Item(write_concurrency)}].
+
+%% The registered name of a process of this node; undefined where it has none, or is gone.
+node_name_of(Pid) when is_pid(Pid), node(Pid) =:= node() ->
+    case process_info(Pid, registered_name) of {registered_name, Name} -> Name; _ -> undefined end;
+node_name_of(_) -> undefined.
 
 %% The first rows of a table, in no order. Only what anybody may read, and only where rows are small on average, because each is
 %% copied as a whole; a row too large to show is told by its size.
@@ -51,7 +57,8 @@ node_port_fact(Port, Info) ->
         true -> node_inet_fact(Port, inet:getstat(Port, [recv_oct, send_oct]), Item);
         false -> {Item(input), Item(output), undefined, undefined}
     end,
-    [{Port, Name, Item(connected), Input, Output, More(queue_size), More(memory), Local, Peer}].
+    [{Port, Name, Item(connected), Input, Output, More(queue_size), More(memory), Local, Peer,
+      node_name_of(Item(connected))}].
 
 %% The counters of the port itself do not count what the inet driver sends as terms.
 node_inet_fact(Port, Counted, Item) ->
@@ -79,7 +86,7 @@ node_socket(Socket) ->
             Address = fun(What) -> node_socket_address(apply(socket, What, [Socket])) end,
             [{lists:flatten(io_lib:format("~p.~p.~p", [maps:get(K, Info, any) || K <- [domain, type, protocol]])), Owner,
               node_counter(read_byte, Counters), node_counter(write_byte, Counters),
-              Address(sockname), Address(peername)}];
+              Address(sockname), Address(peername), node_name_of(Owner)}];
         _ -> []
     catch _:_ -> []
     end.

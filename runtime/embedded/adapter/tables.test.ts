@@ -57,6 +57,12 @@ test('Tables are shown with what is known of them, and their memory counts for t
     type: 'ordered_set',
     protection: 'public',
     owner: await it.named('Elixir.Shop.Catalog'),
+    ownerName: 'Elixir.Shop.Catalog',
+    isNamed: true,
+    keyPosition: 1,
+    isCompressed: false,
+    readConcurrency: false,
+    writeConcurrency: 'false',
     objects: 3,
     bytes,
   });

@@ -25,7 +25,7 @@ export function tableMethods(context: Context): MethodTable {
         yield { is: 'end', result: found };
         return;
       }
-      const rows = tablesOf(found.value).map(tableRow);
+      const rows = tablesOf(found.value).map((table) => tableRow(found.value, table));
       for (let from = 0; from < rows.length; from += tablesPerFrame) {
         yield { is: 'frame', frame: rows.slice(from, from + tablesPerFrame) };
       }
@@ -39,17 +39,28 @@ function tablesOf(node: KernelNode): readonly Table[] {
   return tablesOn(node)?.all() ?? [];
 }
 
-function tableRow(table: Table): Frame<'system.ets'>[number] {
+function tableRow(node: KernelNode, table: Table): Frame<'system.ets'>[number] {
   return {
     id: termOf(table.identifier),
     name: nameOf(table),
     type: table.options.type,
     protection: table.protection,
     owner: refOf(table.owner),
+    ownerName: node.processes.find(table.owner)?.name ?? null,
+    isNamed: table.options.isNamed,
+    keyPosition: table.options.keyPosition,
+    isCompressed: table.options.isCompressed,
+    readConcurrency: table.options.readConcurrency,
+    writeConcurrency: writeConcurrencyOf(table.options.writeConcurrency),
     objects: table.rows.size,
     bytes: table.words * bytesPerWord,
   };
 }
+
+function writeConcurrencyOf(said: boolean | 'auto'): 'true' | 'false' | 'auto' {
+  return said === 'auto' ? said : said ? 'true' : 'false';
+}
+
 function nameOf({ name }: Table): string {
   const term = termOf(name);
   return term.t === 'atom' ? term.v : '';

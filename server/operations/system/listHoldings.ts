@@ -17,7 +17,19 @@ export function listHoldings(scans: Scans) {
     severity: 'read',
     idempotent: true,
     needs: ['holdings.list'],
-    params: Type.Object(listParams({ id: 'text', kind: 'text', node: 'text', target: 'text', principal: 'text' })),
+    params: Type.Object(
+      listParams({
+        id: 'text',
+        kind: 'text',
+        node: 'text',
+        target: 'text',
+        principal: 'text',
+        client: 'text',
+        operation: 'text',
+        requestId: 'text',
+        lingerMs: 'number',
+      }),
+    ),
     result: listResult(
       Type.Object({
         id: Type.String(),
@@ -27,11 +39,18 @@ export function listHoldings(scans: Scans) {
         principal: Type.Optional(Type.String()),
         client: Type.Optional(Type.String()),
         operation: Type.Optional(Type.String()),
+        requestId: Type.Optional(Type.String({ description: 'Of the call that made it: see operation_history.' })),
         lingerMs: Type.Optional(Type.Integer()),
       }),
     ),
     route: { method: 'GET', path: '/system/holdings' },
-    examples: [{ title: 'All', params: {} }],
+    examples: [
+      { title: 'All', params: {} },
+      {
+        title: 'Mine that stay on one node',
+        params: { filter: { principal: { eq: 'user:me' }, node: { eq: 'demo1@sim' } } },
+      },
+    ],
     errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
       listPage(context, 'list_holdings', params, scans, ['id'], async () => {
@@ -45,6 +64,7 @@ export function listHoldings(scans: Scans) {
           principal: owner.principal,
           client: owner.client,
           operation: owner.operation,
+          requestId: owner.requestId,
           lingerMs,
         }));
         return ok({ rows, nodes: listed.value.nodes });

@@ -10,7 +10,7 @@ import { atom, integer, tuple } from '../../../runtime/term/term.ts';
 import { at, listAt } from '../../backend/testKit.ts';
 import { errorOf, textWith } from '../../core/testKit.ts';
 import type { Bench } from '../testKit.ts';
-import { butNotB, holding, idOf, late, lost, page, ref, scriptedHouse } from '../testKit.ts';
+import { butNotB, holding, idOf, late, lost, page, ref, scriptedHouse, plainTable } from '../testKit.ts';
 
 let bench: Bench;
 beforeAll(async () => {
@@ -69,23 +69,41 @@ describe('what every node is asked', () => {
   });
 
   it('list_ets_tables sorts by any figure, and tells tables without a name apart', async () => {
-    const table = { name: 'carts', type: 'set', protection: 'public', owner: ref('a@h', 4), objects: 1, bytes: 10 };
+    const table = {
+      ...{ ...plainTable, name: 'carts', owner: ref('a@h', 4), objects: 1, bytes: 10 },
+      ...{ ownerName: 'Elixir.Shop.Cart', readConcurrency: true },
+      writeConcurrency: 'auto',
+    } as const;
     const other: Term = { t: 'ref', node: 'a@h', creation: 7, ids: [1, 2, 3] };
     bench.script({
       'system.ets': ({ node }) =>
         node === 'b@h'
           ? streamFailing(late)()
-          : streaming([[{ ...table, id: atom('carts') }], [{ ...table, id: other, bytes: 99 }]], { total: 2 })(),
+          : streaming(
+              [
+                [{ ...table, id: atom('carts') }],
+                [{ ...table, id: other, bytes: 99, isNamed: false, ownerName: null, objects: 0 }],
+              ],
+              { total: 2 },
+            )(),
     });
     const told = await bench.result('list_ets_tables', { sort: '-bytes', filter: { objects: { le: 1 } } });
     expect(told).toMatchObject({
       total: 2,
       items: [
-        { table: textWith('#Reference<'), bytes: 99 },
-        { table: ':carts', node: 'a@h', owner: idOf('a@h', 4) },
+        { table: textWith('#Reference<'), bytes: 99, named: false, ownerName: null, bytesPerObject: null },
+        {
+          ...{ table: ':carts', node: 'a@h', owner: idOf('a@h', 4), ownerName: 'Elixir.Shop.Cart', named: true },
+          ...{ keyPosition: 1, compressed: false, readConcurrency: true, writeConcurrency: 'auto', bytesPerObject: 10 },
+        },
       ],
     });
     expect(statuses(told)).toEqual(oneAnswers);
+    const owned = await bench.result('list_ets_tables', {
+      filter: { ownerName: { like: 'Elixir.Shop.*' } },
+      fields: ['named'],
+    });
+    expect(at(owned, 'items')).toEqual([{ table: ':carts', node: 'a@h', named: true }]);
     expect(errorOf(await bench.run('list_ets_tables', { node: 'b@h' })).class).toBe('timeout');
     expect(errorOf(await bench.run('list_ets_tables', { filter: { objects: { contains: '1' } } })).class).toBe(
       'validation',
@@ -93,9 +111,46 @@ describe('what every node is asked', () => {
   });
 
   const port: PortRow = {
-    ...{ id: '#Port<0.5>', kind: 'port', name: 'tcp_inet', owner: null, inputBytes: 1, outputBytes: 2 },
+    ...{
+      id: '#Port<0.5>',
+      kind: 'port',
+      name: 'tcp_inet',
+      owner: null,
+      ownerName: null,
+      inputBytes: 1,
+      outputBytes: 2,
+    },
     ...{ queueBytes: null, memoryBytes: null, local: null, remote: null },
   };
+
+  it('list_ports tells what flows between two looks, of ports that were there at both', async () => {
+    let looks = 0;
+    const shown = (at: number): readonly PortRow[] => [
+      { ...port, id: 'busy', inputBytes: at * 1_000_000, outputBytes: 5 },
+      { ...port, id: 'idle' },
+      { ...port, id: 'anew', inputBytes: 100 - at },
+      ...(at > 0 ? [{ ...port, id: 'late' }] : []),
+    ];
+    bench.script({
+      'system.ports': ({ node }) =>
+        node === 'b@h' ? streamFailing(late)() : streaming([shown(looks++)], { total: 4 })(),
+    });
+    const told = await bench.result('list_ports', { forMs: 100, sort: '-inputBytesPerSecond' });
+    const rows = listAt(told, 'items').map((row) => [at(row, 'id'), at(row, 'outputBytesPerSecond')]);
+    expect(rows).toEqual([
+      ['busy', 0],
+      ['idle', 0],
+      ['anew', null],
+      ['late', null],
+    ]);
+    // A million bytes in a tenth of a second or longer.
+    const perSecond = Number(at(told, 'items', 0, 'inputBytesPerSecond'));
+    expect(perSecond).toBeGreaterThan(0);
+    expect(perSecond).toBeLessThanOrEqual(10_100_000);
+    expect(looks).toBe(2);
+    const still = await bench.result('list_ports', { fields: ['inputBytesPerSecond'] });
+    expect(at(still, 'items', 0)).toEqual({ id: 'busy', node: 'a@h' });
+  });
 
   it('list_ports lists unknown figures last, whichever way it sorts', async () => {
     const ports = [port, { ...port, id: 'x', queueBytes: 5, owner: ref('a@h', 4), remote: '1.2.3.4:5' }];
@@ -196,7 +251,15 @@ describe('list_holdings and release_holding', () => {
     const told = await bench.result('list_holdings', { sort: 'kind' });
     expect(told).toMatchObject({
       items: [
-        { id: 's1', kind: 'suspension', node: 'a@h', target: idOf('a@h', 10), principal: 'ada', lingerMs: 5 },
+        {
+          id: 's1',
+          kind: 'suspension',
+          node: 'a@h',
+          target: idOf('a@h', 10),
+          principal: 'ada',
+          requestId: 'r0',
+          lingerMs: 5,
+        },
         { id: 'f1', target: null },
       ],
     });
@@ -236,7 +299,15 @@ describe('detect_bottlenecks', () => {
   }) => {
     const each = [...(change.stats ?? [{}])];
     const ports = (change.ports ?? []).map((one, index): PortRow => ({
-      ...{ id: `p${String(index)}`, kind: 'port', name: 'tcp_inet', owner: null, inputBytes: 0, outputBytes: 0 },
+      ...{
+        id: `p${String(index)}`,
+        kind: 'port',
+        name: 'tcp_inet',
+        owner: null,
+        ownerName: null,
+        inputBytes: 0,
+        outputBytes: 0,
+      },
       ...{ queueBytes: 0, memoryBytes: null, local: null, remote: null },
       ...one,
     }));
