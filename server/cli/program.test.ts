@@ -4,84 +4,13 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { failure } from '../../runtime/errors.ts';
 import { ok } from '../../runtime/model.ts';
-import type { BackendOptions } from '../backend/localBackend.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import { parseJson } from '../gateway/json.ts';
 import { ran, testBackend } from '../gateway/testBackend.ts';
-import type { TestBackend } from '../gateway/testBackend.ts';
 import { idsOf, pick, pickText } from '../gateway/testJson.ts';
-import type { ConnectSpec } from '../protocol/connection.ts';
 import { stateHome } from './home.ts';
-import type { CliIo } from './io.ts';
 import { runCommandLine } from './program.ts';
-
-type Run = {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-  /** The one JSON document on stdout. */
-  readonly json: unknown;
-  readonly backend: TestBackend;
-  readonly made: readonly BackendOptions[];
-  readonly connected: readonly ConnectSpec[];
-  readonly closed: () => number;
-};
-
-function surroundings(
-  backend: TestBackend,
-  env: { readonly [name: string]: string } = {},
-  stop = new AbortController(),
-) {
-  let out = '';
-  let err = '';
-  let closed = 0;
-  const made: BackendOptions[] = [];
-  const connected: ConnectSpec[] = [];
-  const connect = backend.connect.bind(backend);
-  backend.connect = (spec, options) => {
-    connected.push(spec);
-    return connect(spec, options);
-  };
-  backend.close = () => {
-    closed += 1;
-    return Promise.resolve();
-  };
-  const io: CliIo = {
-    stdout: { write: (text) => (out += text) },
-    stderr: { write: (text) => (err += text) },
-    env,
-    distDir: '/dist',
-    stop: stop.signal,
-    version: '1.2.3',
-    createBackend: (options) => {
-      made.push(options);
-      return Promise.resolve(ok(backend));
-    },
-  };
-  return { io, stop, made, connected, out: () => out, err: () => err, closed: () => closed };
-}
-
-async function cli(
-  args: readonly string[],
-  backend = testBackend(),
-  env: { readonly [name: string]: string } = {},
-): Promise<Run> {
-  const around = surroundings(backend, env);
-  const code = await runCommandLine(around.io, args);
-  const { made, connected, closed } = around;
-  return {
-    code,
-    out: around.out(),
-    err: around.err(),
-    get json() {
-      return parseJson(around.out());
-    },
-    backend,
-    made,
-    connected,
-    closed,
-  };
-}
+import { cli, surroundings } from './testCli.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -109,7 +38,7 @@ describe('arsenal run', () => {
 
   it('says on stderr what went wrong as the cluster was started, and goes on', async () => {
     const warnings = ['Application shop could not be started on b@sim: {no_port,4000}', 'Another\u001b[2J'];
-    const run = await cli(['run', 'list_nodes', '--json'], testBackend({ is: 'ready', epoch: 'e1', warnings }));
+    const run = await cli(['run', 'list_processes', '--json'], testBackend({ is: 'ready', epoch: 'e1', warnings }));
     expect(run.code).toBe(0);
     const [first, second] = run.err.split('\n');
     expect(first).toBe(`arsenal: warning: ${warnings[0] ?? ''}`);

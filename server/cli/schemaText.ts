@@ -45,7 +45,7 @@ export function typeText(schema: JsonSchema): string {
     case 'boolean':
       return 'true or false';
     case 'string':
-      return pickedText(schema) ?? formats[String(schema['format'])] ?? 'text';
+      return pickedText(schema) ?? formatText(schema['format']) ?? 'text';
     case 'array': {
       const { items } = schema;
       return `list of ${isJsonObject(items) ? typeText(items) : 'anything'}`;
@@ -84,7 +84,11 @@ const picked: { readonly [kind: string]: string | undefined } = {
   operation: 'operation',
 };
 
-const formats: { readonly [format: string]: string } = {
+function formatText(format: Json | undefined): string | undefined {
+  return typeof format === 'string' ? formats[format] : undefined;
+}
+
+const formats: { readonly [format: string]: string | undefined } = {
   'erlang-atom': 'atom',
   'erlang-pid': 'process',
   'date-time': 'time',

@@ -246,22 +246,21 @@ function ownDocument({ result }: CatalogueEntry, type: string): JsonObject {
   if (!isJsonObject(items) || items['type'] !== 'array')
     return documentOf(resourceOf(type, attributesOf(result)), null);
   const row = isJsonObject(items['items']) ? items['items'] : {};
-  const { items: _items, ...beside } = properties;
+  const beside = Object.fromEntries(Object.entries(properties).filter(([name]) => name !== 'items'));
   const data = { type: 'array', items: resourceOf(type, attributesOf(row)) };
   return documentOf(data, { type: 'object', properties: beside });
 }
 
 /** JSON:API keeps `id` and `type` for the resource: as attributes they have other names, and `id` none where it is the resource's own. */
 function attributesOf(schema: JsonSchema): JsonObject {
-  const { properties, required, ...rest } = schema;
+  const { properties } = schema;
   if (!isJsonObject(properties)) return schema;
-  const named = Object.entries(properties).map(([name, each]) => [attributeNames[name] ?? name, each]);
-  const wanted = Array.isArray(required)
-    ? required.flatMap((name: Json) =>
-        typeof name === 'string' && name !== 'id' ? [attributeNames[name] ?? name] : [],
-      )
-    : [];
-  return { ...rest, properties: Object.fromEntries(named), required: wanted };
+  const required: readonly Json[] = Array.isArray(schema['required']) ? schema['required'] : [];
+  const named = Object.entries(properties).map(([name, each]): [string, Json] => [attributeNames[name] ?? name, each]);
+  const wanted = required.flatMap((name) =>
+    typeof name === 'string' && name !== 'id' ? [attributeNames[name] ?? name] : [],
+  );
+  return { ...schema, properties: Object.fromEntries(named), required: wanted };
 }
 
 const attributeNames: { readonly [name: string]: string | undefined } = { id: 'itemId', type: 'itemType' };

@@ -215,7 +215,7 @@ async function valuesOf(
   sources: Sources,
 ): Promise<readonly string[]> {
   const choices = alternatives(schema).flatMap((each): readonly Json[] => {
-    if (Array.isArray(each['enum'])) return each['enum'];
+    if (Array.isArray(each['enum'])) return each['enum'].map((one: Json) => one);
     if (Object.hasOwn(each, 'const')) return [each['const'] ?? null];
     return each['type'] === 'boolean' ? [true, false] : [];
   });

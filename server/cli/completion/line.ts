@@ -44,7 +44,9 @@ export function forBash(candidate: string, line: Line, breaks: string): string {
   if (line.quote !== '') return candidate;
   const from = Math.max(
     -1,
-    ...[...breaks].filter((each) => !/[\s"'><|;&(]/.test(each)).map((each) => current.lastIndexOf(each)),
+    ...Array.from(breaks)
+      .filter((each) => !/[\s"'><|;&(]/.test(each))
+      .map((each) => current.lastIndexOf(each)),
   );
   const kept = current.slice(0, from + 1).replace(/[^\w@.:,~+/=-]/g, String.raw`\$&`);
   return quoted.slice(kept.length);
