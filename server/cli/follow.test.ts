@@ -21,6 +21,8 @@ beforeAll(async () => {
   const runtime = liveRuntime({ id: 'sim', nodes: [node], seed: 1, sandboxChildFile: '' });
   const openRuntime = () => Promise.resolve(ok(runtime));
   backend = valueOf(await createBackend({ home, simulatedWorkerFile: '', sandboxChildFile: '', openRuntime }));
+  const caller = { principal: 'ada', via: 'cli', role: 'admin' } as const;
+  valueOf(await backend.connect({ kind: 'simulated' }, { caller, signal: new AbortController().signal }));
   gateway = valueOf(await startGateway({ backend, defaultConnection: () => backend.connections()[0]?.id ?? null }));
 });
 afterAll(async () => {
@@ -57,9 +59,10 @@ async function cli(words: readonly string[], stopAt = Infinity) {
 /** The backend, whose methods are not its own properties; connected once, since all share the cluster. */
 function open() {
   return {
-    connect: (...given: Parameters<LocalBackend['connect']>) => {
+    connect: () => {
       const [there] = backend.connections();
-      return there === undefined ? backend.connect(...given) : Promise.resolve(ok(there));
+      if (there === undefined) throw new Error('It is not connected.');
+      return Promise.resolve(ok(there));
     },
     disconnect: backend.disconnect.bind(backend),
     retry: backend.retry.bind(backend),
@@ -75,6 +78,10 @@ function open() {
     metricsText: backend.metricsText.bind(backend),
     onEvent: backend.onEvent.bind(backend),
   };
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function jsonOf(text: string): Json {
@@ -99,7 +106,7 @@ describe('over REST, what goes on', () => {
 
   it('answers its id, by which it is read and ended', async () => {
     const begun = await rest('POST', `/processes/Shop.Catalog/monitor?node=${node}&forMs=600000&everyMs=100`);
-    const id = String(at(begun, 'data', 'id'));
+    const id = textOf(at(begun, 'data', 'id'));
     expect(id).toBe(at(begun, 'data', 'attributes', 'trace'));
     const read = await rest('GET', `/traces/${id}?enough=1&waitMs=60000`);
     expect(listAt(read, 'data').map((row) => at(row, 'attributes', 'node'))).toContain(node);
@@ -150,7 +157,7 @@ describe('arsenal run of what goes on', () => {
     const trace = at(jsonOf(begun.out), 'result', 'trace');
     expect(trace).toMatch(/^monitor~/);
     expect(await running()).toMatchObject([{ trace, operation: 'monitor_process' }]);
-    expect((await cli(['run', 'stop_trace', `trace=${String(trace)}`, '--url', gateway.url])).code).toBe(0);
+    expect((await cli(['run', 'stop_trace', `trace=${textOf(trace)}`, '--url', gateway.url])).code).toBe(0);
     const missing = ['run', 'profile_process', 'pid=Shop.Catalog', `node=${node}`, 'how=calls', 'modules=nothere'];
     const failed = await cli([...missing, '--url', gateway.url]);
     expect(failed).toMatchObject({ code: 1, err: textWith('trace.module_not_loaded') });

@@ -143,7 +143,8 @@ export function describeTasks(title: string, cluster: () => Going): void {
     it('is shown to who watches it as it goes, and to nobody else', async () => {
       const { house, nodes, server } = cluster();
       const of = { pid: server, node: nodes[0], everyMs: 100, forMs: long };
-      const trace = String(at(await house.result('monitor_process', of), 'trace'));
+      const begun = at(await house.result('monitor_process', of), 'trace');
+      const trace = typeof begun === 'string' ? begun : '';
       const topic = { of: 'trace', trace } as const;
       const bob: Caller = { principal: 'bob', via: 'ws', role: 'operator' };
       const refused = await house.backend.openWatch(topic, { ...house.options, caller: bob });

@@ -133,12 +133,13 @@ async function watchNode(
   const unseen = new Map<string, Json>();
   const tracked = new Map<string, ProcessRef>();
   const started = performance.now();
+  const isStopped = (): boolean => context.signal.aborted;
   let readings = 0;
   for (;;) {
     const atMs = performance.now() - started;
     const memory = await context.port.system.memory({ node }, context.options(longestReadMs));
     // Stopped in the middle of a reading, it has those before; so has one whose node went away.
-    if (context.signal.aborted) break;
+    if (isStopped()) break;
     if (!memory.ok && readings === 0) return memory;
     if (!memory.ok) return ok({ series, readings, unseen, lost: memory.error });
     for (const [kind, value] of Object.entries(memory.value.bytes)) {
@@ -149,7 +150,7 @@ async function watchNode(
       readTables(context, node, series, atMs),
       readAtoms(context, node, series, atMs),
     ]);
-    if (context.signal.aborted) break;
+    if (isStopped()) break;
     for (const [at, look] of looks.entries()) if (!look.ok) unseen.set(String(at), briefly(node, look.error));
     readings += 1;
     await context.emit({
@@ -157,7 +158,7 @@ async function watchNode(
       rows: [{ node, reading: readings, memoryBytes: memory.value.bytes['total'] ?? null }],
     });
     const nextAt = readings * everyMs;
-    if (nextAt > forMs || context.signal.aborted) break;
+    if (nextAt > forMs || isStopped()) break;
     await delay(Math.max(0, nextAt - (performance.now() - started)), undefined, { signal: context.signal }).catch(
       () => undefined,
     );

@@ -10,19 +10,19 @@ export type TaskKind = (typeof taskKinds)[number];
 /** How a trace ended on a node. */
 export const endResult = Type.Object({ node: Type.String(), why: Type.String(), dropped: Type.Integer() });
 
-export const traceResult = Type.Object({
+const traceResult = Type.Object({
   events: Type.Integer({ description: 'That were placed, over all nodes; get_trace_results brings those kept.' }),
   ended: Type.Array(endResult),
 });
 
-export const monitorResult = Type.Object({
+const monitorResult = Type.Object({
   ...placementOfProcess,
   readings: Type.Integer(),
   endedBy: Type.Enum(['time', 'process', 'stopped'], { description: 'Its time, the end of the process, or a stop.' }),
   ended: nullable(Type.Object({ reason: shownTermResult })),
 });
 
-export const profileResult = Type.Object({
+const profileResult = Type.Object({
   ...placementOfProcess,
   how: Type.Enum(['sample', 'calls']),
   functions: Type.Array(
@@ -57,7 +57,7 @@ export const profileResult = Type.Object({
 
 export const leakKinds = ['memory', 'process_memory', 'process_binaries', 'mailbox', 'ets_table', 'atoms'] as const;
 
-export const leaksResult = Type.Object({
+const leaksResult = Type.Object({
   suspects: Type.Array(
     Type.Object({
       node: Type.String(),

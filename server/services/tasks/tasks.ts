@@ -9,8 +9,8 @@ import type { Task, Tasks, TaskSpec } from '../../operations/tracing/tasks.ts';
 import { RunningTask } from './task.ts';
 
 /** `running`: of one caller on one connection, at once; `ended` of them are kept, for `keptMs`. */
-export type TaskLimits = { readonly running: number; readonly ended: number; readonly keptMs: number };
-export const defaultTaskLimits: TaskLimits = { running: 8, ended: 20, keptMs: 10 * 60_000 };
+type TaskLimits = { readonly running: number; readonly ended: number; readonly keptMs: number };
+const defaultTaskLimits: TaskLimits = { running: 8, ended: 20, keptMs: 10 * 60_000 };
 
 export type TaskChange = { readonly is: 'began' | 'ended'; readonly task: Task };
 
