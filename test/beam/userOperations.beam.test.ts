@@ -84,7 +84,7 @@ describe('on a node without the behaviour module', () => {
     await node.stop();
   });
 
-  // @row R8.1
+  // @row R8.1, CB-01
   it('modules with the callbacks are found and described, by attribute or by what they export', async () => {
     const { operations, nodes } = await found(runtime);
     expect(nodes).toEqual([{ node: node.node, status: 'ok' }]);
@@ -314,7 +314,7 @@ describe('rules of a schema', () => {
   const problems = async (params: { readonly [name: string]: Json }) =>
     errorOf(await rules(params)).details?.['problems'];
 
-  // @row CB-01, CB-03
+  // @row CB-03
   it('a regular expression means what its options say', async () => {
     expect(valueOf(await rules({ plain: 'abc', letters: 'GRÜN und\nENDE', listed: 'AB', text: 'xx' })).value).toEqual({
       plain: 'abc',
@@ -350,6 +350,7 @@ describe('on a node with the behaviour module', () => {
     await Promise.all([node.stop(), bare.stop()]);
   });
 
+  // @row CB-05, CB-06, CB-07
   it('its own validation is asked and what is printed comes along; moved to a node without it, the module still runs', async () => {
     await node.eval('Process.register(spawn(fn -> Process.sleep(:infinity) end), :validated)');
     expect(await node.eval(compiling('behaviour.ex', 'using.ex'))).toBe('3');

@@ -1,3 +1,4 @@
+import type { Static } from 'typebox';
 import { Type } from 'typebox';
 import type { ArsenalError, Json, NodeName, NodeStats, Result } from '../../../runtime/model.ts';
 import { ok, pidText } from '../../../runtime/model.ts';
@@ -16,15 +17,23 @@ const mayUse = ['system.schedulers', 'system.info', 'system.ports'] as const;
 type BottleneckContext = Context<(typeof needs)[number] | (typeof mayUse)[number]>;
 
 /** Where a figure becomes a finding. Each is told with the finding, so that who reads it can judge for themselves. */
-const thresholds = {
-  messages: 1_000,
-  queuedPerScheduler: 2,
-  utilisation: 0.9,
-  partOfLimit: 0.8,
-  processBytes: 100 * 1024 * 1024,
-  portQueueBytes: 1024 * 1024,
-} as const;
-const processesShown = 10;
+const part = (value: number, description: string) =>
+  Type.Number({ exclusiveMinimum: 0, maximum: 1, default: value, description });
+const atLeast = (value: number, description: string) => Type.Integer({ minimum: 1, default: value, description });
+const thresholdsParam = Type.Object(
+  {
+    messages: atLeast(1_000, 'Messages in a mailbox.'),
+    processBytes: atLeast(100 * 1024 * 1024, 'Memory of a process.'),
+    queuedPerScheduler: atLeast(2, 'Processes that wait for each scheduler.'),
+    utilisation: part(0.9, 'The part of the time that schedulers are busy.'),
+    partOfLimit: part(0.8, 'The part of a table of processes, ports, atoms or ETS tables that is taken.'),
+    portQueueBytes: atLeast(1024 * 1024, 'Bytes that wait to be written to a connection.'),
+  },
+  { default: {}, description: 'Where a figure becomes a finding.' },
+);
+type Thresholds = Static<typeof thresholdsParam>;
+/** What is looked at, and how. */
+type Task = { readonly forMs: number; readonly thresholds: Thresholds; readonly perKind: number };
 /** A node that is well is looked at for so long. */
 const glanceMs = 50;
 
@@ -68,6 +77,13 @@ export const detectBottlenecks = defineOperation({
       description:
         'How long schedulers are measured, with queues looked at before and after, where 50 ms show half of what would be a finding.',
     }),
+    thresholds: thresholdsParam,
+    perKind: Type.Integer({
+      minimum: 1,
+      maximum: 100,
+      default: 10,
+      description: 'The most processes that are told of a node: those with the longest mailboxes, and the largest.',
+    }),
   }),
   result: Type.Object({
     findings: Type.Array(findingResult),
@@ -75,11 +91,14 @@ export const detectBottlenecks = defineOperation({
     nodes: coverageResult,
   }),
   route: { method: 'GET', path: '/system/bottlenecks' },
-  examples: [{ title: 'Of the whole cluster', params: {} }],
+  examples: [
+    { title: 'Of the whole cluster', params: {} },
+    { title: 'Small ones too', params: { thresholds: { messages: 100, processBytes: 10_485_760 }, perKind: 3 } },
+  ],
   errors: [known.nodeUnavailable, known.nodeNotFound],
   timeoutMs: 60_000,
-  async execute(context, { node, forMs }) {
-    const asked = await eachNode(context, node, (name) => lookAt(context, name, forMs));
+  async execute(context, { node, ...task }) {
+    const asked = await eachNode(context, node, (name) => lookAt(context, name, task));
     if (!asked.ok) return asked;
     const { answers, nodes } = asked.value;
     return ok({
@@ -92,17 +111,18 @@ export const detectBottlenecks = defineOperation({
 
 type Looked = { readonly findings: Finding[]; readonly unseen: Unseen[] };
 
-async function lookAt(context: BottleneckContext, node: NodeName, forMs: number): Promise<Result<Looked>> {
+async function lookAt(context: BottleneckContext, node: NodeName, task: Task): Promise<Result<Looked>> {
+  const { forMs, thresholds } = task;
   const glance = await lookOver(context, node, Math.min(glanceMs, forMs));
   if (!glance.ok) return glance;
-  const isSure = forMs <= glanceMs || !isSuspect(glance.value);
+  const isSure = forMs <= glanceMs || !isSuspect(glance.value, thresholds);
   const stretch = isSure ? glance : await lookOver(context, node, forMs);
   if (!stretch.ok) return stretch;
   const { before, after, schedulers } = stretch.value;
   const limits = await context.port.system.info({ node }, context.options());
-  const longest = await topBy(context, node, 'message_queue_len');
-  const largest = await topBy(context, node, 'memory');
-  const ports = await fullPorts(context, node);
+  const longest = await topBy(context, node, 'message_queue_len', task);
+  const largest = await topBy(context, node, 'memory', task);
+  const ports = await fullPorts(context, node, thresholds);
   const unseen = [
     unseenOf(node, 'schedulers', schedulers),
     unseenOf(node, 'limits', limits),
@@ -111,9 +131,9 @@ async function lookAt(context: BottleneckContext, node: NodeName, forMs: number)
     unseenOf(node, 'ports', ports),
   ].flat();
   const findings = [
-    ...runQueue(node, before, after),
-    ...(schedulers.ok ? busySchedulers(node, schedulers.value.schedulers) : []),
-    ...fullTables(node, after, limits.ok ? limits.value.entries : {}),
+    ...runQueue(node, before, after, thresholds),
+    ...(schedulers.ok ? busySchedulers(node, schedulers.value.schedulers, thresholds) : []),
+    ...fullTables(node, after, limits.ok ? limits.value.entries : {}, thresholds),
     ...(longest.ok ? longest.value : []),
     ...(largest.ok ? largest.value : []),
     ...(ports.ok ? ports.value : []),
@@ -138,7 +158,7 @@ async function lookOver(context: BottleneckContext, node: NodeName, forMs: numbe
 }
 
 /** Whether half of what would be a finding was seen: then it is worth a longer look, which decides. */
-function isSuspect({ before, after, schedulers }: Stretch): boolean {
+function isSuspect({ before, after, schedulers }: Stretch, thresholds: Thresholds): boolean {
   const waiting = Math.min(before.runQueue, after.runQueue);
   if (waiting * 2 > after.schedulersOnline * thresholds.queuedPerScheduler) return true;
   return schedulers.ok && busyKinds(schedulers.value.schedulers, thresholds.utilisation / 2).length > 0;
@@ -153,7 +173,7 @@ function briefly({ code, message, remedy }: ArsenalError): Json {
 }
 
 /** A queue that is long at one moment is nothing; at both, it stays. */
-function runQueue(node: NodeName, before: NodeStats, after: NodeStats): Finding[] {
+function runQueue(node: NodeName, before: NodeStats, after: NodeStats, thresholds: Thresholds): Finding[] {
   const least = Math.min(before.runQueue, after.runQueue);
   const threshold = after.schedulersOnline * thresholds.queuedPerScheduler;
   if (least <= threshold) return [];
@@ -184,7 +204,7 @@ function busyKinds(all: Schedulers, least: number) {
   });
 }
 
-function busySchedulers(node: NodeName, all: Schedulers): Finding[] {
+function busySchedulers(node: NodeName, all: Schedulers, thresholds: Thresholds): Finding[] {
   return busyKinds(all, thresholds.utilisation).map(({ kind, mean }) => ({
     node,
     kind: 'schedulers',
@@ -199,7 +219,12 @@ function busySchedulers(node: NodeName, all: Schedulers): Finding[] {
   }));
 }
 
-function fullTables(node: NodeName, stats: NodeStats, entries: { readonly [key: string]: Json }): Finding[] {
+function fullTables(
+  node: NodeName,
+  stats: NodeStats,
+  entries: { readonly [key: string]: Json },
+  thresholds: Thresholds,
+): Finding[] {
   const tables = [
     ['processes', stats.processCount, stats.processLimit ?? entries['processLimit']],
     ['atoms', stats.atomCount ?? entries['atomCount'], entries['atomLimit']],
@@ -208,14 +233,14 @@ function fullTables(node: NodeName, stats: NodeStats, entries: { readonly [key: 
   ] as const;
   return tables.flatMap(([what, count, limit]) => {
     if (typeof count !== 'number' || typeof limit !== 'number' || limit === 0) return [];
-    const part = count / limit;
-    if (part < thresholds.partOfLimit) return [];
+    const taken = count / limit;
+    if (taken < thresholds.partOfLimit) return [];
     return [
       {
         node,
         kind: 'limit' as const,
-        message: `${String(Math.round(part * 100))} % of the ${what} that the node can have: ${String(count)} of ${String(limit)}.`,
-        value: part,
+        message: `${String(Math.round(taken * 100))} % of the ${what} that the node can have: ${String(count)} of ${String(limit)}.`,
+        value: taken,
         threshold: thresholds.partOfLimit,
         pid: null,
         remedy: 'Find what makes them and does not end; a node whose table is full fails or ends.',
@@ -228,6 +253,7 @@ async function topBy(
   context: BottleneckContext,
   node: NodeName,
   key: 'message_queue_len' | 'memory',
+  { thresholds, perKind }: Task,
 ): Promise<Result<Finding[]>> {
   const threshold = key === 'memory' ? thresholds.processBytes : thresholds.messages;
   const found: Finding[] = [];
@@ -236,8 +262,8 @@ async function topBy(
       {
         nodes: [node],
         keys: [key, 'registered_name', 'initial_call'],
-        top: { n: processesShown, by: key, direction: 'descending' },
-        pageRows: processesShown,
+        top: { n: perKind, by: key, direction: 'descending' },
+        pageRows: perKind,
         // Who asks for bottlenecks asks for this cost.
         allowCostly: true,
       },
@@ -272,7 +298,11 @@ function aboutProcess(key: 'message_queue_len' | 'memory', who: string, value: n
 }
 
 /** Connections whose other side, or network, does not keep up. */
-async function fullPorts(context: BottleneckContext, node: NodeName): Promise<Result<Finding[]>> {
+async function fullPorts(
+  context: BottleneckContext,
+  node: NodeName,
+  thresholds: Thresholds,
+): Promise<Result<Finding[]>> {
   const found: Finding[] = [];
   const end = await drain(context.port.system.ports({ node }, context.options()), (rows) => {
     for (const { id, name, remote, queueBytes, owner } of rows) {

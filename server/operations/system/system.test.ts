@@ -414,6 +414,26 @@ describe('detect_bottlenecks', () => {
     ]);
   });
 
+  it('by the thresholds of who asks, as many as are asked for', async () => {
+    looksAt({ stats: [{ runQueue: 3, processCount: 30, processLimit: 100 }], messages: 100, memory: 5_000 });
+    const thresholds = { messages: 100, queuedPerScheduler: 1, partOfLimit: 0.3, processBytes: 5_000 };
+    const asked = { node: 'a@h', forMs: 100, thresholds, perKind: 3 };
+    const found = listAt(at(await bench.result('detect_bottlenecks', asked)), 'findings');
+    expect(found.map((one) => [at(one, 'kind'), at(one, 'threshold')])).toEqual([
+      ['run_queue', 2],
+      ['limit', 0.3],
+      ['mailbox', 100],
+      ['process_memory', 5_000],
+    ]);
+    expect(bench.runtime.asked('processes.scan')).toMatchObject([{ top: { n: 3 } }, { top: { n: 3 } }]);
+    // What is not said is as it always is.
+    looksAt({ messages: 999 });
+    expect(at(await bench.result('detect_bottlenecks', { thresholds: { processBytes: 5 } }), 'findings')).toEqual([]);
+    expect(errorOf(await bench.run('detect_bottlenecks', { thresholds: { partOfLimit: 2 } })).pointer).toBe(
+      '/thresholds/partOfLimit',
+    );
+  });
+
   it('says what it could not look at, and which nodes did not answer', async () => {
     const methods: MethodTable = {
       'system.stats': butNotB(() => stats),
