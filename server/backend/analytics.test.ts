@@ -34,7 +34,6 @@ const history = async (params: { readonly [key: string]: Json }) => {
     .toSorted();
 };
 
-// @row CB-06
 describe('operation_history', () => {
   it('answers calls of an end, a caller, or both', async () => {
     expect(await history({ outcome: 'failed' })).toEqual([

@@ -98,7 +98,7 @@ describe('operations that the nodes have', () => {
     });
   });
 
-  // @row R8.4, R8.3
+  // @row R8.4, R8.3, OP-51
   it('run where it is asked, once their parameters fit their schema', async () => {
     valueOf(backend.setAccess(one.node, 'full', options));
     expect(await result('demo_sum', { numbers: [1, 2], by: 1.5 })).toMatchObject({

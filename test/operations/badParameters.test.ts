@@ -24,7 +24,7 @@ function schemaOf(name: string) {
   return found.params.schema;
 }
 
-// @row IV-15
+// @row IV-15, RG-06
 // @row IN-01
 // @row VD-02, T022.d3, T022.a2, T026.a2
 describe('bad parameters', () => {
