@@ -5,6 +5,7 @@ import type { Json, Result } from '../../runtime/model.ts';
 import type { OperationAnswer, OperationProgress } from '../../server/protocol/operation.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import { listingOf } from '../rows.ts';
+import { isProposal } from '../results/resultPages.ts';
 import type { CallSpec, KnownCall } from './calls.ts';
 import { callOfRow } from './calls.ts';
 import type { OperationRunner } from './runner.ts';
@@ -154,7 +155,7 @@ export class CallBook implements vscode.Disposable {
 }
 
 function ended(spec: CallSpec, requestId: string, startedAt: number, answer: Result<OperationAnswer>): KnownCall {
-  const undo = answer.ok && answer.value.mode === 'run' ? (answer.value.undo ?? 'no') : 'no';
+  const undo = answer.ok && answer.value.mode === 'run' && !isProposal(answer.value.result) ? answer.value.undo : 'no';
   return {
     ...spec,
     requestId,
@@ -164,6 +165,6 @@ function ended(spec: CallSpec, requestId: string, startedAt: number, answer: Res
     startedAt,
     durationMs: answer.ok && answer.value.mode === 'run' ? answer.value.durationMs : Date.now() - startedAt,
     by: '',
-    undo,
+    undo: undo ?? 'no',
   };
 }

@@ -10,7 +10,7 @@ import { askPick } from '../form/prompts.ts';
 import type { ResultDocuments } from '../results/resultDocuments.ts';
 import { shownResult } from '../results/descriptionText.ts';
 import { renderPlan, renderResult } from '../results/resultText.ts';
-import { undoableItems } from '../results/resultPages.ts';
+import { isProposal, undoableItems } from '../results/resultPages.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { labelText } from '../text.ts';
 import type { CallBook } from './callBook.ts';
@@ -277,7 +277,7 @@ export class Operate {
     const { summary } = renderResult(operation.title, shownResult(operation.name, result));
     const open = vscode.l10n.t('Open');
     const takeBack = vscode.l10n.t('Undo');
-    const canUndo = undo !== undefined || undoableItems(operation.name, result).length > 0;
+    const canUndo = (undo !== undefined && !isProposal(result)) || undoableItems(operation.name, result).length > 0;
     if (summary === null) await this.showResult(call, requestId, result);
     if (summary === null && !canUndo) return;
     const actions = [...(canUndo ? [takeBack] : []), ...(summary === null ? [] : [open])];

@@ -58,8 +58,8 @@ export class Selection {
     if (operation.severity === 'read' || operation.severity === 'diagnose') return 'independent';
     const undo = await this.undoOf(items, connection);
     if (undo === null) return null;
-    const each = vscode.l10n.t('{0} Each for Itself', labelText(operation.title));
-    const whole = vscode.l10n.t('{0} All or None', labelText(operation.title));
+    const each = vscode.l10n.t('{0}, Each for Itself', labelText(operation.title));
+    const whole = vscode.l10n.t('{0}, All or None', labelText(operation.title));
     const yes = undo === 'no' ? [labelText(operation.title)] : [whole, each];
     const lines = rows.map(({ label }) => label);
     const chosen = await ask(summaryOf(operation, rows.length), connection, lines, undo, yes);

@@ -42,11 +42,16 @@ export function nextPageOf(page: ResultPage): CallSpec | null {
   return { ...page.call, params: { ...page.call.params, after: next } };
 }
 
+/** Whether nothing was done yet, only proposed. */
+export function isProposal(result: Json): boolean {
+  return isRecord(result) && result['did'] === 'proposed';
+}
+
 /** The call that applies what was only proposed; null where nothing was. */
 export function proposalOf(page: ResultPage): CallSpec | null {
   if (page.is === 'plan') return page.call;
   if (page.is !== 'result' || !isRecord(page.result)) return null;
-  const { did, moves } = page.result;
-  const isProposed = did === 'proposed' && Array.isArray(moves) && moves.length > 0;
-  return isProposed ? { ...page.call, params: { ...page.call.params, apply: true } } : null;
+  const { moves } = page.result;
+  const isWorthIt = isProposal(page.result) && Array.isArray(moves) && moves.length > 0;
+  return isWorthIt ? { ...page.call, params: { ...page.call.params, apply: true } } : null;
 }

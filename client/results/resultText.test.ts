@@ -91,6 +91,13 @@ describe('renderResult', () => {
     expect(long[1]).toMatch(/^ {3}word/);
   });
 
+  it('tells a list from what has items beside other things', () => {
+    const result = { called: 'a:b/0', items: [{ node: 'n', value: '1' }], nodes: [{ node: 'n', status: 'ok' }] };
+    expect(lines('Remote Execute', result)).toEqual([
+      ...['Remote Execute', '', 'called  a:b/0', '', 'items (1)', '  node  value', '  ────  ─────', '  n     1'],
+    ]);
+  });
+
   it('shows ids that only programs read last', () => {
     expect(lines('x', { items: [{ requestId: 'r', operation: 'o', cpuMs: { calls: 1, mean: 2 } }] }).at(-1)).toBe(
       'o              1  2 ms  r',

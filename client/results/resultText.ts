@@ -28,7 +28,7 @@ const deepest = 6;
 export function renderResult(title: string, result: Json): ResultText {
   const shown = withTermsAsText(result);
   const head = visibleText(title);
-  const listing = listingOf(shown);
+  const listing = isRecord(shown) && isList(shown) ? listingOf(shown) : null;
   const rows = listing === null ? [] : recordsIn(listing.items);
   if (!isRecord(shown) || (listing !== null && rows.length < listing.items.length)) {
     return { text: `${head}\n\n${blockOf(shown, []).join('\n')}\n`, summary: summaryOf(shown) };
@@ -52,6 +52,12 @@ export function renderResult(title: string, result: Json): ResultText {
     ...(listing?.next == null ? [] : ['…']),
   ];
   return { text: `${lines.join('\n').trimEnd()}\n`, summary: listing === null ? summaryOf(shown) : null };
+}
+
+/** Whether it is a list, and not something that has items beside other things. */
+function isList(result: Fields): boolean {
+  const others = Object.keys(result).filter((key) => key !== 'items' && key !== 'nodes');
+  return 'total' in result || 'next' in result || others.length === 0;
 }
 
 /** A plan as a page: what would be done, whom it touches, whether it can be undone. */
