@@ -11,8 +11,7 @@ import { longestTimeoutMs } from '../core/limits.ts';
 import { builtinOperations } from '../operations/catalogue.ts';
 import { ScanStore } from '../services/scans.ts';
 import { TaskStore } from '../services/tasks/tasks.ts';
-
-const caller: Caller = { principal: 'test', via: 'cli', role: 'admin' };
+import { callerOf, Kept, shared } from './kept.ts';
 
 /** A test has nobody to answer to afterwards: what it did is in its own recording. */
 const noAudit: AuditTrail = { intent: () => Promise.resolve(ok(null)), outcome: () => Promise.resolve() };
@@ -33,7 +32,8 @@ function registryOf(operations: readonly AnyOperation[]): Registry {
     search: (query: string) => registry.search(query),
     describe: (name: string) => registry.find(name)?.entry ?? null,
   };
-  for (const operation of builtinOperations({ catalogue, scans: new ScanStore(), tasks: new TaskStore() })) {
+  const house = { catalogue, scans: new ScanStore(), tasks: new TaskStore(), ...shared };
+  for (const operation of builtinOperations(house)) {
     register(operation, { from: 'builtin' });
   }
   for (const operation of operations) register(operation, { from: 'workspace', file: 'test' });
@@ -44,7 +44,8 @@ function registryOf(operations: readonly AnyOperation[]): Registry {
 export class Operator {
   readonly registry: Registry;
   readonly #runtime: Runtime;
-  readonly #pipeline: Pipeline;
+  readonly #kept: Kept;
+  readonly #caller: Caller;
   #calls = 0;
 
   /** Arsenal's operations and these, on `runtime`. Throws where one of them breaks the rules of operations. */
@@ -52,7 +53,9 @@ export class Operator {
     this.#runtime = runtime;
     this.registry = registryOf(operations);
     const facts = { id: runtime.id, kind: runtime.kind };
-    this.#pipeline = new Pipeline({
+    this.#kept = new Kept(this.registry, runtime, () => pipeline);
+    this.#caller = callerOf(this.#kept);
+    const pipeline = new Pipeline({
       find: (name) => this.registry.find(name),
       connection: () => ok({ facts, label: 'test', runtime, access: () => 'full' }),
       admit: () => ok(null),
@@ -61,6 +64,7 @@ export class Operator {
         claim: () => Promise.resolve({ is: 'ours', settle: () => undefined, correct: () => undefined }),
       },
       observers: [],
+      undoable: this.#kept.undoable,
     });
   }
 
@@ -68,9 +72,9 @@ export class Operator {
   async run(operation: string, params: Json, signal: AbortSignal): Promise<Result<Json>> {
     this.#calls += 1;
     const id = `call-${this.#calls}`;
-    const answer = await this.#pipeline.execute(
+    const answer = await this.#kept.run(
       { requestId: id, connection: this.#runtime.id, operation, params, mode: 'run' },
-      { caller, signal, timeoutMs: longestTimeoutMs, correlationId: id },
+      { caller: this.#caller, signal, timeoutMs: longestTimeoutMs, correlationId: id },
     );
     if (!answer.ok) return answer;
     switch (answer.value.mode) {

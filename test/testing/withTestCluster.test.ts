@@ -21,6 +21,33 @@ describe('withTestCluster', () => {
     });
   });
 
+  it('has batches, and knows what was called; each cluster its own', async () => {
+    const suspend = (id: string, pid: string) => ({
+      id,
+      operation: 'suspend_process',
+      params: { pid, node: 'node1@sim' },
+    });
+    const items = [suspend('one', 'Shop.Catalog'), suspend('none', 'nobody')];
+    await withTestCluster(demo, async (cluster) => {
+      const refused = await cluster.run('execute_batch', { mode: 'atomic', items });
+      assertOperationFailure(refused, { code: 'batch.refused' });
+      const each = await cluster.result('execute_batch', { items });
+      expect(at(each, 'counts')).toMatchObject({ done: 1, failed: 1 });
+      await withTestCluster(demo, async (other) => {
+        expect(at(await other.result('operation_history'), 'items')).toEqual([]);
+      });
+      const calls = await cluster.result('operation_history', { filter: { operation: { eq: 'suspend_process' } } });
+      expect(at(calls, 'items', 0)).toMatchObject({ outcome: 'failed', code: 'process.not_found', parent: 'call-2' });
+      expect(at(calls, 'items', 1)).toMatchObject({ outcome: 'ok', principal: 'test' });
+      expect(at(await cluster.result('operation_stats', { operation: 'suspend_process' }), 'total')).toMatchObject({
+        calls: 2,
+        failures: 1,
+      });
+      await cluster.result('undo_operation', { requestId: 'call-2:0' });
+      assertOperationFailure(await cluster.run('undo_operation', { requestId: 'call-2:0' }), { code: 'undo.nothing' });
+    });
+  });
+
   it('lets a supervisor start again what was killed', async () => {
     await withTestCluster(demo, async (cluster) => {
       const [node] = cluster.nodes;
