@@ -30,6 +30,20 @@ describe('operations', () => {
     await running;
   });
 
+  it('follow what goes on beside its call to its result: nobody needs an id', async () => {
+    const params = { pid: 'Shop.Catalog', node: 'demo1@sim', forMs: 1000 };
+    const running = vscode.commands.executeCommand('arsenal.profileProcess', { params });
+    const document = await until('the profile is shown', async () => {
+      await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+      return shownResult();
+    });
+    assert.match(document.getText(), /reductions/);
+    assert.doesNotMatch(document.getText(), /profile~/);
+    await running;
+    const listed = value(await api.runOperation('list_traces', {}));
+    assert.match(JSON.stringify(listed), /"operation":"profile_process".*"outcome":"finished"/);
+  });
+
   it('pause and hurry the time of the simulated cluster, and the status bar says so', async () => {
     await until('time passes as on the wall', () => api.state().timeText === '$(watch) 1×');
     value(await api.runOperation('pause_time', {}));

@@ -18,7 +18,7 @@ afterAll(async () => {
   await shop.stop();
 });
 
-const acts = ['start', 'kill', 'suspend', 'resume', 'release', 'trace', 'stopTrace'] as const;
+const acts = ['start', 'kill', 'suspend', 'resume', 'release', 'trace', 'monitor', 'stopTrace'] as const;
 
 // @row IV-14
 it('whatever is done in whatever order, live nodes are as the model says, and nothing is left on them', async () => {

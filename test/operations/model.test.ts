@@ -5,7 +5,18 @@ import { houseOn } from '../../server/backend/testKit.ts';
 import { holds, sequences } from './model.ts';
 
 const nodes = ['demo1@sim', 'demo2@sim', 'demo3@sim'];
-const all = ['start', 'kill', 'suspend', 'resume', 'release', 'trace', 'stopTrace', 'crash', 'restart'] as const;
+const all = [
+  'start',
+  'kill',
+  'suspend',
+  'resume',
+  'release',
+  'trace',
+  'monitor',
+  'stopTrace',
+  'crash',
+  'restart',
+] as const;
 
 // @row IV-14
 it('whatever is done in whatever order, the simulated cluster is as the model says, and nothing is left of it', async () => {

@@ -4,12 +4,13 @@
  */
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { Json } from '../../runtime/model.ts';
+import type { Json, Result } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { at, listAt } from '../../server/backend/testKit.ts';
 
 export type Act = {
-  readonly act: 'start' | 'kill' | 'suspend' | 'resume' | 'release' | 'trace' | 'stopTrace' | 'crash' | 'restart';
+  readonly act:
+    'start' | 'kill' | 'suspend' | 'resume' | 'release' | 'trace' | 'monitor' | 'stopTrace' | 'crash' | 'restart';
   readonly which: number;
 };
 
@@ -21,11 +22,17 @@ export function sequences(chosen: readonly Act['act'][], maxLength: number): fc.
 
 type Ours = { readonly id: string; readonly node: string; alive: boolean; readonly suspensions: Set<string> };
 
+/** A caller may have few traces and monitors going on at once. */
+function isTooMany(answer: Result<unknown>): boolean {
+  return !answer.ok && answer.error.code === 'trace.too_many';
+}
+
 class Model {
   readonly #house: House;
   readonly #nodes: readonly string[];
   readonly #processes: Ours[] = [];
   readonly #traces = new Map<string, Ours>();
+  readonly #monitors = new Set<string>();
   readonly #down = new Set<string>();
 
   constructor(house: House, nodes: readonly string[]) {
@@ -50,8 +57,10 @@ class Model {
         return this.#release(pick(this.#processes.flatMap(({ suspensions }) => [...suspensions])));
       case 'trace':
         return process === undefined ? undefined : this.#trace(process);
+      case 'monitor':
+        return process === undefined ? undefined : this.#monitor(process);
       case 'stopTrace':
-        return this.#stopTrace(pick([...this.#traces.keys()]));
+        return this.#stopTrace(pick([...this.#traces.keys(), ...this.#monitors]));
       case 'crash':
         return this.#crash(node);
       case 'restart':
@@ -81,7 +90,7 @@ class Model {
   /** Ends all that was begun. */
   async giveBack(): Promise<void> {
     for (const node of [...this.#down]) await this.#restart(node);
-    for (const trace of [...this.#traces.keys()]) await this.#stopTrace(trace);
+    for (const trace of [...this.#traces.keys(), ...this.#monitors]) await this.#stopTrace(trace);
     for (const process of this.#processes) {
       await this.#resume(process);
       await this.#kill(process);
@@ -144,8 +153,15 @@ class Model {
     // OTP has one tracer a process.
     if ([...this.#traces.values()].includes(process)) return;
     const answer = await this.#house.run('trace_process', { pid: process.id, timeMs: 60_000 });
+    if (isTooMany(answer)) return;
     if (!process.alive) expect(answer).toMatchObject({ ok: false, error: { effect: 'none' } });
     else this.#traces.set(textOf(this.#resultOf(answer, 'trace')), process);
+  }
+
+  /** It goes on beside the call that began it, and so does one whose process has ended: for a moment, to say so. */
+  async #monitor(process: Ours): Promise<void> {
+    const answer = await this.#house.run('monitor_process', { pid: process.id, everyMs: 100, forMs: 600_000 });
+    if (!isTooMany(answer)) this.#monitors.add(textOf(this.#resultOf(answer, 'trace')));
   }
 
   async #stopTrace(trace: string | undefined): Promise<void> {
@@ -154,6 +170,7 @@ class Model {
     const answer = await this.#house.run('stop_trace', { trace });
     if (traced?.alive === true) expect(answer.ok).toBe(true);
     this.#traces.delete(trace);
+    this.#monitors.delete(trace);
   }
 
   async #crash(node: string): Promise<void> {
