@@ -394,6 +394,25 @@ describe('an atomic batch', () => {
     expect(log).toEqual([]);
   });
 
+  it('that is only planned says of each item what it would do, and which would be refused; nothing is done', async () => {
+    const { house, log, disk } = await batchHouse();
+    const items = [touch('a'), { operation: 'touch', params: {}, id: 'bad' }, { operation: 'no_such', params: {} }];
+    const planned = valueOf(await house.run('execute_batch', { items, dryRun: true }));
+    expect(planned).toMatchObject({
+      mode: 'dry_run',
+      plan: {
+        severity: 'change',
+        touches: [{ node: 'a@h', what: 'a touch' }],
+        summary: textWith('; 2 would be refused: touch (bad): /what is missing.; no_such (3): There is no operation'),
+      },
+    });
+    expect([log, disk.files.size]).toEqual([[], 0]);
+    // A caller who may not is told of it before.
+    const reader = { ...house.options.caller, role: 'viewer' as const };
+    const theirs = await house.run('execute_batch', { items: [touch('a')], dryRun: true }, {}, { caller: reader });
+    expect(valueOf(theirs)).toMatchObject({ plan: { touches: [], summary: textWith('needs the role operator') } });
+  });
+
   it('says what it would do', async () => {
     const { house, log } = await batchHouse();
     const items = [touch('a'), touch('b')];

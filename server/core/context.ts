@@ -26,6 +26,8 @@ export type Context<N extends MethodName> = {
   readonly owner: HoldingOwner;
   readonly requestId: string;
   readonly correlationId: string;
+  /** `dry_run`: a plan is only to be shown, and may look further than it need for what it does. `run`, when absent. */
+  readonly mode?: 'run' | 'dry_run';
   readonly signal: AbortSignal;
   /** For a port call: the signal, and the time that is left now, at most `capMs`. */
   options(capMs?: number): CallOptions;
@@ -50,6 +52,7 @@ class CallContext<N extends MethodName> implements Context<N> {
   readonly owner: HoldingOwner;
   readonly requestId: string;
   readonly correlationId: string;
+  readonly mode: 'run' | 'dry_run';
   declare readonly signal: AbortSignal;
   // Each port call listens for itself, and stops to when it has answered.
   readonly options = (capMs?: number): CallOptions => childOptions(this.#budget, capMs);
@@ -57,13 +60,14 @@ class CallContext<N extends MethodName> implements Context<N> {
   readonly #budget: CallOptions;
   readonly #onProgress: ContextParts<N>['onProgress'];
 
-  constructor({ budget, onProgress, connection, port, caller, owner, requestId }: ContextParts<N>) {
+  constructor({ budget, onProgress, connection, port, caller, owner, requestId, mode = 'run' }: ContextParts<N>) {
     this.connection = connection;
     this.port = port;
     this.caller = caller;
     this.owner = owner;
     this.requestId = requestId;
     this.correlationId = budget.correlationId;
+    this.mode = mode;
     this.#budget = budget;
     this.#onProgress = onProgress;
     Object.defineProperty(this, 'signal', CallContext.#signal);

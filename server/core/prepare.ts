@@ -160,6 +160,7 @@ export function contextOf(flight: Flight, part: Part, budget: CallOptions = flig
     caller,
     owner: { principal: caller.principal, client: caller.via, operation: operation.entry.name, requestId },
     requestId,
+    mode: flight.mode === 'dry_run' ? 'dry_run' : 'run',
     budget,
     onProgress: extras.onProgress,
   });

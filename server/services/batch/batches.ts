@@ -61,8 +61,8 @@ export class BatchRunner implements Batches {
   }
 
   /**
-   * An independent batch plans nothing: each item does when its turn comes, by what those before it left. An atomic one plans and
-   * authorizes every item now. Errors: `batch.nested`, `batch.refused` with the error of each item that is, `batch.cannot_undo`,
+   * An independent batch plans nothing: each item does when its turn comes, by what those before it left; unless its plan is only to be
+   * shown: then it says what each would do now, and which would be refused. An atomic one plans and authorizes every item now. Errors: `batch.nested`, `batch.refused` with the error of each item that is, `batch.cannot_undo`,
    * `batch.too_large`.
    */
   async plan(context: Context<never>, params: BatchParams): Promise<Result<Plan<BatchSteps>>> {
@@ -85,7 +85,7 @@ export class BatchRunner implements Batches {
       );
     }
     const planned =
-      params.mode === 'atomic' ? await this.#planAll(context, params) : ok(this.#listAll(context, params));
+      params.mode === 'atomic' ? await this.#planAll(context, params) : ok(await this.#planEach(context, params));
     if (!planned.ok || isJson(planned.value)) return planned;
     return failure(
       'validation',
@@ -109,10 +109,29 @@ export class BatchRunner implements Batches {
     };
   }
 
-  async #planAll(
+  async #planEach(context: Context<never>, params: BatchParams): Promise<Plan<BatchSteps>> {
+    const listed = this.#listAll(context, params);
+    if (context.mode !== 'dry_run') return listed;
+    const prepared = await this.#prepareAll(context, params);
+    const plans = prepared.flatMap((each) => (each?.ok === true && each.value.plan !== null ? [each.value.plan] : []));
+    const refusals = prepared.flatMap((each, index) =>
+      each === null || each.ok
+        ? []
+        : [`${params.items[index]?.operation} (${params.items[index]?.id}): ${each.error.message}`],
+    );
+    return {
+      ...listed,
+      summary: listed.summary + refusedWords(refusals),
+      touches: plans.flatMap(({ touches }) => touches),
+      severity: plans.map(({ severity }) => severity).reduce(graver, listed.severity),
+    };
+  }
+
+  /** What each would do by itself, as it is now; null for those that were not come to. */
+  async #prepareAll(
     context: Context<never>,
-    { items, mode, concurrency }: BatchParams,
-  ): Promise<Result<Plan<BatchSteps>>> {
+    { items, concurrency }: BatchParams,
+  ): Promise<readonly (Result<PreparedCall> | null)[]> {
     const prepared: (Result<PreparedCall> | null)[] = items.map(() => null);
     await inPool(
       items,
@@ -123,6 +142,12 @@ export class BatchRunner implements Batches {
         prepared[index] = await this.#services.pipeline.prepare(call, this.#extrasOf(context, item));
       },
     );
+    return prepared;
+  }
+
+  async #planAll(context: Context<never>, params: BatchParams): Promise<Result<Plan<BatchSteps>>> {
+    const { items, mode, concurrency } = params;
+    const prepared = await this.#prepareAll(context, params);
     const errors = prepared.flatMap((each, index) => (each === null || each.ok ? [] : [{ index, error: each.error }]));
     const [first] = errors;
     if (first !== undefined) return refusedItems(first.error, errors);
@@ -278,6 +303,13 @@ function callOf(context: Context<never>, { operation, params }: BatchItem, index
 function resultIn(answer: Result<OperationAnswer>): Result<Json> {
   if (!answer.ok) return answer;
   return ok(answer.value.mode === 'run' ? answer.value.result : null);
+}
+
+/** `; 2 would be refused: kill_process (2): There is no process …`: at most five of them. */
+function refusedWords(refusals: readonly string[]): string {
+  if (refusals.length === 0) return '';
+  const more = refusals.length > 5 ? ` and ${refusals.length - 5} others` : '';
+  return `; ${refusals.length} would be refused: ${refusals.slice(0, 5).join('; ')}${more}`;
 }
 
 /** The refusal of a whole batch for its items. The class is that of the first: the others may be refused for the same reason only. */
