@@ -146,11 +146,11 @@ export class OperationForm {
     for (const each of said) {
       const at = typeof each['pointer'] === 'string' ? each['pointer'] : '';
       const [, key = '', ...deeper] = at.split('/');
-      const words = [deeper.length === 0 ? '' : `/${deeper.join('/')}`, String(each['message'])].join(' ').trim();
+      const words = `${[key, ...deeper].join('/')} ${String(each['message'])}`.trim();
       if (fields.some((field) => field.key === key)) {
         byField.set(key, [byField.get(key), labelText(words, 300)].filter(Boolean).join('; '));
       } else {
-        others.push(labelText(`${at} ${words}`.trim(), 300));
+        others.push(labelText(words, 300));
       }
     }
     return { byField, others };
