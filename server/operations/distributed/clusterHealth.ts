@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { nodeUnavailable } from '../../../runtime/errors.ts';
 import type { NodeCoverage, NodeInfo, NodeName, Result } from '../../../runtime/model.ts';
 import { ok, processId } from '../../../runtime/model.ts';
+import type { CallOptions } from '../../../runtime/port.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { known } from '../knownErrors.ts';
@@ -112,14 +113,14 @@ async function checkNode(context: HealthContext, info: NodeInfo, sights: readonl
       coverage: { node, status: 'missing', error: nodeUnavailable(node).error } as const,
     };
   }
+  const within = () => context.options(thresholds.answerMs);
   const [stats, mailbox, limits] = await Promise.all([
-    context.port.system.stats({ node }, context.options()),
-    longestMailbox(context, node),
-    context.port.system.info({ node }, context.options()),
+    context.port.system.stats({ node }, within()),
+    longestMailbox(context, node, within),
+    context.port.system.info({ node }, within()),
   ]);
   const longest = mailbox.ok ? mailbox.value : null;
-  // One that answers is up, whatever the others hear of it: that is told of the links.
-  const found = stats.ok ? null : condition.is === 'up' ? silent(node) : condition;
+  const found = condition.is !== 'up' ? condition : stats.ok ? null : silent(node);
   const reasons = [
     ...(found === null ? [] : [conditionReason(found)]),
     ...(stats.ok ? loadReasons(stats.value, limits.ok ? limits.value.entries : {}, thresholds) : []),
@@ -144,11 +145,15 @@ async function checkNode(context: HealthContext, info: NodeInfo, sights: readonl
 type Longest = { readonly length: number; readonly pid: string };
 
 /** The node's longest mailbox; the node finds it itself. */
-async function longestMailbox(context: HealthContext, node: NodeName): Promise<Result<Longest | null>> {
+async function longestMailbox(
+  context: HealthContext,
+  node: NodeName,
+  within: () => CallOptions,
+): Promise<Result<Longest | null>> {
   const found: Longest[] = [];
   const top = { n: 1, by: 'message_queue_len', direction: 'descending' } as const;
   const end = await drain(
-    context.port.processes.scan({ nodes: [node], keys: ['message_queue_len'], top, pageRows: 1 }, context.options()),
+    context.port.processes.scan({ nodes: [node], keys: ['message_queue_len'], top, pageRows: 1 }, within()),
     (page) => {
       const length = cell(page, 'message_queue_len', 0);
       const [id] = page.ids;

@@ -32,9 +32,15 @@ describe('how a node is', () => {
     expect(conditionOf(b({ via: 'direct' }), heard).is).toBe('parted');
   });
 
-  it('is up where it answers, whatever the others hear', () => {
-    const answers = [sight('a@h', ['b@h'], ['b@h']), sight('b@h', ['a@h'])];
-    expect(conditionOf(b({ via: 'direct' }), answers)).toEqual({ is: 'up', message: '', remedy: '' });
+  it('is up where it answers, unless several that are connected hear nothing of it', () => {
+    const one = [sight('a@h', ['b@h'], ['b@h']), sight('b@h', ['a@h'])];
+    expect(conditionOf(b({ via: 'direct' }), one)).toEqual({ is: 'up', message: '', remedy: '' });
+    const several = [...one, sight('c@h', ['a@h', 'b@h'], ['b@h'])];
+    expect(conditionOf(b({ via: 'direct' }), several)).toMatchObject({
+      is: 'parted',
+      message: textWith('a@h, c@h hear nothing'),
+    });
+    expect(conditionOf(b({ via: 'direct' }), [...one, sight('c@h', ['b@h'])]).is).toBe('up');
     expect(conditionOf(b({ via: 'relay', relay: 'a@h' }), []).is).toBe('up');
   });
 });
@@ -56,6 +62,7 @@ describe('why a node is not healthy', () => {
     atomLimitShare: 0.8,
     portLimitShare: 0.8,
     mailboxLength: 10,
+    answerMs: 1_000,
   };
   const entries = { atomLimit: 100, portCount: 80, portLimit: 100 };
   const found = (change: Partial<Thresholds> = {}, of: Partial<NodeStats> = {}) =>

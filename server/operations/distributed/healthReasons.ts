@@ -45,6 +45,12 @@ export const thresholdParams = Type.Object({
       description: 'Memory of a node above which it is degraded; not looked at when absent.',
     }),
   ),
+  answerMs: Type.Integer({
+    minimum: 1,
+    maximum: 60_000,
+    default: 5_000,
+    description: 'A node that does not answer within this is silent.',
+  }),
   mailboxLength: Type.Integer({
     minimum: 1,
     maximum: 1_000_000_000,

@@ -8,7 +8,7 @@ export type ConditionKind = (typeof conditions)[number];
 
 export const conditionResult = Type.Enum([...conditions], {
   description:
-    'silent: it is connected, or takes connections, and does not answer; parted: others hear it, we do not; refused: it does not let us in; unresolved: nobody knows where it is.',
+    'silent: it is connected, or takes connections, and does not answer; parted: others hear it and we do not, or the other way round; refused: it does not let us in; unresolved: nobody knows where it is.',
 });
 
 export type Condition = {
@@ -30,9 +30,25 @@ export function conditionOf({ node, reach }: NodeInfo, sights: readonly Sight[])
   if (reach.via === 'none') {
     return hearing.length > 0 ? parted(node, hearing) : away(node, reach.why);
   }
+  if (others.length === 0) return up;
   const answered = sights.some((sight) => sight.node === node);
-  if (answered || others.length === 0) return up;
-  return hearing.length > 0 ? parted(node, hearing) : silent(node);
+  if (!answered) return hearing.length > 0 ? parted(node, hearing) : silent(node);
+  // Of two that do not hear each other nobody can say which it is; where several hear nothing of one, it is that one.
+  return hearing.length === 0 && others.length > 1
+    ? unheard(
+        node,
+        others.map((sight) => sight.node),
+      )
+    : up;
+}
+
+/** It answers us and none of those that are connected to it. */
+function unheard(node: NodeName, others: readonly NodeName[]): Condition {
+  return {
+    is: 'parted',
+    message: `${node} answers here, but ${others.join(', ')} hear nothing of it.`,
+    remedy: 'The network between them is cut, or it hangs: look at its machine, and at the way there.',
+  };
 }
 
 function parted(node: NodeName, hearing: readonly NodeName[]): Condition {

@@ -3,7 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { statusOf } from '../nodeRows.ts';
 import { nodeParam } from '../parameters.ts';
-import { nodeAt, plannedNode } from './nodeAt.ts';
+import { nodeAt, peerTouches, plannedNode, whatRunsOn } from './nodeAt.ts';
 
 export const crashNode = defineOperation({
   name: 'crash_node',
@@ -13,6 +13,7 @@ export const crashNode = defineOperation({
   severity: 'destroy',
   idempotent: true,
   needs: ['cluster.nodes', 'faults.crashNode'],
+  mayUse: ['system.stats', 'cluster.links'],
   params: Type.Object({ node: nodeParam }),
   result: Type.Object({ node: Type.String(), wasUp: Type.Boolean() }),
   route: { method: 'POST', path: '/cluster/nodes/:node/crash' },
@@ -23,9 +24,13 @@ export const crashNode = defineOperation({
     if (!found.ok) return found;
     const { creation, reach } = found.value;
     const isUp = statusOf(reach) === 'up';
+    const runs = isUp ? await whatRunsOn(context, node) : null;
     return ok({
-      summary: isUp ? `Crash ${node} with everything that runs on it` : `${node} is down already`,
-      touches: [{ node, what: 'every process on it ends' }],
+      summary: runs === null ? `${node} is down already` : `Crash ${node} with ${runs.processes} on it`,
+      touches:
+        runs === null
+          ? []
+          : [{ node, what: `${runs.processes} on it end` }, ...peerTouches(node, runs.peers, 'closes')],
       severity: 'destroy',
       undo: 'no',
       steps: { node, creation },

@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 import { known } from '../knownErrors.ts';
+import { nodesAt } from './nodeAt.ts';
 
 export const delayLink = defineOperation({
   name: 'delay_link',
@@ -13,7 +14,7 @@ export const delayLink = defineOperation({
   category: 'faults',
   severity: 'change',
   idempotent: false,
-  needs: ['faults.delayLink', 'holdings.list', 'holdings.release'],
+  needs: ['cluster.nodes', 'faults.delayLink', 'holdings.list', 'holdings.release'],
   params: Type.Object({
     from: Type.String({ ...nodeParam, description: 'The node that sends.' }),
     to: Type.String({ ...nodeParam, description: 'The node it sends to.' }),
@@ -30,16 +31,20 @@ export const delayLink = defineOperation({
   route: { method: 'POST', path: '/cluster/links/delays' },
   examples: [{ title: 'Half a second', params: { from: 'demo1@sim', to: 'demo2@sim', delayMs: 500 } }],
   errors: [known.notHere, known.nodeNotFound],
-  plan: (context, { from, to, delayMs, jitterMs, lingerMs }) =>
-    Promise.resolve(
-      ok({
-        summary: `Delay what ${from} sends to ${to} by ${String(delayMs)} ms`,
-        touches: [{ node: from, what: `the link to ${to}` }],
-        severity: 'change' as const,
-        undo: 'yes' as const,
-        steps: { from, to, delayMs, jitterMs, lingerMs, owner: context.owner },
-      }),
-    ),
+  async plan(context, { from, to, delayMs, jitterMs, lingerMs }) {
+    const there = await nodesAt(context, [
+      { node: from, pointer: '/from' },
+      { node: to, pointer: '/to' },
+    ]);
+    if (!there.ok) return there;
+    return ok({
+      summary: `Delay what ${from} sends to ${to} by ${String(delayMs)} ms`,
+      touches: [{ node: from, what: `the link to ${to}` }],
+      severity: 'change',
+      undo: 'yes',
+      steps: { from, to, delayMs, jitterMs, lingerMs, owner: context.owner },
+    });
+  },
   async apply(context, { steps }) {
     const held = await context.port.faults.delayLink(steps, context.options());
     const { from, to, delayMs } = steps;

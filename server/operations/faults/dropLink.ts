@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { nodeParam, nullable } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 import { known } from '../knownErrors.ts';
+import { nodesAt } from './nodeAt.ts';
 
 export const dropLink = defineOperation({
   name: 'drop_link',
@@ -13,7 +14,7 @@ export const dropLink = defineOperation({
   category: 'faults',
   severity: 'destroy',
   idempotent: false,
-  needs: ['faults.dropLink', 'holdings.list', 'holdings.release'],
+  needs: ['cluster.nodes', 'faults.dropLink', 'holdings.list', 'holdings.release'],
   params: Type.Object({
     from: Type.String({ ...nodeParam, description: 'The node that sends.' }),
     to: Type.String({ ...nodeParam, description: 'The node it sends to.' }),
@@ -39,16 +40,20 @@ export const dropLink = defineOperation({
   route: { method: 'POST', path: '/cluster/links/losses' },
   examples: [{ title: 'A tenth', params: { from: 'demo1@sim', to: 'demo2@sim', lossRatio: 0.1 } }],
   errors: [known.notHere, known.nodeNotFound],
-  plan: (context, { from, to, bytesPerSecond, lossRatio = bytesPerSecond === undefined ? 1 : 0, lingerMs }) =>
-    Promise.resolve(
-      ok({
-        summary: `Lose ${percent(lossRatio)} of what ${from} sends to ${to}${bytesPerSecond === undefined ? '' : `, let ${String(bytesPerSecond)} bytes a second through`}`,
-        touches: [{ node: from, what: `the link to ${to}` }],
-        severity: 'destroy' as const,
-        undo: 'yes' as const,
-        steps: { from, to, lossRatio, bytesPerSecond: bytesPerSecond ?? null, lingerMs, owner: context.owner },
-      }),
-    ),
+  async plan(context, { from, to, bytesPerSecond, lossRatio = bytesPerSecond === undefined ? 1 : 0, lingerMs }) {
+    const there = await nodesAt(context, [
+      { node: from, pointer: '/from' },
+      { node: to, pointer: '/to' },
+    ]);
+    if (!there.ok) return there;
+    return ok({
+      summary: `Lose ${percent(lossRatio)} of what ${from} sends to ${to}${bytesPerSecond === undefined ? '' : `, let ${String(bytesPerSecond)} bytes a second through`}`,
+      touches: [{ node: from, what: `the link to ${to}` }],
+      severity: 'destroy',
+      undo: 'yes',
+      steps: { from, to, lossRatio, bytesPerSecond: bytesPerSecond ?? null, lingerMs, owner: context.owner },
+    });
+  },
   async apply(context, { steps }) {
     const held = await context.port.faults.dropLink(steps, context.options());
     const { from, to, lossRatio, bytesPerSecond } = steps;

@@ -131,6 +131,78 @@ describe('partition_cluster', () => {
   });
 });
 
+describe('a dry run of a fault', () => {
+  const sights = {
+    nodes: [],
+    links: [
+      { node: 'a@h', sees: ['b@h'], silent: [] },
+      { node: 'd@h', sees: ['a@h'], silent: [] },
+    ],
+  };
+  const stats = { processCount: 77, processLimit: 100, runQueue: 0, reductions: 1, schedulersOnline: 1 };
+  const figures = { ...stats, uptimeMs: null, memoryBytes: null, atomCount: null };
+  const scripted = (change: MethodTable = {}) => {
+    bench.script({
+      'cluster.links': answering(sights),
+      'system.stats': answering(figures),
+      'holdings.list': answering({ holdings: [], nodes: [] }),
+      'holdings.release': failing(late),
+      'faults.crashNode': failing(late),
+      'faults.startNode': failing(late),
+      'faults.removeNode': failing(late),
+      'faults.hangNode': failing(late),
+      'faults.partition': failing(late),
+      'faults.delayLink': failing(late),
+      'faults.dropLink': failing(late),
+      ...change,
+    });
+  };
+
+  it.each([
+    ['crash_node', 'all 77 processes on it end', 'closes'],
+    ['remove_node', 'all 77 processes on it end', 'closes'],
+    ['restart_node', 'all 77 processes on it end, its applications start anew', 'closes'],
+    ['hang_node', 'all 77 processes on it stand still', 'falls silent'],
+  ])('%s counts who ends with the node, and names who loses its link', async (operation, what, how) => {
+    scripted();
+    const touches = async () => (await bench.planned(operation, { node: 'a@h' })).plan.touches;
+    expect(await touches()).toEqual([
+      { node: 'a@h', what },
+      { node: 'b@h', what: `its link to a@h ${how}` },
+      { node: 'd@h', what: `its link to a@h ${how}` },
+    ]);
+    scripted({ 'cluster.links': failing(late), 'system.stats': failing(late) });
+    expect(await touches()).toEqual([{ node: 'a@h', what: what.replace('all 77 processes', 'every process') }]);
+  });
+
+  it('of a node that is down says that nothing ends', async () => {
+    scripted({
+      'cluster.nodes': answering({ nodes: [nodeInfo('a@h', { reach: { via: 'none', since: 0, why: 'down' } })] }),
+    });
+    expect((await bench.planned('crash_node', { node: 'a@h' })).plan.touches).toEqual([]);
+    expect(bench.runtime.asked('system.stats')).toEqual([]);
+  });
+
+  it('names the links that a partition cuts, and refuses nodes that there are not', async () => {
+    scripted();
+    const islands = [['a@h', 'b@h'], ['c@h']];
+    expect((await bench.planned('partition_cluster', { islands })).plan.touches).toEqual([
+      { node: 'a@h', what: 'links to c@h' },
+      { node: 'b@h', what: 'links to c@h' },
+      { node: 'c@h', what: 'links to a@h, b@h' },
+    ]);
+    const refused = async (operation: string, params: { readonly [key: string]: Json }) => {
+      const { code, pointer } = errorOf(await bench.run(operation, params, { mode: 'dry_run' }));
+      return [code, pointer];
+    };
+    const strange = [['a@h'], ['b@h', 'x@h']];
+    expect(await refused('partition_cluster', { islands: strange })).toEqual(['node.not_found', '/islands/1/1']);
+    const off = { from: 'a@h', to: 'x@h', delayMs: 5 };
+    expect(await refused('delay_link', off)).toEqual(['node.not_found', '/to']);
+    expect(await refused('drop_link', { from: 'x@h', to: 'a@h' })).toEqual(['node.not_found', '/from']);
+  });
+});
+
 describe('heal_cluster', () => {
   const holdings = [fault('f1'), fault('f2'), holding('s1'), fault('f3')];
   const heals = (change: MethodTable = {}) => {
@@ -148,7 +220,10 @@ describe('heal_cluster', () => {
     expect(bench.runtime.asked('holdings.release')).toEqual([{ id: 'f1' }, { id: 'f2' }, { id: 'f3' }]);
     expect(await bench.result('heal_cluster', { holdings: ['f3', 's1'] })).toEqual({ released: ['f3'] });
     const { plan } = await bench.planned('heal_cluster', {});
-    expect(plan).toMatchObject({ summary: 'Take back 3 faults', touches: [{ what: 'fault f1' }, {}, {}] });
+    expect(plan).toMatchObject({
+      summary: 'Take back 3 faults',
+      touches: [{ what: 'what ada did by x (f1)' }, {}, {}],
+    });
   });
 
   it('says what it took back when it fails half way, and is known later by what is left', async () => {
@@ -264,5 +339,14 @@ describe('connect_node and disconnect_node', () => {
     expect(errorOf(await opened.compensate(ok(null)))).toMatchObject({ message: textWith('broke') });
     const closed = await bench.planned('disconnect_node', { node: 'b@h' });
     expect(errorOf(await closed.compensate(ok(null))).code).toBe(lost.code);
+  });
+});
+
+describe('connect_node and disconnect_node, asked for after a crash', () => {
+  it('say that the link was one of the process that is gone', async () => {
+    bench.script({ 'cluster.connect': failing(lost), 'cluster.disconnect': failing(lost) });
+    // A link is the server's own: with the server that opened it, it has ended, and so has one that was to be closed.
+    expect(await (await bench.planned('connect_node', { node: 'c@h' })).probe()).toBe('none');
+    expect(await (await bench.planned('disconnect_node', { node: 'b@h' })).probe()).toBe('applied');
   });
 });

@@ -3,7 +3,7 @@ import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
-import { nodeAt, plannedNode } from './nodeAt.ts';
+import { nodeAt, peerTouches, plannedNode, whatRunsOn } from './nodeAt.ts';
 import { known } from '../knownErrors.ts';
 
 export const hangNode = defineOperation({
@@ -15,6 +15,7 @@ export const hangNode = defineOperation({
   severity: 'destroy',
   idempotent: false,
   needs: ['cluster.nodes', 'faults.hangNode', 'holdings.list', 'holdings.release'],
+  mayUse: ['system.stats', 'cluster.links'],
   params: Type.Object({ node: nodeParam, lingerMs: lingerParam }),
   result: Type.Object({ node: Type.String(), ...heldResult }),
   route: { method: 'POST', path: '/cluster/nodes/:node/hang' },
@@ -23,9 +24,13 @@ export const hangNode = defineOperation({
   async plan(context, { node, lingerMs }) {
     const found = await nodeAt(context, node);
     if (!found.ok) return found;
+    const runs = await whatRunsOn(context, node);
     return ok({
       summary: `Hang ${node}`,
-      touches: [{ node, what: 'everything on it stands still' }],
+      touches: [
+        { node, what: `${runs.processes} on it stand still` },
+        ...peerTouches(node, runs.peers, 'falls silent'),
+      ],
       severity: 'destroy',
       undo: 'yes',
       steps: { node, creation: found.value.creation, lingerMs, owner: context.owner },

@@ -29,7 +29,10 @@ export const healCluster = defineOperation({
     );
     return ok({
       summary: faults.length === 0 ? 'There is no fault to take back' : `Take back ${String(faults.length)} faults`,
-      touches: faults.map(({ at, id }) => ({ node: at.node, what: `fault ${id}` })),
+      touches: faults.map(({ at, id, owner }) => ({
+        node: at.node,
+        what: `what ${owner.principal} did by ${owner.operation} (${id})`,
+      })),
       severity: 'change',
       undo: 'no',
       steps: { ids: faults.map(({ id }) => id) },

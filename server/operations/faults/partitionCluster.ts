@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { nodeParam } from '../parameters.ts';
 import { heldResult, heldRow, lingerParam, probeFault, releaseFault } from './heldFault.ts';
 import { known } from '../knownErrors.ts';
+import { nodesAt } from './nodeAt.ts';
 
 const mostNodes = 100;
 
@@ -15,7 +16,7 @@ export const partitionCluster = defineOperation({
   category: 'faults',
   severity: 'destroy',
   idempotent: false,
-  needs: ['faults.partition', 'holdings.list', 'holdings.release'],
+  needs: ['cluster.nodes', 'faults.partition', 'holdings.list', 'holdings.release'],
   params: Type.Object({
     islands: Type.Array(Type.Array(nodeParam, { minItems: 1, maxItems: mostNodes }), {
       minItems: 2,
@@ -46,16 +47,28 @@ export const partitionCluster = defineOperation({
       ? []
       : [{ pointer: '/islands', message: 'name a node more than once: it can be in one group only.' }];
   },
-  plan: (context, { islands, mode, lingerMs }) =>
-    Promise.resolve(
-      ok({
-        summary: `Partition the cluster: ${islands.map((island) => island.join(', ')).join(' | ')} (${mode})`,
-        touches: islands.flat().map((node) => ({ node, what: 'links to the other groups' })),
-        severity: 'destroy' as const,
-        undo: 'yes' as const,
-        steps: { islands, mode, lingerMs, owner: context.owner },
-      }),
-    ),
+  async plan(context, { islands, mode, lingerMs }) {
+    const named = islands.flatMap((island, at) =>
+      island.map((node, index) => ({ node, pointer: `/islands/${String(at)}/${String(index)}` })),
+    );
+    const there = await nodesAt(context, named);
+    if (!there.ok) return there;
+    return ok({
+      summary: `Partition the cluster: ${islands.map((island) => island.join(', ')).join(' | ')} (${mode})`,
+      touches: islands.flatMap((island) =>
+        island.map((node) => ({
+          node,
+          what: `links to ${islands
+            .filter((other) => other !== island)
+            .flat()
+            .join(', ')}`,
+        })),
+      ),
+      severity: 'destroy',
+      undo: 'yes',
+      steps: { islands, mode, lingerMs, owner: context.owner },
+    });
+  },
   async apply(context, { steps }) {
     const held = await context.port.faults.partition(steps, context.options());
     if (!held.ok) return held;

@@ -1,8 +1,9 @@
 import { Type } from 'typebox';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
+import { statusOf } from '../nodeRows.ts';
 import { nodeParam } from '../parameters.ts';
-import { nodeAt, plannedNode } from './nodeAt.ts';
+import { nodeAt, peerTouches, plannedNode, whatRunsOn } from './nodeAt.ts';
 
 export const removeNode = defineOperation({
   name: 'remove_node',
@@ -12,6 +13,7 @@ export const removeNode = defineOperation({
   severity: 'destroy',
   idempotent: true,
   needs: ['cluster.nodes', 'faults.removeNode'],
+  mayUse: ['system.stats', 'cluster.links'],
   params: Type.Object({ node: nodeParam }),
   result: Type.Object({ node: Type.String(), wasUp: Type.Boolean() }),
   route: { method: 'DELETE', path: '/cluster/nodes/:node' },
@@ -20,9 +22,13 @@ export const removeNode = defineOperation({
   async plan(context, { node }) {
     const found = await nodeAt(context, node);
     if (!found.ok) return found;
+    const runs = statusOf(found.value.reach) === 'up' ? await whatRunsOn(context, node) : null;
     return ok({
-      summary: `Remove ${node} from the cluster`,
-      touches: [{ node, what: 'every process on it ends' }],
+      summary: `Remove ${node} from the cluster${runs === null ? '' : `, with ${runs.processes} on it`}`,
+      touches: [
+        { node, what: runs === null ? 'is no part of the cluster any more' : `${runs.processes} on it end` },
+        ...peerTouches(node, runs?.peers ?? [], 'closes'),
+      ],
       severity: 'destroy',
       undo: 'no',
       steps: { node, creation: found.value.creation },

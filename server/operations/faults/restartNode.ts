@@ -3,7 +3,7 @@ import { fail, ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { nodeResult, nodeRow, statusOf } from '../nodeRows.ts';
 import { nodeParam } from '../parameters.ts';
-import { nodeAt, plannedNode } from './nodeAt.ts';
+import { nodeAt, peerTouches, plannedNode, whatRunsOn } from './nodeAt.ts';
 
 export const restartNode = defineOperation({
   name: 'restart_node',
@@ -14,6 +14,7 @@ export const restartNode = defineOperation({
   severity: 'destroy',
   idempotent: false,
   needs: ['cluster.nodes', 'faults.crashNode', 'faults.startNode'],
+  mayUse: ['system.stats', 'cluster.links'],
   params: Type.Object({ node: nodeParam }),
   result: Type.Object({ ...nodeResult, wasUp: Type.Boolean() }),
   route: { method: 'POST', path: '/cluster/nodes/:node/restart' },
@@ -24,10 +25,15 @@ export const restartNode = defineOperation({
     if (!found.ok) return found;
     const { creation, reach } = found.value;
     const isUp = statusOf(reach) === 'up';
+    const runs = isUp ? await whatRunsOn(context, node) : null;
     return ok({
       summary: isUp ? `Crash ${node} and bring it up again` : `Bring ${node} up again`,
       touches: [
-        { node, what: isUp ? 'every process on it ends, its applications start anew' : 'its applications start' },
+        {
+          node,
+          what: runs === null ? 'its applications start' : `${runs.processes} on it end, its applications start anew`,
+        },
+        ...peerTouches(node, runs?.peers ?? [], 'closes'),
       ],
       severity: 'destroy',
       undo: 'no',

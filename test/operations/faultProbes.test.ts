@@ -1,0 +1,99 @@
+/** Whether a fault was done is found out afterwards, on the simulated cluster. */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
+import type { Json } from '../../runtime/model.ts';
+import type { Runtime } from '../../runtime/port.ts';
+import type { House } from '../../server/backend/testKit.ts';
+import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { valueOf } from '../../server/core/testKit.ts';
+import { plannedOn } from '../../server/operations/testKit.ts';
+
+const [one, two, three] = ['demo1@sim', 'demo2@sim', 'demo3@sim'];
+let runtime: Runtime;
+let house: House;
+beforeEach(async () => {
+  runtime = liveRuntime({ id: 'sim', nodes: [one, two, three], seed: 1, sandboxChildFile: '' });
+  house = await houseOn(runtime);
+});
+afterEach(() => house.close());
+
+const plan = (operation: string, params: { readonly [key: string]: Json }) =>
+  plannedOn(house, runtime, operation, params);
+const patience = { timeout: 60_000, interval: 20 };
+
+// @row XT-08
+describe('a fault is known afterwards', () => {
+  it.each([
+    ['crash_node', { node: three }],
+    ['remove_node', { node: three }],
+    ['restart_node', { node: three }],
+    ['add_node', { node: 'demo9@sim' }],
+    ['hang_node', { node: three }],
+    ['partition_cluster', { islands: [[one, two], [three]] }],
+    ['delay_link', { from: one, to: two, delayMs: 50 }],
+    ['drop_link', { from: one, to: two, lossRatio: 0.5 }],
+    ['pause_time', {}],
+  ] as const)('%s', async (operation, params) => {
+    const fault = await plan(operation, JSON.parse(JSON.stringify(params)));
+    expect(await fault.probe()).toBe('none');
+    valueOf(await fault.apply());
+    await expect.poll(() => fault.probe(), patience).toBe('applied');
+  });
+
+  it('and heal_cluster, by what is left of what it was to take back', async () => {
+    await house.result('delay_link', { from: one, to: two, delayMs: 50 });
+    await house.result('hang_node', { node: three });
+    const heal = await plan('heal_cluster', {});
+    expect(heal.plan.touches).toHaveLength(2);
+    expect(await heal.probe()).toBe('none');
+    valueOf(await heal.apply());
+    expect(await heal.probe()).toBe('applied');
+  });
+
+  it('and of a crash the dry run counts exactly those that run there', async () => {
+    await house.result('pause_time', {});
+    const count = at(await house.result('node_info', { node: three }), 'stats', 'processCount');
+    const crash = await plan('crash_node', { node: three });
+    expect(crash.plan.touches).toEqual([
+      { node: three, what: `all ${String(count)} processes on it end` },
+      { node: one, what: `its link to ${three} closes` },
+      { node: two, what: `its link to ${three} closes` },
+    ]);
+  });
+});
+
+// @row OP-36, T013.d1
+describe('cluster_health', () => {
+  /** However many wait to run there at that moment. */
+  const quiet = { runQueuePerScheduler: 1_000 };
+  const conditions = async () =>
+    listAt(await house.result('cluster_health', quiet), 'items').map((item) => [
+      at(item, 'condition'),
+      at(item, 'health'),
+    ]);
+
+  it('tells a node that is down, and one that the others hear nothing of, with what to do', async () => {
+    const up = ['up', 'healthy'];
+    await expect.poll(conditions, patience).toEqual([up, up, up]);
+    const { holding } = await hung(three);
+    await expect.poll(conditions, patience).toEqual([
+      ['up', 'degraded'],
+      ['up', 'degraded'],
+      ['parted', 'critical'],
+    ]);
+    const told = await house.result('cluster_health', quiet);
+    const reasons = [told, ...listAt(told, 'items')].flatMap((of) => listAt(of, 'reasons'));
+    expect(reasons.length).toBeGreaterThan(2);
+    expect(reasons.every((reason) => String(at(reason, 'remedy')).length > 10)).toBe(true);
+    const topology = await house.result('cluster_topology', {});
+    expect(listAt(topology, 'items').map((item) => at(item, 'condition'))).toEqual(['up', 'up', 'parted']);
+    await house.result('heal_cluster', { holdings: [holding] });
+    await expect.poll(conditions, patience).toEqual([up, up, up]);
+    await house.result('crash_node', { node: two });
+    await expect.poll(conditions, patience).toEqual([up, ['down', 'critical'], up]);
+  }, 180_000);
+});
+
+async function hung(node: string): Promise<{ readonly holding: Json }> {
+  return { holding: at(await house.result('hang_node', { node }), 'holding') };
+}
