@@ -34,6 +34,7 @@ const history = async (params: { readonly [key: string]: Json }) => {
     .toSorted();
 };
 
+// @row ST-01
 describe('operation_history', () => {
   it('answers calls of an end, a caller, or both', async () => {
     expect(await history({ outcome: 'failed' })).toEqual([
@@ -63,6 +64,7 @@ describe('operation_history', () => {
   });
 });
 
+// @row AN-02
 describe('operation_stats', () => {
   const groups = async (params: { readonly [key: string]: Json }) => {
     const stats = await house.result('operation_stats', { category: 'process', ...params });

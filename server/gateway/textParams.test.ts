@@ -45,6 +45,16 @@ describe('parameters from text', () => {
     });
   });
 
+  it('makes no number that nobody wrote: the validator says what is wrong with the text', () => {
+    for (const text of ['1e999', '-1e999', '9007199254740993', '0x10', ' 1', '1.', 'NaN']) {
+      expect(valueOfText({ type: 'number' }, text)).toBe(text);
+      expect(valueOfText({ type: 'integer' }, text)).toBe(text);
+    }
+    for (const text of ['[1e999]', '{"a":1e999}', `[${'9'.repeat(400)}]`]) expect(valueOfText({}, text)).toBe(text);
+    expect(valueOfText({ type: 'number' }, '1e300')).toBe(1e300);
+    expect(valueOfText({}, '[1e300]')).toEqual([1e300]);
+  });
+
   it('takes a repeated name as a list where one is allowed, and refuses it elsewhere', () => {
     expect(
       paramsFromText(schema, [

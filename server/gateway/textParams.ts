@@ -71,8 +71,7 @@ function asType(type: string, schema: JsonSchema, text: string): Json | undefine
   switch (type) {
     case 'number':
     case 'integer':
-      // JSON's own number syntax: no hex, no Infinity, no blank.
-      return /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined;
+      return numberIn(text);
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : undefined;
     case 'null':
@@ -90,6 +89,17 @@ function asType(type: string, schema: JsonSchema, text: string): Json | undefine
     default:
       return undefined;
   }
+}
+
+/**
+ * In JSON's own syntax: no hex, no Infinity, no blank. A whole number that is none of those told apart here stays a text: it would be
+ * another number, which nobody wrote.
+ */
+function numberIn(text: string): number | undefined {
+  if (!/^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text)) return undefined;
+  const value = Number(text);
+  const isExact = !/^-?\d+$/.test(text) || Number.isSafeInteger(value);
+  return Number.isFinite(value) && isExact ? value : undefined;
 }
 
 export type TextParams =
