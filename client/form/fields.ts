@@ -204,7 +204,7 @@ function parseNumber(kind: Extract<FieldKind, { is: 'number' }>, typed: string):
   if (typed === '') return problem({ is: 'empty' });
   const value = kind.isSpan ? spanOf(typed) : Number(typed);
   if (!Number.isFinite(value)) return problem({ is: kind.isSpan ? 'not_a_span' : 'not_a_number' });
-  if (kind.integer && !Number.isInteger(value)) return problem({ is: 'not_an_integer' });
+  if (kind.integer && !Number.isSafeInteger(value)) return problem({ is: 'not_an_integer' });
   if (kind.minimum !== null && value < kind.minimum) return problem({ is: 'too_small', limit: kind.minimum });
   if (kind.maximum !== null && value > kind.maximum) return problem({ is: 'too_large', limit: kind.maximum });
   return { ok: true, value };
