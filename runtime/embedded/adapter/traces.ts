@@ -99,13 +99,11 @@ class Traces {
     const running = [...this.#runs.values()].filter(({ log }) => !log.isEnded).length;
     const bad = badQuery(query) ?? (running >= traceLimits.running ? tooManyTraces() : null) ?? badNodes(query);
     if (bad !== null) return bad;
-    const ready: Ready[] = [];
-    const refused: { readonly node: NodeName; readonly error: ArsenalError }[] = [];
-    for (const name of new Set(query.nodes)) {
-      const prepared = await this.#prepared(name, query, options);
-      if (prepared.ok) ready.push(prepared.value);
-      else refused.push({ node: name, error: prepared.error });
-    }
+    const names = [...new Set(query.nodes)];
+    // Each is looked at for a moment, to see what the trace would cost: all at once.
+    const prepared = await Promise.all(names.map((name) => this.#prepared(name, query, options)));
+    const ready = prepared.flatMap((one) => (one.ok ? [one.value] : []));
+    const refused = prepared.flatMap((one, at) => (one.ok ? [] : [{ node: names[at] ?? '', error: one.error }]));
     const [first] = refused;
     if (first !== undefined && (query.require === 'all' || ready.length === 0)) return fail(first.error);
     const run = new Run(

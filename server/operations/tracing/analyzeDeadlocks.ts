@@ -58,7 +58,10 @@ export const analyzeDeadlocks = defineOperation({
     nodes: coverageResult,
   }),
   route: { method: 'GET', path: '/system/deadlocks' },
-  examples: [{ title: 'Of the whole cluster', params: {} }],
+  examples: [
+    { title: 'Of the whole cluster', params: {} },
+    { title: 'Of one node', params: { node: 'demo1@sim' } },
+  ],
   errors: [known.nodeUnavailable, known.nodeNotFound],
   timeoutMs: 60_000,
   async execute(context, { node, confirmMs }) {
