@@ -32,7 +32,7 @@ export const analyzeDeadlocks = defineOperation({
     confirmMs: Type.Integer({
       minimum: 0,
       maximum: 30_000,
-      default: 50,
+      default: 10,
       description:
         'Between the two looks. A circle in both was one all the while between them, however short that was.',
     }),
