@@ -1,6 +1,7 @@
 /** An operation as a user runs it: choose, fill in, confirm, watch its progress, read its result, take it back. */
 import * as vscode from 'vscode';
 import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/model.ts';
+import type { Severity } from '../../runtime/port.ts';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { CatalogueEntry, OperationAnswer } from '../../server/protocol/operation.ts';
 import type { Catalogue } from '../catalogue.ts';
@@ -175,8 +176,11 @@ export class Operate {
   private async confirm(call: Call): Promise<Result<Confirmed> | null> {
     const { operation, connection } = call;
     const { severity, title } = operation;
-    const writes = severity === 'destroy' || (severity === 'change' && connection?.kind !== 'simulated');
-    const asks = writes && !onlyProposes(call);
+    const asksAbout = (grave: Severity) =>
+      grave === 'destroy' || (grave === 'change' && connection?.kind !== 'simulated');
+    // What acts by other calls is as grave as they are, which its plan says.
+    const acts = actingByOthers.has(operation.name);
+    const asks = acts || (asksAbout(severity) && !onlyProposes(call));
     const unasked = { ok: true, value: { summary: title, planShown: false } } as const;
     if (!asks) return unasked;
     const planned = await this.plan(call);
@@ -186,6 +190,7 @@ export class Operate {
     }
     if (planned.value.mode !== 'dry_run') return unasked;
     const { plan } = planned.value;
+    if (acts && !asksAbout(plan.severity)) return { ok: true, value: { summary: plan.summary, planShown: false } };
     const yes = labelText(title);
     const chosen = await askPlan(plan, connection, [yes]);
     return chosen === yes ? { ok: true, value: { summary: plan.summary, planShown: true } } : null;
@@ -296,6 +301,9 @@ export class Operate {
     await this.parts.results.show({ name: call.operation, text, page: { is: 'result', call, requestId, result } });
   }
 }
+
+/** They look like reads: what they do is what other calls do. */
+const actingByOthers: ReadonlySet<string> = new Set(['execute_batch', 'undo_operation']);
 
 /** Of an operation that does what it proposes only with `apply`: whether it is called without. */
 function onlyProposes({ operation, params }: Call): boolean {
