@@ -196,4 +196,22 @@ describe('of the simulated shop', () => {
     expect(at(row, 'groupLeader')).toMatch(/^demo1@sim~0\./);
     expect(Object.keys(row ?? {}).toSorted()).toEqual(['display', 'node', 'pid', ...fields].toSorted());
   });
+
+  // @row T006.d4
+  it('a dashboard gets its figures of all nodes at once: the largest of each kind, and the totals', async () => {
+    for (const figure of ['memory', 'reductions', 'messageQueueLen']) {
+      const top = await shop.result('list_processes', {
+        sort: `-${figure}`,
+        limit: 5,
+        fields: [figure, 'registeredName'],
+      });
+      const values = listAt(top, 'items').map((row) => Number(at(row, figure)));
+      expect(values).toHaveLength(5);
+      expect(values).toEqual(values.toSorted((low, high) => high - low));
+      const counts = [one, two].map((node) => shop.result('get_system_info', { node }));
+      const processes = (await Promise.all(counts)).map((info) => Number(at(info, 'stats', 'processCount')));
+      expect(at(top, 'total')).toBe(processes.reduce((sum, count) => sum + count));
+      expect(listAt(top, 'nodes')).toEqual([one, two].map((node) => ({ node, status: 'ok' })));
+    }
+  });
 });
