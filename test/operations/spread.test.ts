@@ -202,6 +202,21 @@ describe('start_process and start_supervisor', () => {
       effect: 'none',
     });
   });
+
+  it.each([
+    ['permanent', true],
+    ['temporary', false],
+  ])('what is %s under a supervisor is started anew: %s', async (restart, isAnew) => {
+    const supervisor = { supervisor: 'Shop.Supervisor', node: one };
+    const spec = { id: 'extra', module: 'Shop.Cart', args: [7], restart };
+    const pid = at(await house.result('add_child', { ...supervisor, spec }), 'pid');
+    await house.result('kill_process', { pid: pid ?? '' });
+    const extra = async () =>
+      listAt(await house.result('which_children', supervisor), 'items')
+        .filter((row) => at(row, 'childIdText') === ':extra')
+        .map((row) => at(row, 'pid') !== pid);
+    expect(await extra()).toEqual(isAnew ? [true] : []);
+  });
 });
 
 // @row OP-41

@@ -17,7 +17,7 @@ export const startProcess = defineOperation({
   name: 'start_process',
   title: 'Start Process',
   description:
-    'Starts a process on a node by calling MODULE:FUNCTION(ARGS) in it, under a registered name if one is given. It has the group leader of its node and belongs to no supervisor.',
+    'Starts a process on a node by calling MODULE:FUNCTION(ARGS) in it, under a registered name if one is given. It has the group leader of its node and belongs to no supervisor, so nobody starts it anew: add_child starts one that is, as its restart says.',
   category: 'process',
   severity: 'change',
   idempotent: false,
