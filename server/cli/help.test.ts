@@ -1,6 +1,6 @@
 /** What the command line says of itself: pages of help, names that are misspelt, how it fits what it is written to. */
 import { execFileSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { failure } from '../../runtime/errors.ts';
 import { houseOn, fakeShop } from '../backend/testKit.ts';
 import { paramsFromText } from '../gateway/textParams.ts';
@@ -10,8 +10,10 @@ import { commandLine, shellWord } from './commandLine.ts';
 import { tableText, widthOf, wrapped } from './layout.ts';
 import { operationHelp } from './operationHelp.ts';
 import { parameterTexts } from './schemaText.ts';
-import { didYouMean, nearest } from './suggest.ts';
+import { didYouMean, nearest } from '../protocol/suggest.ts';
 import { cli } from './testCli.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const catalogue = await (async () => {
   const house = await houseOn(fakeShop());

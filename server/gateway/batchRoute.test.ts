@@ -1,9 +1,10 @@
+import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { FakeRuntime } from '../../runtime/fake/fakeRuntime.ts';
 import { houseOn, fakeShop } from '../backend/testKit.ts';
 import type { House } from '../backend/testKit.ts';
 import { valueOf } from '../core/testKit.ts';
-import { linesType } from './batchRoute.ts';
+import { linesType, writableAgain } from './batchRoute.ts';
 import { startGateway } from './gateway.ts';
 import type { Gateway } from './gateway.ts';
 import { parseJson } from './json.ts';
@@ -161,5 +162,20 @@ describe('what is known of calls over REST', () => {
     expect(lines).toContain('arsenal_operation_duration_seconds_count{operation="list_processes"} 2');
     expect(lines).toContain('arsenal_operation_duration_seconds_bucket{operation="list_processes",le="+Inf"} 2');
     expect((await fetch(`${at.gateway.url}/metrics`)).status).toBe(401);
+  });
+});
+
+describe('a slow reader', () => {
+  it('is waited for once, however many wait, and no longer than it is there', async () => {
+    const stream = new PassThrough({ highWaterMark: 1 });
+    const writable = writableAgain(stream);
+    const before = ['drain', 'close'].map((name) => stream.listenerCount(name));
+    for (const ending of ['drain', 'close'] as const) {
+      const waiting = Array.from({ length: 100 }, () => writable());
+      expect(stream.listenerCount('drain') - (before[0] ?? 0)).toBe(1);
+      stream.emit(ending);
+      await Promise.all(waiting);
+      expect(['drain', 'close'].map((name) => stream.listenerCount(name))).toEqual(before);
+    }
   });
 });

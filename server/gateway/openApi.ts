@@ -332,6 +332,16 @@ const pathText = (name: string): JsonObject => ({ name, in: 'path', required: tr
 /** What the gateway answers itself. */
 const gatewayPaths: readonly (readonly [string, string, JsonObject])[] = [
   [
+    `${apiBase}/operations`,
+    'GET',
+    {
+      summary: 'Every operation, described in full; with a query, what list_operations answers to it',
+      operationId: 'gateway.operations',
+      tags: ['gateway'],
+      responses: okDocument,
+    },
+  ],
+  [
     `${apiBase}/operations/{category}`,
     'GET',
     {

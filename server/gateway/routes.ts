@@ -69,6 +69,12 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
       await send(reply, dataDocument(entries.map(operationResource)));
       return;
     }
+    // A route of an operation's own, as that of the search, is no category.
+    const own = matchRoute(backend.catalogue(), 'GET', `/operations/${request.params.category}`);
+    if (own.is === 'route' && own.path.size === 0) {
+      await ownRoute(request, reply);
+      return;
+    }
     const known = [...new Set(backend.catalogue().map((entry) => entry.category))].sort();
     await sendError(
       reply,

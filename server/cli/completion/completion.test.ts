@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import * as esbuild from 'esbuild';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ok } from '../../../runtime/model.ts';
 import { fakeShop, houseOn } from '../../backend/testKit.ts';
 import type { House } from '../../backend/testKit.ts';
@@ -15,6 +15,8 @@ import { cli, surroundings } from '../testCli.ts';
 import { testBackend } from '../../gateway/testBackend.ts';
 import { forBash, splitLine } from './line.ts';
 import { completionScripts, shells } from './scripts.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let house: House;
 beforeAll(async () => {
@@ -266,7 +268,8 @@ describe('in the shells themselves', { timeout: 120_000 }, () => {
       arsenal completion fish | source
       for line in 'arsenal compl' 'arsenal run list_pro' 'arsenal list_processes sort=-mem'
         complete -C $line | string split -f 1 \\t
-      end`;
+      end
+      true`;
     expect(inShell('fish', ['--no-config', '-c'], script).trim().split('\n')).toEqual([
       'completion',
       'list_processes',

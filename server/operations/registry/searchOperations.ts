@@ -22,6 +22,7 @@ export function searchOperations(catalogue: CatalogueReader, scans: Scans) {
       ...listParams(catalogueFields),
     }),
     result: listResult(catalogueRowResult),
+    route: { method: 'GET', path: '/operations/search' },
     examples: [
       { title: 'What can be done to supervisors', params: { query: 'supervisor' } },
       { title: 'By another word for it', params: { query: 'mailbox', limit: 3 } },
