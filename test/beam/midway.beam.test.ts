@@ -6,6 +6,7 @@ import { valueOf } from '../../server/core/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { describeMidway } from '../operations/midwaySuite.ts';
+import { describeSupervisionMidway } from '../operations/supervisionMidwaySuite.ts';
 import { connectShop } from './shop.ts';
 
 let shop: Shop;
@@ -29,7 +30,7 @@ afterAll(async () => {
 
 const asked = async () => (await house.run('get_system_info', { node: nodes[1] })).ok;
 
-describeMidway('a live Elixir cluster', () => ({
+const cluster = () => ({
   house,
   nodes,
   down: async () => {
@@ -42,4 +43,10 @@ describeMidway('a live Elixir cluster', () => ({
   },
   supervisor: 'Shop.Supervisor',
   child: 'Shop.Catalogue',
-}));
+  movableUnder: 'Shop.Carts',
+  movable: { id: '1', module: 'shop_ledger', args: [{ $term: ':income' }] },
+  // OTP's supervisor hears nothing while it starts a child; it ends when that is over.
+  late: { name: 'shop_ledger', child: { id: '1', module: 'timer', function: 'sleep', args: [12_000] } },
+});
+describeMidway('a live Elixir cluster', cluster);
+describeSupervisionMidway('a live Elixir cluster', cluster);

@@ -4,6 +4,7 @@ import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { houseOn } from '../../server/backend/testKit.ts';
 import { describeMidway } from './midwaySuite.ts';
+import { describeSupervisionMidway } from './supervisionMidwaySuite.ts';
 
 const nodes = ['demo1@sim', 'demo2@sim'] as const;
 let house: House;
@@ -12,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => house.close());
 
-describeMidway('the simulated cluster', () => ({
+const cluster = () => ({
   house,
   nodes,
   down: async () => {
@@ -23,4 +24,9 @@ describeMidway('the simulated cluster', () => ({
   },
   supervisor: 'Shop.Supervisor',
   child: 'Shop.Catalog',
-}));
+  movableUnder: 'Shop.CartSupervisor',
+  movable: { id: '1', module: 'Shop.Cart', args: [7] },
+  late: { name: 'late_sup', child: { id: '1', module: 'timer', function: 'sleep', args: [{ $term: ':infinity' }] } },
+});
+describeMidway('the simulated cluster', cluster);
+describeSupervisionMidway('the simulated cluster', cluster);

@@ -9,6 +9,7 @@ import { a, Atom, tup } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { receive } from '../kernel/flow.ts';
 import type { CodeModule } from '../kernel/module.ts';
+import type { KernelNode } from '../kernel/node.ts';
 import type { Self } from '../kernel/self.ts';
 import { asValue, atoms, elementsOf, okTuple, tagged } from '../kernel/values.ts';
 import type { Spec } from '../otp/childSpec.ts';
@@ -53,10 +54,14 @@ export async function startSupervisor(
   const told = okTuple(tup(flagsValue(flags), specs));
   const args = [...(name === undefined ? [] : [tup(a('local'), a(name))]), a(callback.name), told];
   if (params.parent !== undefined) return underParent(context, params, params.parent, args, options);
+  const keeping: Keeping = { keeper: null };
   const begun = await command(context, node.value, options.signal, function* (self): Flow<Result<Kept>> {
-    return yield* keepSupervisor(self, args);
+    return yield* keepSupervisor(self, args, keeping);
   });
-  if (!begun.ok) return begun;
+  if (!begun.ok) {
+    endUnheld(node.value, keeping);
+    return begun;
+  }
   const { keeper, pid } = begun.value;
   const target = refOf(pid);
   const { owner, lingerMs } = params;
@@ -78,9 +83,18 @@ export async function startSupervisor(
 }
 
 type Kept = { readonly keeper: Pid; readonly pid: Pid };
+type Keeping = { keeper: Pid | null };
+
+/** Nobody waits for it any more: a supervisor that is still starting a child hears nothing else, nor does its parent. */
+function endUnheld(node: KernelNode, { keeper }: Keeping): void {
+  const parent = keeper === null ? undefined : node.find(keeper);
+  if (parent === undefined) return;
+  const starting = [...(parent.links ?? [])].flatMap((pid) => node.find(pid) ?? []);
+  for (const process of [parent, ...starting]) node.end(process, atoms.killed);
+}
 
 /** A process that is the supervisor's parent until it is told to release it, or the supervisor ends. */
-function* keepSupervisor(self: Self, args: readonly Value[]): Flow<Result<Kept>> {
+function* keepSupervisor(self: Self, args: readonly Value[], keeping: Keeping): Flow<Result<Kept>> {
   const ref = self.makeRef();
   const asker = self.pid;
   const keeper = self.spawnBody(
@@ -101,6 +115,7 @@ function* keepSupervisor(self: Self, args: readonly Value[]): Flow<Result<Kept>>
     },
     { module: 'arsenal', function: 'supervisor', arity: 0 },
   );
+  keeping.keeper = keeper;
   const said = elementsOf(yield* receive({ marker: ref, match: (message) => elementsOf(message)?.[0] === ref }));
   const answer = asValue(said?.[1]);
   const pid = startedPid(answer);
