@@ -1,5 +1,5 @@
 /** What keeps an operation from being run on a connection: for greying a menu, and for whoever asks why. */
-import { notConnected, unsupported } from '../../runtime/errors.ts';
+import { unsupported } from '../../runtime/errors.ts';
 import type { ArsenalError, ConnectionId, Result } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { checkAccess, checkRole } from '../core/authorization.ts';
@@ -30,25 +30,30 @@ export function capabilityOf(
   return missing ?? (origin.from === 'node' && !isOn(connection, name) ? onOtherNodes : { can: true });
 }
 
-/** All that keeps `caller` from running it on a connection, each as the error that a call would end with. */
+/**
+ * All that keeps `caller` from running it on a connection, each as the error that a call would end with. Without a connection it is the
+ * role alone: nothing is known of the system it would be run on.
+ */
 export function hindrances(
   entry: CatalogueEntry,
   caller: Caller,
   connection: ConnectionId | null,
   services: HindranceServices,
 ): readonly ArsenalError[] {
-  const { name, role, needs, severity, title } = entry;
+  const { name, role, severity, title } = entry;
   const found: Result<unknown>[] = [checkRole(caller, name, role)];
-  const behind = connection === null ? null : services.connection(connection);
-  if (behind === null) {
-    if (needs.length > 0) found.push(notConnected());
-  } else if (!behind.ok) {
-    found.push(behind);
-  } else if (connection !== null) {
-    const { value } = behind;
-    const capability = capabilityOf(entry, connection, value.runtime, (id, operation) => services.isOn(id, operation));
-    found.push(checkAccess(value.access(caller.via), severity, value.label));
+  if (connection === null) return errorsIn(found);
+  const behind = services.connection(connection);
+  found.push(behind);
+  if (behind.ok) {
+    const { runtime, label } = behind.value;
+    const capability = capabilityOf(entry, connection, runtime, (id, operation) => services.isOn(id, operation));
+    found.push(checkAccess(behind.value.access(caller.via), severity, label));
     if (!capability.can) found.push(unsupported(title, capability.why, capability.remedy));
   }
-  return found.flatMap((result) => (result.ok ? [] : [result.error]));
+  return errorsIn(found);
+}
+
+function errorsIn(results: readonly Result<unknown>[]): readonly ArsenalError[] {
+  return results.flatMap((result) => (result.ok ? [] : [result.error]));
 }

@@ -12,7 +12,7 @@ import { operationHelp } from './operationHelp.ts';
 import { printError, printJson, screenOf, table } from './report.ts';
 import { namesNodes } from './runtimeOptions.ts';
 import type { RuntimeOptions } from './runtimeOptions.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean } from '../protocol/suggest.ts';
 import { unknownOperation } from './unknown.ts';
 
 export type CatalogueOptions = RuntimeOptions & { readonly category?: string; readonly json?: boolean };

@@ -19,7 +19,7 @@ import { addRuntimeOptions, wholeNumber } from './runtimeOptions.ts';
 import { addScenarioCommand } from './scenario.ts';
 import { serve } from './serve.ts';
 import type { ServeOptions } from './serve.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean } from '../protocol/suggest.ts';
 import { watch, watchTopics } from './watch.ts';
 import type { WatchOptions } from './watch.ts';
 

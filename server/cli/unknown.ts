@@ -4,7 +4,7 @@ import type { ArsenalError } from '../../runtime/model.ts';
 import { isJsonObject } from '../gateway/jsonApi.ts';
 import type { CatalogueEntry, JsonSchema } from '../protocol/operation.ts';
 import { visibleText } from '../protocol/visibleText.ts';
-import { didYouMean } from './suggest.ts';
+import { didYouMean } from '../protocol/suggest.ts';
 
 /** The error of a name the catalogue has not. */
 export function unknownOperation(

@@ -14,6 +14,7 @@ say('kill_process', 'Kill Process', 'Ends a process.');
 say('get_process_tree', 'Get Process Tree', 'Who started whom.', ['build_process_tree']);
 say('garbage_collect_process', 'Garbage Collect Process', 'Frees memory.');
 say('analyze_message_queue', 'Analyze Message Queue', 'What waits in the mailbox of a process.');
+say('send_message', 'Send Message', 'Sends a message to a process.');
 say('list_ets_tables', 'List ETS Tables', 'The tables of each node.');
 say('cluster_health', 'Cluster Health', 'Whether the cluster is well.');
 const names = (query: string) => searchEntries(registry.list(), query).map(({ name }) => name);
@@ -45,6 +46,7 @@ describe('a search', () => {
       'kill_process',
       'list_processes',
       'analyze_message_queue',
+      'send_message',
     ]);
   });
 
@@ -53,6 +55,6 @@ describe('a search', () => {
     expect(names('lst')).toEqual([]);
     expect(names('zzzzzz')).toEqual([]);
     expect(names('constructor')).toEqual([]);
-    expect(names(' _ ')).toHaveLength(7);
+    expect(names(' _ ')).toHaveLength(8);
   });
 });

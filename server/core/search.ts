@@ -2,7 +2,7 @@
  * Finding operations by words, as people write them: part of a word, the plural, a letter wrong, or another word for the same thing.
  * What an operation is called says more than what is said of it.
  */
-import { editDistance } from '../protocol/editDistance.ts';
+import { editDistance } from '../protocol/suggest.ts';
 import type { CatalogueEntry } from '../protocol/operation.ts';
 
 /** Other words for the same, as people of OTP and of other tools have them. */
@@ -118,7 +118,7 @@ function weigh(word: string, texts: Texts): number {
   const others = Object.hasOwn(synonyms, word) ? (synonyms[word] ?? []) : [];
   const exact = best(texts, (known) => likeness(word, known));
   const meant = best(texts, (known) => Math.max(0, ...others.map((other) => likeness(other, known))) * parts.synonym);
-  if (exact > 0 || meant > 0) return Math.max(exact, meant);
+  if (exact > 0 || meant > 0) return exact + meant;
   // What nothing fits as it stands may have been misspelt; not in the running text of descriptions, where much is alike.
   const names = texts.filter(([weight]) => weight > weights.description);
   return best(names, (known) => (isMisspelt(word, known) ? parts.misspelt : 0));

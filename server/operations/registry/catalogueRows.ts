@@ -59,7 +59,8 @@ export const catalogueRowResult = Type.Partial(
     origin: Type.String({ description: 'builtin, workspace or node.' }),
     from: nullable(Type.String({ description: 'The file or the node it comes from.' })),
     canRun: Type.Boolean({
-      description: 'Whether who asks can run it on this connection; describe_operation says why not.',
+      description:
+        'Whether who asks can run it on this connection (without one: by their role); describe_operation says why not.',
     }),
   }),
 );

@@ -5,6 +5,7 @@ import { operationNotFound } from '../../core/errors.ts';
 import { defineOperation } from '../../core/operation.ts';
 import type { MiddlewareFacts } from '../../core/middleware.ts';
 import type { CatalogueEntry } from '../../protocol/operation.ts';
+import { didYouMean } from '../../protocol/suggest.ts';
 import type { CatalogueReader, Hindrance } from './catalogueRows.ts';
 import { hindrancesOf } from './catalogueRows.ts';
 
@@ -14,7 +15,7 @@ export function describeOperation(catalogue: CatalogueReader) {
     name: 'describe_operation',
     title: 'Describe Operation',
     description:
-      'Everything about one operation: its parameters and result as JSON Schema, severity, the role that calls of it need, route, aliases, version, examples and errors, what its calls pass, and what keeps you from running it on this connection.',
+      'Everything about one operation: its parameters and result as JSON Schema, severity, the role that calls of it need, route, aliases, version, examples and errors, what its calls pass, and what keeps you from running it: on this connection, or, without one, by your role.',
     category: 'registry',
     severity: 'read',
     idempotent: true,
@@ -75,9 +76,6 @@ export function describeOperation(catalogue: CatalogueReader) {
 /** That there is none, and those that may have been meant. */
 function notFound(catalogue: CatalogueReader, operation: string): Result<never> {
   const { error } = operationNotFound(operation);
-  const near = catalogue
-    .search(operation)
-    .slice(0, 3)
-    .map(({ name }) => name);
-  return fail(near.length === 0 ? error : { ...error, remedy: `Did you mean ${near.join(', ')}? ${error.remedy}` });
+  const names = catalogue.list().flatMap(({ name, aliases }) => [name, ...aliases.map((alias) => alias.name)]);
+  return fail({ ...error, remedy: `${error.remedy}${didYouMean(operation, names)}` });
 }

@@ -1,5 +1,4 @@
 /** Names that somebody may have meant who wrote another: by how many letters they differ. */
-import { editDistance } from '../protocol/editDistance.ts';
 
 const mostSuggested = 3;
 
@@ -23,4 +22,24 @@ export function didYouMean(written: string, names: readonly string[]): string {
   const [last, ...before] = [...nearest(written, names)].reverse();
   if (last === undefined) return '';
   return ` Did you mean ${before.length === 0 ? last : `${before.reverse().join(', ')} or ${last}`}?`;
+}
+
+/** By how many letters two words differ: put in, left out, replaced, or two neighbours swapped (optimal string alignment). */
+export function editDistance(one: string, other: string): number {
+  let before: readonly number[] = [];
+  let last: readonly number[] = Array.from({ length: other.length + 1 }, (_, at) => at);
+  for (let row = 1; row <= one.length; row += 1) {
+    const next = [row];
+    for (let column = 1; column <= other.length; column += 1) {
+      const same = one[row - 1] === other[column - 1];
+      const costs = [(last[column] ?? 0) + 1, (next[column - 1] ?? 0) + 1, (last[column - 1] ?? 0) + (same ? 0 : 1)];
+      const isSwapped =
+        row > 1 && column > 1 && one[row - 1] === other[column - 2] && one[row - 2] === other[column - 1];
+      if (isSwapped) costs.push((before[column - 2] ?? 0) + 1);
+      next.push(Math.min(...costs));
+    }
+    before = last;
+    last = next;
+  }
+  return last.at(-1) ?? 0;
 }
