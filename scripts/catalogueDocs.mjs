@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
-import { catalogue } from './lib/catalogue.mjs';
+import { catalogueAndWords } from './lib/catalogue.mjs';
 import { inProject } from './lib/paths.mjs';
 
 /** @typedef {import('./lib/catalogue.mjs').CatalogueEntry} CatalogueEntry */
@@ -14,7 +14,7 @@ import { inProject } from './lib/paths.mjs';
 const folder = inProject('docs', 'operations');
 /** @type {{ [runtime: string]: { [operation: string]: Outcome } }} */
 const matrix = JSON.parse(fs.readFileSync(inProject('docs', 'data', 'operation-matrix.json'), 'utf8'));
-const entries = await catalogue();
+const { entries, commandLine, parameterTexts } = await catalogueAndWords();
 const categories = [...new Set(entries.map(({ category }) => category))];
 const pages = new Map([
   ['README.md', overview()],
@@ -130,48 +130,21 @@ function section(entry) {
     `- needs ${entry.needs.length === 0 ? 'nothing of a system' : entry.needs.map((n) => `\`${n}\``).join(', ')}`,
   );
   lines.push('', '| parameter | type | | meaning |', '|---|---|---|---|');
-  const { properties, required } = /** @type {{ properties: Record<string, any>, required?: string[] }} */ (
-    entry.params
-  );
-  for (const [name, schema] of Object.entries(properties ?? {})) {
-    const need = required?.includes(name) === true && schema.default === undefined ? 'required' : '';
-    const value = schema.default === undefined ? need : `default \`${JSON.stringify(schema.default)}\``;
-    lines.push(`| \`${name}\` | ${cell(typeOf(schema))} | ${value} | ${cell(schema.description ?? '')} |`);
+  for (const { name, type, isRequired, fallback, meaning } of parameterTexts(entry)) {
+    const value = fallback === null ? (isRequired ? 'required' : '') : `default \`${fallback}\``;
+    lines.push(`| \`${name}\` | ${cell(type)} | ${value} | ${cell(meaning)} |`);
   }
   if (entry.errors.length > 0) {
     lines.push('', '| error | remedy |', '|---|---|');
     for (const { code, remedy } of entry.errors) lines.push(`| \`${code}\` | ${cell(remedy)} |`);
   }
   for (const { title, params } of entry.examples) {
-    lines.push(
-      '',
-      `${title}:`,
-      '',
-      '```sh',
-      `arsenal run ${entry.name} --params '${shellQuoted(JSON.stringify(params))}'`,
-      '```',
-    );
+    lines.push('', `${title}:`, '', '```sh', commandLine(entry, params), '```');
   }
   return lines;
-}
-
-/** @param {any} schema @returns {string} */
-function typeOf(schema) {
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  if (schema.enum !== undefined)
-    return schema.enum.map((/** @type {unknown} */ each) => JSON.stringify(each)).join(', ');
-  const options = schema.anyOf ?? schema.oneOf;
-  if (options !== undefined) return options.map(typeOf).join(' or ');
-  if (schema.type === 'array') return `list of ${typeOf(schema.items ?? {})}`;
-  return String(schema.type ?? 'any');
 }
 
 /** @param {string} value */
 function cell(value) {
   return value.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ');
-}
-
-/** @param {string} value */
-function shellQuoted(value) {
-  return value.replaceAll("'", String.raw`'\''`);
 }

@@ -9,11 +9,28 @@ import { projectRoot } from './paths.mjs';
 /** @typedef {import('../../server/protocol/operation.ts').CatalogueEntry} CatalogueEntry */
 
 /**
+ * What the program says of an operation on the command line.
+ *
+ * @typedef {object} CliWords
+ * @property {typeof import('../../server/cli/commandLine.ts').commandLine} commandLine
+ * @property {typeof import('../../server/cli/schemaText.ts').parameterTexts} parameterTexts
+ */
+
+/**
  * The catalogue as every surface gets it, registered as the product does.
  *
  * @returns {Promise<CatalogueEntry[]>}
  */
 export async function catalogue() {
+  return (await catalogueAndWords()).entries;
+}
+
+/**
+ * The catalogue, and the words of the command line for it.
+ *
+ * @returns {Promise<{ entries: CatalogueEntry[] } & CliWords>}
+ */
+export async function catalogueAndWords() {
   const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-catalogue-'));
   try {
     const outfile = path.join(scratch, 'catalogue.mjs');
@@ -22,6 +39,8 @@ export async function catalogue() {
         contents: `
           import { Registry } from './server/core/registry.ts';
           import { builtinOperations } from './server/operations/catalogue.ts';
+          export { commandLine } from './server/cli/commandLine.ts';
+          export { parameterTexts } from './server/cli/schemaText.ts';
           const none = () => { throw new Error('nothing is run here'); };
           const registry = new Registry();
           const house = { catalogue: { list: none, get: none, search: none }, scans: { open: none, next: none }, tasks: {}, batches: {}, state: {}, undoables: {} };
@@ -40,8 +59,8 @@ export async function catalogue() {
       outfile,
       logLevel: 'warning',
     });
-    const { entries } = await import(pathToFileURL(outfile).href);
-    return entries;
+    const { entries, commandLine, parameterTexts } = await import(pathToFileURL(outfile).href);
+    return { entries, commandLine, parameterTexts };
   } finally {
     fs.rmSync(scratch, { recursive: true, force: true });
   }
