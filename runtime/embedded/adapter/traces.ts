@@ -2,7 +2,6 @@
 import { remainingNow } from '../../callOptions.ts';
 import { processNotFound } from '../../errors.ts';
 import type {
-  ArsenalError,
   Fuses,
   HoldingOwner,
   NodeName,
