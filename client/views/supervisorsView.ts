@@ -66,9 +66,9 @@ export class SupervisorsView extends LiveTree<SupervisorsData> {
     this.store.add(parts.server.onDidChangeState(() => this.refresh()));
   }
 
-  /** Shows another page of the children of that element. */
+  /** Shows twice as many children of that element: of ten thousand the last are seven steps away. */
   showMore(id: string): void {
-    this.shown.set(id, (this.shown.get(id) ?? pageRows) + pageRows);
+    this.shown.set(id, (this.shown.get(id) ?? pageRows) * 2);
     const element = this.find(id);
     if (element !== undefined) this.rewatch(element);
   }

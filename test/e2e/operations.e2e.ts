@@ -32,6 +32,21 @@ async function opened(
   return workbench;
 }
 
+/** Two nodes with a supervisor each, whose children can live on both. */
+const pool = `import { defineCluster, genServer, ok, reply, supervisor } from 'arsenal-otp/cluster';
+const worker = genServer<number>(
+  'Elixir.Pool.Worker',
+  { init: () => ok(0), handleCall: (_self, _request, _from, count) => reply(count + 1, count + 1) },
+  { registered: null },
+);
+const top = supervisor('Elixir.Pool', { strategy: 'one_for_one', children: [] });
+export default defineCluster({
+  nodes: ['one@sim', 'two@sim'],
+  modules: [worker, top],
+  applications: [{ name: 'pool', module: top }],
+});
+`;
+
 /** A row of the list that asks. */
 function choice(page: Page, text: string | RegExp): Locator {
   return page.locator('.quick-input-list .monaco-list-row', { hasText: text }).first();
@@ -163,14 +178,33 @@ describe('operations in the workbench', () => {
     await page.locator('.part.sidebar .monaco-list-row', { hasText: /^Running/ }).waitFor({ state: 'detached' });
   });
 
-  it('propose a better balance, move, and move back', async () => {
-    const walk = await opened();
+  it('propose a better balance, with what moves and why; move it, and move it back', async () => {
+    const walk = await opened({ files: { 'arsenal.cluster.ts': pool } });
     const { page, shoot } = walk;
+    await page.locator('.statusbar-item', { hasText: 'arsenal.cluster.ts' }).waitFor();
+    // More workers on one node than on the other.
+    const items = Array.from({ length: 12 }, (_, index) => ({
+      operation: 'add_child',
+      params: { supervisor: 'Pool', node: 'one@sim', spec: { id: `worker${index}`, module: 'Pool.Worker', args: [] } },
+    }));
+    await begin(walk, 'execute_batch');
+    await type(page, 'items', JSON.stringify(items));
+    await page.keyboard.press('Enter');
+    await choice(page, /Run\s*execute_batch/).click();
+    await shownText(page, 'All 12 are done.');
     await begin(walk, 'balance_cluster_load');
+    // That it only proposes is not asked about.
     await choice(page, /Run\s*balance_cluster_load/).click();
-    await shownText(page, 'Balance Cluster Load');
-    await shownText(page, 'loads (3)');
-    await shoot('balance');
+    await shownText(page, 'proposed');
+    await shownText(page, 'of Elixir.Pool takes 1 processes');
+    await shoot('balance', 'document');
+    await lens(page, 'Apply').click();
+    const dialog = page.locator('.monaco-dialog-box', { hasText: /Move \d+ processes/ });
+    await dialog.locator('text=/of Elixir.Pool takes/').first().waitFor();
+    await dialog.locator('.monaco-button', { hasText: 'Balance Cluster Load' }).click();
+    await shownText(page, 'applied');
+    await lens(page, 'Undo').click();
+    await page.locator('.codelens-decoration', { hasText: 'Undone' }).waitFor();
   });
 
   it('of one’s own are listed with their file, and broken ones where they are broken', async () => {
