@@ -62,7 +62,7 @@ export class AnswerCache {
       const value = await wait(making.value);
       return value === undefined ? undefined : { value, ageMs: 0 };
     }
-    const value = await this.#make(key, compute);
+    const value = await this.#make(key, ttlMs, compute);
     return value === undefined ? undefined : { value, ageMs: null };
   }
 
@@ -72,14 +72,15 @@ export class AnswerCache {
     for (const [text, making] of this.#making) if (making.connection === connection) this.#making.delete(text);
   }
 
-  async #make(key: CacheKey, compute: () => Promise<Json | undefined>): Promise<Json | undefined> {
+  async #make(key: CacheKey, ttlMs: number, compute: () => Promise<Json | undefined>): Promise<Json | undefined> {
     const madeMs = this.#nowMs();
     const making: Making = { connection: key.connection, value: compute() };
     this.#making.set(key.text, making);
     try {
       const value = await making.value;
       // Another than ours, or none: it was forgotten meanwhile.
-      if (value !== undefined && this.#making.get(key.text) === making) this.#keep(key, value, madeMs);
+      const isCurrent = this.#making.get(key.text) === making;
+      if (value !== undefined && isCurrent && ttlMs > 0) this.#keep(key, value, madeMs);
       return value;
     } finally {
       if (this.#making.get(key.text) === making) this.#making.delete(key.text);

@@ -91,11 +91,18 @@ type Common<N extends MethodName, P extends TObject, R extends TSchema> = {
   after?(event: OperationTelemetry, answer: Result<Json>): void;
 };
 
-/** `times`: how often, beside the first time. The wait before each is twice the one before, from `firstDelayMs` (default 50). */
-export type RetryPolicy = { readonly times: number; readonly firstDelayMs?: number };
+/**
+ * `times`: how often, beside the first time. The wait before each is twice the one before, from `firstDelayMs` (default 50). `codes`: only
+ * after these errors.
+ */
+export type RetryPolicy = {
+  readonly times: number;
+  readonly firstDelayMs?: number;
+  readonly codes?: readonly string[];
+};
 
 /**
- * How long an answer may be given again, to calls on the same connection with the same parameters (or, where `key` answers the same for
+ * How long an answer may be given again (0: only to those who ask while it is made), to calls on the same connection with the same parameters (or, where `key` answers the same for
  * them) and the same role. What shows private data (`diagnose`) or says `perCaller` is given to its caller only. A write through the
  * same connection makes all of them forgotten.
  */

@@ -85,7 +85,8 @@ function waitBefore(again: number, policy: RetryPolicy, { answer, late }: Bounde
   const { error } = answer;
   const passes = error.class === 'unavailable' || error.class === 'timeout' || error.retryAfterMs !== undefined;
   const isSafe = error.effect === 'none' || flight.operation.operation.idempotent;
-  if (!passes || !isSafe) return null;
+  const isMeant = policy.codes === undefined || policy.codes.includes(error.code);
+  if (!passes || !isSafe || !isMeant) return null;
   const most = Math.min(longestDelayMs, (policy.firstDelayMs ?? firstDelayMs) * 2 ** again);
   // Between half of it and all of it, so that callers who failed together do not come together again.
   return Math.max(error.retryAfterMs ?? 0, most * (0.5 + Math.random() / 2));

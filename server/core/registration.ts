@@ -134,13 +134,13 @@ function severityRules(operation: AnyOperation): readonly string[] {
 function policies(operation: AnyOperation): readonly string[] {
   const { version = 1, retry } = operation;
   const cache: unknown = 'cache' in operation ? operation.cache : undefined;
-  const isWhole = (value: unknown, most: number) =>
-    Number.isInteger(value) && Number(value) >= 1 && Number(value) <= most;
+  const isWhole = (value: unknown, most: number, least = 1) =>
+    Number.isInteger(value) && Number(value) >= least && Number(value) <= most;
   const ttlMs: unknown = typeof cache === 'object' && cache !== null ? Reflect.get(cache, 'ttlMs') : undefined;
   return [
     ...(isWhole(version, 1_000_000) ? [] : ['version: must be a whole number, at least 1']),
     ...(retry === undefined || isWhole(retry.times, mostRetries) ? [] : [`retry: must be 1 to ${mostRetries} times`]),
-    ...(cache === undefined || isWhole(ttlMs, longestCachedMs)
+    ...(cache === undefined || isWhole(ttlMs, longestCachedMs, 0)
       ? []
       : [`cache: ttlMs must be a whole number of milliseconds, at most ${longestCachedMs}`]),
     ...(cache === undefined || !isWrite(operation)

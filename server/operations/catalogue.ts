@@ -87,6 +87,7 @@ import { listPorts } from './system/listPorts.ts';
 import { listRegisteredProcesses } from './system/listRegisteredProcesses.ts';
 import { releaseHolding } from './system/releaseHolding.ts';
 import { reloadClusterFile } from './system/reloadClusterFile.ts';
+import { askedOnceMore } from './policies.ts';
 import { getTime } from './time/getTime.ts';
 import { pauseTime } from './time/pauseTime.ts';
 import { resumeTime } from './time/resumeTime.ts';
@@ -219,5 +220,5 @@ export function builtinOperations({
     ...(batches === undefined ? [] : [executeBatch(batches)]),
     ...(state === undefined ? [] : [operationHistory(state, scans), operationStats(state), cancelOperation(state)]),
     ...(undoables === undefined ? [] : [undoOperation(undoables)]),
-  ];
+  ].map(askedOnceMore);
 }

@@ -340,7 +340,7 @@ describe('what a module declares beside what it does', () => {
   it('cannot be what would have to leave its worker, or is no number', async () => {
     for (const [more, said] of [
       ['cache: { ttlMs: 5, key: () => 1 },', 'key cannot leave the worker'],
-      ['cache: { ttlMs: 0 },', 'ttlMs must be a whole number'],
+      ['cache: { ttlMs: -1 },', 'ttlMs must be a whole number'],
       ["retry: { times: 'often' },", 'retry'],
       ['retry: { times: 99 },', 'retry: must be 1 to 5 times'],
     ] as const) {

@@ -12,6 +12,7 @@ import { nodeStatuses, statusOf } from '../nodeRows.ts';
 import { coverageResult, nullable, statsResult } from '../parameters.ts';
 import { cell } from '../processRows.ts';
 import { drain } from '../streams.ts';
+import { onceForAll } from '../policies.ts';
 import type { Thresholds } from './healthReasons.ts';
 import {
   clusterReasons,
@@ -40,6 +41,7 @@ export const clusterHealth = defineOperation({
   category: 'distributed',
   severity: 'read',
   idempotent: true,
+  cache: onceForAll,
   needs,
   mayUse,
   params: thresholdParams,

@@ -7,6 +7,7 @@ import { coverageResult, nodeParam } from '../parameters.ts';
 import { collect } from '../streams.ts';
 import type { Branch } from '../supervisor/trees.ts';
 import { branchResult, ofApplication, treeLimitParams, treesOf } from '../supervisor/trees.ts';
+import { onceForAll } from '../policies.ts';
 import { differenceResult, differencesOf } from './treeDifferences.ts';
 
 const mostNodes = 100;
@@ -20,6 +21,7 @@ export const clusterSupervisionTrees = defineOperation({
   category: 'distributed',
   severity: 'read',
   idempotent: true,
+  cache: onceForAll,
   needs: ['supervisors.find', 'supervisors.children'],
   params: Type.Object({
     nodes: Type.Optional(

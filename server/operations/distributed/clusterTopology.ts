@@ -4,6 +4,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { islandsOf, linksOf, linkStates, nodeResult, nodeRow } from '../nodeRows.ts';
 import { coverageResult } from '../parameters.ts';
 import { known } from '../knownErrors.ts';
+import { onceForAll } from '../policies.ts';
 import { conditionOf, conditionResult } from './nodeConditions.ts';
 
 export const clusterTopology = defineOperation({
@@ -14,6 +15,7 @@ export const clusterTopology = defineOperation({
   category: 'distributed',
   severity: 'read',
   idempotent: true,
+  cache: onceForAll,
   needs: ['cluster.nodes', 'cluster.links'],
   params: Type.Object({}),
   result: Type.Object({

@@ -174,7 +174,8 @@ describe('what every node is asked', () => {
     expect(errorOf(await bench.run('get_system_info')).class).toBe('timeout');
     bench.script({ 'system.info': answering({ entries: { x: 1 } }), 'system.stats': failing(lost) });
     expect(errorOf(await bench.run('get_system_info', { node: 'b@h' })).class).toBe('unavailable');
-    expect(bench.runtime.asked('system.info')).toEqual([{ node: 'b@h' }]);
+    // Once more: a link that was lost is mostly back.
+    expect(bench.runtime.asked('system.info')).toEqual([{ node: 'b@h' }, { node: 'b@h' }]);
     bench.script({ 'system.info': answering({ entries: { x: 1 } }), 'system.stats': answering(stats) });
     expect(await bench.result('get_system_info')).toEqual({ node: 'a@h', entries: { x: 1 }, stats });
     const named = { name: 'shop', description: '', version: '1' };
