@@ -124,9 +124,9 @@ export class SourceModules {
       if (sourceMap !== undefined) this.maps.set(file, new TraceMap({ ...sourceMap, version: 3, file }));
       return code;
     } catch (thrown) {
-      // What went wrong, without the path that the place says already.
+      // What went wrong, without the path and the place that are told beside it.
       const prefix = `Error transforming ${file}: `;
-      const message = messageOf(thrown);
+      const message = messageOf(thrown).replace(/ \(\d+:\d+\)$/, '');
       const what = message.startsWith(prefix) ? message.slice(prefix.length) : message;
       throw new ModuleError(what, placeOfSyntaxError(thrown, file));
     }
