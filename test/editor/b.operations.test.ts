@@ -127,4 +127,41 @@ describe('operations', () => {
     await settings.update('terms.syntax', undefined, vscode.ConfigurationTarget.Workspace);
     await until('names as Elixir writes them again', async () => (await labels()).includes('Shop.Supervisor'));
   });
+
+  it('are in the list of calls with their end, and are undone by the command', async () => {
+    await show('operations');
+    const calls = async (tag: string) =>
+      flatten(await api.treeSnapshot('operations', 3)).filter(({ contextValue }) => contextValue.includes(tag));
+    value(await api.runOperation('suspend_process', { pid: 'Shop.Catalog', node: 'demo1@sim', lingerMs: 600_000 }));
+    assert.ok(!(await api.runOperation('get_process_info', { pid: 'Shop.Nobody', node: 'demo1@sim' })).ok);
+    const [suspended] = await calls(';call;ok;undoable;');
+    assert.equal(suspended?.label, 'Suspend Process');
+    const [failed] = await calls(';call;failed;');
+    assert.match(failed?.description ?? '', /process\.not_found/);
+    // What the editor asks for itself is nobody's call.
+    assert.ok((await calls(';call;')).every(({ label }) => label !== 'Get Time'));
+    await vscode.commands.executeCommand('arsenal.undoLast');
+    await until('the process runs on', async () => {
+      const held = value(await api.runOperation('list_holdings', {}));
+      return held.mode === 'run' && isRecord(held.result) && held.result['total'] === 0;
+    });
+    await until('the call says that it was undone', async () =>
+      (await calls(';call;ok;')).some(({ label, icon }) => label === 'Suspend Process' && icon === 'discard'),
+    );
+  });
+
+  it('only propose without asking, and show their result as a page', async () => {
+    const running = vscode.commands.executeCommand('arsenal.balanceClusterLoad', { params: { sampleMs: 50 } });
+    const document = await until('the proposal is shown', async () => {
+      await vscode.commands.executeCommand('workbench.action.acceptSelectedQuickOpenItem');
+      return shownResult();
+    });
+    assert.match(document.getText(), /did +proposed[^]*loads \(3\)/);
+    await running;
+    const lenses = await vscode.commands.executeCommand<vscode.CodeLens[]>(
+      'vscode.executeCodeLensProvider',
+      document.uri,
+    );
+    assert.ok(lenses.some(({ command }) => command?.command === 'arsenal.runAgain'));
+  });
 });
