@@ -1,5 +1,5 @@
 /** One task: it runs beside the call that began it, keeps what it tells, and has an outcome in the end. */
-import { callOptions } from '../../../runtime/callOptions.ts';
+import { callOptions, longestMs } from '../../../runtime/callOptions.ts';
 import { failure } from '../../../runtime/errors.ts';
 import type { ConnectionId, NodeName, Result } from '../../../runtime/model.ts';
 import type { CallOptions, MethodName } from '../../../runtime/port.ts';
@@ -73,7 +73,7 @@ export class RunningTask implements Task {
       caller,
       owner,
       requestId,
-      budget: callOptions(spec.forMs + slackMs, this.#stop.signal, correlationId),
+      budget: callOptions(longestOf(spec), this.#stop.signal, correlationId),
       onProgress: (progress) => {
         if (progress.is === 'rows' && this.#outcome === null) this.#readings?.add(progress.rows);
       },
@@ -109,6 +109,11 @@ export class RunningTask implements Task {
     this.#readings?.close();
     this.#tellEnd();
   }
+}
+
+/** A trace ends by its own fuses, by the clock of what it looks at, which may stand still. */
+function longestOf({ trace, forMs }: Pick<TaskSpec<never>, 'trace' | 'forMs'>): number {
+  return trace === undefined ? forMs + slackMs : longestMs;
 }
 
 function lost(): Result<never> {

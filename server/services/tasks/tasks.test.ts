@@ -1,6 +1,6 @@
 /** What goes on beside the call that began it: who may see and end it, how many there may be, what wakes who waits, how long it is kept. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { callOptions } from '../../../runtime/callOptions.ts';
+import { callOptions, longestMs } from '../../../runtime/callOptions.ts';
 import { failure } from '../../../runtime/errors.ts';
 import type { Json, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
@@ -93,6 +93,21 @@ describe('a task', () => {
     await Promise.all([failed.ended, threw.ended]);
     expect(failed.outcome).toMatchObject({ is: 'failed', error: { code: 'x.y' } });
     expect(threw.outcome).toMatchObject({ is: 'failed', error: { code: 'operation.threw', effect: 'none' } });
+  });
+
+  it('has its own time and a little more; a trace, whose clock may stand still, is not hurried', () => {
+    const left: number[] = [];
+    const run: TaskSpec<never>['run'] = ({ options }) => {
+      left.push(options().remainingMs);
+      return Promise.resolve(seen('time'));
+    };
+    const trace = { id: 't1', log: new Readings() };
+    valueOf(store.begin(contextOf(ada), scripted({ run, forMs: 1_000 }).spec));
+    valueOf(store.begin(contextOf(ada), scripted({ run, forMs: 1_000, trace }).spec));
+    const [own = 0, ofTrace = 0] = left;
+    expect(own).toBeGreaterThan(1_000);
+    expect(own).toBeLessThanOrEqual(31_000);
+    expect(ofTrace).toBe(longestMs);
   });
 
   it('is seen and ended by its caller and by admins only', async () => {
