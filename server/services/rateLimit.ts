@@ -20,8 +20,11 @@ export function limitOf(limits: RateLimits, operation: string): RateLimit {
   return (Object.hasOwn(operations, operation) ? operations[operation] : undefined) ?? limits;
 }
 
-type Bucket = { calls: number; at: number };
+/** `placedAt`: when it was put at the end of those that there are. */
+type Bucket = { calls: number; at: number; placedAt: number };
 const mostBuckets = 10_000;
+/** A bucket is not moved more often: to move one at every call costs more than the rest. */
+const placedForMs = 1_000;
 
 export class RateLimiter {
   #limits: RateLimits;
@@ -44,14 +47,11 @@ export class RateLimiter {
     // Neither ways in nor operations have spaces in their names.
     const key = `${caller.via} ${operation} ${caller.principal}`;
     const now = this.#nowMs();
-    const bucket = this.#buckets.get(key) ?? { calls: burst, at: now };
+    const bucket = this.#buckets.get(key) ?? { calls: burst, at: now, placedAt: Number.NEGATIVE_INFINITY };
     const refilled = bucket.calls + ((now - bucket.at) / 1000) * perSecond;
     bucket.calls = Math.min(burst, refilled);
     bucket.at = now;
-    // Most recently used last; the one forgotten has had the longest time to fill up.
-    this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
-    if (this.#buckets.size > mostBuckets) this.#forgetOldest();
+    if (now - bucket.placedAt >= placedForMs) this.#placeLast(key, bucket);
     if (bucket.calls >= 1) {
       bucket.calls -= 1;
       return ok(null);
@@ -64,6 +64,14 @@ export class RateLimiter {
       `Wait ${retryAfterMs} ms, or call it less often.`,
       { retryAfterMs },
     );
+  }
+
+  /** Most recently used last; the one forgotten has had the longest time to fill up. */
+  #placeLast(key: string, bucket: Bucket): void {
+    bucket.placedAt = bucket.at;
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    if (this.#buckets.size > mostBuckets) this.#forgetOldest();
   }
 
   #forgetOldest(): void {
