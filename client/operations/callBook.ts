@@ -7,7 +7,7 @@ import type { LanguageServer } from '../languageServer.ts';
 import { listingOf } from '../rows.ts';
 import { isProposal } from '../results/resultPages.ts';
 import type { CallSpec, KnownCall } from './calls.ts';
-import { callOfRow } from './calls.ts';
+import { callOfRow, consentCode } from './calls.ts';
 import type { OperationRunner } from './runner.ts';
 
 /** A call of this window that goes on. */
@@ -78,7 +78,8 @@ export class CallBook implements vscode.Disposable {
         hearing?.dispose();
         stop.dispose();
         this.going.delete(requestId);
-        this.keep(ended(spec, requestId, startedAt, answer), answer);
+        if (answer.ok || answer.error.code !== consentCode)
+          this.keep(ended(spec, requestId, startedAt, answer), answer);
         this.changed.fire();
       },
     };

@@ -34,7 +34,13 @@ describe('callOfRow', () => {
   });
 
   it('leaves out what the editor asked for itself, what was only planned, and what is no row', () => {
-    for (const other of [{ requestId: 'background.1' }, { mode: 'dry_run' }, { outcome: 'lost' }, { startedAt: 'x' }]) {
+    for (const other of [
+      { requestId: 'background.1' },
+      { mode: 'dry_run' },
+      { outcome: 'lost' },
+      { startedAt: 'x' },
+      { code: 'connection.confirm_writes' },
+    ]) {
       expect(callOfRow({ ...row, ...other })).toBeNull();
     }
     expect(callOfRow(null)).toBeNull();

@@ -30,13 +30,17 @@ export type Undo = 'yes' | 'partly' | 'no' | 'undone' | 'unknown';
 /** What the editor itself asks for, to show it, is nobody's call: its requestIds begin so, and lists of calls leave them out. */
 export const backgroundPrefix = 'background.';
 
-/** A row of operation_history; null for what is none, what is the editor's own, and what only planned or validated. */
+/** Not a call that failed: the question whether it may be done, which is then asked. */
+export const consentCode = 'connection.confirm_writes';
+
+/** A row of operation_history; null for what is none, what is the editor's own, what only planned, and what only asked for consent. */
 export function callOfRow(row: unknown): KnownCall | null {
   if (!isRecord(row)) return null;
   const { requestId, operation, connection, outcome, startedAt, durationMs, principal, via, mode, code } = row;
   const { params = {} } = row;
   const known = outcomes.find((each) => each === outcome);
   if (typeof requestId !== 'string' || requestId.startsWith(backgroundPrefix) || mode !== 'run') return null;
+  if (code === consentCode) return null;
   if (typeof operation !== 'string' || typeof startedAt !== 'number' || known === undefined) return null;
   const isObject = isParams(params);
   return {

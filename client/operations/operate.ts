@@ -16,6 +16,7 @@ import type { Sessions } from '../session/sessions.ts';
 import { labelText } from '../text.ts';
 import type { CallBook } from './callBook.ts';
 import type { CallSpec } from './calls.ts';
+import { consentCode } from './calls.ts';
 import { askConsent, askPlan, undoWords } from './confirm.ts';
 import { operationItems } from './operationItems.ts';
 import type { OperationRunner } from './runner.ts';
@@ -111,7 +112,7 @@ export class Operate {
       if (answer.value.mode === 'run') await this.show(call, requestId, answer.value);
       return answer;
     }
-    if (answer.error.code === 'connection.confirm_writes' && call.connection !== null) {
+    if (answer.error.code === consentCode && call.connection !== null) {
       if (!(await this.consent(call.connection))) return answer;
       // Who has seen the plan is not asked twice.
       return confirmed.planShown ? this.runConfirmed(call, confirmed) : this.confirmAndRun(call);
@@ -186,7 +187,7 @@ export class Operate {
     const planned = await this.plan(call);
     if (!planned.ok) {
       // Consent is asked for by the run itself.
-      return planned.error.code === 'connection.confirm_writes' ? unasked : planned;
+      return planned.error.code === consentCode ? unasked : planned;
     }
     if (planned.value.mode !== 'dry_run') return unasked;
     const { plan } = planned.value;

@@ -6,6 +6,7 @@ import type { CatalogueEntry, OperationAnswer, PlanSummary } from '../../server/
 import type { FormValues, OperationForm } from '../form/form.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { labelText } from '../text.ts';
+import { consentCode } from './calls.ts';
 import { ask } from './confirm.ts';
 import type { Operate } from './operate.ts';
 import { errorText } from './operate.ts';
@@ -78,7 +79,7 @@ export class Selection {
     const planned = await this.parts.runner.run({ operation, params, connection: on, mode: 'dry_run' });
     if (planned.ok) return planned.value.mode === 'dry_run' ? planned.value.plan.undo : 'no';
     // Consent is asked for by the run itself; what is gone by now, the batch says of its item.
-    if (planned.error.code === 'connection.confirm_writes' || planned.error.class === 'not_found') return 'no';
+    if (planned.error.code === consentCode || planned.error.class === 'not_found') return 'no';
     void vscode.window.showErrorMessage(errorText(planned.error));
     return null;
   }
