@@ -11,7 +11,7 @@ import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { displayOf, shownName } from '../terms.ts';
 import { childrenOf } from './failurePrediction.ts';
 import { takeOut } from './takeOut.ts';
-import { childResultOf, childText, isDynamic } from './childParameters.ts';
+import { childResultOf, isDynamic } from './childParameters.ts';
 import { childSpecOf, childSpecParam, specProblems } from './childSpecs.ts';
 
 export const addChild = defineOperation({
@@ -23,6 +23,7 @@ export const addChild = defineOperation({
   severity: 'change',
   idempotent: false,
   needs: [...resolveNeeds, 'supervisors.children', 'supervisors.startChild'],
+  mayUse: ['supervisors.childSpec', 'supervisors.flags'],
   undoNeeds: ['supervisors.terminateChild', 'supervisors.deleteChild'],
   params: Type.Object({ supervisor: supervisorParam, node: onNodeParam, spec: childSpecParam }),
   result: Type.Object({
@@ -86,19 +87,24 @@ export const addChild = defineOperation({
   },
 });
 
-/** Whether no child has that id, running or not. What cannot be told now the supervisor says when it is to start it. */
+/**
+ * Whether no child has that id, running or not: asked for that one child, since a dynamic supervisor may have very many, which have no
+ * ids. What cannot be told now the supervisor says when it is to start it.
+ */
 async function idIsFree(
-  context: Context<'supervisors.children'>,
+  context: Context<'supervisors.childSpec' | 'supervisors.flags'>,
   supervisor: ProcessRef,
   childId: Term,
 ): Promise<Result<null>> {
-  const children = await childrenOf(context, supervisor);
-  const taken = children.ok ? children.value.find((row) => termKey(row.childId) === termKey(childId)) : undefined;
-  if (taken === undefined || isDynamic(taken.childId)) return ok(null);
+  const taken = await context.port.supervisors.childSpec({ supervisor, childId }, context.options());
+  if (!taken.ok || termKey(taken.value.childId) !== termKey(childId)) return ok(null);
+  // The one specification of such a supervisor is nobody's place.
+  const flags = await context.port.supervisors.flags({ supervisor }, context.options());
+  if (!flags.ok || flags.value.strategy === 'simple_one_for_one') return ok(null);
   return failure(
     'conflict',
     'child.exists',
-    `${pidText(supervisor)} on ${supervisor.node} has a child ${childText(taken)} already.`,
+    `${pidText(supervisor)} on ${supervisor.node} has a child ${displayOf(childId)} already.`,
     'Restart it with restart_child, delete it first, or choose another id.',
     { node: supervisor.node, pointer: '/spec/id' },
   );
