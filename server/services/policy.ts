@@ -136,7 +136,7 @@ export function policyOfSettings(settings: Json): { readonly policy: Policy; rea
   if (!('problems' in checked) && isPolicy(checked.value)) return { policy: checked.value, problems: [] };
   const problems = 'problems' in checked ? checked.problems : [];
   const said = isJsonObject(settings) ? settings : {};
-  const { roles: table, rateLimits, trustedOperations } = said;
+  const { roles: table = null, rateLimits = null, trustedOperations = null } = said;
   const limits = limitsRead(rateLimits);
   return {
     policy: {
@@ -157,12 +157,15 @@ function rolesRead(table: { readonly [name: string]: Json }): { [name: string]: 
 }
 
 /** Null: nothing that could be obeyed is said, and what is in force without it stays. */
-function limitsRead(said: Json | undefined): NonNullable<Policy['rateLimits']> | null {
+function limitsRead(said: Json): NonNullable<Policy['rateLimits']> | null {
   if (!isJsonObject(said)) return null;
-  const { burst = null, perSecond = null, operations } = said;
+  const { burst = null, perSecond = null, operations = null } = said;
   const all = limitRead({ burst, perSecond });
   if (!isJsonObject(operations)) return all;
-  const named = Object.entries(operations).map(([name, each]) => [name, limitRead(each) ?? narrowestLimit]);
+  const named = Object.entries(operations).map(([name, each]): [string, RateLimit] => [
+    name,
+    limitRead(each) ?? narrowestLimit,
+  ]);
   // Without one for all, those for single operations would stand for nothing.
   return { ...(all ?? narrowestLimit), operations: Object.fromEntries(named) };
 }
@@ -176,9 +179,9 @@ function limitRead(said: Json): RateLimit | null {
 
 /** What holds when all of these are obeyed: of each thing the narrowest that is said; `spansFile` as the first says that has one. */
 export function narrowest(policies: readonly Policy[]): Policy {
-  const tables = policies.flatMap((each) => each.roles ?? []);
-  const limits = policies.flatMap((each) => each.rateLimits ?? []);
-  const trusted = policies.flatMap((each) => (each.trustedOperations === undefined ? [] : [each.trustedOperations]));
+  const tables = policies.map((each) => each.roles).filter((table) => table !== undefined);
+  const limits = policies.map((each) => each.rateLimits).filter((each) => each !== undefined);
+  const trusted = policies.map((each) => each.trustedOperations).filter((each) => each !== undefined);
   const [first, ...others] = trusted;
   const spansFile = policies.find((each) => each.spansFile !== undefined)?.spansFile;
   return {
@@ -207,6 +210,9 @@ function lowest(limits: readonly RateLimits[]): NonNullable<Policy['rateLimits']
   });
   const names = new Set(limits.flatMap(({ operations = {} }) => Object.keys(operations)));
   if (names.size === 0) return least(limits);
-  const operations = [...names].map((name) => [name, least(limits.map((each) => limitOf(each, name)))]);
+  const operations = [...names].map((name): [string, RateLimit] => [
+    name,
+    least(limits.map((each) => limitOf(each, name))),
+  ]);
   return { ...least(limits), operations: Object.fromEntries(operations) };
 }
