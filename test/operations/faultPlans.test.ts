@@ -38,7 +38,7 @@ describe('the plan of a fault', () => {
     const count = at(await house.result('node_info', { node: three }), 'stats', 'processCount');
     const crash = await plan('crash_node', { node: three });
     expect(crash.plan.touches).toEqual([
-      { node: three, what: `all ${String(count)} processes on it end` },
+      { node: three, what: `all ${JSON.stringify(count)} processes on it end` },
       { node: one, what: `its link to ${three} closes` },
       { node: two, what: `its link to ${three} closes` },
     ]);
@@ -67,7 +67,7 @@ describe('cluster_health', () => {
     const told = await house.result('cluster_health', quiet);
     const reasons = [told, ...listAt(told, 'items')].flatMap((of) => listAt(of, 'reasons'));
     expect(reasons.length).toBeGreaterThan(2);
-    expect(reasons.every((reason) => String(at(reason, 'remedy')).length > 10)).toBe(true);
+    expect(reasons.every((reason) => JSON.stringify(at(reason, 'remedy')).length > 10)).toBe(true);
     const topology = await house.result('cluster_topology', {});
     expect(listAt(topology, 'items').map((item) => at(item, 'condition'))).toEqual(['up', 'up', 'parted']);
     await house.result('heal_cluster', { holdings: [holding] });

@@ -79,18 +79,18 @@ export function describeSupervisionMidway(title: string, cluster: () => DyingSup
         const moved = listAt(few, 'items').filter((item) => at(item, 'became') === 'moved');
         expect(moved.length).toBeGreaterThan(0);
 
-        let falling: Promise<void> | null = null;
+        const falling: { now: Promise<void> | null } = { now: null };
         const answer = await house.run(
           'balance_cluster_load',
           { ...asked, maxMoves: 20, apply: true },
           {},
           {
             onProgress: () => {
-              falling ??= down();
+              falling.now ??= down();
             },
           },
         );
-        await (falling ?? down());
+        await (falling.now ?? down());
         const items = answer.ok && answer.value.mode === 'run' ? listAt(answer.value.result, 'items') : [];
         if (!answer.ok) expect(answer.error.effect).not.toBe('applied');
         for (const item of items) {

@@ -259,7 +259,7 @@ export function describeSupervision(title: string, cluster: () => Supervised): v
           show: 'differences',
         });
         expect(listAt(told, 'items').map((item) => at(item, 'trees'))).toEqual([[], []]);
-        return listAt(told, 'differences').filter((row) => String(at(row, 'name')).startsWith(name));
+        return listAt(told, 'differences').filter((row) => text(at(row, 'name')).startsWith(name));
       };
       expect(await differences()).toEqual([]);
       await ask('terminate_child', { supervisor, node: two, child });
