@@ -133,7 +133,7 @@ export class Flight {
   }
 
   finished(answer: Result<OperationAnswer>): FinishedCall {
-    return {
+    const finished: FinishedCall = {
       entry: this.found?.entry ?? null,
       requestId: this.call.requestId,
       correlationId: this.correlationId,
@@ -145,9 +145,14 @@ export class Flight {
       durationMs: this.durationMs(),
       error: answer.ok ? null : answer.error,
       steps: stepsIn(this.#steps),
-      ...(this.attempts > 1 && { attempts: this.attempts }),
-      ...(this.ageMs !== null && { ageMs: this.ageMs }),
-      ...(this.span !== null && { traceparent: this.span.traceparent }),
+    };
+    const { attempts, ageMs, span } = this;
+    if (attempts === 1 && ageMs === null && span === null) return finished;
+    return {
+      ...finished,
+      ...(attempts > 1 && { attempts }),
+      ...(ageMs !== null && { ageMs }),
+      ...(span !== null && { traceparent: span.traceparent }),
     };
   }
 

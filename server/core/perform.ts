@@ -128,5 +128,6 @@ export function answerOf(flight: Flight, result: Result<Json>): Answer {
   if (!result.ok) return result;
   const { correlationId, ageMs } = flight;
   const durationMs = flight.durationMs();
-  return ok({ mode: 'run', result: result.value, durationMs, correlationId, ...(ageMs !== null && { ageMs }) });
+  const answer = { mode: 'run', result: result.value, durationMs, correlationId } as const;
+  return ok(ageMs === null ? answer : { ...answer, ageMs });
 }

@@ -91,6 +91,10 @@ export const parameters = gate(
     const { found, call, params } = flight;
     if (found === null) return operationNotFound(call.operation);
     const checked = found.params.check(found.preset === nothingPreset ? params : { ...found.preset, ...params });
+    if (found.requires.length === 0 && 'value' in checked) {
+      flight.params = withoutCommon(checked.value, found.common);
+      return null;
+    }
     const missing = found.requires.filter((name) => !Object.hasOwn(params, name));
     const problems = [
       ...missing.map((name) => ({ pointer: `/${name}`, message: 'is missing.' })),
