@@ -1,4 +1,6 @@
 import { Type } from 'typebox';
+import { childOptions } from '../../../runtime/callOptions.ts';
+import { timedOut } from '../../../runtime/errors.ts';
 import type { ProcessRef, Result } from '../../../runtime/model.ts';
 import { ok, pidText } from '../../../runtime/model.ts';
 import type { Term } from '../../../runtime/term/term.ts';
@@ -16,6 +18,7 @@ import { begunFields, begunRow } from '../tracing/tasks.ts';
 
 const needs = [...resolveNeeds, 'processes.monitor'] as const;
 const longestMs = 600_000;
+const firstWithinMs = 20_000;
 
 /** Watches a process. */
 export function monitorProcess(tasks: Tasks) {
@@ -68,22 +71,32 @@ async function watched(
   { everyMs, forMs }: { readonly everyMs: number; readonly forMs: number },
 ): Promise<Result<TaskOutcome>> {
   const keys = processFieldNames.map((name) => processFields[name].key);
+  const isUp = new AbortController();
+  const options = childOptions(task.options(), undefined, AbortSignal.any([task.signal, isUp.signal]));
+  // It is watched from when it was seen first: a node that is busy takes nothing of its time.
+  let timer = setTimeout(() => isUp.abort(), firstWithinMs);
   let readings = 0;
   const end: Result<{ readonly reason: Term }> = await drain(
-    task.port.processes.monitor({ pid: process, everyMs, keys }, task.options(forMs)),
+    task.port.processes.monitor({ pid: process, everyMs, keys }, options),
     async (page) => {
       readings += 1;
+      if (readings === 1) {
+        clearTimeout(timer);
+        timer = setTimeout(() => isUp.abort(), forMs);
+      }
       await task.emit({ is: 'rows', rows: rowsOf(page, processFieldNames) });
     },
   );
+  clearTimeout(timer);
   const seen = { ...namedProcess(process), readings };
   if (end.ok) {
     const ended = { reason: shownTerm(end.value.reason) };
     return ok({ is: 'monitor', result: { ...seen, endedBy: 'process', ended } });
   }
   if (task.signal.aborted) return ok({ is: 'monitor', result: { ...seen, endedBy: 'stopped', ended: null } });
-  // The time was up, which is no failure of something that was to be watched for a time.
-  return end.error.class === 'timeout' && readings > 0
+  if (!isUp.signal.aborted) return end;
+  // That its time is up is no failure of something that was to be watched for a time.
+  return readings > 0
     ? ok({ is: 'monitor', result: { ...seen, endedBy: 'time', ended: null } })
-    : end;
+    : timedOut('The first reading', 'none', process.node);
 }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { answering, failing, streaming, streamFailing } from '../../../runtime/fake/scriptedRuntime.ts';
 import type { Crash } from '../../../runtime/model.ts';
-import { ok } from '../../../runtime/model.ts';
+import { fail, ok } from '../../../runtime/model.ts';
 import { atom, integer, tuple } from '../../../runtime/term/term.ts';
 import { at, listAt, outcomeOf, taskResult } from '../../backend/testKit.ts';
 import { errorOf, textWith, valueOf } from '../../core/testKit.ts';
@@ -250,8 +250,17 @@ describe('monitor_process', () => {
     bench.script({ 'processes.monitor': streaming([page('b@h', [10], {})], { reason: atom('gone') }) });
     const seen = await taskResult(bench, 'monitor_process', cart);
     expect(seen).toMatchObject({ readings: 1, endedBy: 'process', ended: { reason: {} } });
-    bench.script({ 'processes.monitor': streamFailing(late, [page('b@h', [10], {})]) });
-    expect(await taskResult(bench, 'monitor_process', cart)).toMatchObject({ endedBy: 'time', ended: null });
+    bench.script({
+      'processes.monitor': async function* (_params, { signal }) {
+        yield { is: 'frame' as const, frame: page('b@h', [10], {}) };
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve, { once: true });
+        });
+        yield { is: 'end' as const, result: fail(lost) };
+      },
+    });
+    const timed = await taskResult(bench, 'monitor_process', { ...cart, forMs: 100 });
+    expect(timed).toMatchObject({ readings: 1, endedBy: 'time', ended: null });
     expect(errorOf(await bench.run('monitor_process', { pid: 'Nobody' })).class).toBe('not_found');
   });
 });
