@@ -104,11 +104,6 @@ export class CallBook implements vscode.Disposable {
     return this.results.get(requestId);
   }
 
-  /** The last call of this window that can be taken back. */
-  get lastUndoable(): KnownCall | undefined {
-    return [...this.own.values()].findLast(({ undo }) => undo === 'yes' || undo === 'partly');
-  }
-
   /** The last call of this window that changed something, whatever can be done about it. */
   lastOf(isWrite: (operation: string) => boolean): KnownCall | undefined {
     return [...this.own.values()].findLast(({ operation, outcome }) => outcome === 'ok' && isWrite(operation));

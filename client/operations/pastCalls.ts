@@ -65,7 +65,7 @@ export class PastCalls {
   /** Takes back the last call of this window that can be; says plainly why where there is none. */
   async undoLast(): Promise<void> {
     const { book, catalogue } = this.parts;
-    const last = book.lastUndoable ?? book.recent.find((call) => this.undoableItemsOf(call).length > 0);
+    const last = book.recent.find((call) => canUndo(call) || this.undoableItemsOf(call).length > 0);
     if (last !== undefined) return this.undo(last);
     const severityOf = (operation: string) => catalogue.find(operation)?.severity;
     const changed = book.lastOf((operation) => ['change', 'destroy'].includes(severityOf(operation) ?? ''));
@@ -153,6 +153,10 @@ function undoing({ requestId, connection }: KnownCall, items: readonly string[])
   if (items.length === 0) return { operation: 'undo_operation', connection, params: one(requestId) };
   const batch = items.map((id) => ({ operation: 'undo_operation', params: one(id) }));
   return { operation: 'execute_batch', connection, params: { items: batch, mode: 'independent', concurrency: 1 } };
+}
+
+function canUndo({ undo }: KnownCall): boolean {
+  return undo === 'yes' || undo === 'partly';
 }
 
 /** Whether all of it is undone: a batch says so of its items. */
