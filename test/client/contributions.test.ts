@@ -29,7 +29,8 @@ describe('package.json', () => {
     const catalogue = { list: () => [], search: () => [], describe: () => null };
     for (const operation of builtinOperations({
       catalogue,
-      scans: new ScanStore(), tasks: new TaskStore(),
+      scans: new ScanStore(),
+      tasks: new TaskStore(),
       batches: noBatches,
       state: noState,
       undoables: noUndoables,
