@@ -156,6 +156,17 @@ describe('what goes on', () => {
     expect(await historyOf(house, { filter: { outcome: { eq: 'running' } } })).toEqual([]);
   });
 
+  it('that is cancelled is cut off in the middle of what it asks the system', async () => {
+    const runtime = fakeShop();
+    const house = await houseOn(runtime);
+    houses.push(house);
+    runtime.fault('processes.info', { is: 'hang' });
+    const asking = house.run('get_process_info', { pid: 'only_here' }, { requestId: 'hangs' });
+    await expect.poll(() => runtime.calls('processes.info'), patient).toBe(1);
+    await house.result('cancel_operation', { requestId: 'hangs' });
+    expect(errorOf(await asking)).toMatchObject({ class: 'cancelled', effect: 'none' });
+  });
+
   it('a call that is sent again while it goes on is one', async () => {
     const house = await stateHouse();
     const first = house.run('slow_look', {}, { requestId: 'twice' });

@@ -1,0 +1,85 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Deadlines } from './deadlines.ts';
+import { Listeners } from './listeners.ts';
+
+describe('deadlines with one timer', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('pass in their order, whichever came first, and those taken back do not', () => {
+    const deadlines = new Deadlines();
+    const passed: string[] = [];
+    const pass = (name: string) => () => void passed.push(name);
+    deadlines.after(300, pass('late'));
+    deadlines.after(100, pass('soon'));
+    const takeBack = deadlines.after(200, pass('never'));
+    deadlines.after(0, pass('now'));
+    takeBack();
+    takeBack();
+    vi.advanceTimersByTime(50);
+    expect(passed).toEqual(['now']);
+    vi.advanceTimersByTime(100);
+    expect(passed).toEqual(['now', 'soon']);
+    vi.advanceTimersByTime(1_000);
+    expect(passed).toEqual(['now', 'soon', 'late']);
+  });
+
+  it('are kept though those before them were taken back, and while one that passes makes another', () => {
+    const deadlines = new Deadlines();
+    const passed: string[] = [];
+    for (let n = 0; n < 100; n += 1) deadlines.after(10 + n, () => passed.push('taken back'))();
+    deadlines.after(500, () => {
+      passed.push('first');
+      deadlines.after(100, () => void passed.push('second'));
+    });
+    vi.advanceTimersByTime(5_000);
+    expect(passed).toEqual(['first', 'second']);
+  });
+
+  it('one that passes can take back another that is due', () => {
+    const deadlines = new Deadlines();
+    const passed: string[] = [];
+    let takeBack: () => void = () => undefined;
+    deadlines.after(10, () => {
+      passed.push('first');
+      takeBack();
+    });
+    takeBack = deadlines.after(10.5, () => void passed.push('second'));
+    vi.advanceTimersByTime(1_000);
+    expect(passed).toEqual(['first']);
+  });
+
+  it('have one timer, which keeps the program alive only while somebody waits', () => {
+    const deadlines = new Deadlines();
+    const takeBack = [1, 2, 3].map(() => deadlines.after(1_000, () => undefined));
+    expect(vi.getTimerCount()).toBe(1);
+    for (const each of takeBack) each();
+    vi.advanceTimersByTime(2_000);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('listeners', () => {
+  it('hear once, in their order; who stopped waiting does not, nor who is stopped by one before', () => {
+    const listeners = new Listeners();
+    const heard: number[] = [];
+    const hear = (n: number) => () => void heard.push(n);
+    const stop = [0, 1, 2, 3].map((n) => listeners.add(hear(n)));
+    stop[0]?.();
+    stop[0]?.();
+    listeners.add(() => stop[5]?.());
+    stop.push(listeners.add(hear(4)), listeners.add(hear(5)));
+    stop[2]?.();
+    listeners.tell();
+    expect(heard).toEqual([1, 3, 4]);
+    listeners.tell();
+    expect(heard).toEqual([1, 3, 4]);
+    listeners.add(hear(6));
+    listeners.tell();
+    expect(heard).toEqual([1, 3, 4, 6]);
+  });
+});
