@@ -10,7 +10,7 @@ const longestCell = 2_000;
 const gap = 2;
 
 /** Emphasis: headings and names, and how grave something is. */
-export type Ink = 'bold' | 'dim' | 'red' | 'yellow';
+type Ink = 'bold' | 'dim' | 'red' | 'yellow';
 const codes: { readonly [I in Ink]: readonly [number, number] } = {
   bold: [1, 22],
   dim: [2, 22],
@@ -46,7 +46,7 @@ export function wrapped(text: string, width: number, indent: number): string {
   return lines.map((line) => (line === '' ? '\n' : `${' '.repeat(indent)}${line}\n`)).join('');
 }
 
-export type TableText = {
+type TableText = {
   readonly text: string;
   /** Columns for which there was no room. */
   readonly left: readonly string[];

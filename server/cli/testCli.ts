@@ -1,21 +1,21 @@
 /** The command line in a test: run as from a shell, on a backend of the test's own. */
 import { ok } from '../../runtime/model.ts';
-import type { BackendOptions } from '../backend/localBackend.ts';
 import { parseJson } from '../gateway/json.ts';
 import { testBackend } from '../gateway/testBackend.ts';
 import type { TestBackend } from '../gateway/testBackend.ts';
 import type { ConnectSpec } from '../protocol/connection.ts';
 import type { CliIo } from './io.ts';
 import { runCommandLine } from './program.ts';
+import type { CliBackendOptions } from './workspace.ts';
 
-export type Run = {
+type Run = {
   readonly code: number;
   readonly out: string;
   readonly err: string;
   /** The one JSON document on stdout. */
   readonly json: unknown;
   readonly backend: TestBackend;
-  readonly made: readonly BackendOptions[];
+  readonly made: readonly CliBackendOptions[];
   readonly connected: readonly ConnectSpec[];
   readonly closed: () => number;
 };
@@ -29,7 +29,7 @@ export function surroundings(
   let out = '';
   let err = '';
   let closed = 0;
-  const made: BackendOptions[] = [];
+  const made: CliBackendOptions[] = [];
   const connected: ConnectSpec[] = [];
   const connect = backend.connect.bind(backend);
   backend.connect = (spec, options) => {

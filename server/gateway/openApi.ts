@@ -12,7 +12,7 @@ import type { JsonObject } from './jsonApi.ts';
 
 export const openApiType = 'application/vnd.oai.openapi+json;version=3.1';
 
-export type OpenApiOptions = {
+type OpenApiOptions = {
   readonly version: string;
   /** Where the gateway is; null where it is not known. */
   readonly url: string | null;

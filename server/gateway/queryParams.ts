@@ -7,7 +7,7 @@ import { readAttributes } from './jsonApi.ts';
 import type { JsonObject, ParamsPlace } from './jsonApi.ts';
 import { paramsFromText, propertySchema } from './textParams.ts';
 
-export type OwnParams =
+type OwnParams =
   | { readonly ok: true; readonly params: JsonObject; readonly place: ParamsPlace }
   | { readonly ok: false; readonly error: ArsenalError; readonly place: ParamsPlace };
 

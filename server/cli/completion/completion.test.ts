@@ -103,6 +103,15 @@ describe('completion', () => {
     expect(await completed(['run', 'kill_process', '--connect', ''])).toMatchObject({ how: 'words', words: [] });
   });
 
+  it('asks for the operations of the folder it is run in, too', async () => {
+    const around = surroundings(testBackend());
+    const program = commandsOf({ ...around.io, liveBoundMs: 60_000 }, () => undefined);
+    await program.parseAsync(['__complete', 'fish', '--', 'run', 'list_proc'], { from: 'user' });
+    expect(around.out()).toBe('words\nlist_processes\tTitle of list_processes\n');
+    expect(around.made.map(({ workspace }) => workspace)).toEqual([process.cwd()]);
+    expect(around.closed()).toBe(1);
+  });
+
   it('offers nothing for what there is none of, and never fails', async () => {
     for (const words of [[], ['nothing', ''], ['run', 'no_such', 'x'], ['run', 'kill_process', 'x.y.z='], ['--', '']]) {
       expect((await completed(words)).words.filter((word) => word.startsWith('x'))).toEqual([]);

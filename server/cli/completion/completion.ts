@@ -16,7 +16,7 @@ import { completionScripts, shells } from './scripts.ts';
 import type { Shell } from './scripts.ts';
 
 /** Whoever presses a key does not wait longer for what lies elsewhere. */
-export const liveBoundMs = 300;
+const liveBoundMs = 300;
 const longestAbout = 80;
 
 /** Adds both; `boundMs`: how long is waited for a gateway, and for the folder's own operations. */
