@@ -97,8 +97,8 @@ describe('a task', () => {
 
   it('has its own time and a little more; a trace, whose clock may stand still, is not hurried', () => {
     const left: number[] = [];
-    const run: TaskSpec<never>['run'] = ({ options }) => {
-      left.push(options().remainingMs);
+    const run: TaskSpec<never>['run'] = (task) => {
+      left.push(task.options().remainingMs);
       return Promise.resolve(seen('time'));
     };
     const trace = { id: 't1', log: new Readings() };
