@@ -24,7 +24,8 @@ export function discoverOperations(sink: NodeOperationSink) {
       operations: Type.Array(standingResult),
       unloaded: Type.Array(Type.Object({ node: Type.String(), module: Type.String() })),
       left: Type.Array(Type.Object({ node: Type.String(), loaded: Type.Integer(), onDisk: Type.Integer() }), {
-        description: 'Modules that were not looked at, because there are too many: those that are loaded, those in files.',
+        description:
+          'Modules that were not looked at, because there are too many: those that are loaded, those in files.',
       }),
       nodes: coverageResult,
     }),
