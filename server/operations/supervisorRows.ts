@@ -1,6 +1,6 @@
 /** Supervisors and their children, from the port's rows to what callers see. */
 import { Type } from 'typebox';
-import type { ChildRow, SupervisorInfo } from '../../runtime/model.ts';
+import type { ChildRow, SupervisorFlags, SupervisorInfo } from '../../runtime/model.ts';
 import { processId } from '../../runtime/model.ts';
 import { nullable, placementOfProcess, shownTermResult, supervisorFlagsResult } from './parameters.ts';
 import { namedProcess } from './processRows.ts';
@@ -48,6 +48,12 @@ export function supervisorRow(info: SupervisorInfo) {
     flags: info.flags,
     evidence: info.evidence,
   };
+}
+
+/** Flags for people: `one_for_one (1 in 5 s)`. */
+export function flagsText({ strategy, intensity, periodSeconds, autoShutdown }: SupervisorFlags): string {
+  const shutdown = autoShutdown === 'never' ? '' : `, auto shutdown ${autoShutdown}`;
+  return `${strategy} (${String(intensity)} in ${String(periodSeconds)} s${shutdown})`;
 }
 
 export const childFields = {

@@ -1,7 +1,8 @@
 /** Where the supervision trees of nodes differ that should be alike: what runs, with which flags and which children. */
 import { Type } from 'typebox';
-import type { NodeName, SupervisorFlags, SupervisorInfo } from '../../../runtime/model.ts';
+import type { NodeName, SupervisorInfo } from '../../../runtime/model.ts';
 import type { Branch } from '../supervisor/trees.ts';
+import { flagsText } from '../supervisorRows.ts';
 import { nameText } from '../terms.ts';
 
 const kinds = ['application', 'supervisor', 'flags', 'child', 'state'] as const;
@@ -79,11 +80,6 @@ function flagDifferences(supervisors: readonly SupervisorInfo[]): readonly Diffe
     if (new Set(values.map(({ value }) => value)).size <= 1) return [];
     return [{ what: 'flags', name, on: values.map(({ node }) => node), notOn: [], values }];
   });
-}
-
-function flagsText({ strategy, intensity, periodSeconds, autoShutdown }: SupervisorFlags): string {
-  const shutdown = autoShutdown === 'never' ? '' : `, auto shutdown ${autoShutdown}`;
-  return `${strategy}, ${String(intensity)} in ${String(periodSeconds)} s${shutdown}`;
 }
 
 type States = ReadonlyMap<string, string>;

@@ -5,6 +5,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { onNodeParam, placementOfProcess, supervisorFlagsResult, supervisorParam } from '../parameters.ts';
 import { namedProcess } from '../processRows.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
+import { flagsText } from '../supervisorRows.ts';
 
 export const changeSupervisorStrategy = defineOperation({
   name: 'change_supervisor_strategy',
@@ -83,11 +84,6 @@ export const changeSupervisorStrategy = defineOperation({
     return sameFlags(now.value, steps.before) ? 'none' : 'unknown';
   },
 });
-
-function flagsText({ strategy, intensity, periodSeconds, autoShutdown }: SupervisorFlags): string {
-  const shutdown = autoShutdown === 'never' ? '' : `, auto shutdown ${autoShutdown}`;
-  return `${strategy} (${String(intensity)} in ${String(periodSeconds)} s${shutdown})`;
-}
 
 function sameFlags(a: SupervisorFlags, b: SupervisorFlags): boolean {
   return (
