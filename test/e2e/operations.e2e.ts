@@ -170,6 +170,23 @@ describe('operations in the workbench', () => {
     await shownText(page, 'List Holdings: 0 / 0');
   });
 
+  it('say which of many failed, and try those again', async () => {
+    const walk = await opened();
+    const { page } = walk;
+    const items = [
+      { operation: 'suspend_process', params: { pid: 'Shop.Catalog', node: 'demo1@sim' } },
+      { operation: 'suspend_process', params: { pid: 'Shop.Nobody', node: 'demo1@sim' } },
+    ];
+    await begin(walk, 'execute_batch');
+    await type(page, 'items', JSON.stringify(items));
+    await page.keyboard.press('Enter');
+    await choice(page, /Run\s*execute_batch/).click();
+    await shownText(page, '1 of 2 are done, 1 failed');
+    await shownText(page, 'not_found');
+    await lens(page, 'Run 1 Again That Failed').click();
+    await shownText(page, '0 of 1 are done, 1 failed');
+  });
+
   it('are stopped while they go on', async () => {
     const walk = await opened();
     const { page } = walk;
