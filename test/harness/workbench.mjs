@@ -242,7 +242,8 @@ export async function runCommand(page, title, timeoutMs = 60_000) {
       await page.keyboard.press('F1');
       const box = page.locator('.quick-input-widget input');
       await box.waitFor({ timeout: askAgainAfterMs });
-      await box.fill(`>${title}`);
+      // What opens meanwhile can take the focus, and the box with it.
+      await box.fill(`>${title}`, { timeout: askAgainAfterMs });
       await row.waitFor({ timeout: askAgainAfterMs });
       break;
     } catch (error) {
