@@ -144,6 +144,19 @@ export function describePort(title: string, connect: () => Promise<PortFixture>)
       }
     });
 
+    it('sends the first rows of each node only when asked, and counts all', async () => {
+      const query = { nodes: 'all', keys: ['registered_name'], pageRows: 1000 } as const;
+      const { frames, end } = await readAll(runtime.port.processes.scan({ ...query, first: 2 }, callOptions(budgetMs)));
+      const rows = new Map<string, number>();
+      for (const { of, ids } of frames) rows.set(of.node, (rows.get(of.node) ?? 0) + ids.length);
+      expect([...rows.values()].every((count) => count <= 2)).toBe(true);
+      const sent = [...rows.values()].reduce((sum, count) => sum + count, 0);
+      expect(sent).toBeGreaterThan(0);
+      expect(valueOf(end).total).toBeGreaterThan(sent);
+      const none = await readAll(runtime.port.processes.scan({ ...query, first: 0 }, callOptions(budgetMs)));
+      expect(none.end).toMatchObject({ ok: false, error: { code: 'scan.first', pointer: '/first' } });
+    });
+
     it('says of a node it does not know that it is missing, and still answers for the others', async () => {
       const [first = ''] = fixture.nodes;
       const query = { nodes: [first, 'nobody@nowhere'], keys: [], pageRows: 1000 } as const;
