@@ -190,7 +190,7 @@ describe('processes', () => {
     );
     expect(valueOf(stock).reply).toMatchObject({ t: 'int' });
     // A process that does not answer: its own time-out, not the caller's.
-    const silent = await port.processes.send({ pid, message: erlang('x'), how: 'call' }, callOptions(200));
+    const silent = await port.processes.send({ pid, message: erlang('x'), how: 'call' }, callOptions(3_000));
     expect(silent).toMatchObject({ error: { code: 'process.exited', class: 'execution', effect: 'unknown' } });
     expect(errorOf(await port.processes.send({ pid, message: erlang(']'), how: 'info' }, soon()))).toBe(
       'validation term.syntax',
@@ -206,7 +206,7 @@ describe('processes', () => {
       // Held by sys it runs on, and looks at each message that others send it.
       const status = how === 'process' ? ['suspended'] : ['waiting', 'runnable'];
       expect(status).toContain(await columnOf(catalog, 'status'));
-      expect(errorOf(await port.processes.send(calling, callOptions(150)))).toBe('execution process.exited');
+      expect(errorOf(await port.processes.send(calling, callOptions(2_000)))).toBe('execution process.exited');
       expect(valueOf(await port.holdings.list({ client: 'test' }, soon())).holdings).toEqual([held]);
       expect(valueOf(await port.holdings.list({ client: 'other' }, soon())).holdings).toEqual([]);
       expect(valueOf(await port.holdings.release({ id: held.id }, soon()))).toEqual({ wasHeld: true });
