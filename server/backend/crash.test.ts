@@ -24,7 +24,11 @@ describe('a process that is killed while it writes', () => {
   });
 
   /** Runs the child until it is there, then kills it as a power cut would; answers the home it wrote to. */
-  async function crash(requestId: string, when: 'in_the_middle' | 'afterwards', reason = 'kill'): Promise<string> {
+  async function crash(
+    requestId: string,
+    when: 'in_the_middle' | 'afterwards' | 'looking',
+    reason = 'kill',
+  ): Promise<string> {
     const home = path.join(folder, requestId);
     const running = fork(child, [home, requestId, when, reason], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     await once(running, 'message');
@@ -94,6 +98,15 @@ describe('a process that is killed while it writes', () => {
     const again = valueOf(await house.run('kill_process', { pid: 'only_here' }, { requestId: 'done' }));
     expect(again).toMatchObject({ mode: 'run', result: { registeredName: 'only_here' } });
     expect(runtime.calls('processes.exit')).toBe(0);
+    await house.close();
+  }, 30_000);
+
+  it('leaves in its history what was over, with its result, and that went on what did when it was last written', async () => {
+    const home = await crash('look', 'looking');
+    const house = await houseOn(fakeShop(), { home });
+    const outcome = async (call: string) => valueOf(await house.backend.outcome(`look-${call}`, house.options));
+    expect(await outcome('over')).toMatchObject({ state: 'done', result: { ok: true, value: { items: [{}] } } });
+    expect(await outcome('on')).toMatchObject({ state: 'interrupted', operation: 'get_process_info', effect: 'none' });
     await house.close();
   }, 30_000);
 

@@ -9,6 +9,15 @@ async function main(): Promise<void> {
   const spec = { kind: 'beam', node: 'shop1@h', cookie: { from: 'default' } } as const;
   const house = await houseOn(runtime, { home, spec, allowWrites: true });
   if (when === 'in_the_middle') runtime.fault('processes.exit', { is: 'hang' });
+  if (when === 'looking') {
+    await house.run('list_processes', { limit: 1 }, { requestId: `${requestId}-over` });
+    runtime.fault('processes.info', { is: 'hang' });
+    void house.run('get_process_info', { pid: 'only_here' }, { requestId: `${requestId}-on` });
+    // As long as a call must have been over, or gone on, to be on disk.
+    await house.backend.state.store.flush();
+    process.send?.('there');
+    return;
+  }
   const running = house.run('kill_process', { pid: 'only_here', reason }, { requestId }, { caller: editor });
   if (when === 'in_the_middle') {
     while (runtime.calls('processes.exit') === 0) await new Promise((resolve) => setTimeout(resolve, 1));
