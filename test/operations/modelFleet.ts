@@ -8,7 +8,7 @@ import type { Json } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { at, listAt } from '../../server/backend/testKit.ts';
 
-export const fleetActs = [
+const fleetActs = [
   'add',
   'terminate',
   'restart',
