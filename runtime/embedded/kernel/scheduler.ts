@@ -13,7 +13,7 @@ import { reductionsPerTurn, takeTurn } from './turn.ts';
 import { atoms } from './values.ts';
 
 /** After so many reductions of one turn, which no code that gives way ever uses, its process is ended whatever the clock says. */
-export const mostReductionsPerTurn = 10_000_000;
+const mostReductionsPerTurn = 10_000_000;
 /** So many reductions pass between two looks at the clock in a turn that does not give way. */
 const reductionsPerLook = 20_000;
 
