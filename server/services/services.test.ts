@@ -87,7 +87,12 @@ describe('Events', () => {
 
 describe('ScanStore', () => {
   const owner = { principal: 'ada', connection: 'sim', operation: 'list_processes' };
-  const list = (rows: number) => ({ rows: Array.from({ length: rows }, () => ({})), total: rows, nodes: [] });
+  const list = (rows: number) => ({
+    rows: Array.from({ length: rows }, () => ({})),
+    total: rows,
+    nodes: [],
+    whole: null,
+  });
 
   it('gives a list back to who kept it, and to nobody else', () => {
     const scans = new ScanStore();

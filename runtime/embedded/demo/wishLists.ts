@@ -2,7 +2,7 @@
  * Wish lists: what customers of this node would like to have some day. Each is a process that lives as long as its node, under a name
  * that no other node has, so that it can be moved to any.
  */
-import { a } from '../../term/values.ts';
+import { a, Atom } from '../../term/values.ts';
 import type { CodeModule } from '../kernel/module.ts';
 import type { Self } from '../kernel/self.ts';
 import { atoms, isList, tagged } from '../kernel/values.ts';
@@ -60,7 +60,12 @@ export const wishListModules: readonly CodeModule[] = [
   {
     name: modules.wishList,
     behaviours: ['gen_server'],
-    functions: { 'start_link/2': (self, name, customer) => startServer(self, wishList, customer, { name }) },
+    functions: {
+      'start_link/2'(self, name, customer) {
+        if (!(name instanceof Atom)) throw new ErrorException(atoms.badarg);
+        return startServer(self, wishList, customer, { name });
+      },
+    },
   },
   {
     name: modules.wishLists,
