@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startShop } from '../../test/fixtures/elixir-shop/start.mjs';
 import type { Json, Result } from '../../runtime/model.ts';
-import { anyNumber, anyText, errorOf, textWith, valueOf } from '../core/testKit.ts';
+import { anyNumber, anyText, errorOf, listWith, objectWith, textWith, valueOf } from '../core/testKit.ts';
 import type { ArsenalEvent, ConnectSpec } from '../protocol/connection.ts';
 import type { OperationAnswer, OperationCall } from '../protocol/operation.ts';
 import type { LocalBackend } from './localBackend.ts';
@@ -84,7 +84,7 @@ describe('operations on a BEAM cluster', () => {
       effect: 'none',
     });
     expect(valueOf(await run('kill_process', params, { mode: 'dry_run' }))).toMatchObject({
-      plan: { summary: textWith('Shop.Catalogue'), touches: [{ node }] },
+      plan: { summary: textWith('Shop.Catalogue'), touches: listWith(objectWith({ node, what: 'exit signal' })) },
     });
     valueOf(backend.setAccess(node, 'full', options));
     const killed = await result('kill_process', params);
