@@ -18,13 +18,11 @@ export type WorkerStart = {
   readonly sources?: Sources;
 };
 /** The halves of an operation. What the module's own checks do (`validate`, `authorize`, `shape`) is done in the worker with them. */
-export const halves = ['execute', 'plan', 'apply', 'compensate', 'probe'] as const;
+const halves = ['execute', 'plan', 'apply', 'compensate', 'probe'] as const;
 /** What is called before and after them; these get nothing of the port. */
-export const hooks = ['before', 'after', 'telemetry'] as const;
+const hooks = ['before', 'after', 'telemetry'] as const;
 export const steps = [...halves, ...hooks] as const;
-export type Half = (typeof halves)[number];
-export type Hook = (typeof hooks)[number];
-export type Step = Half | Hook;
+export type Step = (typeof steps)[number];
 
 /** An operation as data: everything but what it does. */
 export type OperationDescription = {
