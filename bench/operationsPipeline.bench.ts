@@ -57,6 +57,7 @@ async function measuredAsShipped(): Promise<{ readonly [figure: string]: number 
 }
 
 describe('the pipeline', () => {
+  // @row T016.d4, IV-18
   it('costs little on top of the port’s own call; wanted are 10 µs', async () => {
     const costs = await measuredAsShipped();
     figures('One call (processor µs)', costs);

@@ -2,13 +2,22 @@
  * The deadlines of many calls with one timer: nearly every call ends long before its own, so that a timer for each would be made and taken
  * away for nothing. Like those, it keeps the program alive while somebody waits.
  */
-type Wait = {
+import { nothing } from './listeners.ts';
+
+/** A class for the same reason as a link of {@link Listeners}. */
+class Wait {
   readonly dueMs: number;
-  readonly expire: () => void;
-  before: Wait | null;
+  expire: () => void;
+  before: Wait | null = null;
   after: Wait | null;
-  isIn: boolean;
-};
+  isIn = true;
+
+  constructor(dueMs: number, expire: () => void, after: Wait | null) {
+    this.dueMs = dueMs;
+    this.expire = expire;
+    this.after = after;
+  }
+}
 
 /** As long as a timer can wait. */
 const longestMs = 2_147_483_647;
@@ -23,7 +32,7 @@ export class Deadlines {
   /** Calls `expire` once `delayMs` from now, or as soon after as the program is free; answers how to take that back. */
   after(delayMs: number, expire: () => void): () => void {
     const dueMs = performance.now() + Math.max(0, delayMs);
-    const wait: Wait = { dueMs, expire, before: null, after: this.#first, isIn: true };
+    const wait = new Wait(dueMs, expire, this.#first);
     if (this.#first === null) this.#timer?.ref();
     else this.#first.before = wait;
     this.#first = wait;
@@ -40,6 +49,7 @@ export class Deadlines {
     if (after !== null) after.before = before;
     wait.before = null;
     wait.after = null;
+    wait.expire = nothing;
     if (this.#first === null) this.#timer?.unref();
   }
 
@@ -62,8 +72,9 @@ export class Deadlines {
     // The earliest first, as timers would; who expires may end others.
     for (const wait of due.toSorted((a, b) => a.dueMs - b.dueMs)) {
       if (!wait.isIn) continue;
+      const { expire } = wait;
       this.#remove(wait);
-      wait.expire();
+      expire();
     }
     if (nextMs + grainMs < this.#firesAtMs) this.#fireAt(nextMs + grainMs);
   }

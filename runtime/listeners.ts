@@ -2,7 +2,22 @@
  * Who waits for one thing to happen. A list of links rather than a Set: those that come and go all the time would make a Set's table anew
  * each time, and a table that has outlived its use holds the one after it.
  */
-type Link = { before: Link | null; after: Link | null; readonly listener: () => void; isIn: boolean };
+
+/** Stands for what was held by what is out of a list: the engine may have put that where nothing is looked at for long. */
+export const nothing = (): void => undefined;
+
+/** A class, not a literal: V8 makes literals of a place whose first ones lived long in its old space, with all they hold. */
+class Link {
+  listener: () => void;
+  before: Link | null;
+  after: Link | null = null;
+  isIn = true;
+
+  constructor(listener: () => void, before: Link | null) {
+    this.listener = listener;
+    this.before = before;
+  }
+}
 
 export class Listeners {
   #first: Link | null = null;
@@ -10,7 +25,7 @@ export class Listeners {
 
   /** Answers how to stop waiting. The same function may wait twice. */
   add(listener: () => void): () => void {
-    const link: Link = { before: this.#last, after: null, listener, isIn: true };
+    const link = new Link(listener, this.#last);
     if (this.#last === null) this.#first = link;
     else this.#last.after = link;
     this.#last = link;
@@ -20,8 +35,9 @@ export class Listeners {
   /** It has happened: calls all that wait, in the order in which they came, and forgets them. */
   tell(): void {
     for (let link = this.#first; link !== null; link = this.#first) {
+      const { listener } = link;
       this.#remove(link);
-      link.listener();
+      listener();
     }
   }
 
@@ -35,5 +51,6 @@ export class Listeners {
     else after.before = before;
     link.before = null;
     link.after = null;
+    link.listener = nothing;
   }
 }
