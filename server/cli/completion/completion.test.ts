@@ -159,7 +159,7 @@ describe('a line in bash', () => {
     [String.raw`arsenal "a\"b" '\'`, ['arsenal', 'a"b', '\\'], ''],
     ["arsenal ''", ['arsenal', ''], ''],
   ])('%j has the words %j', (line, words, quote) => {
-    expect(splitLine(line)).toEqual({ words, quote });
+    expect(splitLine(line)).toMatchObject({ words, quote });
   });
 
   it('takes back only what stands behind its word breaks, and escaped', () => {
@@ -168,7 +168,18 @@ describe('a line in bash', () => {
     expect(forBash('pid=<0.1.0>', splitLine('arsenal run x pid='), breaks)).toBe(String.raw`\<0.1.0\>`);
     expect(forBash('pid=<0.1.0>', splitLine('arsenal run x pi'), '')).toBe(String.raw`pid=\<0.1.0\>`);
     expect(forBash('a b', splitLine('arsenal "a'), breaks)).toBe('a b');
+    expect(forBash('pid=Shop', splitLine('arsenal run x pid="Sh'), breaks)).toBe('Shop');
+    expect(forBash('name=\u{1f6d2}', splitLine('arsenal run x name='), breaks)).toBe('\\\u{1f6d2}');
   });
+
+  it.runIf(has('bash')).each(['', '"', "'"] as const)(
+    'lets nothing of a hostile name be run, in the quote %j either (skipped where there is no bash)',
+    (quote) => {
+      const name = `evil$(echo run)\`echo run\`"; echo run; '; echo run; *!x\\`;
+      const written = forBash(name, splitLine(`arsenal ${quote}evil`), '');
+      expect(inShell('bash', ['--norc', '-c'], `printf %s ${quote}${written}${quote}`)).toBe(name);
+    },
+  );
 });
 
 describe('the scripts', () => {

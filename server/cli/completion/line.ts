@@ -5,6 +5,8 @@ export type Line = {
   readonly words: readonly string[];
   /** The quote that the last word stands in, unclosed. */
   readonly quote: '' | '"' | "'";
+  /** How many characters of the last word stand before that quote; 0 where none is unclosed. */
+  readonly quotedFrom: number;
 };
 
 /** Splits a line as a POSIX shell does, without expanding anything. */
@@ -13,6 +15,7 @@ export function splitLine(line: string): Line {
   let word = '';
   let isWord = false;
   let quote: Line['quote'] = '';
+  let quotedFrom = 0;
   for (let at = 0; at < line.length; at += 1) {
     const character = line[at] ?? '';
     if (quote !== '') {
@@ -21,6 +24,7 @@ export function splitLine(line: string): Line {
       else word += character;
     } else if (character === '"' || character === "'") {
       quote = character;
+      quotedFrom = word.length;
       isWord = true;
     } else if (character === '\\') {
       word += line[(at += 1)] ?? '';
@@ -31,23 +35,32 @@ export function splitLine(line: string): Line {
       isWord = false;
     } else word += character;
   }
-  return { words: [...words, word], quote };
+  return { words: [...words, word], quote, quotedFrom: quote === '' ? 0 : quotedFrom };
 }
 
 /**
- * What bash puts in place of what it takes for the word: it breaks words at `breaks` (`=` and `:` among them), so that of `pid=Shop` only
- * `Shop` is its. Outside quotes, what the shell would read otherwise is escaped.
+ * What bash puts in place of what it takes for the word. Outside quotes it breaks words at `breaks` (`=` and `:` among them), so that of
+ * `pid=Shop` only `Shop` is its; of what stands in an unclosed quote it takes all behind the quote, which it closes itself. What the
+ * shell would read otherwise is escaped: names come from nodes, and whatever is in them is run by nobody.
  */
 export function forBash(candidate: string, line: Line, breaks: string): string {
+  if (line.quote !== '') return inQuotes(candidate.slice(line.quotedFrom), line.quote);
   const current = line.words.at(-1) ?? '';
-  const quoted = line.quote === '' ? candidate.replace(/[^\w@.:,~+/=-]/g, String.raw`\$&`) : candidate;
-  if (line.quote !== '') return candidate;
   const from = Math.max(
     -1,
     ...Array.from(breaks)
       .filter((each) => !/[\s"'><|;&(]/.test(each))
       .map((each) => current.lastIndexOf(each)),
   );
-  const kept = current.slice(0, from + 1).replace(/[^\w@.:,~+/=-]/g, String.raw`\$&`);
-  return quoted.slice(kept.length);
+  return escaped(candidate).slice(escaped(current.slice(0, from + 1)).length);
+}
+
+function escaped(text: string): string {
+  return text.replace(/[^\w@.:,~+/=-]/gu, String.raw`\$&`);
+}
+
+/** In double quotes nothing keeps `!` from being history: it stands in single quotes between them. */
+function inQuotes(text: string, quote: '"' | "'"): string {
+  if (quote === "'") return text.replaceAll("'", String.raw`'\''`);
+  return text.replace(/["\\$`]/g, String.raw`\$&`).replaceAll('!', `"'!'"`);
 }

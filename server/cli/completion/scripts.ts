@@ -13,9 +13,9 @@ export const completionScripts: { readonly [S in Shell]: string } = {
   bash: `# bash completion of arsenal. For this shell:  source <(arsenal completion bash)
 # For every shell:  arsenal completion bash > ~/.local/share/bash-completion/completions/arsenal
 _arsenal() {
-  local IFS=$'\\n' how
+  local IFS=$'\\n' how line
   local -a answer
-  answer=($("\${COMP_WORDS[0]}" __complete bash "$COMP_WORDBREAKS" "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null)) || return
+  while read -r line; do answer+=("$line"); done < <("\${COMP_WORDS[0]}" __complete bash "$COMP_WORDBREAKS" "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
   how="\${answer[0]}"
   case "$how" in
     files) compopt -o filenames; COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}")) ;;
@@ -86,7 +86,8 @@ Register-ArgumentCompleter -Native -CommandName arsenal -ScriptBlock {
   $answer | Select-Object -Skip 1 | ForEach-Object {
     $value, $about = $_ -split "\`t", 2
     if (-not $about) { $about = $value }
-    $written = if ($value -match '[\\s<>{}()#;&|$\`"@,]' -and $value -notmatch "'") { "'$value'" } else { $value }
+    # PowerShell takes the typographic single quotes for single quotes, too.
+    $written = if ($value -match '^[\\w.:~+/=-]+$') { $value } else { "'" + ($value -replace "['\\u2018-\\u201B]", '$0$0') + "'" }
     [System.Management.Automation.CompletionResult]::new($written, $value, 'ParameterValue', $about)
   }
 }
