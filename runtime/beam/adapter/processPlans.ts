@@ -55,7 +55,7 @@ function planOfTop(session: Session, query: ScanQuery): ProcessPlan | null {
     nodes,
     keys,
     top,
-    task: (target, everyMs, options) => topTask(target, query, top, { everyMs, options }),
+    task: (target, everyMs, options) => topTask(session, target, query, { top, everyMs, options }),
     look: async (node, options) => {
       const looked = { ...query, nodes: [node], keys: withKey(keys, top.by), pageRows: mostPageRows };
       const pages: RowPage[] = [];
@@ -72,15 +72,21 @@ function planOfTop(session: Session, query: ScanQuery): ProcessPlan | null {
   };
 }
 
+type TopLook = {
+  readonly top: NonNullable<ScanQuery['top']>;
+  readonly everyMs: number;
+  readonly options: CallOptions;
+};
+
 /** Null when the node cannot decide all of it. */
 async function topTask(
+  session: Session,
   target: NodeTarget,
   { keys, where, allowCostly }: ScanQuery,
-  { n, by, direction }: NonNullable<ScanQuery['top']>,
-  { everyMs, options }: { readonly everyMs: number; readonly options: CallOptions },
+  { top: { n, by, direction }, everyMs, options }: TopLook,
 ): Promise<Result<NodeTask | null>> {
   const release = await target.release(options);
-  const split = splitWhere(where, (key) => isThere(key, release));
+  const split = splitWhere(where, { isThere: (key) => isThere(key, release), knows: (node) => session.knows(node) });
   if (split.here !== null || !isThere(by, release)) return ok(null);
   const deciding = itemsOf(withKey(split.keys, by), release);
   const read = readTerm([...keys, ...split.keys, by], deciding, release);

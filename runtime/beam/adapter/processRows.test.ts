@@ -70,7 +70,7 @@ describe('a page of rows', () => {
 
 describe('the part of a filter that a node decides', () => {
   const split = (where: Predicate | undefined, has = true) => {
-    const { there, keys, here } = splitWhere(where, () => has);
+    const { there, keys, here } = splitWhere(where, { isThere: () => has, knows: (node) => node === 'a@b' });
     return { there: printTerm(there, { syntax: 'erlang', maxLength: 500, maxDepth: 20 }), keys, here };
   };
   const many = { key: 'reductions', op: 'gt', value: 5 } as const;
@@ -96,6 +96,21 @@ describe('the part of a filter that a node decides', () => {
     expect(split(many, false).here).toEqual(many);
     expect(split({ key: 'registered_name', op: 'contains', value: '\ud800' }).there).toBe('true');
     expect(split({ key: 'memory', op: 'lt', value: Number.POSITIVE_INFINITY }).there).toBe('true');
+  });
+
+  it('sends no pid of a node that is not known: its name would become an atom there', () => {
+    const known = 'a@b~0.7.0~1';
+    const made = 'made.up@nowhere~0.7.0~1';
+    for (const key of ['group_leader', 'parent'] as const) {
+      expect(split({ key, op: 'eq', value: known })).toMatchObject({ keys: [key], here: null });
+      for (const op of ['eq', 'ne'] as const) {
+        const where = { key, op, value: made };
+        expect(split(where)).toEqual({ there: 'true', keys: [], here: where });
+      }
+    }
+    const ancestors = (...value: string[]): Predicate => ({ key: 'ancestors', op: 'has', value });
+    expect(split(ancestors(known, 'shop_sup'))).toMatchObject({ keys: ['ancestors'], here: null });
+    expect(split(ancestors(known, made))).toEqual({ there: 'true', keys: [], here: ancestors(known, made) });
   });
 
   it('knows that values of different types are never equal nor in order', () => {

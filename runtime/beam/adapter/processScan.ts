@@ -130,7 +130,7 @@ async function* scanNode(
   }
   let given = 0;
   let failed: ArsenalError | null = null;
-  for await (const page of new NodeScan(target.value, query, counts, times).pages()) {
+  for await (const page of new NodeScan(session, target.value, query, { counts, times }).pages()) {
     if (page.ok) {
       given += 1;
       yield page.value;
@@ -148,6 +148,7 @@ type Times = {
 
 /** One node's part of a scan. */
 class NodeScan {
+  readonly #session: Session;
   readonly #target: NodeTarget;
   readonly #query: ScanQuery;
   readonly #counts: Counts;
@@ -155,7 +156,8 @@ class NodeScan {
   readonly #pageRows: number;
   #release: number | null = null;
 
-  constructor(target: NodeTarget, query: ScanQuery, counts: Counts, times: Times) {
+  constructor(session: Session, target: NodeTarget, query: ScanQuery, { counts, times }: Omit<Common, 'book'>) {
+    this.#session = session;
     this.#target = target;
     this.#query = query;
     this.#counts = counts;
@@ -192,7 +194,10 @@ class NodeScan {
     const { where } = this.#query;
     return this.#target.connection === null
       ? { there: atom('true'), keys: [], here: where ?? null }
-      : splitWhere(where, (key) => isThere(key, this.#release));
+      : splitWhere(where, {
+          isThere: (key) => isThere(key, this.#release),
+          knows: (node) => node === this.#target.node || this.#session.knows(node),
+        });
   }
 
   #canRankThere({ by, n }: Top): boolean {
@@ -267,7 +272,9 @@ class NodeScan {
   /** The first key that is costly to read of all; null when it is allowed, or none is. */
   #costly(keys: readonly ProcessField[]): ProcessField | null {
     const { allowCostly = false, top, first } = this.#query;
-    return allowCostly || top !== undefined || first !== undefined ? null : (keys.find((key) => !isCheap(key)) ?? null);
+    // What is decided here is read of all, also where only the first are wanted.
+    const areFew = top !== undefined || (first !== undefined && this.#split().here === null);
+    return allowCostly || areFew ? null : (keys.find((key) => !isCheap(key)) ?? null);
   }
 
   async *#streamed(keys: readonly ProcessField[], which: Which): Pages {

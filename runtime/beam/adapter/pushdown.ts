@@ -2,7 +2,7 @@
  * Which part of a filter a node itself can decide: comparisons of numbers, of names and functions by their text, and what is made of
  * them. What it decides it decides as processQuery.ts does (a property test compares them); the rest is decided here.
  */
-import type { Predicate, ProcessField, Scalar } from '../../model.ts';
+import type { NodeName, Predicate, ProcessField, ProcessRef, Scalar } from '../../model.ts';
 import { parseProcessId } from '../../model.ts';
 import { columnKind, fieldsOf } from '../../processQuery.ts';
 import { isWellFormed } from '../../term/binary.ts';
@@ -24,8 +24,14 @@ export type Split = {
 const mostItems = 12;
 const always: Term = atom('true');
 
-/** Splits a filter at its uppermost `all`. Only fields that nodes of that release have are decided there. */
-export function splitWhere(where: Predicate | undefined, isThere: (key: ProcessField) => boolean): Split {
+/** What a node can be asked: the fields that its release has, and pids of nodes whose names are atoms there already. */
+export type Decidable = {
+  readonly isThere: (key: ProcessField) => boolean;
+  readonly knows: (node: NodeName) => boolean;
+};
+
+/** Splits a filter at its uppermost `all`. */
+export function splitWhere(where: Predicate | undefined, { isThere, knows }: Decidable): Split {
   if (where === undefined) return { there: always, keys: [], here: null };
   const parts = 'all' in where ? where.all : [where];
   const there: Term[] = [];
@@ -33,7 +39,7 @@ export function splitWhere(where: Predicate | undefined, isThere: (key: ProcessF
   const keys = new Set<ProcessField>();
   for (const part of parts) {
     const used = fieldsOf(part);
-    const term = used.every(isThere) ? whereTerm(part) : null;
+    const term = used.every(isThere) ? whereTerm(part, knows) : null;
     if (term === null || new Set([...keys, ...used]).size > mostItems) {
       here.push(part);
       continue;
@@ -47,32 +53,44 @@ export function splitWhere(where: Predicate | undefined, isThere: (key: ProcessF
 }
 
 /** The predicate as the node's filter; null when it cannot decide it as we would. */
-function whereTerm(where: Predicate): Term | null {
-  if ('all' in where) return joined('all', where.all);
-  if ('any' in where) return joined('any', where.any);
-  if ('not' in where) return negated(whereTerm(where.not));
-  if (where.op === 'has') return tuple(atom('below'), list(where.value.map(aboveTerm)));
+function whereTerm(where: Predicate, knows: Knows): Term | null {
+  if ('all' in where) return joined('all', where.all, knows);
+  if ('any' in where) return joined('any', where.any, knows);
+  if ('not' in where) return negated(whereTerm(where.not, knows));
+  if (where.op === 'has') return below(where.value, knows);
   const { key, op, value } = where;
-  if (op === 'ne') return negated(whereTerm({ key, op: 'eq', value }));
+  if (op === 'ne') return negated(whereTerm({ key, op: 'eq', value }, knows));
   if (columnKind(key) === 'number') return ofNumber(key, op, value);
   if (texts.has(key)) return ofText(key, op, value);
-  if (pids.has(key)) return ofPid(key, op, value);
+  if (pids.has(key)) return ofPid(key, op, value, knows);
   return key === 'trap_exit' ? ofFlag(key, op, value) : null;
 }
 
-/** An ancestor by its id, or by the text of its name: no atom is made there. */
-function aboveTerm(ancestor: string): Term {
-  const pid = parseProcessId(ancestor);
-  return pid === null ? text(ancestor) : pidOf(pid);
+type Knows = Decidable['knows'];
+
+/** Ancestors by their ids, or by the texts of their names. */
+function below(ancestors: readonly string[], knows: Knows): Term | null {
+  const terms = ancestors.map((ancestor) => {
+    const pid = parseProcessId(ancestor);
+    return pid === null ? text(ancestor) : pidTerm(pid, knows);
+  });
+  const whole = terms.filter((term) => term !== null);
+  return whole.length === terms.length ? tuple(atom('below'), list(whole)) : null;
+}
+
+/** Null where the name of its node would become an atom there: anybody can write an id. */
+function pidTerm(pid: ProcessRef, knows: Knows): Term | null {
+  return knows(pid.node) ? pidOf(pid) : null;
 }
 
 /** Fields that hold a pid, shown as its id. */
 const pids: ReadonlySet<ProcessField> = new Set(['group_leader', 'parent']);
 
 /** Only whether it is that one: in which order ids stand, and what is in them, is decided here. */
-function ofPid(key: ProcessField, op: Op, value: Scalar): Term | null {
+function ofPid(key: ProcessField, op: Op, value: Scalar, knows: Knows): Term | null {
   const pid = op === 'eq' && typeof value === 'string' ? parseProcessId(value) : null;
-  return pid === null ? null : tuple(atom('same'), atom(itemOf(key)), pidOf(pid));
+  const term = pid === null ? null : pidTerm(pid, knows);
+  return term === null ? null : tuple(atom('same'), atom(itemOf(key)), term);
 }
 
 /** Fields shown as the text of an atom or of a function. */
@@ -84,8 +102,8 @@ const texts: ReadonlySet<ProcessField> = new Set([
   'priority',
 ]);
 
-function joined(how: 'all' | 'any', parts: readonly Predicate[]): Term | null {
-  const terms = parts.map(whereTerm);
+function joined(how: 'all' | 'any', parts: readonly Predicate[], knows: Knows): Term | null {
+  const terms = parts.map((part) => whereTerm(part, knows));
   const whole = terms.filter((term) => term !== null);
   return whole.length === terms.length ? tuple(atom(how), list(whole)) : null;
 }

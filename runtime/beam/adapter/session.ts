@@ -92,6 +92,11 @@ export class Session {
     return [...this.#memory.keys()];
   }
 
+  /** Whether `node` is one of them. */
+  knows(node: NodeName): boolean {
+    return this.#memory.has(node);
+  }
+
   /** The release that `node` said it runs, when it was last asked. */
   releaseOf(node: NodeName): string | null {
     return this.#memory.get(node)?.otpRelease ?? null;
