@@ -116,4 +116,28 @@ describe('list_processes', () => {
     });
     expect(of(100_000).operation).toBeGreaterThan(0);
   });
+
+  // @row T025.a2
+  it('costs as much a row of five nodes as of one', async () => {
+    const us = new Map<number, number>();
+    const rows = 10_000;
+    for (const count of [1, 2, 3, 4, 5]) {
+      const processes = Array.from({ length: rows }, (_, at) => ({ name: `p${at}`, memory: (at * 7919) % 100_003 }));
+      const nodes = Array.from({ length: count }, (_, at) => ({ name: `n${String(at)}@h`, processes }));
+      const home = await houseOn(createFakeRuntime({ nodes }), unlimited);
+      const list = async () =>
+        valueOf(
+          await home.run('list_processes', { sort: '-memory', limit: 50, fields: ['memory'], timeoutMs: 60_000 }),
+        );
+      const median = await sideBySide(home, { list }, 5);
+      us.set(count, median('list') / (rows * count));
+      await home.close();
+    }
+    const of = (count: number) => us.get(count) ?? Number.NaN;
+    figures('list_processes of 10,000 a node (processor µs a row)', {
+      ...Object.fromEntries([...us].map(([count, row]) => [`of ${String(count)} nodes`, row])),
+      'five nodes to one (ratio)': of(5) / of(1),
+    });
+    expect(of(5)).toBeGreaterThan(0);
+  });
 });
