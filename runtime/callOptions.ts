@@ -103,25 +103,43 @@ class SignalCancellation implements Cancellation {
   }
 }
 
-/** Who waits for a signal to abort. One listener of the signal's serves all: adding one to it takes longer the more it has. */
+/**
+ * Who waits for a signal to abort. One listener of the signal's serves all: adding one to it takes longer the more it has. It is there as
+ * long as somebody waits: a signal made of others (`AbortSignal.any`) is kept by them as long as it has one.
+ */
+class Aborting {
+  readonly #signal: AbortSignal;
+  readonly #listeners = new Listeners();
+  readonly #tell = (): void => this.#listeners.tell();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  add(listener: () => void): () => void {
+    if (this.#listeners.isEmpty) this.#signal.addEventListener('abort', this.#tell, { once: true });
+    const remove = this.#listeners.add(listener);
+    return () => {
+      remove();
+      if (this.#listeners.isEmpty) this.#signal.removeEventListener('abort', this.#tell);
+    };
+  }
+}
+
 const waiting = Symbol('waiting');
 
-function waitingFor(signal: AbortSignal): Listeners | null {
-  const listeners: unknown = Reflect.get(signal, waiting);
-  return listeners instanceof Listeners ? listeners : null;
+function abortingOf(signal: AbortSignal): Aborting {
+  const known: unknown = Reflect.get(signal, waiting);
+  if (known instanceof Aborting) return known;
+  const aborting = new Aborting(signal);
+  // On the signal itself: a WeakMap of all of them costs each of them more than the rest of it.
+  Reflect.set(signal, waiting, aborting);
+  return aborting;
 }
 
 /** Calls `listener` once when `signal` aborts, which it has not yet; answers how to stop waiting for it. */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
-  return (waitingFor(signal) ?? listenersOf(signal)).add(listener);
-}
-
-function listenersOf(signal: AbortSignal): Listeners {
-  const listeners = new Listeners();
-  // On the signal itself: a WeakMap of all of them costs each of them more than the rest of it.
-  Reflect.set(signal, waiting, listeners);
-  signal.addEventListener('abort', () => listeners.tell(), { once: true });
-  return listeners;
+  return abortingOf(signal).add(listener);
 }
 
 /** Milliseconds left now: never negative, never not a number; {@link longestMs} means there is no deadline. */

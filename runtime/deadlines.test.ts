@@ -28,6 +28,14 @@ describe('deadlines with one timer', () => {
     expect(passed).toEqual(['now', 'soon', 'late']);
   });
 
+  it('leave no timer behind when one that passes takes back the others', () => {
+    const deadlines = new Deadlines();
+    const takeBack = deadlines.after(60_000, () => undefined);
+    deadlines.after(10, takeBack);
+    vi.advanceTimersByTime(100);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('are kept though those before them were taken back, and while one that passes makes another', () => {
     const deadlines = new Deadlines();
     const passed: string[] = [];

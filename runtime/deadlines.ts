@@ -76,7 +76,8 @@ export class Deadlines {
       this.#remove(wait);
       expire();
     }
-    if (nextMs + grainMs < this.#firesAtMs) this.#fireAt(nextMs + grainMs);
+    // Of those that were left, who expired may have ended the last: nobody waits then, and nothing keeps the program alive.
+    if (this.#first !== null && nextMs + grainMs < this.#firesAtMs) this.#fireAt(nextMs + grainMs);
   }
 }
 

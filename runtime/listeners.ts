@@ -23,6 +23,10 @@ export class Listeners {
   #first: Link | null = null;
   #last: Link | null = null;
 
+  get isEmpty(): boolean {
+    return this.#first === null;
+  }
+
   /** Answers how to stop waiting. The same function may wait twice. */
   add(listener: () => void): () => void {
     const link = new Link(listener, this.#last);
