@@ -156,10 +156,11 @@ export async function converse(
   const facts = listOf(await run('node_table_facts', [await call('ets', 'all')]));
   expect(facts.length).toBeGreaterThan(10);
   for (const fact of facts) {
-    const [, name, type, protection, owner, objects, bytes] = tupleOf(fact, 7) ?? [];
-    expect([atomName(name), atomName(type), atomName(protection)]).not.toContain(null);
+    const [, name, type, protection, owner, objects, bytes, ownerName, named, position, ...how] =
+      tupleOf(fact, 13) ?? [];
+    expect([name, type, protection, ownerName, named, ...how].map((one) => atomName(one))).not.toContain(null);
     expect(processOf(owner)?.creation).toBe(creation);
-    expect([numberOf(objects), numberOf(bytes)]).not.toContain(null);
+    expect([objects, bytes, position].map((one) => numberOf(one))).not.toContain(null);
   }
   return { release, emulator };
 }
