@@ -102,6 +102,12 @@ export class Flight {
     return this.#budget;
   }
 
+  /** It is answered: nothing of it stays with its caller. What a call that did not come to its operation still does is to stop. */
+  leave(): void {
+    if (this.executed) this.#budget?.release();
+    else this.#budget?.end();
+  }
+
   enter(step: PipelineStep): void {
     this.enterBit(stepBit(step));
   }

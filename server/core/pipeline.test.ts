@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { failure } from '../../runtime/errors.ts';
@@ -19,6 +20,24 @@ describe('a call that succeeds', () => {
     expect(answer).toMatchObject({ mode: 'run', result: { seen: 1 } });
     expect([...(finished[0]?.steps ?? []), 'answer']).toEqual(pipelineSteps);
     expect(finished[0]).toMatchObject({ error: null, mode: 'run', connection: 'a' });
+  });
+
+  it('leaves nothing on its caller’s signal, which other calls may share, however it ends', async () => {
+    const { signal } = new AbortController();
+    const asks = changing({
+      name: 'asks_first',
+      async plan(context) {
+        const asked = await context.port.cluster.nodes({}, context.options());
+        return asked.ok ? ok(plan) : asked;
+      },
+    });
+    const { run } = bench({ operations: [looking(), asks, changing({ plan: () => Promise.resolve(refusal) })] });
+    await run({}, { signal });
+    const call = { operation: 'asks_first', params: { node: 'a@h' } };
+    valueOf(await run(call, { signal }));
+    valueOf(await run({ ...call, mode: 'dry_run' }, { signal }));
+    expect(errorOf(await run({ ...call, operation: 'touch_node' }, { signal })).code).toBe('sample.refused');
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
   it('gives it what it may use too: where there is none it runs all the same, and is answered why not', async () => {

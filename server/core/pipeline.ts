@@ -78,12 +78,7 @@ export class Pipeline {
   /** Runs, plans or validates. Never rejects; every error says its effect and carries the correlation id. */
   async execute(call: OperationCall, extras: CallExtras): Promise<Result<OperationAnswer>> {
     const flight = new Flight(call, extras);
-    let answer: Answer;
-    try {
-      answer = await this.#way(flight);
-    } catch (thrown) {
-      answer = pipelineThrew(flight, thrown);
-    }
+    const answer = await this.#pass(flight);
     this.#end(flight, answer);
     return answer.ok ? answer : fail({ ...answer.error, correlationId: flight.correlationId });
   }
@@ -124,6 +119,8 @@ export class Pipeline {
       return await this.#way(flight);
     } catch (thrown) {
       return pipelineThrew(flight, thrown);
+    } finally {
+      flight.leave();
     }
   }
 
