@@ -141,6 +141,13 @@ describe('renderResult', () => {
     for (let level = 0; level < 200; level += 1) deep = { below: deep };
     expect(renderResult('x', deep).text.length).toBeLessThan(3_000);
   });
+
+  it('renders more rows, and more facts, than a call can have arguments', () => {
+    const rows = Array.from({ length: 150_000 }, () => ({ a: 1 }));
+    expect(renderResult('x', rows).text.split('\n').length).toBeGreaterThan(rows.length);
+    const facts = Object.fromEntries(rows.map((_, at) => [`key${at}`, at]));
+    expect(renderResult('x', facts).text).toContain('key149999  149999');
+  });
 });
 
 describe('valueText', () => {

@@ -7,7 +7,7 @@ import type { PlanSummary } from '../../server/protocol/operation.ts';
 import { visibleText } from '../../server/protocol/visibleText.ts';
 import { isArsenalError, isRecord, recordsIn } from '../decode.ts';
 import { listingOf } from '../rows.ts';
-import { padEnd, tableOf } from './table.ts';
+import { padEnd, tableOf, widestOf } from './table.ts';
 import { valueText } from './valueText.ts';
 
 export type ResultText = {
@@ -106,7 +106,7 @@ function listOf(rows: readonly Fields[]): readonly string[] {
 function fieldsOf(record: Fields, path: readonly string[]): readonly string[] {
   const entries = Object.entries(record).filter(([, value]) => value !== undefined && value !== null);
   const facts = entries.filter(([, value]) => isFact(value));
-  const width = Math.max(0, ...facts.map(([key]) => key.length));
+  const width = widestOf(facts.map(([key]) => visibleText(key)));
   const lines = facts.flatMap(([key, value]) => {
     const [first = '', ...further] = wrapped(valueText([...path, key], value, widestFact));
     return [`${padEnd(visibleText(key), width)}  ${first}`, ...further.map((line) => `${' '.repeat(width)}  ${line}`)];

@@ -17,7 +17,7 @@ export function tableOf(rows: readonly Cells[]): readonly string[] {
   const head = headOf(columns);
   const widest = (at: number) => (at === columns.length - 1 ? widestLast : widestCell);
   const body = flat.map((row) => columns.map((column, at) => valueText(column.split('.'), row[column], widest(at))));
-  const widths = columns.map((_, at) => Math.max(...[head, ...body].map((line) => lengthOf(line[at] ?? ''))));
+  const widths = columns.map((_, at) => widestOf([head, ...body].map((line) => line[at] ?? '')));
   const isNumber = columns.map((column) => flat.every((row) => typeof row[column] === 'number' || row[column] == null));
   const line = (cells: readonly string[]) =>
     cells
@@ -65,6 +65,11 @@ function headOf(columns: readonly string[]): readonly string[] {
 function isNothing(value: unknown): boolean {
   if (value === undefined || value === null || value === '') return true;
   return Array.isArray(value) ? value.length === 0 : isRecord(value) && Object.keys(value).length === 0;
+}
+
+/** How many characters the longest of them has, however many there are: `Math.max` takes no more than a call can have arguments. */
+export function widestOf(texts: readonly string[]): number {
+  return texts.reduce((widest, text) => Math.max(widest, lengthOf(text)), 0);
 }
 
 export function lengthOf(text: string): number {
