@@ -117,12 +117,17 @@ export class PastCalls {
     if (next !== null) await this.parts.operate.again(next);
   }
 
-  /** A batch of those items of a batch that failed without effect, or were not run. */
+  /**
+   * A batch of those items of a batch that failed without effect, or were not run. What somebody called from this window was agreed to
+   * here; what others called is asked about as ever.
+   */
   async retryFailed(page: ResultPage): Promise<void> {
+    const { book, operate } = this.parts;
     const items = failedItems(page);
     if (page.is !== 'result' || items.length === 0) return;
     const call = { ...page.call, params: { ...page.call.params, items } };
-    await this.parts.operate.runAgreed(call, vscode.l10n.t('{0} again that failed', items.length));
+    if (book.find(page.requestId)?.by !== '') await operate.again(call);
+    else await operate.runAgreed(call, vscode.l10n.t('{0} again that failed', items.length));
   }
 
   async showAsJson(page: ResultPage): Promise<void> {
