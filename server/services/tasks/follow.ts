@@ -18,11 +18,14 @@ export function followTask(task: Task): { readonly source: WatchFeed; readonly r
 
 async function follow(task: Task, source: WatchSource, signal: AbortSignal): Promise<void> {
   const options = callOptions(longestMs, signal);
+  /** The places of the rows there are, the oldest first: what was missed is none of them. */
+  let shown: readonly number[] = [];
   const take = (items: readonly TaskItem[]): Promise<void> => {
-    const gone = items.map(({ seq }) => String(seq - mostReadings));
+    const all = [...shown, ...items.map(({ seq }) => seq)];
+    shown = all.slice(-mostReadings);
     source.patch(
       items.map((item) => [String(item.seq), item]),
-      gone,
+      all.slice(0, -mostReadings).map(String),
     );
     return Promise.resolve();
   };

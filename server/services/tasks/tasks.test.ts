@@ -192,6 +192,21 @@ describe('readings', () => {
 });
 
 describe('who watches a task', () => {
+  it('is shown the newest items only, also where it has missed some', async () => {
+    const { spec, control } = scripted();
+    const task = valueOf(store.begin(contextOf(ada), spec));
+    const { source, release } = followTask(task);
+    const shown = () => source.state?.rows ?? new Map<string, unknown>();
+    await control.emit({ memory: 1 });
+    await vi.waitFor(() => expect(shown().has('1')).toBe(true), { timeout: 20_000 });
+    const last = mostReadings * 2 + 1;
+    await Promise.all(Array.from({ length: last - 1 }, (_, n) => control.emit({ n })));
+    await vi.waitFor(() => expect(shown().has(String(last))).toBe(true), { timeout: 20_000 });
+    expect(shown().has('1')).toBe(false);
+    expect(shown().size).toBe(mostReadings + 1);
+    release();
+  });
+
   it('is shown its items and its outcome, and then the end', async () => {
     const { spec, control } = scripted();
     const task = valueOf(store.begin(contextOf(ada), spec));
