@@ -138,6 +138,8 @@ describe('parseField of what is written with a unit or one after the other', () 
       ...[250, 250, 30_000, 1_500, 300_000, 300_000, 3_600_000],
       ...['too_large', 'not_a_span', 'not_a_span', 'empty'],
     ]);
+    // In binary fractions 1.001 times 1,000 is not quite 1,001.
+    expect(['1.001s', '8.2m', '0.0004s'].map((text) => read(span, text))).toEqual([1_001, 492_000, 'not_an_integer']);
     expect(read(of('limit', { type: 'integer' }), '5m')).toBe('not_a_number');
   });
 

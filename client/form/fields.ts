@@ -216,7 +216,11 @@ const unitMs: { readonly [unit: string]: number } = { '': 1, ms: 1, s: 1_000, m:
 function spanOf(typed: string): number {
   const [, amount = '', unit = ''] = /^([\d.]+)\s*([a-z]*)$/.exec(typed) ?? [];
   const ms = Object.hasOwn(unitMs, unit) ? unitMs[unit] : undefined;
-  return ms === undefined || amount === '' ? NaN : Number(amount) * ms;
+  if (ms === undefined || amount === '') return NaN;
+  const product = Number(amount) * ms;
+  // What the product of binary fractions is off by, and no part of a millisecond that somebody wrote.
+  const whole = Math.round(product);
+  return Math.abs(product - whole) <= whole * Number.EPSILON * 2 ? whole : product;
 }
 
 /** A JSON list, or its elements with commas between them. */
