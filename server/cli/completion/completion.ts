@@ -48,7 +48,8 @@ With ARSENAL_URL and ARSENAL_KEY of a running gateway (or --url) it completes na
     .passThroughOptions()
     .allowUnknownOption()
     .action(async (shell: string, words: string[]) => {
-      const line: Line = shell === 'bash' ? splitLine(words[1] ?? '') : { words: ['arsenal', ...words], quote: '' };
+      const line: Line =
+        shell === 'bash' ? splitLine(words[1] ?? '') : { words: ['arsenal', ...words], quote: '', quotedFrom: 0 };
       const completion = await completionOf(program, line.words.slice(1), sourcesOf(io, line.words));
       io.stdout.write(
         answerText(completion, shell, (value) => (shell === 'bash' ? forBash(value, line, words[0] ?? '') : value)),
