@@ -154,8 +154,14 @@ describe('parseField of what is written with a unit or one after the other', () 
 
   it('marks what is secret', () => {
     for (const hint of [{ writeOnly: true }, { format: 'password' }, { 'x-arsenal': { secret: true } }]) {
-      expect(of('token', { type: 'string', ...hint }).kind).toMatchObject({ isSecret: true });
+      expect(of('token', { type: 'string', ...hint }).isSecret).toBe(true);
+      expect(of('pin', { type: 'integer', ...hint }).isSecret).toBe(true);
+      const inside = {
+        type: 'object',
+        properties: { login: { anyOf: [{ type: 'string', ...hint }, { type: 'null' }] } },
+      };
+      expect(of('account', inside).isSecret).toBe(true);
     }
-    expect(of('token', { type: 'string' }).kind).toMatchObject({ isSecret: false });
+    expect(of('token', { type: 'string' }).isSecret).toBe(false);
   });
 });

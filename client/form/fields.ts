@@ -24,8 +24,6 @@ export type FieldKind =
       readonly maxLength: number | null;
       readonly pattern: RegExp | null;
       readonly pick: PickKind | null;
-      /** Never shown nor remembered. */
-      readonly isSecret: boolean;
     }
   | {
       readonly is: 'number';
@@ -56,6 +54,8 @@ export type Field = {
   readonly required: boolean;
   readonly kind: FieldKind;
   readonly fallback: Json | undefined;
+  /** Holds what is secret, itself or in a part of it: never shown nor remembered. */
+  readonly isSecret: boolean;
 };
 
 export type Parsed = { readonly ok: true; readonly value: Json } | { readonly ok: false; readonly problem: Problem };
@@ -88,6 +88,7 @@ function fieldOf(key: string, property: { readonly [key: string]: unknown }, req
     required,
     kind: kindOf(key, property),
     fallback: isJson(fallback) ? fallback : undefined,
+    isSecret: holdsSecret(property),
   };
 }
 
@@ -112,7 +113,6 @@ function kindOf(key: string, property: { readonly [key: string]: unknown }): Fie
       maxLength: numberOr(property['maxLength'], null),
       pattern: patternOf(property['pattern']),
       pick: pickOf(property['x-arsenal']),
-      isSecret: isSecret(property),
     };
   }
   const pick = pickOf(itemsOf(itemsOf(property))?.['x-arsenal']);
@@ -130,10 +130,18 @@ function manyOf(property: { readonly [key: string]: unknown }): FieldKind {
   return { is: 'many', pick, options, least, most: numberOr(property['maxItems'], null) };
 }
 
-function isSecret(property: { readonly [key: string]: unknown }): boolean {
-  const hints = property['x-arsenal'];
+/** Whether a schema, or one of anything in it, is marked as secret. */
+function holdsSecret(schema: unknown): boolean {
+  if (Array.isArray(schema)) return schema.some(holdsSecret);
+  if (!isRecord(schema)) return false;
+  const hints = schema['x-arsenal'];
   const isMarked = isRecord(hints) && hints['secret'] === true;
-  return isMarked || property['writeOnly'] === true || property['format'] === 'password';
+  return (
+    isMarked ||
+    schema['writeOnly'] === true ||
+    schema['format'] === 'password' ||
+    Object.values(schema).some(holdsSecret)
+  );
 }
 
 function itemsOf(schema: unknown): { readonly [key: string]: unknown } | null {

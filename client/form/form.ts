@@ -233,7 +233,7 @@ function isOptional(fields: readonly Field[], key: string): boolean {
 function shownValue(field: Field, values: FormValues): string {
   const value = values[field.key];
   if (value !== undefined) {
-    return field.kind.is === 'text' && field.kind.isSecret ? '••••' : labelText(choiceText(value));
+    return field.isSecret ? '••••' : labelText(choiceText(value));
   }
   if (field.required) return vscode.l10n.t('not set');
   return field.fallback === undefined ? '' : vscode.l10n.t('default: {0}', labelText(choiceText(field.fallback)));

@@ -47,6 +47,6 @@ export class LastValues {
   }
 }
 
-function isKept({ kind }: Field): boolean {
-  return kind.is !== 'text' || !kind.isSecret;
+function isKept({ isSecret }: Field): boolean {
+  return !isSecret;
 }

@@ -124,8 +124,7 @@ async function askSome(
 }
 
 async function askTyped(field: Field, question: Question, heading: Heading): Promise<Asked<Json>> {
-  const { kind, fallback } = field;
-  const isSecret = kind.is === 'text' && kind.isSecret;
+  const { kind, fallback, isSecret } = field;
   const initial = question.current ?? fallback;
   const parse = (text: string) => parseField(field, text);
   const asked = await askText(
