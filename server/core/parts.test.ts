@@ -74,6 +74,21 @@ describe('CallBudget', () => {
     expect(budget.signal.aborted).toBe(true);
   });
 
+  it('tells those who listen once, however often it is ended, and nobody who comes too late', () => {
+    const caller = new AbortController();
+    const budget = new CallBudget(1_000, performance.now(), caller.signal, 'c');
+    const told: string[] = [];
+    budget.onRequested(() => told.push('ended'));
+    budget.end();
+    budget.end();
+    expect(told).toEqual(['ended']);
+    caller.abort();
+    const late = new CallBudget(1_000, performance.now(), caller.signal, 'c');
+    late.onRequested(() => told.push('late'));
+    late.release();
+    expect(told).toEqual(['ended']);
+  });
+
   it('that is released hears of its caller no more', () => {
     const caller = new AbortController();
     const budget = new CallBudget(1_000, performance.now(), caller.signal, 'c');

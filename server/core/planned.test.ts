@@ -55,9 +55,13 @@ describe('a call that is a part of a whole', () => {
     const run = await house.pipeline.runPlanned(touch, extras(), { ...plan, steps: { n: 7 } });
     expect(valueOf(run.answer)).toMatchObject({ mode: 'run', result: { touched: true } });
     expect(house.finished).toMatchObject([{ requestId: 'b1:0', parent: 'b1', error: null }]);
+    run.offerUndo();
     expect(valueOf(await run.undo(callOptions(1_000)))).toBe(null);
     expect(seen).toEqual([{ n: 7 }, { undo: { n: 7 }, done: true }]);
     expect([house.claimed, house.intents, house.outcomes]).toEqual([[], [], []]);
+    const failed = await house.pipeline.runPlanned({ ...touch, operation: 'no_such' }, extras(), plan);
+    failed.offerUndo();
+    expect(errorOf(failed.answer).code).toBe('operation.not_found');
   });
 
   it('that looks is run, and leaves nothing to undo', async () => {

@@ -35,6 +35,8 @@ describe('a search', () => {
     ['heatlh', 'cluster_health'],
     ['kil process', 'kill_process'],
     ['anlyze quue', 'analyze_message_queue'],
+    // A single letter is the beginning of a word, nothing in the middle of one.
+    ['q', 'analyze_message_queue'],
   ])('for %j finds %s first', (query, first) => {
     expect(names(query)[0]).toBe(first);
   });

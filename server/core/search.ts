@@ -70,6 +70,7 @@ const synonyms: { readonly [word: string]: readonly string[] } = {
   help: ['describe'],
   find: ['search', 'discover'],
 };
+const synonymsOf = new Map(Object.entries(synonyms));
 
 /** How much a word weighs where it is found. */
 const weights = { name: 50, alias: 20, title: 12, category: 8, description: 4 } as const;
@@ -115,7 +116,7 @@ function wordsIn(text: string): readonly string[] {
 
 /** The most that a word weighs in any of the texts; 0 where it is in none. */
 function weigh(word: string, texts: Texts): number {
-  const others = Object.hasOwn(synonyms, word) ? (synonyms[word] ?? []) : [];
+  const others = synonymsOf.get(word) ?? [];
   const exact = best(texts, (known) => likeness(word, known));
   const meant = best(texts, (known) => Math.max(0, ...others.map((other) => likeness(other, known))) * parts.synonym);
   if (exact > 0 || meant > 0) return exact + meant;

@@ -182,6 +182,8 @@ describe('a cluster of one’s own in the workbench', () => {
     await time.filter({ hasText: '4×' }).waitFor({ timeout: 60_000 });
 
     await command('Arsenal: Open Cluster Graph');
+    // The graph takes the focus when it is there, and with it what is asked meanwhile.
+    await opened.cluster().locator('[data-node="a@sim"]').waitFor({ timeout: 60_000 });
     await command('Arsenal: Partition Cluster');
     await choice(opened, 'a@sim').click();
     await page.keyboard.press('Enter');
