@@ -37,6 +37,7 @@ describe('a search', () => {
     ['anlyze quue', 'analyze_message_queue'],
     // A single letter is the beginning of a word, nothing in the middle of one.
     ['q', 'analyze_message_queue'],
+    ['ueue', 'analyze_message_queue'],
   ])('for %j finds %s first', (query, first) => {
     expect(names(query)[0]).toBe(first);
   });
