@@ -17,13 +17,31 @@ describe('waiting for a signal to abort', () => {
     expect(told).toEqual(['first', 'second']);
   });
 
-  it('leaves no listener on a signal for which nobody waits, so that one made of others can be let go of', () => {
+  it('leaves a listener on the signal that was waited for last only, so that those made of others can be let go of', () => {
     const { signal } = new AbortController();
+    const waited = (of: AbortSignal) => getEventListeners(of, 'abort').length;
     const [one, other] = [onAbort(signal, () => undefined), onAbort(signal, () => undefined)];
-    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    expect(waited(signal)).toBe(1);
     one();
-    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     other();
-    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+    const next = new AbortController();
+    onAbort(next.signal, () => undefined)();
+    expect(waited(signal)).toBe(0);
+    const stays = onAbort(next.signal, () => undefined);
+    onAbort(signal, () => undefined)();
+    expect(waited(next.signal)).toBe(1);
+    stays();
+    expect(waited(next.signal)).toBe(1);
+    expect(waited(signal)).toBe(0);
+  });
+
+  it('tells who waits for a signal again after nobody did', () => {
+    const control = new AbortController();
+    onAbort(control.signal, () => undefined)();
+    onAbort(new AbortController().signal, () => undefined)();
+    const told: string[] = [];
+    onAbort(control.signal, () => void told.push('again'));
+    control.abort();
+    expect(told).toEqual(['again']);
   });
 });

@@ -24,6 +24,7 @@ export function callOptions(
 
 /** Options for a part of the call `parent`: at most `capMs` of what it has left, and its signal unless another is given. */
 export function childOptions(parent: CallOptions, capMs: number = longestMs, signal?: AbortSignal): CallOptions {
+  if (signal === undefined && capMs >= longestMs) return new SameOptions(parent);
   const leftMs = Math.min(remainingNow(parent), capMs);
   return signal === undefined
     ? new PartOptions(leftMs, parent)
@@ -52,6 +53,29 @@ class SignalledOptions extends Budget implements CallOptions {
   constructor(budgetMs: number, signal: AbortSignal, correlationId: string) {
     super(budgetMs, correlationId);
     this.signal = signal;
+  }
+}
+
+/** All that its parent has left, by its parent's clock. */
+class SameOptions implements CallOptions {
+  readonly correlationId: string;
+  readonly #parent: CallOptions;
+
+  constructor(parent: CallOptions) {
+    this.correlationId = parent.correlationId;
+    this.#parent = parent;
+  }
+
+  get remainingMs(): number {
+    return remainingNow(this.#parent);
+  }
+
+  get signal(): AbortSignal {
+    return this.#parent.signal;
+  }
+
+  get cancellation(): Cancellation {
+    return cancellationOf(this.#parent);
   }
 }
 
@@ -105,24 +129,49 @@ class SignalCancellation implements Cancellation {
 
 /**
  * Who waits for a signal to abort. One listener of the signal's serves all: adding one to it takes longer the more it has. It is there as
- * long as somebody waits: a signal made of others (`AbortSignal.any`) is kept by them as long as it has one.
+ * long as somebody waits, since a signal made of others (`AbortSignal.any`) is kept by them as long as it has one; of the signal that was
+ * waited for last it stays until another is: call after call of the same caller waits for the same one, and a listener of the engine's
+ * costs a call more than all else it does to be told.
  */
 class Aborting {
+  static #left: Aborting | null = null;
   readonly #signal: AbortSignal;
   readonly #listeners = new Listeners();
-  readonly #tell = (): void => this.#listeners.tell();
+  #isListening = false;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
   }
 
+  /** What the signal calls: itself an event listener, so that none is made for it. */
+  handleEvent(): void {
+    this.#isListening = false;
+    this.#listeners.tell();
+  }
+
   add(listener: () => void): () => void {
-    if (this.#listeners.isEmpty) this.#signal.addEventListener('abort', this.#tell, { once: true });
+    if (!this.#isListening) {
+      this.#isListening = true;
+      this.#signal.addEventListener('abort', this, { once: true });
+    }
     const remove = this.#listeners.add(listener);
     return () => {
       remove();
-      if (this.#listeners.isEmpty) this.#signal.removeEventListener('abort', this.#tell);
+      if (this.#listeners.isEmpty) this.#leave();
     };
+  }
+
+  #leave(): void {
+    const before = Aborting.#left;
+    if (before === this) return;
+    Aborting.#left = this;
+    if (before !== null) before.#dropIfLeft();
+  }
+
+  #dropIfLeft(): void {
+    if (!this.#listeners.isEmpty || !this.#isListening) return;
+    this.#isListening = false;
+    this.#signal.removeEventListener('abort', this);
   }
 }
 

@@ -5,7 +5,7 @@ import type { ArsenalEvent } from '../protocol/connection.ts';
 export const mostEvents = 500;
 
 export class Events {
-  readonly #events: ArsenalEvent[] = [];
+  #events: ArsenalEvent[] = [];
   readonly #listeners = new Set<(event: ArsenalEvent) => void>();
   #seq = 0;
 
@@ -13,13 +13,14 @@ export class Events {
     this.#seq += 1;
     const event: ArsenalEvent = { seq: this.#seq, at: Date.now(), connection, what };
     this.#events.push(event);
-    if (this.#events.length > mostEvents) this.#events.shift();
+    // Many at once: to take the first out of a list moves all the others.
+    if (this.#events.length >= mostEvents * 2) this.#events = this.#events.slice(-mostEvents);
     for (const listener of [...this.#listeners]) listener(event);
   }
 
   /** Those still held, oldest first. */
   all(): readonly ArsenalEvent[] {
-    return [...this.#events];
+    return this.#events.slice(-mostEvents);
   }
 
   onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void } {

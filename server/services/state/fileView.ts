@@ -14,7 +14,7 @@ export type Trimming = { readonly entries: number; readonly since: number; reado
 export class FileView {
   readonly calls = new Map<string, CallBegun | CallEnded>();
   readonly buckets = new Buckets();
-  /** null until its first record is there. */
+  /** null until it says `open`: until then it counts for nothing. */
   writer: Writer | null = null;
   replaces: readonly string[] = [];
   bytesRead = 0;
@@ -25,14 +25,15 @@ export class FileView {
         this.writer = record.writer;
         this.replaces = record.replaces;
         for (const cell of record.cells) this.buckets.take(cellOf(cell));
-        for (const call of record.calls) this.calls.set(call.requestId, call);
+        // What stands before it is younger.
+        for (const call of record.calls) if (!this.calls.has(call.requestId)) this.calls.set(call.requestId, call);
         return;
       case 'begun':
         this.calls.set(record.call.requestId, record.call);
         return;
       case 'ended':
         this.keep(record.call);
-        this.buckets.count(record.call, record.call.startedAt, record.call);
+        if (this.writer !== null) this.buckets.count(record.call, record.call.startedAt, record.call);
         return;
       case 'result':
         this.keepResult(record.requestId, record.result);

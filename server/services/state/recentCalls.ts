@@ -6,7 +6,7 @@ import { LineBuffer } from './lineBuffer.ts';
 import type { StateRecord } from './records.ts';
 import { readRecords } from './records.ts';
 
-type Piece = { readonly count: number; readonly calls: Buffer; results: Buffer | null };
+type Piece = { readonly count: number; readonly oldest: number; readonly calls: Buffer; results: Buffer | null };
 
 const nothing = Buffer.alloc(0);
 
@@ -14,6 +14,7 @@ export class RecentCalls {
   readonly #pieces: Piece[] = [];
   /** Of those that are in no piece yet. */
   #count = 0;
+  #oldest = Number.POSITIVE_INFINITY;
   readonly #calls = new LineBuffer();
   readonly #results = new LineBuffer();
   #all = 0;
@@ -29,12 +30,18 @@ export class RecentCalls {
     return this.#calls.length + this.#results.length;
   }
 
-  /** Adds the line of a call that is over, and that of its result, where there is one. */
-  add(call: string, result: string | null): void {
+  /** When the first of them began, by this machine's clock. */
+  get oldest(): number {
+    return this.#pieces.reduce((oldest, piece) => Math.min(oldest, piece.oldest), this.#oldest);
+  }
+
+  /** Adds the line of a call that is over, and that of its result, where there is one; `startedAt` by this machine's clock. */
+  add(call: string, result: string | null, startedAt: number): void {
     this.#calls.add(call);
     if (result !== null) this.#results.add(result);
     this.#count += 1;
     this.#all += 1;
+    if (startedAt < this.#oldest) this.#oldest = startedAt;
   }
 
   /** What has been added since the last time, as it is to be written. */
@@ -42,9 +49,10 @@ export class RecentCalls {
     if (this.#count === 0) return nothing;
     const calls = this.#calls.take();
     const results = this.#results.length === 0 ? null : this.#results.take();
-    this.#pieces.push({ count: this.#count, calls, results });
+    this.#pieces.push({ count: this.#count, oldest: this.#oldest, calls, results });
     this.#resultBytes += results?.length ?? 0;
     this.#count = 0;
+    this.#oldest = Number.POSITIVE_INFINITY;
     return results === null ? calls : Buffer.concat([calls, results]);
   }
 
@@ -61,6 +69,11 @@ export class RecentCalls {
       this.#resultBytes -= piece.results?.length ?? 0;
       piece.results = null;
     }
+  }
+
+  /** All that is sealed, oldest first, as it was written; it stays here. */
+  lines(): readonly Buffer[] {
+    return this.#pieces.flatMap(({ calls, results }) => (results === null ? [calls] : [calls, results]));
   }
 
   /** All that is sealed, oldest first; they are no longer here. */

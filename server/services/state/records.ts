@@ -42,8 +42,8 @@ export type CallEnded = CallBegun & {
 
 export type StateRecord =
   /**
-   * The first of a file. The files it names are contained in it, and count no more: their figures in `cells`, which hold `calls` too.
-   * All in one line, so that there is either all of it or nothing.
+   * The one with which a file begins to count. The files it names are contained in it, and count no more: their figures in `cells`, which
+   * hold `calls` too, and those that stand before it. So there is either all of it or nothing.
    */
   | {
       readonly is: 'open';

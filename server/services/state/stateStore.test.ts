@@ -41,8 +41,7 @@ function deadPid(): number {
 function orphan(files: FaultyStateFiles): void {
   const pid = deadPid();
   for (const [name, bytes] of files.files) {
-    const [first = '', ...rest] = bytes.toString().split('\n');
-    files.files.set(name, Buffer.from([first.replace(`"pid":${process.pid}`, `"pid":${pid}`), ...rest].join('\n')));
+    files.files.set(name, Buffer.from(bytes.toString().replaceAll(`"pid":${process.pid}`, `"pid":${pid}`)));
   }
 }
 
@@ -211,6 +210,44 @@ describe('the files of many processes', () => {
     const next = storeOn(files, { limits });
     expect(await idsIn(next)).toHaveLength(50);
     expect(await countIn(next)).toBe(201);
+  });
+
+  it('count for nothing until all of what they are begun with is there', async () => {
+    const files = new FaultyStateFiles();
+    const store = storeOn(files, { growthBytes: 1_000 });
+    const ids = Array.from({ length: 30 }, (_, n) => `c${n}`);
+    for (const id of ids) {
+      store.end(overCall(id));
+      await store.flush();
+    }
+    const [[name, bytes] = ['', Buffer.alloc(0)], ...others] = files.files;
+    expect(others).toEqual([]);
+    expect((await idsIn(storeOn(files))).toSorted()).toEqual(ids.map((id) => `${id} ended`).toSorted());
+    expect(await countIn(storeOn(files))).toBe(30);
+    const opensAt = bytes.indexOf('{"is":"open"');
+    expect(opensAt).toBeGreaterThan(1_000);
+    const torn = new FaultyStateFiles();
+    torn.files.set(name, bytes.subarray(0, bytes.indexOf('\n', opensAt)));
+    expect(await idsIn(storeOn(torn))).toEqual([]);
+    expect(await countIn(storeOn(torn))).toBe(0);
+  });
+
+  it('are begun anew without results that are kept no longer', async () => {
+    const files = new FaultyStateFiles();
+    let now = 2_000_000;
+    const limits = { ...defaultHistoryLimits, resultMinutes: 1 };
+    const store = storeOn(files, { growthBytes: 1_000, limits, nowMs: () => now });
+    store.end(overCall('old', { startedAt: now, result: 'let go of' }));
+    await store.flush();
+    now += 61_000;
+    for (let n = 0; n < 30; n += 1) {
+      store.end(overCall(`c${n}`, { startedAt: now, result: 'kept' }));
+      await store.flush();
+    }
+    const text = [...files.files.values()].join('');
+    expect(text).toContain('"requestId":"old"');
+    expect(text).not.toContain('let go of');
+    expect(text).toContain('"result":"kept"');
   });
 });
 

@@ -109,7 +109,8 @@ export class StateStore {
     if (this.#told.size > 0) this.#told.delete(requestId);
     this.#own.buckets.countKind(call.kind, call.startedAt, call);
     const isApart = resultJson !== null && resultJson.length > longestInline;
-    this.#recent.add(endedLine(call, isApart ? null : resultJson), isApart ? resultLine(requestId, resultJson) : null);
+    const result = isApart ? resultLine(requestId, resultJson) : null;
+    this.#recent.add(endedLine(call, isApart ? null : resultJson), result, call.startedAt);
     if (this.#recent.waiting > mostWaiting) this.#seal();
     if (this.#timer === null) this.#flushSoon(this.#flushMs);
   }
@@ -178,6 +179,13 @@ export class StateStore {
     this.#own.trim(this.#trimming());
   }
 
+  /** What is too old is not kept any longer. The last calls are lines, and stay it as long as all of them are young. */
+  #letGo(): void {
+    const trimming = this.#trimming();
+    if (this.#recent.oldest < Math.max(trimming.since, trimming.resultsSince)) this.#readRecent();
+    this.#own.trim({ ...trimming, entries: Math.max(0, trimming.entries - this.#recent.size) });
+  }
+
   /** Somebody asks: the last calls are read as those of other processes are. */
   #readRecent(): void {
     this.#seal();
@@ -203,7 +211,9 @@ export class StateStore {
   /** The views that count, our own last, each with whether its writer has gone. */
   #standing(): readonly (readonly [FileView, boolean])[] {
     const replaced = new Set([...this.#views.values()].flatMap(({ replaces }) => replaces));
-    const others = [...this.#views].filter(([name]) => !replaced.has(name) && !this.#contained.has(name));
+    const others = [...this.#views].filter(
+      ([name, { writer }]) => writer !== null && !replaced.has(name) && !this.#contained.has(name),
+    );
     return [
       ...others.map(([, view]): readonly [FileView, boolean] => [view, view.writer !== null && isDead(view.writer)]),
       [this.#own, false],
@@ -272,13 +282,13 @@ export class StateStore {
     const before = this.#ownFile;
     const release = await this.#takeOver();
     try {
-      this.#trim();
+      this.#letGo();
       this.#own.buckets.age(this.#nowMs(), this.#limits.statsDays * dayMs);
       const replaces = [...this.#contained, ...(before === null ? [] : [before.name])];
       const stamp = new Date(this.#nowMs()).toISOString().replaceAll(/[-:.]/g, '');
       const name = `${stamp}-${process.pid}-${randomBytes(4).toString('hex')}.jsonl`;
       const file = await this.#files.create(name);
-      this.#readRecent();
+      this.#seal();
       const ongoing = this.#ongoing.values();
       const open: StateRecord = {
         is: 'open',
@@ -287,7 +297,7 @@ export class StateStore {
         cells: this.#own.buckets.data(),
         calls: [...this.#own.calls.values(), ...ongoing.map((call) => call.begun())],
       };
-      const bytes = Buffer.from(lineOf(open));
+      const bytes = Buffer.concat([...this.#recent.lines(), Buffer.from(lineOf(open))]);
       // It is contained in that.
       this.#unwritten = [];
       for (const { requestId } of ongoing) this.#told.add(requestId);
