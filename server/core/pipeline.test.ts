@@ -22,7 +22,7 @@ describe('a call that succeeds', () => {
     expect(finished[0]).toMatchObject({ error: null, mode: 'run', connection: 'a' });
   });
 
-  it('leaves nothing on its caller’s signal, which other calls may share, however it ends', async () => {
+  it('leaves nothing on its caller’s signal, which other calls may share, after the next call of somebody else, however it ends', async () => {
     const { signal } = new AbortController();
     const asks = changing({
       name: 'asks_first',
@@ -37,6 +37,9 @@ describe('a call that succeeds', () => {
     valueOf(await run(call, { signal }));
     valueOf(await run({ ...call, mode: 'dry_run' }, { signal }));
     expect(errorOf(await run({ ...call, operation: 'touch_node' }, { signal })).code).toBe('sample.refused');
+    // One for all of them, which is there for the next.
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    await run({}, { signal: new AbortController().signal });
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
 
