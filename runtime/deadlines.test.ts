@@ -61,6 +61,22 @@ describe('deadlines with one timer', () => {
     expect(passed).toEqual(['first']);
   });
 
+  it('that throw keep none of the others from passing, at the same time or later; what they throw is not lost', () => {
+    const deadlines = new Deadlines();
+    const passed: string[] = [];
+    const bug = new Error('bug');
+    const fail = () => {
+      throw bug;
+    };
+    deadlines.after(10, fail);
+    deadlines.after(10, () => void passed.push('with it'));
+    deadlines.after(100, () => void passed.push('later'));
+    expect(() => vi.advanceTimersByTime(50)).toThrow(bug);
+    expect(passed).toEqual(['with it']);
+    vi.advanceTimersByTime(100);
+    expect(passed).toEqual(['with it', 'later']);
+  });
+
   it('have one timer, which keeps the program alive only while somebody waits', () => {
     const deadlines = new Deadlines();
     const takeBack = [1, 2, 3].map(() => deadlines.after(1_000, () => undefined));
@@ -89,5 +105,23 @@ describe('listeners', () => {
     listeners.add(hear(6));
     listeners.tell();
     expect(heard).toEqual([1, 3, 4, 6]);
+  });
+
+  it('hear though others throw, and what those threw is thrown when all have heard', () => {
+    const listeners = new Listeners();
+    const heard: string[] = [];
+    const fail = (thrown: unknown) => () => {
+      throw thrown;
+    };
+    const [first, second] = [new Error('first'), new Error('second')];
+    listeners.add(fail(first));
+    listeners.add(() => void heard.push('after it'));
+    expect(() => listeners.tell()).toThrow(first);
+    expect(heard).toEqual(['after it']);
+    expect(listeners.isEmpty).toBe(true);
+    for (const each of [first, second]) listeners.add(fail(each));
+    expect(() => listeners.tell()).toThrow(expect.objectContaining({ errors: [first, second] }));
+    listeners.add(fail('no error'));
+    expect(() => listeners.tell()).toThrow(expect.objectContaining({ errors: ['no error'] }));
   });
 });

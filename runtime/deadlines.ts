@@ -2,7 +2,7 @@
  * The deadlines of many calls with one timer: nearly every call ends long before its own, so that a timer for each would be made and taken
  * away for nothing. Like those, it keeps the program alive while somebody waits.
  */
-import { nothing } from './listeners.ts';
+import { callEach, nothing } from './listeners.ts';
 
 /** A class for the same reason as a link of {@link Listeners}. */
 class Wait {
@@ -69,15 +69,22 @@ export class Deadlines {
       if (wait.dueMs <= nowMs) due.push(wait);
       else nextMs = Math.min(nextMs, wait.dueMs);
     }
-    // The earliest first, as timers would; who expires may end others.
+    try {
+      callEach(this.#taken(due));
+    } finally {
+      // Of those that were left, who expired may have ended the last: nobody waits then, and nothing keeps the program alive.
+      if (this.#first !== null && nextMs + grainMs < this.#firesAtMs) this.#fireAt(nextMs + grainMs);
+    }
+  }
+
+  /** The earliest first, as timers would; who expires may end others. */
+  *#taken(due: readonly Wait[]): Generator<() => void> {
     for (const wait of due.toSorted((a, b) => a.dueMs - b.dueMs)) {
       if (!wait.isIn) continue;
       const { expire } = wait;
       this.#remove(wait);
-      expire();
+      yield expire;
     }
-    // Of those that were left, who expired may have ended the last: nobody waits then, and nothing keeps the program alive.
-    if (this.#first !== null && nextMs + grainMs < this.#firesAtMs) this.#fireAt(nextMs + grainMs);
   }
 }
 

@@ -6,6 +6,21 @@
 /** Stands for what was held by what is out of a list: the engine may have put that where nothing is looked at for long. */
 export const nothing = (): void => undefined;
 
+/** Calls each, whatever those before it throw; throws that when all have been called, several as one AggregateError. */
+export function callEach(listeners: Iterable<() => void>): void {
+  const thrown: unknown[] = [];
+  for (const listener of listeners) {
+    try {
+      listener();
+    } catch (each) {
+      thrown.push(each);
+    }
+  }
+  const [first] = thrown;
+  if (thrown.length === 1 && first instanceof Error) throw first;
+  if (thrown.length > 0) throw new AggregateError(thrown, 'Listeners threw.');
+}
+
 /** A class, not a literal: V8 makes literals of a place whose first ones lived long in its old space, with all they hold. */
 class Link {
   listener: () => void;
@@ -36,12 +51,17 @@ export class Listeners {
     return () => this.#remove(link);
   }
 
-  /** It has happened: calls all that wait, in the order in which they came, and forgets them. */
+  /** It has happened: calls all that wait, in the order in which they came, and forgets them. What they throw: {@link callEach}. */
   tell(): void {
+    callEach(this.#taken());
+  }
+
+  /** Each is out before it is called: it may add to those that wait, and take others out. */
+  *#taken(): Generator<() => void> {
     for (let link = this.#first; link !== null; link = this.#first) {
       const { listener } = link;
       this.#remove(link);
-      listener();
+      yield listener;
     }
   }
 
