@@ -156,6 +156,8 @@ export type UndoableCall = {
   readonly runtime: Runtime | null;
   readonly caller: Caller;
   readonly plan: Plan<Json>;
+  /** Whether this caller may take it back: who may do it now, and nobody else. Errors: as of the call itself. */
+  allows(caller: Caller): Result<null>;
   /** Has its operation undo it, within `budget`. */
   undo(budget: CallOptions): Promise<Result<null>>;
 };

@@ -32,8 +32,8 @@ export const performing: readonly (MiddlewareFacts & Pick<Middleware, 'appliesTo
 const firstDelayMs = 50;
 const longestDelayMs = 5_000;
 
-/** Runs what was allowed and planned. Never rejects. `undoable` is told of what can be undone later. */
-export function perform(answers: AnswerCache, undoable: PipelineServices['undoable']): Next {
+/** Runs what was allowed and planned. Never rejects. `services.undoable` is told of what can be undone later. */
+export function perform(answers: AnswerCache, services: Pick<PipelineServices, 'undoable' | 'find'>): Next {
   return async (flight) => {
     flight.enter('execute');
     flight.executed = true;
@@ -53,7 +53,7 @@ export function perform(answers: AnswerCache, undoable: PipelineServices['undoab
     flight.applied = answer;
     if (late === null) flight.budget.release();
     else flight.budget.end();
-    return offered(undoable, flight, shaped(flight, answer));
+    return offered(services, flight, shaped(flight, answer));
   };
 }
 

@@ -64,7 +64,7 @@ export class Pipeline {
     this.#services = services;
     const answers = services.answers ?? new AnswerCache();
     const middlewares = middlewaresOf(services, answers);
-    this.#way = compose(middlewares, perform(answers, services.undoable));
+    this.#way = compose(middlewares, perform(answers, services));
     this.#said = [...middlewares, ...performing, ...ending];
   }
 
@@ -109,7 +109,7 @@ export class Pipeline {
       answer,
       undo: (budget) => undo(flight, budget),
       offerUndo: () => {
-        if (answer.ok) offerUndo(this.#services.undoable, flight);
+        if (answer.ok) offerUndo(this.#services, flight);
       },
     };
   }

@@ -199,15 +199,18 @@ export const ownCondition = gate(
     says: 'The operation’s own condition on its caller holds.',
     appliesTo: (operation) => operation.authorize !== undefined,
   },
-  ({ operation: { operation, entry }, params, extras, connection }) => {
-    if (operation.authorize === undefined) return null;
-    try {
-      return refusal(operation.authorize(params, { caller: extras.caller, connection: connection?.facts ?? null }));
-    } catch (thrown) {
-      return threw(entry.name, 'none', thrown);
-    }
-  },
+  (flight) => refusal(ownConditionOn(flight, flight.extras.caller)),
 );
+
+/** What the operation itself says of a caller of this call. */
+export function ownConditionOn({ operation: { operation }, params, connection }: Flight, caller: Caller): Result<null> {
+  if (operation.authorize === undefined) return ok(null);
+  try {
+    return operation.authorize(params, { caller, connection: connection?.facts ?? null });
+  } catch (thrown) {
+    return threw(operation.name, 'none', thrown);
+  }
+}
 
 /** The failure, or null for what may go on. */
 export function refusal(result: Result<null>): Failure | null {

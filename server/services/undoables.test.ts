@@ -6,6 +6,7 @@ import { valueOf } from '../core/testKit.ts';
 import { callOptions } from '../../runtime/callOptions.ts';
 import { ok } from '../../runtime/model.ts';
 import type { UndoableCall } from '../core/calls.ts';
+import type { Caller } from '../core/context.ts';
 import { mostUndoables, UndoableCalls } from './undoables.ts';
 
 const node = 'demo1@sim';
@@ -90,6 +91,37 @@ describe('a call that can be undone', () => {
   });
 });
 
+describe('who may not do it', () => {
+  const operator = { principal: 'ada', via: 'editor', role: 'operator' } as const;
+  const undo = (requestId: string, caller: Caller = operator) =>
+    house.run('undo_operation', { requestId }, {}, { caller });
+
+  it('may not take it back: the role that a policy asks for now is asked for, whether it came before the call or after it', async () => {
+    valueOf(
+      await house.run('suspend_process', { pid: 'Shop.Catalog', node }, { requestId: 'u1' }, { caller: operator }),
+    );
+    house.backend.configurePolicy({ roles: { suspend_process: 'admin' } });
+    expect(await undo('u1')).toMatchObject({
+      error: { code: 'role.insufficient', effect: 'none', details: { needs: 'admin', has: 'operator' } },
+    });
+    valueOf(await house.run('suspend_process', { pid: 'Shop.Visitors', node }, { requestId: 'u2' }));
+    expect(await undo('u2')).toMatchObject({ error: { code: 'role.insufficient' } });
+    expect(await holdings()).toBe(2);
+    valueOf(await undo('u2', editor));
+    house.backend.configurePolicy({});
+    valueOf(await undo('u1'));
+    expect(await holdings()).toBe(0);
+  });
+
+  it('may not take it back through a connection that lets nothing be changed any more', async () => {
+    valueOf(await suspend('u3'));
+    const [connection] = house.backend.connections();
+    valueOf(house.backend.setAccess(connection?.id ?? '', 'read_only', house.options));
+    expect(await undo('u3', editor)).toMatchObject({ error: { code: 'connection.read_only', effect: 'none' } });
+    expect(await holdings()).toBe(1);
+  });
+});
+
 describe('UndoableCalls', () => {
   const call = (requestId: string): UndoableCall => ({
     requestId,
@@ -98,6 +130,7 @@ describe('UndoableCalls', () => {
     runtime: null,
     caller: editor,
     plan: { summary: 'S', touches: [], severity: 'change', undo: 'yes', steps: {} },
+    allows: () => ok(null),
     undo: () => Promise.resolve(ok(null)),
   });
   const of = (requestId: string) => ({ requestId, connection: 'c', caller: editor });

@@ -57,6 +57,8 @@ export class UndoableCalls implements Undoables {
         { pointer: '/requestId' },
       );
     }
+    const allowed = call.allows(caller);
+    if (!allowed.ok) return allowed;
     if (call.connection !== connection) {
       return failure(
         'conflict',

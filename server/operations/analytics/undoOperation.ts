@@ -11,7 +11,10 @@ export type Undoable = { readonly operation: string; readonly plan: Plan<Json> }
 
 /** The calls of this process that can be taken back: the latest, as long as it lives. */
 export interface Undoables {
-  /** Errors: `undo.nothing` where there is none of that requestId, or none that this caller may see; `undo.other_connection`. */
+  /**
+   * Errors: `undo.nothing` where there is none of that requestId, or none that this caller may see; `undo.other_connection`; where the
+   * caller may not do it now, what says so (`role.insufficient`).
+   */
   find(of: UndoOf): Result<Undoable>;
   /** Takes it back, once. Errors beside those of {@link find}: its operation's own. */
   undo(of: UndoOf, budget: CallOptions): Promise<Result<null>>;
@@ -63,7 +66,7 @@ export function undoOperation(undoables: Undoables) {
         ok({
           summary: `Undo: ${plan.summary}`,
           touches: plan.touches,
-          // Whoever may not do it may not take it back.
+          // What the connection does not let be done it does not let be taken back.
           severity: plan.severity,
           undo: 'no' as const,
           steps: { requestId, operation, undone: plan.summary, whole: plan.undo === 'yes' },
