@@ -26,6 +26,12 @@ export function effectOfBreak(method: MethodName): Effect {
   return effect === 'read' || effect === 'diagnose' ? 'none' : 'unknown';
 }
 
+/** What only looks has done nothing, whatever it did to look and whatever broke: the process by which it looked may have been lost. */
+function withEffectOf(method: MethodName, answer: AnyResult): AnyResult {
+  if (answer.ok || answer.error.effect === 'none' || effectOfBreak(method) !== 'none') return answer;
+  return { ok: false, error: { ...answer.error, effect: 'none' } };
+}
+
 /** A bug of ours, as a value: `system` is the class no input and no target may cause. */
 function broken(method: MethodName, code: string, message: string): Failure {
   return failure('system', code, message, 'This is a bug in Arsenal: please report it with the log.', {
@@ -115,7 +121,12 @@ export function guardUnary(
     };
     const run = async (): Promise<unknown> => method(params, own);
     run().then(
-      (answer) => settle(isResult(answer) ? answer : broken(name, 'port.bad_answer', `${name} answered no result.`)),
+      (answer) =>
+        settle(
+          isResult(answer)
+            ? withEffectOf(name, answer)
+            : broken(name, 'port.bad_answer', `${name} answered no result.`),
+        ),
       (thrown: unknown) => settle(threw(name, thrown)),
     );
   });
@@ -190,7 +201,9 @@ class GuardedStream implements AsyncIterableIterator<AnyItem> {
       const pulled = await this.#orCut(inner);
       if ('ok' in pulled) return { is: 'end', result: pulled };
       if (pulled.done === true) return this.#bad('port.stream_without_end', `${this.#name} ended without a result.`);
-      return isItem(pulled.value) ? pulled.value : this.#bad('port.bad_answer', `${this.#name} answered no frame.`);
+      if (!isItem(pulled.value)) return this.#bad('port.bad_answer', `${this.#name} answered no frame.`);
+      const item = pulled.value;
+      return item.is === 'end' ? { is: 'end', result: withEffectOf(this.#name, item.result) } : item;
     } catch (thrown) {
       return { is: 'end', result: threw(this.#name, thrown) };
     }

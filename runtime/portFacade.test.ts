@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { callOptions, childOptions, longestMs, remainingNow } from './callOptions.ts';
-import { cancelled } from './errors.ts';
+import { cancelled, nodeUnavailable } from './errors.ts';
 import type { Result } from './model.ts';
 import { ok } from './model.ts';
 import type { Capability, MethodTable, StreamItem } from './port.ts';
@@ -13,6 +13,11 @@ const everywhere = { nodes: 'all' } as const;
 const can: Capability = { can: true };
 const yes = () => can;
 const never = () => new Promise<never>(() => undefined);
+
+function errorOf(result: Result<unknown>) {
+  if (result.ok) throw new Error('It succeeded.');
+  return result.error;
+}
 
 async function last<F, R>(items: AsyncIterable<StreamItem<F, R>>): Promise<{ frames: F[]; end: Result<R> }> {
   const frames: F[] = [];
@@ -70,6 +75,26 @@ describe('a port made from a table', () => {
       await port.system.memory({ node: 'a@sim' }, callOptions(100)),
     ])
       expect(answer).toMatchObject({ error: { class: 'system', code: 'port.bad_answer' } });
+  });
+
+  it('says of what only looks that it had no effect, whatever it says itself; of a write what it knows', async () => {
+    const lost = (): Result<never> => nodeUnavailable('a@sim', 'unknown');
+    const port = buildPort(
+      {
+        'cluster.nodes': () => Promise.resolve(lost()),
+        'profile.calls': () => Promise.resolve(lost()),
+        'processes.exit': () => Promise.resolve(lost()),
+        'supervisors.find': async function* () {
+          yield { is: 'end', result: await Promise.resolve(lost()) };
+        },
+      },
+      yes,
+    );
+    const said = async (answer: Promise<Result<unknown>>) => errorOf(await answer).effect;
+    expect(await said(port.cluster.nodes({}, callOptions(1_000)))).toBe('none');
+    expect(await said(port.profile.calls({ pid, forMs: 1, callsPerSecond: 1 }, callOptions(1_000)))).toBe('none');
+    expect(errorOf((await last(port.supervisors.find(everywhere, callOptions(1_000)))).end).effect).toBe('none');
+    expect(await said(port.processes.exit(killing, callOptions(1_000)))).toBe('unknown');
   });
 
   it('ends a call that ignores deadline and signal, and tells the method so', async () => {

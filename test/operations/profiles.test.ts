@@ -159,6 +159,14 @@ describe('a profile of a simulated process', () => {
     expect(errorOf(await house.run('profile_process', { ...here, pid: 'spinning' })).class).toBe('not_found');
   });
 
+  it.each(['sample', 'calls'])('by %s had no effect when its node crashes under it', async (how) => {
+    cluster.timers.set(cluster.nowMs + 200, () => cluster.crashNode('one@sim'));
+    expect(await outcomeOf(house, 'profile_process', { ...here, pid: 'spinning', how, forMs: 1_500 })).toMatchObject({
+      is: 'failed',
+      error: { class: 'unavailable', effect: 'none' },
+    });
+  });
+
   it('leaves nothing when its caller gives up, and is never of a process of ours', async () => {
     const control = new AbortController();
     const options = { ...patient(), signal: control.signal };
