@@ -95,7 +95,7 @@ describe('the lines of calls', () => {
   it('are let go of oldest first, large results before their calls', () => {
     const recent = new RecentCalls();
     for (const id of ['a', 'b', 'c']) {
-      recent.add(endedLine(overCall(id), null), resultLine(id, `"${'x'.repeat(600)}"`));
+      recent.add(endedLine(overCall(id), null), resultLine(id, `"${'x'.repeat(600)}"`), 0);
       recent.seal();
     }
     recent.trim(2, 1_000);
