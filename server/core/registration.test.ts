@@ -60,6 +60,15 @@ describe('checkOperation', () => {
     ]);
   });
 
+  it('wants what stands in the path of a route to be parameters, each once', () => {
+    const route = { method: 'GET', path: '/nodes/:node/:limit/:limit' } as const;
+    const params = Type.Object({ limit: Type.Optional(Type.Integer()) });
+    expect(broken(looking({ route, params }))).toEqual([
+      'route: node is no parameter',
+      'route: limit stands in it twice',
+    ]);
+  });
+
   it('wants versions, retries and times of answers that are whole and within reason', () => {
     expect(broken(untyped({ version: 0, retry: { times: 6 }, cache: { ttlMs: 1.5 } }))).toEqual([
       'version: must be a whole number, at least 1',
@@ -75,7 +84,7 @@ describe('checkOperation', () => {
 
   it('accepts a route, aliases and examples that are right', () => {
     const operation = looking({
-      route: { method: 'GET', path: '/nodes/:node/look-around' },
+      route: { method: 'GET', path: '/nodes/:limit/look-around' },
       aliases: [{ name: 'peek', preset: { limit: 1 } }],
       examples: [{ title: 'Right', params: { limit: 2 } }],
     });

@@ -9,7 +9,7 @@ import { longestTimeoutMs } from './limits.ts';
 import type { AnyOperation } from './operation.ts';
 import { isWrite, methodsOf } from './operation.ts';
 import { isJsonObject } from './plainData.ts';
-import { isRoutePath } from './routes.ts';
+import { isRoutePath, pathParams } from './routes.ts';
 import { closeObjects, plainSchema, publicSchema, unboundedParts } from './schemaRules.ts';
 import type { CompiledSchema } from './validate.ts';
 import { compileSchema, compileWhenUsed } from './validate.ts';
@@ -79,6 +79,7 @@ function check(operation: AnyOperation, when: 'now' | 'later'): Result<CheckedOp
     ...(schema['type'] === 'object' ? [] : ['params: must be an object schema']),
     ...unboundedParts(schema).map(({ at, missing }) => `params${at}: must state ${missing}`),
     ...presets(operation, schema),
+    ...routeParams(operation, schema),
     ...(when === 'now' ? examples(operation, params.value) : []),
   ];
   if (broken.length > 0) return invalid(broken);
@@ -156,6 +157,16 @@ function presets({ aliases = [] }: AnyOperation, schema: JsonSchema): readonly s
       .filter((key) => !Object.hasOwn(known, key))
       .map((key) => `alias ${name}: ${key} is no parameter`),
   );
+}
+
+/** What a request says in its path has to be a parameter, each once: otherwise every request of that route is refused. */
+function routeParams({ route }: AnyOperation, schema: JsonSchema): readonly string[] {
+  const known = propertiesOf(schema);
+  const named = route === undefined ? [] : pathParams(route.path);
+  return named.flatMap((param, at) => [
+    ...(Object.hasOwn(known, param) ? [] : [`route: ${param} is no parameter`]),
+    ...(named.indexOf(param) === at ? [] : [`route: ${param} stands in it twice`]),
+  ]);
 }
 
 function examples(operation: AnyOperation, params: CompiledSchema): readonly string[] {

@@ -1,9 +1,12 @@
+import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import type { Origin, RegistryChange } from './registry.ts';
 import { Registry } from './registry.ts';
 import { changing, errorOf, looking, valueOf } from './testKit.ts';
 
 const builtin: Origin = { from: 'builtin' };
+const some = Type.Optional(Type.String({ maxLength: 9 }));
+const params = Type.Object({ cart: some, id: some, all: some });
 const mine = { from: 'workspace', file: 'arsenal/operations/a.ts' } as const;
 
 describe('Registry', () => {
@@ -51,7 +54,7 @@ describe('Registry', () => {
 
   it('gives no route away twice, and none of Arsenal’s own', () => {
     const registry = new Registry();
-    const route = (path: string, method: 'GET' | 'POST' = 'GET') => ({ route: { method, path } });
+    const route = (path: string, method: 'GET' | 'POST' = 'GET') => ({ route: { method, path }, params });
     registry.register(looking({ name: 'ours', ...route('/carts/:cart') }), builtin);
     valueOf(registry.register(looking({ name: 'ours_too', ...route('/carts/largest') }), builtin));
     for (const path of ['/carts/:id', '/carts/top', '/:all/largest']) {
@@ -67,6 +70,14 @@ describe('Registry', () => {
     expect(errorOf(registry.register(looking({ name: 'another', ...route('/own/x') }), other)).code).toBe(
       'operation.route_taken',
     );
+  });
+
+  it('gives away none of the routes that the gateway answers itself, however they are written', () => {
+    for (const path of ['/operations', '/operations/:id', '/api/v1/operations/x', '/executions/x']) {
+      const theirs = looking({ params, route: { method: 'GET', path } });
+      expect(errorOf(new Registry().register(theirs, mine)).message).toMatch(/which Arsenal answers itself/);
+      valueOf(new Registry().register(theirs, builtin));
+    }
   });
 
   // @row RG-02

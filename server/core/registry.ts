@@ -3,11 +3,13 @@ import { failure } from '../../runtime/errors.ts';
 import type { Json, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { CatalogueEntry, Role } from '../protocol/operation.ts';
+import { gatewayRoutes } from '../protocol/routes.ts';
 import type { RoleTable } from './authorization.ts';
 import { defaultRole } from './authorization.ts';
 import type { AnyOperation } from './operation.ts';
 import type { CommonParam } from './registration.ts';
 import { checkOperation } from './registration.ts';
+import type { Route } from './routes.ts';
 import { meet, ownRoutes } from './routes.ts';
 import { searchEntries } from './search.ts';
 import type { CompiledSchema } from './validate.ts';
@@ -88,11 +90,12 @@ export class Registry {
     const holder = [...this.#byName.values()].find(
       ({ entry }) => entry.name !== name && entry.route !== null && meet(entry.route, route),
     );
-    if (holder === undefined) return ok(null);
+    const means = holder?.entry.name ?? gatewayRoute(route);
+    if (means === null) return ok(null);
     return failure(
       'conflict',
       'operation.route_taken',
-      `The route ${route.method} ${route.path} can mean ${holder.entry.name}.`,
+      `The route ${route.method} ${route.path} can mean ${means}.`,
       `Choose another route, such as one below ${ownRoutes}, or none: it can always be run by its name.`,
     );
   }
@@ -198,6 +201,12 @@ function entryOf(
     errors: operation.errors ?? [],
     origin,
   });
+}
+
+/** What answers a request of that route in any case, in words; null when nothing does. */
+function gatewayRoute(route: Route): string | null {
+  const own = gatewayRoutes.find((each) => meet(each, route));
+  return own === undefined ? null : `${own.method} ${own.path}, which Arsenal answers itself`;
 }
 
 function sameOrigin(a: Origin, b: Origin): boolean {

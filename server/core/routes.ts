@@ -1,5 +1,6 @@
 /** Routes of operations: which have their form, and which can mean the same request. */
 import type { CatalogueEntry } from '../protocol/operation.ts';
+import { withoutBase } from '../protocol/routes.ts';
 
 export type Route = NonNullable<CatalogueEntry['route']>;
 
@@ -21,7 +22,7 @@ export function pathParams(path: string): readonly string[] {
 
 /** Whether there is a request that both could answer. */
 export function meet(one: Route, other: Route): boolean {
-  const [own, others] = [one.path.split('/'), other.path.split('/')];
+  const [own, others] = [withoutBase(one.path).split('/'), withoutBase(other.path).split('/')];
   return (
     one.method === other.method &&
     own.length === others.length &&

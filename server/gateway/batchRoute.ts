@@ -6,7 +6,7 @@ import type { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ArsenalError, Json, Result } from '../../runtime/model.ts';
 import type { OperationAnswer, OperationCall, OperationProgress } from '../protocol/operation.ts';
-import { apiBase } from './catalogueRoutes.ts';
+import { apiBase } from '../protocol/routes.ts';
 import { httpStatus } from './httpStatus.ts';
 import { errorDocument, readAttributes } from './jsonApi.ts';
 import type { Document, JsonObject, ParamsPlace } from './jsonApi.ts';

@@ -41,6 +41,11 @@ describe('routes of operations', () => {
     expect(match.is === 'route' && match.entry.name).toBe('process_tree');
   });
 
+  it('takes a parameter where only that takes the method', () => {
+    const match = matchRoute(catalogue, 'DELETE', '/processes/tree');
+    expect(match.is === 'route' && [match.entry.name, match.path.get('pid')]).toEqual(['kill_process', 'tree']);
+  });
+
   it('tells another method from another path', () => {
     expect(matchRoute(catalogue, 'DELETE', '/processes')).toEqual({ is: 'other_method', allow: ['GET', 'POST'] });
     expect(matchRoute(catalogue, 'GET', '/elsewhere')).toEqual({ is: 'none' });

@@ -3,8 +3,7 @@
  * operation registered a second ago is reached and one that is gone is not.
  */
 import type { CatalogueEntry } from '../protocol/operation.ts';
-
-export const apiBase = '/api/v1';
+import { apiBase, withoutBase } from '../protocol/routes.ts';
 
 export type RouteMatch =
   | { readonly is: 'route'; readonly entry: CatalogueEntry; readonly path: ReadonlyMap<string, string> }
@@ -17,22 +16,21 @@ export function findEntry(catalogue: readonly CatalogueEntry[], name: string): C
   return catalogue.find((entry) => entry.name === name || entry.aliases.some((alias) => alias.name === name));
 }
 
-/** A route's whole path; the catalogue may write it with or without {@link apiBase}. */
+/** A route's whole path. */
 export function fullPath(routePath: string): string {
-  return routePath.startsWith(`${apiBase}/`) ? routePath : `${apiBase}${routePath}`;
+  return apiBase + withoutBase(routePath);
 }
 
 /** Segments of a route below {@link apiBase}. */
 function segmentsOf(routePath: string): readonly string[] {
-  return fullPath(routePath)
-    .slice(apiBase.length)
+  return withoutBase(routePath)
     .split('/')
     .filter((segment) => segment !== '');
 }
 
 /**
  * Which operation a method and a path below {@link apiBase} mean. A literal segment outranks a parameter: `/processes/tree` is
- * not a process called `tree`. `path` holds the parameters, decoded.
+ * not a process called `tree`, unless only that takes the method. `path` holds the parameters, decoded.
  */
 export function matchRoute(catalogue: readonly CatalogueEntry[], method: string, pathBelowBase: string): RouteMatch {
   const segments = pathBelowBase.split('/').filter((segment) => segment !== '');
@@ -44,14 +42,10 @@ export function matchRoute(catalogue: readonly CatalogueEntry[], method: string,
       return parameters === null ? [] : [{ entry, route: entry.route, parameters }];
     })
     .sort((one, other) => one.parameters.size - other.parameters.size);
-  const fewest = found[0]?.parameters.size;
-  const closest = found.filter((each) => each.parameters.size === fewest);
-  const [first] = closest;
-  if (first === undefined) return { is: 'none' };
-  const match = closest.find((each) => each.route.method === method);
-  return match === undefined
-    ? { is: 'other_method', allow: [...new Set(closest.map((each) => each.route.method))].sort() }
-    : { is: 'route', entry: match.entry, path: match.parameters };
+  const match = found.find((each) => each.route.method === method);
+  if (match !== undefined) return { is: 'route', entry: match.entry, path: match.parameters };
+  const allow = [...new Set(found.map((each) => each.route.method))].sort();
+  return allow.length === 0 ? { is: 'none' } : { is: 'other_method', allow };
 }
 
 function matchSegments(pattern: readonly string[], segments: readonly (string | null)[]): Map<string, string> | null {

@@ -13,7 +13,7 @@ import { WatchPublisher } from '../../runtime/watchChannel.ts';
 import type { Backend, Caller } from '../backend/backend.ts';
 import { decodeWatchUp } from '../protocol/watch.ts';
 import type { WatchDown, WatchTopic } from '../protocol/watch.ts';
-import { apiBase } from './catalogueRoutes.ts';
+import { apiBase } from '../protocol/routes.ts';
 import { eventsProtocol, pathOf } from './gate.ts';
 import type { Admission } from './gate.ts';
 import { httpStatus } from './httpStatus.ts';

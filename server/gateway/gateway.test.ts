@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import Fastify from 'fastify';
 import { WebSocket } from 'ws';
 import { arsenalError, failure } from '../../runtime/errors.ts';
 import { WatchSubscriber } from '../../runtime/watchChannel.ts';
+import { apiBase, gatewayRoutes } from '../protocol/routes.ts';
 import type { WatchDown, WatchTopic } from '../protocol/watch.ts';
 import { decodeToWebview } from '../protocol/webview.ts';
 import { eventsProtocol, keyProtocolPrefix } from './gate.ts';
@@ -14,7 +16,8 @@ import { errorClasses } from '../../runtime/model.ts';
 import { httpStatus } from './httpStatus.ts';
 import { parseJson } from './json.ts';
 import { isJsonObject } from './jsonApi.ts';
-import { ran, testBackend } from './testBackend.ts';
+import { addRoutes } from './routes.ts';
+import { ran, testBackend, testCatalogue, testEntry } from './testBackend.ts';
 import type { TestBackend } from './testBackend.ts';
 import { idsOf, pick, pickList, pickText } from './testJson.ts';
 
@@ -66,6 +69,37 @@ async function raw(port: number, text: string): Promise<string> {
   await once(socket, 'close');
   return answer.split('\r\n')[0] || 'closed';
 }
+
+describe('the routes that no operation may have', () => {
+  it('are those that the gateway answers itself', async () => {
+    const app = Fastify();
+    const own: string[] = [];
+    app.addHook('onRoute', ({ method, url }) => {
+      if (url.startsWith(apiBase) && method !== 'HEAD') own.push(`${String(method)} ${url}`);
+    });
+    addRoutes(app, {
+      backend: testBackend(),
+      defaultConnection: () => null,
+      caller: { principal: 'me', via: 'rest', role: 'viewer' },
+      isAdmitted: () => false,
+      version: '1',
+      stopping: new AbortController().signal,
+    });
+    await app.ready();
+    expect(gatewayRoutes.map(({ method, path }) => `${method} ${apiBase}${path}`).toSorted()).toEqual(own.toSorted());
+    await app.close();
+  });
+
+  it('do not become a category by its name', async () => {
+    const backend = testBackend();
+    const search = testEntry('search', { needs: [], route: { method: 'GET', path: '/operations/search' } });
+    const catalogue = [...testCatalogue, search, testEntry('mine', { category: 'search' })];
+    Object.assign(backend, { catalogue: () => catalogue, registered: () => catalogue });
+    const { gateway } = await start(backend);
+    const found = await call(gateway, 'GET', '/api/v1/operations/search');
+    expect([found.status, backend.calls.map((each) => each.call.operation)]).toEqual([404, ['search']]);
+  });
+});
 
 describe('the gate', () => {
   // @row NF-07

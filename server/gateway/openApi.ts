@@ -4,7 +4,8 @@
  */
 import type { Json } from '../../runtime/model.ts';
 import type { CatalogueEntry, JsonSchema } from '../protocol/operation.ts';
-import { apiBase, creates, fullPath, resourceType } from './catalogueRoutes.ts';
+import { apiBase } from '../protocol/routes.ts';
+import { creates, fullPath, resourceType } from './catalogueRoutes.ts';
 import { httpStatus } from './httpStatus.ts';
 import { jsonOf } from './json.ts';
 import { isJsonObject, mediaType } from './jsonApi.ts';

@@ -2,7 +2,8 @@
 import { arsenalError } from '../../runtime/errors.ts';
 import type { ArsenalError } from '../../runtime/model.ts';
 import type { CatalogueEntry, JsonSchema } from '../protocol/operation.ts';
-import { apiBase, resourceType } from './catalogueRoutes.ts';
+import { apiBase } from '../protocol/routes.ts';
+import { resourceType } from './catalogueRoutes.ts';
 import { readAttributes } from './jsonApi.ts';
 import type { JsonObject, ParamsPlace } from './jsonApi.ts';
 import { paramsFromText, propertySchema } from './textParams.ts';

@@ -8,7 +8,8 @@ import type { ArsenalError, ConnectionId, ErrorClass, Json, Result } from '../..
 import type { Backend, BackendCallOptions, Caller } from '../backend/backend.ts';
 import type { CatalogueEntry, OperationAnswer, OperationCall } from '../protocol/operation.ts';
 import { addBatchRoute } from './batchRoute.ts';
-import { apiBase, creates, findEntry, matchRoute, resourceType } from './catalogueRoutes.ts';
+import { apiBase } from '../protocol/routes.ts';
+import { creates, findEntry, matchRoute, resourceType } from './catalogueRoutes.ts';
 import { httpStatus } from './httpStatus.ts';
 import { jsonOf } from './json.ts';
 import { dataDocument, errorDocument, mediaType, readAttributes, resource } from './jsonApi.ts';
@@ -64,15 +65,15 @@ export function addRoutes(app: FastifyInstance, options: RoutesOptions): void {
   });
 
   app.get<{ Params: { category: string } }>(`${apiBase}/operations/:category`, async (request, reply) => {
+    // A route of an operation's own, as that of the search, is no category, whatever categories users name.
+    const own = matchRoute(backend.catalogue(), 'GET', `/operations/${encodeURIComponent(request.params.category)}`);
+    if (own.is === 'route' && own.path.size === 0) {
+      await ownRoute(request, reply);
+      return;
+    }
     const entries = backend.catalogue().filter((entry) => entry.category === request.params.category);
     if (entries.length > 0) {
       await send(reply, dataDocument(entries.map(operationResource)));
-      return;
-    }
-    // A route of an operation's own, as that of the search, is no category.
-    const own = matchRoute(backend.catalogue(), 'GET', `/operations/${request.params.category}`);
-    if (own.is === 'route' && own.path.size === 0) {
-      await ownRoute(request, reply);
       return;
     }
     const known = [...new Set(backend.catalogue().map((entry) => entry.category))].sort();

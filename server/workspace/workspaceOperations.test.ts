@@ -13,7 +13,7 @@ import { buildPort, restrictPort } from '../../runtime/portFacade.ts';
 import { makeContext } from '../core/context.ts';
 import type { Context } from '../core/context.ts';
 import { isWrite } from '../core/operation.ts';
-import { admin, bench } from '../core/testKit.ts';
+import { admin, bench, looking } from '../core/testKit.ts';
 import { Registry } from '../core/registry.ts';
 import type { OperationProgress } from '../protocol/operation.ts';
 import { scaffoldFiles } from '../language/scaffold.ts';
@@ -156,11 +156,11 @@ describe('a module of the workspace', () => {
       { typesFolder: built, isTaken: (name) => registry.find(name) !== null },
     );
     if (!made.ok) throw new Error(made.error.message);
-    await save('countProcesses.ts', made.value.files[0]?.text ?? '');
+    await save('countRows.ts', made.value.files[0]?.text ?? '');
     expect(logged.join('\n')).toContain('Registered count_processes');
     expect(registry.find('count_processes')?.entry).toMatchObject({
       severity: 'read',
-      origin: { from: 'workspace', file: path.join(folder, 'arsenal', 'operations', 'countProcesses.ts') },
+      origin: { from: 'workspace', file: path.join(folder, 'arsenal', 'operations', 'countRows.ts') },
     });
     expect(await execute('count_processes', { atLeast: 10 })).toEqual({
       ok: true,
@@ -263,6 +263,57 @@ describe('a broken module', () => {
       'operation.broken',
     ]);
     expect(diagnostics.get('a.ts')?.[0]?.range.start.line).toBe(2);
+  });
+});
+
+describe('what belongs to another', () => {
+  const routed = (name: string, path: string) =>
+    reading(name, 'return ok(1)').replace('examples: [],', `examples: [], route: { method: 'GET', path: '${path}' },`);
+  const names = () => registry.list().map(({ name }) => name);
+
+  it('is told at its line, and had as soon as that has gone', async () => {
+    const first = await save('b.ts', reading('first', 'return ok(1)'));
+    await save('c.ts', reading('first', 'return ok(2)'));
+    const theirs = { from: 'node', node: 'a@h' } as const;
+    registry.register(looking({ name: 'theirs', route: { method: 'GET', path: '/custom/carts' } }), theirs);
+    await save('d.ts', routed('routed', '/api/v1/custom/carts'));
+    expect(broken.map(({ error }) => error.code)).toEqual(['operation.name_taken', 'operation.route_taken']);
+    expect(diagnostics.get('d.ts')?.[0]?.range.start.line).toBe(2);
+    expect(names()).toEqual(['first', 'theirs']);
+
+    fs.rmSync(first);
+    operations.fileChanged(first);
+    registry.unregister('theirs', theirs);
+    await vi.waitFor(() => expect(names()).toEqual(['first', 'routed']), { timeout: 60_000 });
+    expect(await execute('first', {})).toEqual({ ok: true, value: 2 });
+    await operations.settled();
+    expect([diagnostics.get('c.ts'), diagnostics.get('d.ts')]).toEqual([[], []]);
+  });
+
+  it.each(['/operations/carts', '/api/v1/operations/carts', '/operations/:n/describe', '/executions/:n'])(
+    'is %s also where no operation has it: Arsenal answers there itself',
+    async (path) => {
+      await save('x.ts', routed('shadowed', path));
+      const [found] = diagnostics.get('x.ts') ?? [];
+      expect(found).toMatchObject({ code: 'operation.route_taken', range: { start: { line: 2 } } });
+      expect(found?.message).toContain('which Arsenal answers itself');
+      expect(broken[0]?.error.remedy).toContain('/custom');
+      expect(names()).toEqual([]);
+    },
+  );
+
+  it('is what two operations of one module both ask for: none of them is registered', async () => {
+    const twin = (more: string) =>
+      more.replace('export const op', 'export const other').replace(/^import.*$/m, '');
+    await save('x.ts', reading('one', 'return ok(1)') + twin(reading('one', 'return ok(2)')));
+    await save('y.ts', routed('two', '/custom/two') + twin(routed('three', '/custom/:n')));
+    expect(broken.map(({ error }) => error.code)).toEqual(['operation.name_taken', 'operation.route_taken']);
+    expect(names()).toEqual([]);
+  });
+
+  it('is no route whose path names what is no parameter', async () => {
+    await save('x.ts', routed('lost', '/custom/carts/:cart'));
+    expect(broken[0]?.error.message).toContain('route: cart is no parameter');
   });
 });
 

@@ -8,10 +8,10 @@ import { pathToFileURL } from 'node:url';
 import { DiagnosticSeverity } from 'vscode-languageserver/node';
 import type { Diagnostic } from 'vscode-languageserver/node';
 import { arsenalError } from '../../runtime/errors.ts';
-import type { ArsenalError } from '../../runtime/model.ts';
+import type { ArsenalError, Result } from '../../runtime/model.ts';
 import type { AnyOperation } from '../core/operation.ts';
-import { checkOperation } from '../core/registration.ts';
-import type { Registry } from '../core/registry.ts';
+import { Registry } from '../core/registry.ts';
+import type { CatalogueEntry } from '../protocol/operation.ts';
 import type { Place } from '../../runtime/userCode/sourceModules.ts';
 import type { OperationDescription } from './messages.ts';
 import { OperationWorker } from './operationWorker.ts';
@@ -52,6 +52,8 @@ type Module = {
   files: readonly string[];
   /** What the files looked like when they were last loaded. */
   stamp: string;
+  /** What could not be registered because a name or a route belongs to another; empty when that was not the reason. */
+  waiting: readonly AnyOperation[];
 };
 
 const modulesFolder = path.join('arsenal', 'operations');
@@ -74,10 +76,15 @@ class Workspace implements WorkspaceOperations {
   #queue: Promise<void> = Promise.resolve();
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
+  readonly #listening: { dispose(): void };
+  #isDue = false;
 
   constructor(options: WorkspaceOptions) {
     this.#options = options;
     this.#folders = new Set(options.folders);
+    this.#listening = options.registry.onChange(() => {
+      this.#tryAgainSoon();
+    });
   }
 
   start(): void {
@@ -126,6 +133,7 @@ class Workspace implements WorkspaceOperations {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#listening.dispose();
     clearInterval(this.#poll);
     for (const timer of this.#waiting.values()) clearTimeout(timer);
     this.#waiting.clear();
@@ -150,11 +158,30 @@ class Workspace implements WorkspaceOperations {
     for (const file of found.slice(0, mostModules)) if (!this.#modules.has(file)) this.#enqueue(file);
   }
 
-  #enqueue(file: string): void {
+  /** What others give back, a name or a route, is taken by the modules that wait for it: not at once, but when the change is over. */
+  #tryAgainSoon(): void {
+    if (this.#isDue || ![...this.#modules.values()].some(({ waiting }) => waiting.length > 0)) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      for (const module of this.#modules.values()) {
+        if (!this.#isFree(module)) continue;
+        module.waiting = [];
+        this.#enqueue(module.file, 'anew');
+      }
+    });
+  }
+
+  #isFree({ file, waiting }: Module): boolean {
+    const origin = { from: 'workspace', file } as const;
+    return waiting.length > 0 && waiting.every((each) => this.#options.registry.checkFree(each, origin).ok);
+  }
+
+  #enqueue(file: string, when: 'if_changed' | 'anew' = 'if_changed'): void {
     this.#queue = this.#queue.then(async () => {
       if (this.#closed) return;
       try {
-        await this.#refresh(file);
+        await this.#refresh(file, when);
       } catch (thrown) {
         this.#options.log(
           'error',
@@ -164,7 +191,7 @@ class Workspace implements WorkspaceOperations {
     });
   }
 
-  async #refresh(file: string): Promise<void> {
+  async #refresh(file: string, when: 'if_changed' | 'anew'): Promise<void> {
     const folder = this.#folderOf(file);
     const known = this.#modules.get(file);
     if (folder === null || !fs.existsSync(file)) {
@@ -174,8 +201,16 @@ class Workspace implements WorkspaceOperations {
     const before = known?.files ?? [file];
     const stamps = new Map(before.map((each) => [each, stampOf([each])]));
     const stamp = stampOf(before);
-    if (known !== undefined && known.stamp === stamp) return;
-    const module: Module = known ?? { file, folder, worker: null, registered: [], files: [file], stamp };
+    if (known !== undefined && known.stamp === stamp && when === 'if_changed') return;
+    const module: Module = known ?? {
+      file,
+      folder,
+      worker: null,
+      registered: [],
+      files: [file],
+      stamp,
+      waiting: [],
+    };
     this.#modules.set(file, module);
     await this.#load(module);
     // As they were before they were read: what changes while it is being loaded is seen by the next look.
@@ -193,6 +228,7 @@ class Workspace implements WorkspaceOperations {
       ...limits,
     });
     const result = await worker.load();
+    module.waiting = [];
     if (!result.ok) {
       await worker.close();
       module.files = [...new Set([file, ...module.files, ...result.failure.files])];
@@ -200,9 +236,17 @@ class Workspace implements WorkspaceOperations {
       return;
     }
     module.files = Object.keys(result.loaded.sources);
-    const prepared = result.loaded.operations.map((description) => this.#prepare(description, worker, file));
+    // What two of one module both ask for is nobody's either.
+    const together = new Registry();
+    const prepared = result.loaded.operations.map((description, at) =>
+      this.#prepare(description, worker, file, (operation) =>
+        together.register(operation, { from: 'workspace', file: `${file}:${at}` }),
+      ),
+    );
     const wrong = prepared.find((one) => 'error' in one);
     if (wrong !== undefined && 'error' in wrong) {
+      // Found out before anything is waited for: what becomes free meanwhile is not to be missed.
+      module.waiting = prepared.flatMap((one) => ('taken' in one ? [one.taken] : []));
       await worker.close();
       this.#broken(wrong.at, wrong.error);
       return;
@@ -226,7 +270,10 @@ class Workspace implements WorkspaceOperations {
     description: OperationDescription,
     worker: OperationWorker,
     file: string,
-  ): { readonly operation: AnyOperation } | { readonly error: ArsenalError; readonly at: Place } {
+    registerBeside: (operation: AnyOperation) => Result<CatalogueEntry>,
+  ):
+    | { readonly operation: AnyOperation }
+    | { readonly error: ArsenalError; readonly at: Place; readonly taken?: AnyOperation } {
     const { name, at } = description;
     const operation = proxyOperation(description, async (step, input, context) => {
       const result = await worker.run(name, step, input, context);
@@ -236,10 +283,10 @@ class Workspace implements WorkspaceOperations {
       return result;
     });
     if ('problem' in operation) return { error: brokenError(operation.problem), at };
-    const checked = checkOperation(operation);
-    if (!checked.ok) return { error: checked.error, at };
+    const beside = registerBeside(operation);
+    if (!beside.ok) return { error: beside.error, at };
     const free = this.#options.registry.checkFree(operation, { from: 'workspace', file });
-    return free.ok ? { operation } : { error: free.error, at };
+    return free.ok ? { operation } : { error: free.error, at, taken: operation };
   }
 
   async #remove(module: Module): Promise<void> {

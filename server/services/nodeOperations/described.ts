@@ -9,6 +9,7 @@ import type { Route } from '../../core/routes.ts';
 import { isRoutePath, ownRoutes, pathParams } from '../../core/routes.ts';
 import { longestCachedMs, mostRetries } from '../../core/registration.ts';
 import type { JsonSchema } from '../../protocol/operation.ts';
+import { apiBase, withoutBase } from '../../protocol/routes.ts';
 import { paramsSchemaOf } from './paramsSchema.ts';
 
 export type DescribedOperation = {
@@ -25,6 +26,8 @@ export type DescribedOperation = {
   readonly route: Route | null;
   readonly cache: { readonly ttlMs: number } | null;
   readonly retry: RetryPolicy | null;
+  /** What it says of itself that is left out, and why. */
+  readonly notes: readonly string[];
 };
 
 const snakeCase = /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
@@ -49,6 +52,14 @@ export function describedOperation(found: NodeOperation): DescribedOperation | {
   const summary = textIn(rest['summary']);
   const timeoutMs = metadata['timeout'];
   const params = paramsSchemaOf(answers['params_schema'] ?? rest['parameters']);
+  const route = routeOf(rest, params, name);
+  const cache = cacheOf(metadata);
+  const retry = retryOf(metadata);
+  const isTimeout = typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= longestTimeoutMs;
+  const left = (key: string, value: unknown) =>
+    Object.hasOwn(metadata, key) && metadata[key] !== null && value === null
+      ? [`its metadata has a ${key} that is none, and is left out.`]
+      : [];
   return {
     name,
     title: (summary ?? titleOf(name)).slice(0, longestTitle),
@@ -59,30 +70,48 @@ export function describedOperation(found: NodeOperation): DescribedOperation | {
     category: snakeCase.test(category) && category.length <= longestName ? category : 'custom',
     severity: severityOf(metadata, rest),
     idempotent: metadata['idempotent'] === true,
-    timeoutMs:
-      typeof timeoutMs === 'number' && timeoutMs > 0 && timeoutMs <= longestTimeoutMs ? Math.ceil(timeoutMs) : null,
+    timeoutMs: isTimeout ? Math.ceil(timeoutMs) : null,
     params,
-    route: routeOf(rest, params, name),
-    cache: cacheOf(metadata),
-    retry: retryOf(metadata),
+    route: 'why' in route ? null : route.route,
+    cache,
+    retry,
+    notes: [
+      ...('why' in route ? [route.why] : []),
+      ...left('cache', cache),
+      ...left('retry', retry),
+      ...left('timeout', isTimeout ? timeoutMs : null),
+      ...left('severity', severities.find((known) => known === metadata['severity']) ?? null),
+    ],
   };
 }
 
 /**
- * `/api/v1/carts/:id` → `/custom/carts/:id`. None where it asks for the route that every operation has, for one that is none, or for one
- * whose parameters it does not take.
+ * `/api/v1/carts/:id` → `/custom/carts/:id`. None where it asks for none, or for the one that every operation has; and, with why, where it
+ * asks for one that is none, or whose parameters it does not take.
  */
-function routeOf(rest: Answers, params: JsonSchema, name: string): Route | null {
-  const method = routeMethods.find((known) => known.toLowerCase() === rest['method']);
+function routeOf(
+  rest: Answers,
+  params: JsonSchema,
+  name: string,
+): { readonly route: Route | null } | { readonly why: string } {
   const said = textIn(rest['path']);
-  if (method === undefined || said === null) return null;
-  const path = `/${said
-    .split('/')
-    .filter((part) => part !== '')
-    .join('/')}`.replace(/^\/api\/v1(?=\/|$)/, '');
-  if (path === `/operations/${name}/execute` || path === '' || !isRoutePath(ownRoutes + path)) return null;
+  if (said === null) return { route: null };
+  const method = routeMethods.find((known) => known.toLowerCase() === rest['method']);
+  const left = (why: string) => ({ why: `its route ${said.slice(0, longestTitle)} is left out: ${why}` });
+  if (method === undefined) return left(`its method is none of ${routeMethods.join(', ').toLowerCase()}.`);
+  const path = withoutBase(
+    `/${said
+      .split('/')
+      .filter((part) => part !== '')
+      .join('/')}`,
+  );
+  if (path === `/operations/${name}/execute`) return { route: null };
+  if (path === '/' || path === apiBase || !isRoutePath(ownRoutes + path))
+    return left('it is no path such as /carts/:id.');
   const known = objectIn(params['properties']);
-  return pathParams(path).every((param) => Object.hasOwn(known, param)) ? { method, path: ownRoutes + path } : null;
+  const strange = pathParams(path).filter((param) => !Object.hasOwn(known, param));
+  if (strange.length > 0) return left(`${strange.join(', ')} is no parameter of it.`);
+  return { route: { method, path: ownRoutes + path } };
 }
 
 /** `cache: 5000` or `cache: [ttl: 5000]`, milliseconds. */

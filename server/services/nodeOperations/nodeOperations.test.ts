@@ -1,12 +1,12 @@
 /** Operations that nodes have, in a house on a scripted cluster: what they are told to be, and who may run them. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { nodeUnavailable } from '../../../runtime/errors.ts';
 import { answering, failing, scriptedRuntime } from '../../../runtime/fake/scriptedRuntime.ts';
 import type { Json, NodeOperation, NodeOperationRun } from '../../../runtime/model.ts';
 import type { MethodTable } from '../../../runtime/port.ts';
 import type { House } from '../../backend/testKit.ts';
 import { at, houseOn, listAt } from '../../backend/testKit.ts';
-import { errorOf, textWith, valueOf } from '../../core/testKit.ts';
+import { errorOf, looking, textWith, valueOf } from '../../core/testKit.ts';
 import { late, nodeInfo as info } from '../../operations/testKit.ts';
 import { describedOperation } from './described.ts';
 import { paramsSchemaOf } from './paramsSchema.ts';
@@ -240,6 +240,58 @@ describe('the catalogue', () => {
     });
     expect(entryOf('shop_sum')?.route).toEqual({ method: 'GET', path: '/custom/sums' });
     expect(entryOf('other_sum')).toMatchObject({ route: null });
+  });
+
+  it('gives an operation its route, and its name, as soon as whoever had it has gone', async () => {
+    const theirs = { from: 'workspace', file: 'carts.ts' } as const;
+    const { backend, result } = await houseWith({ 'operations.find': finding([]) });
+    valueOf(
+      backend.registry.register(looking({ name: 'theirs', route: { method: 'GET', path: '/custom/sums' } }), theirs),
+    );
+    valueOf(backend.registry.register(looking({ name: 'other_sum' }), theirs));
+    const routed = sum({ rest_config: { method: 'get', path: '/sums' } });
+    script({ 'operations.find': finding([routed, sum({ name: 'other_sum' }, { module: 'Elixir.Shop.Other' })]) });
+    const notes = async () => listAt(await result('discover_operations'), 'operations').map((row) => at(row, 'notes'));
+    expect(await notes()).toEqual([['The route GET /custom/sums can mean theirs.'], []]);
+    expect(entryOf('shop_sum')?.route).toBeNull();
+    const heard: string[] = [];
+    backend.registry.onChange(({ is, entry }) => heard.push(`${is} ${entry.name}`));
+    backend.registry.unregister('theirs', theirs);
+    backend.registry.unregister('other_sum', theirs);
+    await vi.waitFor(() => expect(entryOf('other_sum')?.origin).toEqual({ from: 'node', node: 'a@h' }));
+    expect(entryOf('shop_sum')?.route).toEqual({ method: 'GET', path: '/custom/sums' });
+    // Whoever listens hears that it has gone before he hears that it is there again.
+    expect(heard.filter((each) => each.endsWith('other_sum'))).toEqual(['removed other_sum', 'registered other_sum']);
+    expect(await notes()).toEqual([[], []]);
+  });
+
+  it('gives an operation the route that another of the nodes has given up, whichever stands first', async () => {
+    const on = (path: string) => ({ rest_config: { method: 'get', path } });
+    const other = (path: string) => sum({ name: 'a_sum', ...on(path) }, { module: 'Elixir.Shop.Other' });
+    const own = await houseWith({ 'operations.find': finding([sum(on('/sums')), other('/sums')]) });
+    expect([entryOf('shop_sum')?.route?.path, entryOf('a_sum')?.route]).toEqual(['/custom/sums', null]);
+    script({ 'operations.find': finding([other('/sums'), sum(on('/totals'))]) });
+    await look(own);
+    expect([entryOf('shop_sum')?.route?.path, entryOf('a_sum')?.route?.path]).toEqual([
+      '/custom/totals',
+      '/custom/sums',
+    ]);
+  });
+
+  it('says what a module asks for that is left out', async () => {
+    const metadata = { timeout: -1, cache: 'long', retry: 0, severity: 'low' };
+    const { result } = await houseWith({
+      'operations.find': finding([sum({ metadata, rest_config: { method: 'get', path: '/sums/:id' } })]),
+    });
+    expect(listAt(await result('discover_operations'), 'operations').map((row) => at(row, 'notes'))).toEqual([
+      [
+        'its route /sums/:id is left out: id is no parameter of it.',
+        'its metadata has a cache that is none, and is left out.',
+        'its metadata has a retry that is none, and is left out.',
+        'its metadata has a timeout that is none, and is left out.',
+        'its metadata has a severity that is none, and is left out.',
+      ],
+    ]);
   });
 
   it('answers one that only looks from memory as long as it says, and asks again what was not reached', async () => {

@@ -2,11 +2,9 @@
  * Keeps the registry in step with the operations that the connected nodes have: one entry for each name, whichever nodes have it, there
  * as long as one of them does. A name that is taken is left to whom it belongs.
  */
-import type { Coverage, ConnectionId, NodeName, NodeOperation, Result } from '../../../runtime/model.ts';
+import type { Coverage, ConnectionId, NodeName, NodeOperation } from '../../../runtime/model.ts';
 import { canonicalJson } from '../../core/canonicalJson.ts';
-import type { AnyOperation } from '../../core/operation.ts';
-import type { Origin, Registry } from '../../core/registry.ts';
-import type { CatalogueEntry } from '../../protocol/operation.ts';
+import type { Registry } from '../../core/registry.ts';
 import type { DescribedOperation } from './described.ts';
 import { describedOperation } from './described.ts';
 import { nodeOperation } from './nodeOperation.ts';
@@ -20,6 +18,8 @@ export type Standing = NodeOperation & {
   readonly name: string | null;
   /** Why it is not among the operations; null when it is. */
   readonly problem: string | null;
+  /** What it asks for and has not got, though it is among the operations. */
+  readonly notes: readonly string[];
 };
 
 type Holder = {
@@ -27,7 +27,12 @@ type Holder = {
   readonly found: NodeOperation;
   readonly described: DescribedOperation;
 };
-type Kept = { readonly node: NodeName; readonly signature: string };
+type Kept = {
+  readonly node: NodeName;
+  readonly signature: string;
+  /** Why it has not the route it asks for; null when it has, or asks for none. */
+  readonly unrouted: string | null;
+};
 
 export class NodeOperations {
   readonly #registry: Registry;
@@ -39,9 +44,14 @@ export class NodeOperations {
   readonly #registered = new Map<string, Kept>();
   /** By name: why it could not be registered. */
   readonly #refused = new Map<string, string>();
+  #isSettling = false;
+  #isDue = false;
 
   constructor(registry: Registry) {
     this.#registry = registry;
+    registry.onChange(() => {
+      this.#settleSoon();
+    });
   }
 
   /** Whom the user trusts from now on. */
@@ -87,11 +97,16 @@ export class NodeOperations {
 
   #standing(found: NodeOperation): Standing {
     const described = describedOperation(found);
-    if ('problem' in described) return { ...found, name: null, problem: described.problem };
+    if ('problem' in described) return { ...found, name: null, problem: described.problem, notes: [] };
     const { name } = described;
     const refused = this.#refused.get(name) ?? null;
     const problem = refused ?? this.#otherModule(name, found.module);
-    return { ...found, name, problem };
+    return { ...found, name, problem, notes: [...described.notes, ...(problem === null ? this.#notesOf(name) : [])] };
+  }
+
+  #notesOf(name: string): readonly string[] {
+    const unrouted = this.#registered.get(name)?.unrouted ?? null;
+    return unrouted === null ? [] : [unrouted];
   }
 
   /** One module has a name; another of the same name is not reached by it. */
@@ -117,7 +132,22 @@ export class NodeOperations {
     return holders;
   }
 
+  /**
+   * What others give back, a name or a route, is taken by those who wait for it. Not at once: whoever listens to the registry is to hear of
+   * the change before he hears of what comes of it, and a module that is put in the place of another gives nothing back.
+   */
+  #settleSoon(): void {
+    const waits = this.#refused.size > 0 || [...this.#registered.values()].some(({ unrouted }) => unrouted !== null);
+    if (this.#isSettling || this.#isDue || !waits) return;
+    this.#isDue = true;
+    queueMicrotask(() => {
+      this.#isDue = false;
+      this.#settle();
+    });
+  }
+
   #settle(): void {
+    this.#isSettling = true;
     const holders = this.#holders();
     for (const [name, { node }] of this.#registered) {
       if (holders.has(name)) continue;
@@ -126,6 +156,9 @@ export class NodeOperations {
     }
     this.#refused.clear();
     for (const [name, those] of holders) this.#register(name, those);
+    // A route that one of them has given up just now may be another's that came before it.
+    for (const [name, those] of holders) if (this.#registered.get(name)?.unrouted !== null) this.#register(name, those);
+    this.#isSettling = false;
   }
 
   #register(name: string, holders: readonly Holder[]): void {
@@ -136,29 +169,27 @@ export class NodeOperations {
     const about = aboutVersions(holders.filter(({ found }) => found.module === first.found.module));
     const isTrusted = this.#trusted.has(name);
     const signature = canonicalJson([first.described, about, isTrusted]);
-    if (known?.node === first.found.node && known.signature === signature) return;
+    if (known?.node === first.found.node && known.signature === signature && known.unrouted === null) return;
     if (known !== undefined && known.node !== first.found.node) {
       this.#registered.delete(name);
       this.#registry.unregister(name, { from: 'node', node: known.node });
     }
     const operation = nodeOperation(first.described, about, isTrusted);
     const origin = { from: 'node', node: first.found.node } as const;
-    const registered = this.#registerOf(operation, origin);
+    // Without its route where that belongs to another: it can be run by its name all the same.
+    const free = this.#registry.checkFree(operation, origin);
+    const unrouted = !free.ok && free.error.code === 'operation.route_taken' ? free.error.message : null;
+    if (unrouted !== null && known?.signature === signature && this.#registered.has(name)) return;
+    const { route: _route, ...plain } = operation;
+    const registered = this.#registry.register(unrouted === null ? operation : plain, origin);
     if (registered.ok) {
-      this.#registered.set(name, { node: origin.node, signature });
+      this.#registered.set(name, { node: origin.node, signature, unrouted });
+      this.#refused.delete(name);
       return;
     }
     this.#refused.set(name, registered.error.message);
     // The version that was there before is not what the nodes run any more.
     if (this.#registered.delete(name)) this.#registry.unregister(name, origin);
-  }
-
-  /** Without its route where that belongs to another: it can be run by its name all the same. */
-  #registerOf(operation: AnyOperation, origin: Exclude<Origin, { readonly from: 'builtin' }>): Result<CatalogueEntry> {
-    const registered = this.#registry.register(operation, origin);
-    if (registered.ok || registered.error.code !== 'operation.route_taken') return registered;
-    const { route: _route, ...unrouted } = operation;
-    return this.#registry.register(unrouted, origin);
   }
 }
 
