@@ -151,8 +151,8 @@ it('hears nobody who does not know the secret, which only its user can read', as
   if (address === undefined) throw new Error('No owner.');
   expect(statSync(address.file).mode & 0o777).toBe(0o600);
   expect(statSync(clusterDir).mode & 0o777).toBe(0o700);
-  expect(await OwnerClient.attach({ ...address, token: `${address.token.slice(0, -1)}x` }, 'tool')).toBeNull();
-  expect(await OwnerClient.attach({ ...address, token: '' }, 'tool')).toBeNull();
+  expect(await OwnerClient.attach({ ...address, token: `${address.token.slice(0, -1)}x` }, 'tool')).toBe('gone');
+  expect(await OwnerClient.attach({ ...address, token: '' }, 'tool')).toBe('gone');
 });
 
 it('leaves no secret behind', async () => {

@@ -15,6 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { NodeName, Result } from '../../model.ts';
 import { ok } from '../../model.ts';
 import { failure } from '../../errors.ts';
+import { isRunning } from '../../osProcess.ts';
 
 export const slotCount = 16;
 /** Two that meet on every free slot both withdraw; a few rounds at random moments part them. */
@@ -86,20 +87,10 @@ async function livingLeases(leaseDir: string): Promise<LeaseFile[]> {
     const found = /^(\d{1,3})\.(\d{1,10})\.[0-9a-f]{16}\.([0-9a-f]{6})\.lease$/.exec(name);
     if (found?.[3] !== pool) continue;
     const lease = { name, slot: Number(found[1]), pid: Number(found[2]) };
-    if (isAlive(lease.pid)) living.push(lease);
+    if (isRunning(lease.pid)) living.push(lease);
     else await rm(path.join(leaseDir, name), { force: true });
   }
   return living;
-}
-
-/** Signal 0 asks whether a process exists, on Windows too; EPERM means that it does and is another user's. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 }
 
 /** Tells pools apart: two machines, or two users, that join one cluster must not share a name. */

@@ -12,12 +12,12 @@ import type { ClientRole } from './protocol.ts';
 const startMs = 15_000;
 const pauseMs = 25;
 
-/** Attaches to the owner of the cluster in `clusterDir`, if there is one; files of owners that have died are taken away. */
+/** Attaches to the owner of the cluster in `clusterDir`, if there is one that answers; files of owners that have died are taken away. */
 export async function attachRunning(clusterDir: string, role: ClientRole): Promise<OwnerClient | null> {
   for (const address of await publishedOwners(clusterDir)) {
-    const client = await OwnerClient.attach(address, role);
-    if (client !== null) return client;
-    await withdrawOwner(address);
+    const attached = await OwnerClient.attach(address, role);
+    if (attached === 'gone') await withdrawOwner(address);
+    else if (attached !== 'silent') return attached;
   }
   return null;
 }

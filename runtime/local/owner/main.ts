@@ -35,16 +35,17 @@ async function main(clusterDir: string): Promise<void> {
   ours = await publishOwner(clusterDir, await server.listen());
   server.admit(ours.token);
   if (await hasOther(clusterDir, ours)) return server.end('another owns this folder');
+  server.own();
   say(`owner ${process.pid} of ${clusterDir}`);
 }
 
-/** Whether another owner answers; files of those that do not are taken away. */
+/** Whether there is another owner; files of those that have died are taken away. */
 async function hasOther(clusterDir: string, ours: OwnerAddress): Promise<boolean> {
   for (const other of await publishedOwners(clusterDir)) {
     if (other.file === ours.file) continue;
-    const client = await OwnerClient.attach(other, 'tool');
-    client?.close();
-    if (client !== null) return true;
+    const attached = await OwnerClient.attach(other, 'owner');
+    if (attached !== 'gone' && attached !== 'silent') attached.close();
+    if (attached !== 'gone') return true;
     await withdrawOwner(other);
   }
   return false;

@@ -1,9 +1,11 @@
 /** A window's or a tool's line to the owner of a local cluster. */
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cancelled, failure, timedOut } from '../../errors.ts';
 import type { ArsenalError, Result } from '../../model.ts';
 import { remainingNow } from '../../callOptions.ts';
+import { isRunning } from '../../osProcess.ts';
 import type { CallOptions } from '../../port.ts';
 import { readJsonLines, writeJsonLine } from './jsonLines.ts';
 import type { OwnerAddress } from './ownerFiles.ts';
@@ -32,17 +34,21 @@ export class OwnerClient {
     });
   }
 
-  /** Attaches to the owner at `address`; null when nobody answers there to its secret. */
-  static async attach(address: OwnerAddress, role: ClientRole): Promise<OwnerClient | null> {
+  /**
+   * Attaches to the owner at `address`. `gone`: nobody listens there, or not to its secret. `silent`: it has not answered in two seconds, and
+   * its process is there: it may be busy.
+   */
+  static async attach(address: OwnerAddress, role: ClientRole): Promise<OwnerClient | 'gone' | 'silent'> {
     const socket = await connected(address.port);
-    if (socket === null) return null;
+    if (socket === null) return 'gone';
     const client = new OwnerClient(address, socket);
-    const late = setTimeout(() => socket.destroy(), attachMs);
-    const attached = await client.#ask('attach', { token: address.token, role });
-    clearTimeout(late);
-    if (attached.ok) return client;
+    const waiting = new AbortController();
+    const late = delay(attachMs, 'late', { signal: waiting.signal }).catch(() => 'late');
+    const attached = await Promise.race([client.#ask('attach', { token: address.token, role }), late]);
+    waiting.abort();
+    if (typeof attached !== 'string' && attached.ok) return client;
     client.close();
-    return null;
+    return typeof attached === 'string' && isRunning(address.pid) ? 'silent' : 'gone';
   }
 
   get isOpen(): boolean {

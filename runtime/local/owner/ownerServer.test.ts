@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import type { Socket } from 'node:net';
-import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -30,6 +30,7 @@ beforeEach(async () => {
   });
   address = await publishOwner(clusterDir, await server.listen());
   server.admit(address.token);
+  server.own();
 });
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
@@ -39,7 +40,7 @@ afterEach(async () => {
 
 async function attached(role: 'window' | 'tool' = 'tool'): Promise<OwnerClient> {
   const client = await OwnerClient.attach(address, role);
-  if (client === null) throw new Error('Not attached.');
+  if (client === 'gone' || client === 'silent') throw new Error('Not attached.');
   return client;
 }
 const inTime = () => callOptions(5_000);
@@ -95,6 +96,48 @@ describe('the owner', () => {
     await withdrawOwner(address);
     expect(await attachRunning(clusterDir, 'tool')).toBeNull();
     expect(readdirSync(clusterDir)).not.toContain(path.basename(dead.file));
+  });
+
+  it('lets nobody begin with it until it is known to be the owner, but for others that would be it', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'arsenal-owner-'));
+    const make = () =>
+      new OwnerServer({ clusterDir: folder, env: { PATH: '' }, log: () => undefined, onOver: () => undefined });
+    const [stays, withdraws] = [make(), make()];
+    try {
+      const at = await publishOwner(folder, await stays.listen());
+      stays.admit(at.token);
+      let isLetIn = false;
+      const window = OwnerClient.attach(at, 'window').finally(() => (isLetIn = true));
+      const other = await OwnerClient.attach(at, 'owner');
+      expect(other).toBeInstanceOf(OwnerClient);
+      expect(isLetIn).toBe(false);
+      stays.own();
+      expect(await window).toBeInstanceOf(OwnerClient);
+      const before = await publishOwner(folder, await withdraws.listen());
+      withdraws.admit(before.token);
+      const tool = OwnerClient.attach(before, 'tool');
+      await OwnerClient.attach(before, 'owner');
+      await withdraws.end('another owns this folder');
+      expect(await tool).toBe('gone');
+    } finally {
+      await Promise.all([stays, withdraws].map((each) => each.end('the test is over')));
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('is not taken for dead while it is busy: its file stays', async () => {
+    const silent = createServer();
+    const port = await new Promise<number>((resolve) => {
+      silent.listen(0, '127.0.0.1', () => resolve((silent.address() as AddressInfo).port));
+    });
+    const busy = await publishOwner(clusterDir, port);
+    expect(await OwnerClient.attach(busy, 'tool')).toBe('silent');
+    expect(await OwnerClient.attach({ ...busy, pid: 2 ** 30 }, 'tool')).toBe('gone');
+    const client = await attachRunning(clusterDir, 'tool');
+    expect(client?.address.token).toBe(address.token);
+    client?.close();
+    expect(readdirSync(clusterDir)).toContain(path.basename(busy.file));
+    silent.close();
   });
 
   it('tells who is attached that it ends, and their questions fail then', async () => {

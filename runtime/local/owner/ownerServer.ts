@@ -21,7 +21,13 @@ const lingerMs = 5_000;
 const firstAttachMs = 20_000;
 const secretMs = 2_000;
 
-type Session = { readonly id: number; readonly socket: Socket; role: ClientRole | null };
+type Session = {
+  readonly id: number;
+  readonly socket: Socket;
+  role: ClientRole | null;
+  /** Ends who does not say the secret. */
+  readonly late: NodeJS.Timeout;
+};
 type Handlers = {
   readonly [M in OwnerMethod]: (params: OwnerParams<M>, session: Session) => Promise<Result<OwnerAnswer<M>>>;
 };
@@ -41,6 +47,8 @@ export class OwnerServer {
   readonly #stopping = new AbortController();
   readonly #handlers: Handlers;
   #token = '';
+  /** Windows and tools that came before it was known whether this is the owner. */
+  #early: (() => void)[] | null = [];
   #nextSession = 1;
   #isKept = false;
   #wasAsked = false;
@@ -60,10 +68,20 @@ export class OwnerServer {
     return listenOnLoopback(this.#server);
   }
 
-  /** From now on clients are heard that know `token`. */
+  /**
+   * From now on those are answered that know `token`: whoever would be the owner itself at once, all others once this is known to be the
+   * owner ({@link own}), so that nobody begins with one that withdraws.
+   */
   admit(token: string): void {
     this.#token = token;
     this.#endIn(firstAttachMs);
+  }
+
+  /** It is the owner, and stays it. */
+  own(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const come of early) come();
   }
 
   /** Ends the nodes and says that the work is over; never rejects, may be called again. */
@@ -86,10 +104,10 @@ export class OwnerServer {
   }
 
   #came(socket: Socket): void {
-    const session: Session = { id: this.#nextSession++, socket, role: null };
+    const late = setTimeout(() => socket.destroy(), secretMs);
+    const session: Session = { id: this.#nextSession++, socket, role: null, late };
     this.#sessions.add(session);
     socket.on('error', () => undefined);
-    const late = setTimeout(() => session.role === null && socket.destroy(), secretMs);
     socket.on('close', () => {
       clearTimeout(late);
       this.#sessions.delete(session);
@@ -136,6 +154,8 @@ export class OwnerServer {
           session.socket.destroy();
           return failure('authentication', 'local.bad_secret', 'The secret is wrong.', 'Read the owner’s file again.');
         }
+        clearTimeout(session.late);
+        if (role !== 'owner') await this.#known();
         session.role = role;
         this.#look();
         return ok(this.#cluster === null ? null : this.#infoOf(this.#cluster));
@@ -167,6 +187,12 @@ export class OwnerServer {
           ok({ released: id === null ? cluster.faults.releaseAll() : Number(cluster.faults.release(id)) }),
         ),
     };
+  }
+
+  /** Resolves when this is known to be the owner; when it is another, the line is closed instead. */
+  #known(): Promise<void> {
+    const early = this.#early;
+    return early === null ? Promise.resolve() : new Promise((resolve) => early.push(resolve));
   }
 
   async #start(spec: LocalSpec, keep: boolean): Promise<Result<LocalClusterInfo>> {

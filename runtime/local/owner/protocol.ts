@@ -9,8 +9,11 @@ import type { LogFrom, LogPart } from '../nodes/logFile.ts';
 
 export const ownerProtocolVersion = 1;
 
-/** `window`: the cluster lives as long as one of these is attached. `tool`: comes and goes. */
-export type ClientRole = 'window' | 'tool';
+/**
+ * `window`: the cluster lives as long as one of these is attached. `tool`: comes and goes. `owner`: would be the owner itself, and asks
+ * whether there is one.
+ */
+export type ClientRole = 'window' | 'tool' | 'owner';
 
 /**
  * How long a fault lasts after its client has gone; `until_healed`: until it is released, as `arsenal cluster partition` leaves it.

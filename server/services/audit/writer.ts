@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Json } from '../../../runtime/model.ts';
+import { isRunning } from '../../../runtime/osProcess.ts';
 
 export type Writer = {
   readonly pid: number;
@@ -30,16 +31,6 @@ export function writerIn(data: { readonly [key: string]: Json }): Writer | null 
   const { pid, host, startTicks } = data;
   if (typeof pid !== 'number' || !Number.isSafeInteger(pid) || pid <= 0 || typeof host !== 'string') return null;
   return { pid, host, startTicks: typeof startTicks === 'string' ? startTicks : null };
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    // It lives, but is not ours to signal.
-    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM';
-  }
 }
 
 /** Field 22 of /proc/PID/stat (proc(5)); the second field may hold spaces and brackets, so that counting begins after it. */
