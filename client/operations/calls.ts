@@ -1,5 +1,6 @@
 /** Calls as the editor knows them: those of this window in full, others as the history has them. No editor in it. */
 import type { ArsenalError, ConnectionId, Json } from '../../runtime/model.ts';
+import { backgroundPrefix } from '../../server/protocol/operation.ts';
 import type { FormValues } from '../form/form.ts';
 import { isJson, isRecord } from '../decode.ts';
 
@@ -26,9 +27,6 @@ export type KnownCall = CallSpec & {
 
 /** Whether it can be taken back: `unknown` of calls that another window or process made, or an earlier one. */
 export type Undo = 'yes' | 'partly' | 'no' | 'undone' | 'unknown';
-
-/** What the editor itself asks for, to show it, is nobody's call: its requestIds begin so, and lists of calls leave them out. */
-export const backgroundPrefix = 'background.';
 
 /** Not a call that failed: the question whether it may be done, which is then asked. */
 export const consentCode = 'connection.confirm_writes';

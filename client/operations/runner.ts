@@ -14,10 +14,10 @@ import type {
   OperationOutcome,
   OperationProgress,
 } from '../../server/protocol/operation.ts';
+import { backgroundPrefix } from '../../server/protocol/operation.ts';
 import { followedBy, followTrace } from '../../server/protocol/followTrace.ts';
 import type { Catalogue } from '../catalogue.ts';
 import type { LanguageServer } from '../languageServer.ts';
-import { backgroundPrefix } from './calls.ts';
 import type { PendingWrite, PendingWrites } from '../session/pendingWrites.ts';
 
 export type RunRequest = {

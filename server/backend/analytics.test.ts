@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../runtime/model.ts';
 import { errorOf, valueOf } from '../core/testKit.ts';
 import type { House } from './testKit.ts';
-import { at, editor, fakeShop, houseOn, listAt } from './testKit.ts';
+import { backgroundPrefix } from '../protocol/operation.ts';
+import { at, editor, fakeShop, houseOn, listAt, temporaryHome } from './testKit.ts';
 
 let house: House;
 const textAt = (row: Json, field: string) => JSON.stringify(at(row, field)).replaceAll('"', '');
@@ -88,5 +89,66 @@ describe('operation_stats', () => {
     expect(at(await house.result('operation_stats'), 'relativeError')).toBe(0.01);
     expect(errorOf(await house.run('operation_stats', { sort: '-beauty' })).pointer).toBe('/sort');
     valueOf(await house.run('operation_stats', { sort: '-cpuMs' }));
+  });
+});
+
+// @row AN-02, ST-01
+describe('calls that nobody asked for', () => {
+  const id = (name: string) => `${backgroundPrefix}${name}`;
+  const all = { background: true } as const;
+  const operations = async (params: { readonly [key: string]: Json } = {}) =>
+    listAt(await own.result('operation_history', params), 'items')
+      .map((row) => `${textAt(row, 'operation')} ${textAt(row, 'background')}`)
+      .toSorted();
+  const counted = async (params: { readonly [key: string]: Json } = {}) =>
+    Object.fromEntries(
+      listAt(await own.result('operation_stats', params), 'groups').map((row) => [at(row, 'key'), at(row, 'calls')]),
+    );
+  let own: House;
+  let folder: string;
+  beforeAll(async () => {
+    folder = temporaryHome();
+    own = await houseOn(fakeShop(), { home: folder });
+    await own.run('list_processes', { limit: 1 });
+    await own.run('list_processes', { limit: 1 }, { requestId: id('1') });
+    await own.run('cluster_topology', {}, { requestId: id('2') });
+    // What changes something hides from nobody, whatever its requestId says.
+    await own.run('kill_process', { pid: 'only_here', node: 'shop1@h' }, { requestId: id('3') });
+    await own.run('no_such_operation', {}, { requestId: id('4') });
+    const items = [{ operation: 'list_processes', params: { limit: 1 } }];
+    valueOf(await own.run('execute_batch', { items }, { requestId: id('5') }));
+  });
+  afterAll(() => own.close());
+
+  it('are in the history and its figures only for who asks for them, and are counted at /metrics', async () => {
+    const asked = ['execute_batch false', 'kill_process false', 'list_processes false', 'unknown false'];
+    expect(await operations()).toEqual(asked);
+    expect(await operations({ ...all, filter: { background: { eq: true } } })).toEqual([
+      'cluster_topology true',
+      'list_processes true',
+      'list_processes true',
+    ]);
+    expect(await counted({ category: 'process' })).toEqual({ kill_process: 1, list_processes: 1 });
+    expect(await counted({ ...all, category: 'process' })).toEqual({ kill_process: 1, list_processes: 3 });
+    const listed = own.backend.metrics.all().find(({ operation }) => operation === 'list_processes');
+    expect(listed?.calls).toBe(3);
+  });
+
+  it('are told apart on disk, too: another process leaves them out as this one does', async () => {
+    await own.backend.state.store.flush();
+    const other = await houseOn(fakeShop(), { home: folder });
+    const here = own;
+    own = other;
+    try {
+      expect(await operations({ operation: 'cluster_topology' })).toEqual([]);
+      expect(await operations({ ...all, operation: 'cluster_topology' })).toEqual(['cluster_topology true']);
+      expect(await counted({ category: 'process' })).toEqual({ kill_process: 1, list_processes: 1 });
+      expect(await counted({ ...all, category: 'process' })).toEqual({ kill_process: 1, list_processes: 3 });
+      // Its outcome can be asked for as that of any call.
+      expect(await other.backend.outcome(id('2'), other.options)).toMatchObject({ value: { state: 'done' } });
+    } finally {
+      own = here;
+      await other.backend.close();
+    }
   });
 });

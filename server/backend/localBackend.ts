@@ -203,7 +203,7 @@ class LocalBackendHere implements LocalBackend {
         ...(options.history !== undefined && { limits: options.history }),
         warn: (message, cause) => log('warn', message, { cause: String(cause) }),
       }),
-      (name) => this.registry.find(name)?.entry ?? null,
+      (name) => this.registry.find(name),
     );
     const { spansFile } = narrowest(this.#laidDown);
     this.#spans =

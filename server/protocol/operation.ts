@@ -49,6 +49,12 @@ export type OperationCall = {
   readonly mode: 'run' | 'dry_run' | 'validate';
 };
 
+/**
+ * What the requestId begins with of a call that nobody asked for: it keeps what is shown up to date, completes a form. If it only looks, the
+ * history and the figures of calls tell of it only when they are asked to.
+ */
+export const backgroundPrefix = 'background.';
+
 /** What will be done, to whom, exactly: shown for confirmation, answered by a dry run, written to the audit log as the intent. */
 export type PlanSummary = {
   /** `Kill <0.812.0> (Shop.Cart) on shop2@eu` */

@@ -43,7 +43,7 @@ export class Kept {
   /** `pipeline`: that which calls go through; it is told of `undoable`. */
   constructor(registry: Registry, runtime: Runtime, pipeline: () => Pipeline) {
     this.#pipeline = pipeline;
-    this.#manager = new StateManager(new StateStore(noFiles), (name) => registry.find(name)?.entry ?? null);
+    this.#manager = new StateManager(new StateStore(noFiles), (name) => registry.find(name));
     this.state = new CallStateOf(this.#manager);
     this.undoables = new UndoableCalls((id) => (id === runtime.id ? runtime : null));
     this.undoable = (call) => this.undoables.keep(call);

@@ -1,6 +1,7 @@
 /** Parameters and result parts of the operations about calls. */
 import { Type } from 'typebox';
 import type { Problem } from '../../core/operation.ts';
+import { backgroundPrefix } from '../../protocol/operation.ts';
 import type { StatePersistence } from './state.ts';
 
 /** The operation whose calls are meant. */
@@ -12,6 +13,12 @@ export const operationParam = Type.Optional(
     'x-arsenal': { pick: 'operation' },
   }),
 );
+
+/** Whether calls that nobody asked for are meant, too. */
+export const backgroundParam = Type.Boolean({
+  default: false,
+  description: `Also calls that nobody asked for and that only look: those by which an editor keeps what it shows up to date. Their requestIds begin with \`${backgroundPrefix}\`.`,
+});
 
 const timeText = (description: string) =>
   Type.Optional(

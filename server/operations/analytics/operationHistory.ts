@@ -6,6 +6,7 @@ import type { ListRow, Scans } from '../lists.ts';
 import { listPage, listParams, listResult } from '../lists.ts';
 import { nullable } from '../parameters.ts';
 import {
+  backgroundParam,
   operationParam,
   persistenceResult,
   sinceParam,
@@ -33,6 +34,7 @@ const historyFields = {
   cpuMs: 'number',
   correlationId: 'text',
   params: 'text',
+  background: 'boolean',
 } as const;
 
 const historyRow = Type.Partial(
@@ -57,6 +59,7 @@ const historyRow = Type.Partial(
     ),
     correlationId: nullable(Type.String()),
     params: Type.Unsafe<Json>({ description: 'Without what is secret, and cut where it is long.' }),
+    background: Type.Boolean({ description: 'Nobody asked for it: see the parameter of that name.' }),
   }),
 );
 
@@ -84,6 +87,7 @@ export function operationHistory(state: CallState, scans: Scans) {
           description: 'Only calls that have this in their names, ids, error code or parameters, in capitals or not.',
         }),
       ),
+      background: backgroundParam,
       since: sinceParam,
       until: untilParam,
       ...listParams(historyFields),
@@ -100,7 +104,7 @@ export function operationHistory(state: CallState, scans: Scans) {
     async execute(context, params) {
       const listed = await listPage(context, 'operation_history', params, scans, ['requestId'], async () => {
         const { since, until } = spanOf(params, Date.now());
-        const { operation, outcome, principal } = params;
+        const { operation, outcome, principal, background } = params;
         const text = params.text?.toLowerCase();
         const rows = (await state.history(context.caller)).filter(
           (row) =>
@@ -108,6 +112,7 @@ export function operationHistory(state: CallState, scans: Scans) {
             row.startedAt < until &&
             // The call that asks is no news to who asks.
             row.requestId !== context.requestId &&
+            (background || !row.background) &&
             (operation === undefined || row.operation === operation) &&
             (outcome === undefined || row.outcome === outcome) &&
             (principal === undefined || row.principal === principal) &&

@@ -5,6 +5,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { readSort } from '../lists.ts';
 import { nullable } from '../parameters.ts';
 import {
+  backgroundParam,
   operationParam,
   persistenceResult,
   sinceParam,
@@ -86,6 +87,7 @@ export function operationStats(state: CallState) {
       connection: text('Only on this connection.'),
       principal: text('Only calls of this caller.'),
       via: text('Only calls that came in this way: editor, rest, cli …'),
+      background: backgroundParam,
       since: sinceParam,
       until: untilParam,
       groupBy: Type.Enum(['operation', 'category', 'connection', 'caller', 'via'], {
@@ -127,7 +129,7 @@ export function operationStats(state: CallState) {
     errors: [{ code: 'stats.not_yours', remedy: 'Leave principal out: figures of your own calls are answered.' }],
     validate: spanProblems,
     async execute({ caller }, params) {
-      const { operation, category, connection, principal, via, groupBy, sort, limit, points } = params;
+      const { operation, category, connection, principal, via, background, groupBy, sort, limit, points } = params;
       if (caller.role !== 'admin' && principal !== undefined && principal !== caller.principal) {
         return failure(
           'authorization',
@@ -140,6 +142,7 @@ export function operationStats(state: CallState) {
       const span = spanOf(params, Date.now());
       const stats = await state.stats(caller, {
         ...span,
+        background,
         groupBy,
         points,
         ...(operation !== undefined && { operation }),

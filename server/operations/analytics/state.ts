@@ -21,6 +21,8 @@ export type CallRow = {
   readonly cpuMs: number | null;
   readonly correlationId: string | null;
   readonly params: Json;
+  /** Nobody asked for it. */
+  readonly background: boolean;
 };
 
 /** Whether what is known of calls is on disk: `memory_only` says since when it is not, and why. */
@@ -35,6 +37,8 @@ export type StatsQuery = {
   readonly connection?: string;
   readonly principal?: string;
   readonly via?: string;
+  /** Also calls that nobody asked for. */
+  readonly background: boolean;
   readonly groupBy: 'operation' | 'category' | 'connection' | 'caller' | 'via';
   /** Figures over time, beside those of the whole span. */
   readonly points: boolean;

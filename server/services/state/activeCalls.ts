@@ -7,15 +7,21 @@ import { WatchSource } from '../../../runtime/watch.ts';
 import type { WatchFeed } from '../../../runtime/watch.ts';
 import type { CallExtras, JsonObject } from '../../core/calls.ts';
 import type { Caller } from '../../core/context.ts';
+import type { AnyOperation } from '../../core/operation.ts';
+import { isWrite } from '../../core/operation.ts';
 import { isJson, isJsonObject } from '../../core/plainData.ts';
 import { Stop } from '../../core/stop.ts';
 import type { CatalogueEntry, OperationCall, OperationProgress } from '../../protocol/operation.ts';
+import { backgroundPrefix } from '../../protocol/operation.ts';
 import type { CallKind } from './kinds.ts';
 import { CallKinds } from './kinds.ts';
 import type { CallBegun } from './records.ts';
 import { Roll } from './roll.ts';
 import { hasAtMost, sanitizedJson } from './sanitize.ts';
 import type { OngoingCall } from './stateStore.ts';
+
+/** What is called. */
+export type FoundCall = { readonly entry: CatalogueEntry; readonly operation: AnyOperation };
 
 /** A call that is going on, with what its pipeline is given beside it. */
 class ActiveCall implements CallExtras, OngoingCall {
@@ -77,7 +83,7 @@ class ActiveCall implements CallExtras, OngoingCall {
 
   begun(): CallBegun {
     const { requestId, kind, call, startedAt, correlationId, parent } = this;
-    const { operation, category, connection, principal, via } = kind;
+    const { operation, category, connection, principal, via, background } = kind;
     return {
       requestId,
       parent: parent ?? null,
@@ -90,6 +96,7 @@ class ActiveCall implements CallExtras, OngoingCall {
       startedAt,
       correlationId: correlationId ?? null,
       params: parsedJson(this.paramsJson),
+      ...(background === true && { background }),
     };
   }
 
@@ -122,12 +129,16 @@ export class ActiveCalls {
   #begun = 0;
 
   /** A call begins; null when one with its requestId is going on, which it will join. */
-  begin(call: OperationCall, extras: CallExtras, entry: CatalogueEntry | null): ActiveCall | null {
-    if (this.#active.get(call.requestId) !== null) return null;
-    const kind = this.#kinds.of(entry, call.connection, extras.caller);
+  begin(call: OperationCall, extras: CallExtras, found: FoundCall | null): ActiveCall | null {
+    const { requestId, connection } = call;
+    if (this.#active.get(requestId) !== null) return null;
+    // What changes something is told of, whatever its requestId says.
+    const isBackground = requestId.startsWith(backgroundPrefix) && found !== null && !isWrite(found.operation);
+    const entry = found?.entry ?? null;
+    const kind = this.#kinds.of(entry, connection, extras.caller, isBackground);
     this.#begun += 1;
     const active = new ActiveCall(call, extras, entry, kind, this.#begun, this.#active.size === 0);
-    this.#active.add(call.requestId, active);
+    this.#active.add(requestId, active);
     return active;
   }
 

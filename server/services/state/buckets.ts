@@ -4,21 +4,13 @@
  */
 import type { Json } from '../../../runtime/model.ts';
 import { isJsonObject } from '../../core/plainData.ts';
-import type { CallKind } from './kinds.ts';
+import type { CallKind, CellKey } from './kinds.ts';
 import { Sketch } from './sketch.ts';
 
 export const minuteMs = 60_000;
 export const hourMs = 3_600_000;
 /** For how long figures are kept by the minute. */
 export const minutesKeptMs = 6 * hourMs;
-/** What calls are told apart by. */
-export type CellKey = {
-  readonly operation: string;
-  readonly category: string;
-  readonly connection: string | null;
-  readonly principal: string;
-  readonly via: string;
-};
 /** What is counted of one call. */
 export type Counted = {
   readonly durationMs: number;
@@ -153,12 +145,12 @@ export class Buckets {
     }));
   }
 
-  #cellAt(at: number, spanMs: number, { operation, category, connection, principal, via }: CellKey): Cell {
+  #cellAt(at: number, spanMs: number, callKey: CellKey): Cell {
     const name = `${spanMs} ${at}`;
     const cells = this.#spans.get(name) ?? new Map<string, Cell>();
     this.#spans.set(name, cells);
     const isFull = cells.size >= mostCells;
-    const exact: CellKey = { operation, category, connection, principal, via };
+    const exact = keyIn(callKey);
     const found = cells.get(textOf(exact));
     if (found !== undefined) return found;
     const key = isFull ? { ...exact, connection: others, principal: others, via: others } : exact;
@@ -172,8 +164,13 @@ function minuteOf(at: number): number {
   return Math.floor(at / minuteMs) * minuteMs;
 }
 
-function textOf({ operation, connection, principal, via }: CellKey): string {
-  return JSON.stringify([operation, connection, principal, via]);
+/** The key alone, of what has more. */
+function keyIn({ operation, category, connection, principal, via, background }: CellKey): CellKey {
+  return { operation, category, connection, principal, via, ...(background === true && { background }) };
+}
+
+function textOf({ operation, connection, principal, via, background }: CellKey): string {
+  return JSON.stringify([operation, connection, principal, via, background === true]);
 }
 
 /** Cells as a file holds them; what is none is passed over. */
@@ -183,11 +180,12 @@ export function readCells(value: Json): readonly CellData[] {
 
 function isCellData(value: Json): value is Json & CellData {
   if (!isJsonObject(value)) return false;
-  const { operation, category, connection, principal, via, failures = null, durations } = value;
+  const { operation, category, connection, principal, via, background, failures = null, durations } = value;
   const numbers = ['at', 'spanMs', 'sumMs', 'maxMs', 'cpuCalls', 'cpuMs'].map((name) => value[name]);
   return (
     [operation, category, principal, via].every((text) => typeof text === 'string') &&
     (connection === null || typeof connection === 'string') &&
+    (background === undefined || background === true) &&
     numbers.every((number) => typeof number === 'number') &&
     isJsonObject(failures) &&
     Object.values(failures).every((times) => typeof times === 'number') &&
@@ -197,7 +195,7 @@ function isCellData(value: Json): value is Json & CellData {
 
 /** The cell that was written down. */
 export function cellOf(data: CellData): Cell {
-  const { operation, category, connection, principal, via, at, spanMs } = data;
+  const { at, spanMs } = data;
   const figures = new Figures();
   const durations = Sketch.from(data.durations);
   if (durations !== null) figures.durations.merge(durations);
@@ -206,5 +204,5 @@ export function cellOf(data: CellData): Cell {
   figures.cpuCalls = data.cpuCalls;
   figures.cpuMs = data.cpuMs;
   for (const [code, times] of Object.entries(data.failures)) figures.failures.set(code, times);
-  return { at, spanMs, key: { operation, category, connection, principal, via }, figures };
+  return { at, spanMs, key: keyIn(data), figures };
 }

@@ -10,8 +10,9 @@ import type {
   Stats,
   StatsQuery,
 } from '../../operations/analytics/state.ts';
-import type { Cell, CellKey } from './buckets.ts';
+import type { Cell } from './buckets.ts';
 import { Figures } from './buckets.ts';
+import type { CellKey } from './kinds.ts';
 import { relativeError } from './sketch.ts';
 import type { StateManager } from './stateManager.ts';
 import type { KnownCall } from './stateStore.ts';
@@ -59,18 +60,29 @@ export class CallStateOf implements CallState {
 function rowOf(known: KnownCall): CallRow {
   const { requestId, parent, operation, category, connection, principal, via, mode, startedAt, correlationId, params } =
     known.call;
+  const background = known.call.background === true;
   const begun = { requestId, parent, operation, category, connection, principal, via, mode, startedAt, correlationId };
   if (known.state !== 'ended') {
-    return { ...begun, params, outcome: known.state, code: null, effect: null, durationMs: null, cpuMs: null };
+    return {
+      ...begun,
+      params,
+      background,
+      outcome: known.state,
+      code: null,
+      effect: null,
+      durationMs: null,
+      cpuMs: null,
+    };
   }
   const { durationMs, cpuMs, error } = known.call;
   const code = error?.code ?? null;
   const effect = error?.effect ?? null;
-  return { ...begun, params, outcome: error === null ? 'ok' : 'failed', code, effect, durationMs, cpuMs };
+  return { ...begun, params, background, outcome: error === null ? 'ok' : 'failed', code, effect, durationMs, cpuMs };
 }
 
-function isAsked(key: CellKey, { operation, category, connection, principal, via }: StatsQuery): boolean {
+function isAsked(key: CellKey, { operation, category, connection, principal, via, background }: StatsQuery): boolean {
   return (
+    (background || key.background !== true) &&
     (operation === undefined || key.operation === operation) &&
     (category === undefined || key.category === category) &&
     (connection === undefined || key.connection === connection) &&

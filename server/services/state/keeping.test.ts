@@ -144,17 +144,20 @@ describe('what comes and goes', () => {
   it('kinds of calls are one for equal ones, and others for others', () => {
     const kinds = new CallKinds();
     const ada = { principal: 'ada', via: 'editor' } as const;
-    const one = kinds.of({ name: 'x', category: 'c' }, 'sim', ada);
+    const one = kinds.of({ name: 'x', category: 'c' }, 'sim', ada, false);
+    const background = kinds.of({ name: 'x', category: 'c' }, 'sim', ada, true);
+    expect(kinds.of({ name: 'x', category: 'c' }, 'sim', ada, false)).toBe(one);
+    expect(kinds.of({ name: 'x', category: 'c' }, 'sim', ada, true)).toBe(background);
     const others = [
-      kinds.of({ name: 'y', category: 'c' }, 'sim', ada),
-      kinds.of({ name: 'x', category: 'd' }, 'sim', ada),
-      kinds.of({ name: 'x', category: 'c' }, null, ada),
-      kinds.of({ name: 'x', category: 'c' }, '"sim"', { ...ada, principal: '' }),
-      kinds.of({ name: 'x', category: 'c' }, 'sim', { ...ada, via: 'cli' }),
-      kinds.of(null, 'sim', ada),
+      kinds.of({ name: 'y', category: 'c' }, 'sim', ada, false),
+      kinds.of({ name: 'x', category: 'd' }, 'sim', ada, false),
+      kinds.of({ name: 'x', category: 'c' }, null, ada, false),
+      kinds.of({ name: 'x', category: 'c' }, '"sim"', { ...ada, principal: '' }, false),
+      kinds.of({ name: 'x', category: 'c' }, 'sim', { ...ada, via: 'cli' }, false),
+      background,
+      kinds.of(null, 'sim', ada, false),
     ];
-    expect(new Set([one, ...others]).size).toBe(7);
-    kinds.of({ name: 'x', category: 'c' }, 'sim', ada);
+    expect(new Set([one, ...others]).size).toBe(8);
     expect(others.at(-1)?.operation).toBe('unknown');
   });
 });

@@ -27,6 +27,8 @@ export type CallBegun = {
   readonly startedAt: number;
   readonly correlationId: string | null;
   readonly params: Json;
+  /** Nobody asked for it. */
+  readonly background?: true;
   /** Its process ended before it did. */
   readonly interrupted?: true;
 };
@@ -176,6 +178,7 @@ function readBegun(call: JsonObject): CallBegun | null {
     startedAt,
     correlationId: textOrNull(correlationId),
     params: params ?? null,
+    ...(call['background'] === true && { background: true }),
     ...(call['interrupted'] === true && { interrupted: true }),
   };
 }

@@ -4,7 +4,8 @@ import type { CallExtras } from '../../core/calls.ts';
 import type { Caller } from '../../core/context.ts';
 import { fail, ok } from '../../../runtime/model.ts';
 import type { WatchFeed } from '../../../runtime/watch.ts';
-import type { CatalogueEntry, OperationAnswer, OperationCall, OperationOutcome } from '../../protocol/operation.ts';
+import type { OperationAnswer, OperationCall, OperationOutcome } from '../../protocol/operation.ts';
+import type { FoundCall } from './activeCalls.ts';
 import { ActiveCalls } from './activeCalls.ts';
 import { keptResultJson } from './sanitize.ts';
 import type { KnownCall, StateStore } from './stateStore.ts';
@@ -16,11 +17,11 @@ const longestId = 128;
 
 export class StateManager {
   readonly store: StateStore;
-  readonly #find: (operation: string) => CatalogueEntry | null;
+  readonly #find: (operation: string) => FoundCall | null;
   readonly #active = new ActiveCalls();
   #runs = 0;
 
-  constructor(store: StateStore, find: (operation: string) => CatalogueEntry | null) {
+  constructor(store: StateStore, find: (operation: string) => FoundCall | null) {
     this.store = store;
     this.#find = find;
   }

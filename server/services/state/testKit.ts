@@ -45,10 +45,13 @@ export function ongoingCall(requestId: string, change: Partial<CallBegun> = {}):
 
 /** The same as a store is told of it when it is over. */
 export function overCall(requestId: string, change: Partial<CallEnded> = {}): EndedCall {
-  const { operation, category, connection, principal, via, params, result, ...call } = endedCall(requestId, change);
+  const { operation, category, connection, principal, via, background, params, result, ...call } = endedCall(
+    requestId,
+    change,
+  );
   return {
     ...call,
-    kind: new CallKind(operation, category, connection, { principal, via }),
+    kind: new CallKind({ operation, category, connection, principal, via, ...(background === true && { background }) }),
     paramsJson: JSON.stringify(params),
     resultJson: result === null ? null : JSON.stringify(result),
   };
