@@ -8,6 +8,7 @@ import { ran, testBackend, testEntry } from '../gateway/testBackend.ts';
 import { pick } from '../gateway/testJson.ts';
 import { commandLine, shellWord } from './commandLine.ts';
 import { tableText, widthOf, wrapped } from './layout.ts';
+import { resultText } from './report.ts';
 import { operationHelp } from './operationHelp.ts';
 import { parameterTexts } from './schemaText.ts';
 import { didYouMean, nearest } from '../protocol/suggest.ts';
@@ -220,6 +221,22 @@ describe('tables and pages', () => {
     const narrow = await cli(['list_processes'], backend, {}, { screen: { columns: 40, colors: false } });
     expect(narrow.out).toContain('Not shown for want of room: node');
     expect((await cli(['list_processes'], backend)).out).toContain('y'.repeat(60));
+  });
+
+  it('have as many rows, and as many lines, as there are', () => {
+    const many = Array.from({ length: 200_000 }, (_, at) => `${at}`);
+    for (const columns of [null, 80]) {
+      const screen = { columns, colors: false };
+      expect(
+        tableText(
+          ['n'],
+          many.map((n) => [n]),
+          screen,
+        ).text.split('\n'),
+      ).toHaveLength(many.length + 2);
+      const object = Object.fromEntries(many.map((n) => [`k${n}`, n]));
+      expect(resultText(object, screen).split('\n')).toHaveLength(many.length + 1);
+    }
   });
 
   it('count the wide letters of East Asian scripts as two', () => {

@@ -62,7 +62,7 @@ export function tableText(head: readonly string[], rows: readonly (readonly stri
   const columns = head.map((name, at): Column => {
     const cells = rows.map((row) => visibleText(row[at] ?? '', most));
     const isNumeric = cells.some((cell) => cell !== '') && cells.every((cell) => /^(-?\d+(\.\d+)?)?$/.test(cell));
-    return { name: visibleText(name, most), cells, isNumeric, width: Math.max(widthOf(name), ...cells.map(widthOf)) };
+    return { name: visibleText(name, most), cells, isNumeric, width: widestOf([visibleText(name, most), ...cells]) };
   });
   const shown = screen.columns === null ? columns : fitting(columns, screen.columns);
   const line = (cells: readonly string[]): string =>
@@ -167,6 +167,11 @@ function padded(cell: string, column: Column | undefined): string {
       .slice(0, Math.max(0, width - 1))
       .join('')}…`;
   return column?.isNumeric === true ? ' '.repeat(space) + cell : cell + ' '.repeat(space);
+}
+
+/** Columns that the widest of these texts takes; there can be more of them than a call has arguments. */
+export function widestOf(texts: readonly string[]): number {
+  return texts.reduce((widest, text) => Math.max(widest, widthOf(text)), 0);
 }
 
 /** Columns a text takes: two for each letter of the wide scripts. */

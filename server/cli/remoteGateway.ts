@@ -4,8 +4,10 @@ import { failure } from '../../runtime/errors.ts';
 import { errorClasses, ok } from '../../runtime/model.ts';
 import type { Effect, ErrorClass, Failure, Json, Result } from '../../runtime/model.ts';
 import { httpStatus } from '../gateway/httpStatus.ts';
-import { isJsonObject, mediaType } from '../gateway/jsonApi.ts';
+import { parseJson } from '../gateway/json.ts';
+import { isJsonObject, linesType, mediaType } from '../gateway/jsonApi.ts';
 import type { Document, JsonObject } from '../gateway/jsonApi.ts';
+import { apiBase } from '../protocol/routes.ts';
 import type { CliIo } from './io.ts';
 
 export type GatewayAddress = {
@@ -59,29 +61,36 @@ function isHeader(text: string | undefined): text is string {
   return text !== undefined && /^[\x21-\x7e]{1,200}$/.test(text);
 }
 
+export type GatewayRequest = {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: JsonObject;
+  readonly requestId?: string;
+  /** What a broken connection means for the world. */
+  readonly effectIfLost: Effect;
+  /** Asks for an answer in lines, and is told of each but the last, which is the document that others get alone. */
+  readonly onLine?: (line: JsonObject) => void;
+};
+/** `reached` false: no gateway answered. */
+type GatewayAnswer = { readonly reached: boolean; readonly result: Result<JsonObject> };
+
 /**
- * One request. `reached` false: no gateway answered. A gateway's own error comes back as the error it is, with the correlation id
- * of its log.
+ * One request. A gateway's own error comes back as the error it is, with the correlation id of its log. An answer in lines that ends before
+ * its last is lost.
  */
 export async function callGateway(
   address: GatewayAddress,
-  request: {
-    readonly method: 'GET' | 'POST';
-    readonly path: string;
-    readonly body?: JsonObject;
-    readonly requestId?: string;
-    /** What a broken connection means for the world. */
-    readonly effectIfLost: Effect;
-  },
+  request: GatewayRequest,
   signal: AbortSignal,
-): Promise<{ readonly reached: boolean; readonly result: Result<JsonObject> }> {
-  let response: Response;
+): Promise<GatewayAnswer> {
+  const { onLine } = request;
+  let response: Response | null = null;
   let text: string;
   try {
     response = await fetch(`${address.url}${request.path}`, {
       method: request.method,
       headers: {
-        accept: mediaType,
+        accept: onLine === undefined ? mediaType : `${linesType}, ${mediaType}`,
         authorization: `Bearer ${address.key}`,
         ...(request.body !== undefined && { 'content-type': mediaType }),
         ...(request.requestId !== undefined && { 'idempotency-key': request.requestId }),
@@ -91,7 +100,8 @@ export async function callGateway(
       redirect: 'error',
       signal,
     });
-    text = await response.text();
+    const isInLines = onLine !== undefined && response.headers.get('content-type') === linesType;
+    text = isInLines && response.body !== null ? await lastLine(response.body, onLine) : await response.text();
   } catch {
     if (signal.aborted) {
       return {
@@ -101,6 +111,7 @@ export async function callGateway(
         }),
       };
     }
+    if (response !== null) return lost(request);
     return {
       reached: false,
       result: failure(
@@ -113,6 +124,7 @@ export async function callGateway(
     };
   }
   const document = parse(text);
+  if (document === null && response.headers.get('content-type') === linesType) return lost(request);
   if (document === null) {
     return {
       reached: false,
@@ -125,18 +137,94 @@ export async function callGateway(
       ),
     };
   }
-  return response.ok
+  return response.ok && !Object.hasOwn(document, 'errors')
     ? { reached: true, result: ok(document) }
     : { reached: response.status !== 401, result: errorOf(document, response.status) };
 }
 
-function parse(text: string): JsonObject | null {
+function lost({ effectIfLost }: GatewayRequest): GatewayAnswer {
+  return {
+    reached: true,
+    result: failure(
+      'unavailable',
+      'connect.gateway_lost',
+      'The gateway ended before it had answered.',
+      'Ask for its outcome before running it again.',
+      { effect: effectIfLost },
+    ),
+  };
+}
+
+/** How long is waited, when the user has given a call up, for what it had done by then. */
+const endingMs = 30_000;
+/** And where it cannot be cancelled: it may be over, and its answer on the way. */
+const answeringMs = 1_000;
+
+/**
+ * The same for a call of an operation by its `requestId`, which ends as one does here when the user gives it up: it is cancelled there, and
+ * answers what it had done by then. Where it cannot be cancelled by its id it is by hanging up.
+ */
+export async function callUntilStopped(
+  address: GatewayAddress,
+  request: GatewayRequest & { readonly requestId: string },
+  stop: AbortSignal,
+): Promise<GatewayAnswer> {
+  const hangUp = new AbortController();
+  const timers: NodeJS.Timeout[] = [];
+  const hangUpAfter = (ms: number): void => void timers.push(setTimeout(() => hangUp.abort(), ms));
+  const cancel = async (): Promise<void> => {
+    hangUpAfter(endingMs);
+    const path = `${apiBase}/executions/${encodeURIComponent(request.requestId)}`;
+    const cancelled = await callGateway(address, { method: 'DELETE', path, effectIfLost: 'none' }, hangUp.signal);
+    if (!cancelled.result.ok && !hangUp.signal.aborted) hangUpAfter(answeringMs);
+  };
+  const onStop = (): void => void cancel();
+  if (stop.aborted) hangUp.abort();
+  stop.addEventListener('abort', onStop, { once: true });
   try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) && (Object.hasOwn(value, 'data') || Object.hasOwn(value, 'errors')) ? value : null;
-  } catch {
-    return null;
+    return await callGateway(address, request, hangUp.signal);
+  } finally {
+    stop.removeEventListener('abort', onStop);
+    hangUp.abort();
+    for (const timer of timers) clearTimeout(timer);
   }
+}
+
+/** Tells of every line but the last, as they come, and answers that: empty where the answer ended before it. */
+async function lastLine(body: ReadableStream<Uint8Array>, onLine: (line: JsonObject) => void): Promise<string> {
+  let rest = '';
+  let last = '';
+  const take = (line: string): void => {
+    const value = jsonIn(line);
+    if (value === null) return;
+    if (isDocument(value)) last = line;
+    else onLine(value);
+  };
+  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
+    const [first = '', ...lines] = chunk.split('\n');
+    const next = lines.pop();
+    if (next === undefined) rest += first;
+    else {
+      take(rest + first);
+      for (const line of lines) take(line);
+      rest = next;
+    }
+  }
+  return last;
+}
+
+function parse(text: string): JsonObject | null {
+  const value = jsonIn(text);
+  return value !== null && isDocument(value) ? value : null;
+}
+
+function isDocument(value: JsonObject): boolean {
+  return Object.hasOwn(value, 'data') || Object.hasOwn(value, 'errors');
+}
+
+function jsonIn(text: string): JsonObject | null {
+  const value = parseJson(text);
+  return isJsonObject(value) ? value : null;
 }
 
 /** The error a gateway's document tells; several of one cause become one with `problems`. */
@@ -159,12 +247,13 @@ function errorOf(document: JsonObject, status: number): Failure {
   );
 }
 
-const paramsBase = '/data/attributes/params';
+/** Where parameters stand in the body of an execution, and in that of a batch. */
+const paramsBases = ['/data/attributes/params', '/data/attributes'];
 
 function pointerOf(error: JsonObject): string {
   const source = error['source'];
   const pointer = isJsonObject(source) ? textOf(source['pointer']) : '';
-  return pointer.startsWith(paramsBase) ? pointer.slice(paramsBase.length) : pointer;
+  return pointer.slice(paramsBases.find((base) => pointer.startsWith(base))?.length ?? 0);
 }
 
 function textOf(value: Json | undefined): string {

@@ -5,7 +5,7 @@ import type { Document, JsonObject } from '../gateway/jsonApi.ts';
 import { visibleText } from '../protocol/visibleText.ts';
 import { exitCode, noScreen } from './io.ts';
 import type { CliIo, ExitCode, Screen } from './io.ts';
-import { inked, tableText, widthOf } from './layout.ts';
+import { inked, tableText, widestOf, widthOf } from './layout.ts';
 
 /** One line of JSON on stdout. */
 export function printJson(io: CliIo, value: Document | Json): void {
@@ -112,7 +112,7 @@ function objectText(object: JsonObject, screen: Screen): string {
   const entries = Object.entries(object);
   const lists = entries.filter(([, value]) => isListOfObjects(value));
   const plain = entries.filter(([, value]) => !isListOfObjects(value));
-  const width = Math.max(0, ...plain.map(([key]) => widthOf(visibleText(key))));
+  const width = widestOf(plain.map(([key]) => visibleText(key)));
   const lines = plain.map(([key, value]) => {
     const name = visibleText(key);
     const space = ' '.repeat(width - widthOf(name) + 2);

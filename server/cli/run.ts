@@ -11,6 +11,7 @@ import { dataDocument, isJsonObject, resource } from '../gateway/jsonApi.ts';
 import type { JsonObject } from '../gateway/jsonApi.ts';
 import { paramsFromText } from '../gateway/textParams.ts';
 import type { JsonSchema, OperationAnswer, OperationCall } from '../protocol/operation.ts';
+import { apiBase } from '../protocol/routes.ts';
 import { visibleText } from '../protocol/visibleText.ts';
 import { followedBy } from '../protocol/followTrace.ts';
 import type { FollowWay } from './follow.ts';
@@ -19,7 +20,7 @@ import { batchProgress } from './batchProgress.ts';
 import { exitCode } from './io.ts';
 import type { CliIo, ExitCode } from './io.ts';
 import { cliCallOptions, connectBackend, openBackend, workspaceOf } from './localSystem.ts';
-import { attributesOf, callGateway, gatewayAddress } from './remoteGateway.ts';
+import { attributesOf, callGateway, callUntilStopped, gatewayAddress } from './remoteGateway.ts';
 import { cellText, printError, printJson, printUsage, resultText, screenOf } from './report.ts';
 import { connectSpec, namesNodes, namesSystem } from './runtimeOptions.ts';
 import type { RuntimeOptions } from './runtimeOptions.ts';
@@ -259,7 +260,7 @@ async function runThere(
       address.error.class === 'validation' ? exitCode.usage : exitCode.cannotConnect,
     );
   }
-  const path = `/api/v1/operations/${encodeURIComponent(operation)}`;
+  const path = `${apiBase}/operations/${encodeURIComponent(operation)}`;
   const described = await callGateway(
     address.value,
     { method: 'GET', path: `${path}/describe`, effectIfLost: 'none' },
@@ -272,23 +273,28 @@ async function runThere(
   const params = readParams(operation, isJsonObject(schema) ? schema : {}, given, options.params);
   if (!params.ok) return printBadParams(io, params.error, json);
   const safe = given.mode !== 'run' || severity === 'read' || severity === 'diagnose';
-  const executed = await callGateway(
+  const timeoutMs = options.timeout !== undefined && { timeoutMs: options.timeout };
+  // A batch has a route of its own, which tells of its items on the way.
+  const batch = operation === batchName && given.mode === 'run' && !json && isJsonObject(params.value);
+  const progress = batchProgress(io);
+  const executed = await callUntilStopped(
     address.value,
     {
       method: 'POST',
-      path: `${path}/execute`,
       requestId: given.requestId,
       effectIfLost: safe ? 'none' : 'unknown',
-      body: {
-        data: {
-          type: 'execution',
-          attributes: {
-            params: params.value,
-            mode: given.mode,
-            ...(options.timeout !== undefined && { timeoutMs: options.timeout }),
-          },
-        },
-      },
+      ...(batch
+        ? {
+            path: `${apiBase}/batch`,
+            body: { data: { type: 'batch', attributes: { ...params.value, ...timeoutMs } } },
+            onLine: ({ item = null }) => progress({ is: 'rows', rows: [item] }),
+          }
+        : {
+            path: `${path}/execute`,
+            body: {
+              data: { type: 'execution', attributes: { params: params.value, mode: given.mode, ...timeoutMs } },
+            },
+          }),
     },
     io.stop,
   );

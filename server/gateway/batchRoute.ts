@@ -8,7 +8,7 @@ import type { ArsenalError, Json, Result } from '../../runtime/model.ts';
 import type { OperationAnswer, OperationCall, OperationProgress } from '../protocol/operation.ts';
 import { apiBase } from '../protocol/routes.ts';
 import { httpStatus } from './httpStatus.ts';
-import { errorDocument, readAttributes } from './jsonApi.ts';
+import { errorDocument, linesType, readAttributes } from './jsonApi.ts';
 import type { Document, JsonObject, ParamsPlace } from './jsonApi.ts';
 
 /** What the routes share. */
@@ -28,7 +28,6 @@ export type BatchRouteParts = {
   badBody(pointer: string, form: string): ArsenalError;
 };
 
-export const linesType = 'application/x-ndjson';
 const place: ParamsPlace = { in: 'body', base: '/data/attributes' };
 
 /** Adds the route. */

@@ -3,6 +3,8 @@ import type { ArsenalError, Json } from '../../runtime/model.ts';
 import { httpStatus } from './httpStatus.ts';
 
 export const mediaType = 'application/vnd.api+json';
+/** Of an answer in lines, each a JSON document (https://github.com/ndjson/ndjson-spec). */
+export const linesType = 'application/x-ndjson';
 
 export type JsonObject = { readonly [key: string]: Json };
 

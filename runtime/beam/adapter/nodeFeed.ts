@@ -81,8 +81,8 @@ async function follow(task: AgentTask, target: NodeTarget, listener: FeedListene
         listener.absent(target.node);
         continue;
       }
-      rows.push(...rawRows(put));
-      gone.push(...listOf(deleted));
+      for (const row of rawRows(put)) rows.push(row);
+      for (const one of listOf(deleted)) gone.push(one);
       if (atomName(more) === 'true') continue;
       if (isWhole) listener.changed(target.node, rows, gone);
       else listener.whole(target.node, target.creation, rows);

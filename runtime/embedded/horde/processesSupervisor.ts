@@ -313,7 +313,7 @@ function* stopAll(
     waiting.set(ref, { child, pid, untilMs });
   }
   while (waiting.size > 0) {
-    const nextMs = Math.min(...[...waiting.values()].map(({ untilMs }) => untilMs));
+    const nextMs = [...waiting.values()].reduce((soonest, { untilMs }) => Math.min(soonest, untilMs), Infinity);
     const down = yield* receive({
       match: (message) => isDown(message) && waiting.has(message.elements[1]),
       afterMs: nextMs === Infinity ? null : Math.max(0, nextMs - self.nowMs),

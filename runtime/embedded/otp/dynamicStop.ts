@@ -32,7 +32,7 @@ export function* stopDynamicChildren(self: Self, children: readonly Child[]): Fl
     waiting.set(watch.ref, { child, pid, untilMs });
   }
   while (waiting.size > 0) {
-    const nextMs = Math.min(...[...waiting.values()].map(({ untilMs }) => untilMs));
+    const nextMs = [...waiting.values()].reduce((soonest, { untilMs }) => Math.min(soonest, untilMs), Infinity);
     const message = yield* receive({
       match: (candidate) => isDown(candidate) && waiting.has(candidate.elements[1]),
       afterMs: nextMs === Infinity ? null : Math.max(0, nextMs - self.nowMs),

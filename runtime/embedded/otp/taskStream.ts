@@ -61,7 +61,10 @@ export function* asyncStream(
       running.set(started.ref, { ...started, at: next, untilMs, late: false });
       next += 1;
     }
-    const soonestMs = Math.min(...[...running.values()].map(({ late, untilMs }) => (late ? Infinity : untilMs)));
+    const soonestMs = [...running.values()].reduce(
+      (soonest, { late, untilMs }) => (late ? soonest : Math.min(soonest, untilMs)),
+      Infinity,
+    );
     const message = yield* receive({
       match: (one) => (isTuple(one) && running.has(one.elements[0])) || (isDown(one) && running.has(one.elements[1])),
       afterMs: soonestMs === Infinity ? null : Math.max(0, soonestMs - self.nowMs),

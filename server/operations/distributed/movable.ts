@@ -82,7 +82,7 @@ export async function movable(
         ? [{ process: row.state.pid, supervisor: here.name ?? '', to: able }]
         : [];
     });
-    candidates.push(...able);
+    for (const one of able) candidates.push(one);
     if (able.length < workers.length) {
       const because =
         there.length === 0 ? 'no node that has room has this supervisor' : 'the other nodes have them already';
