@@ -39,7 +39,7 @@ export async function processInfo(
     if (!possible.ok) return possible;
     const living = possible.value;
     const isLiving = new Set(living);
-    gone.push(...ofNode.filter((pid) => !isLiving.has(pid)));
+    for (const pid of ofNode) if (!isLiving.has(pid)) gone.push(pid);
     for (let at = 0; at < living.length; at += chunkOfPids) {
       const how = { keys, realCalls: true };
       const read = await readProcesses(target.value, living.slice(at, at + chunkOfPids), how, options);
