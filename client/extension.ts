@@ -1,5 +1,6 @@
 /** Where the editor comes in. Activation wires up and registers; nothing is started before somebody looks. */
 import { performance } from 'node:perf_hooks';
+import process from 'node:process';
 import * as vscode from 'vscode';
 import { apiOf } from './api.ts';
 import type { ArsenalApi } from './api.ts';
@@ -16,6 +17,8 @@ export async function activate(extension: vscode.ExtensionContext): Promise<Arse
   for (const registration of registerCommands(made)) made.store.add(registration);
   const activationMs = performance.now() - startedAt;
   void wakeForOwnOperations(made);
+  // Whoever runs `npm start` wants to see Arsenal, not where it can be found.
+  if (process.env['ARSENAL_SHOW_VIEW'] === '1') void vscode.commands.executeCommand('workbench.view.extension.arsenal');
   return apiOf(made, () => activationMs);
 }
 

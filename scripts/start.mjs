@@ -19,6 +19,8 @@ import { copyWorkspace, startBrowser, startServer, workbenchUrl } from '../test/
 
 const usage = `npm start -- [--browser] [--connect NODE --cookie-file FILE] [--folder DIR]
              [--check [--timeout SECONDS] [--picture FILE.png]]`;
+/** The workbench opens with Arsenal's views in its side bar. */
+const showViews = { ARSENAL_SHOW_VIEW: '1' };
 const demoWorkspace = inProject('test', 'fixtures', 'demo-workspace');
 
 /** A failure that has been said in words already, or needs no trace. */
@@ -88,7 +90,7 @@ async function openDesktop(program, folder, settings) {
   fs.writeFileSync(path.join(profile, 'User', 'settings.json'), JSON.stringify(settings, undefined, 2));
   console.log(`Opening VS Code (${program}) on ${folder} …`);
   const args = ['--new-window', '--disable-workspace-trust', `--user-data-dir=${profile}`];
-  const result = await run(program, [...args, `--extensionDevelopmentPath=${projectRoot}`, folder]);
+  const result = await run(program, [...args, `--extensionDevelopmentPath=${projectRoot}`, folder], { env: showViews });
   if (result.code !== 0) throw new Refused(`${program} ended with ${result.code}; try npm start -- --browser`);
 }
 
@@ -102,6 +104,7 @@ async function serve(folder, settings) {
   const server = await startServer({
     settings,
     extension: projectRoot,
+    env: showViews,
     dataDir: path.join(cacheDir, 'workbench-profile'),
   });
   const url = workbenchUrl(server, { folder });
@@ -125,7 +128,7 @@ async function check(folder, settings, options) {
   const server = await startServer({
     settings,
     extension: projectRoot,
-    env: { ARSENAL_HOME: path.join(scratch, 'home') },
+    env: { ...showViews, ARSENAL_HOME: path.join(scratch, 'home') },
   });
   try {
     const { browser, page } = await startBrowser({ height: 1000 });

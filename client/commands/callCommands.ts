@@ -18,10 +18,7 @@ export const callCommands: { readonly [Id in CallCommandId]: CallCommand } = {
   'arsenal.runAgain': (context, argument) => withSpec(context, argument, (spec) => context.pastCalls.again(spec)),
   'arsenal.runAgainWithChanges': (context, argument) =>
     withSpec(context, argument, (spec) => context.pastCalls.withChanges(spec)),
-  'arsenal.undoCall': (context, argument) => {
-    const call = callOf(context, argument);
-    return call === null ? context.pastCalls.undoLast() : context.pastCalls.undo(call);
-  },
+  'arsenal.undoCall': (context, argument) => undo(context, argument),
   'arsenal.undoLast': (context) => context.pastCalls.undoLast(),
   'arsenal.cancelCall': (context, argument) => cancel(context, argument),
   'arsenal.copyCallAsCommand': (context, argument) =>
@@ -70,6 +67,16 @@ function withSpec(
   if (call !== null) return act(call);
   const page = pageOf(context, argument);
   return page === null || page.is === 'text' ? undefined : act(page.call);
+}
+
+/** Takes back the call that is meant; the last where none is, never another than the one that is. */
+function undo(context: ArsenalContext, argument: unknown): Promise<void> {
+  const { pastCalls } = context;
+  const call = callOf(context, argument);
+  const shown = pageOf(context, argument);
+  const page = shown?.is === 'result' ? shown : null;
+  if (call !== null) return pastCalls.undo(call, page?.requestId === call.requestId ? page.result : undefined);
+  return argument === undefined && page === null ? pastCalls.undoLast() : pastCalls.sayForgotten();
 }
 
 async function cancel(context: ArsenalContext, argument: unknown): Promise<void> {

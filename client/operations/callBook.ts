@@ -41,6 +41,8 @@ export class CallBook implements vscode.Disposable {
   private readonly own = new Map<string, KnownCall>();
   private readonly results = new Map<string, Json>();
   private others: readonly KnownCall[] = [];
+  /** What is known of taking back calls of {@link others}, by requestId. */
+  private readonly othersUndo = new Map<string, KnownCall['undo']>();
   private readonly runner: OperationRunner;
   private readonly server: LanguageServer;
   private asking: Promise<void> | null = null;
@@ -109,10 +111,14 @@ export class CallBook implements vscode.Disposable {
     return [...this.own.values()].findLast(({ operation, outcome }) => outcome === 'ok' && isWrite(operation));
   }
 
+  /** What was found out about taking it back; of others' calls the history does not say it. */
   markUndo(requestId: string, undo: KnownCall['undo']): void {
     const call = this.own.get(requestId);
-    if (call === undefined) return;
-    this.own.set(requestId, { ...call, undo });
+    if (call !== undefined) this.own.set(requestId, { ...call, undo });
+    else {
+      this.othersUndo.set(requestId, undo);
+      this.others = this.others.map((other) => this.marked(other));
+    }
     this.changed.fire();
   }
 
@@ -136,8 +142,13 @@ export class CallBook implements vscode.Disposable {
       severity: 'read',
     });
     if (!answer.ok || answer.value.mode !== 'run') return;
-    this.others = (listingOf(answer.value.result)?.items ?? []).flatMap((row) => callOfRow(row) ?? []);
+    const calls = (listingOf(answer.value.result)?.items ?? []).flatMap((row) => callOfRow(row) ?? []);
+    this.others = calls.map((call) => this.marked(call));
     this.changed.fire();
+  }
+
+  private marked(call: KnownCall): KnownCall {
+    return { ...call, undo: this.othersUndo.get(call.requestId) ?? call.undo };
   }
 
   private keep(call: KnownCall, answer: Result<OperationAnswer>): void {

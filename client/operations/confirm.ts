@@ -17,15 +17,16 @@ export function undoWords(undo: PlanSummary['undo']): string {
 
 /**
  * Asks whether `plan` is to be done, with the connection, all that it touches, and whether it can be undone. `yes` names what the answers
- * do; the one chosen is answered, null when the user turned back.
+ * do; the one chosen is answered, null when the user turned back. `because` says first why it is asked.
  */
 export async function askPlan<Yes extends string>(
   plan: PlanSummary,
   connection: ConnectionInfo | null,
   yes: readonly Yes[],
+  because?: string,
 ): Promise<Yes | null> {
   const touches = plan.touches.map(({ node, pid, what }) => [node, pid, what].filter(Boolean).join(' · '));
-  return ask(plan.summary, connection, touches, plan.undo, yes);
+  return ask(plan.summary, connection, touches, plan.undo, yes, because);
 }
 
 /** The same of something that was not planned as a whole: `lines` say what it touches. */
@@ -35,10 +36,12 @@ export async function ask<Yes extends string>(
   lines: readonly string[],
   undo: PlanSummary['undo'],
   yes: readonly Yes[],
+  because?: string,
 ): Promise<Yes | null> {
   const shown = lines.slice(0, mostLines).map((line) => labelText(line, 300));
   const further = lines.length - shown.length;
   const detail = [
+    ...(because === undefined ? [] : [because]),
     ...(connection === null ? [] : [vscode.l10n.t('On {0}', labelText(connection.label))]),
     ...shown,
     ...(further > 0 ? [vscode.l10n.t('and {0} more', further)] : []),

@@ -33,6 +33,8 @@ type Call = {
   readonly operation: CatalogueEntry;
   readonly connection: ConnectionInfo | null;
   readonly params: FormValues;
+  /** Why it is asked about in any case, said first in the question; nothing: it is asked about as it is grave. */
+  readonly because?: string;
 };
 
 /** What is done, in words, and whether the user has seen exactly what. */
@@ -68,12 +70,19 @@ export class Operate {
     return filled === null ? null : this.runFilled({ operation, connection, params: filled.values }, filled);
   }
 
-  /** Runs a call without asking for its parameters again; asks before it changes something, as ever. */
-  async again({ operation: name, connection: id, params }: CallSpec): Promise<Result<OperationAnswer> | null> {
+  /**
+   * Runs a call without asking for its parameters again; asks before it changes something, as ever; with `because` in any case, and says
+   * that first.
+   */
+  async again(
+    { operation: name, connection: id, params }: CallSpec,
+    because?: string,
+  ): Promise<Result<OperationAnswer> | null> {
     const operation = await this.operation(name);
     if (operation === null) return null;
     const connection = await this.connection(operation, id ?? undefined);
-    return connection === 'dismissed' ? null : this.confirmAndRun({ operation, connection, params });
+    if (connection === 'dismissed') return null;
+    return this.confirmAndRun({ operation, connection, params, ...(because !== undefined && { because }) });
   }
 
   /** Runs what the user has agreed to already, seen as `summary`, with progress; shows what came of it. */
@@ -171,17 +180,18 @@ export class Operate {
   }
 
   /**
-   * Asks before something is changed: `destroy` always, with what the plan names; `change` except on a simulated cluster. Answers the
-   * words for what is done, null when the user turned back, and the failure when it cannot even be planned.
+   * Asks before something is changed: `destroy` always, with what the plan names; `change` except on a simulated cluster; and where there
+   * is a reason of its own. Answers the words for what is done, null when the user turned back, and the failure when it cannot even be
+   * planned.
    */
   private async confirm(call: Call): Promise<Result<Confirmed> | null> {
-    const { operation, connection } = call;
+    const { operation, connection, because } = call;
     const { severity, title } = operation;
     const asksAbout = (grave: Severity) =>
       grave === 'destroy' || (grave === 'change' && connection?.kind !== 'simulated');
     // What acts by other calls is as grave as they are, which its plan says.
     const acts = actingByOthers.has(operation.name);
-    const asks = acts || (asksAbout(severity) && !onlyProposes(call));
+    const asks = acts || because !== undefined || (asksAbout(severity) && !onlyProposes(call));
     const unasked = { ok: true, value: { summary: title, planShown: false } } as const;
     if (!asks) return unasked;
     const planned = await this.plan(call);
@@ -191,9 +201,10 @@ export class Operate {
     }
     if (planned.value.mode !== 'dry_run') return unasked;
     const { plan } = planned.value;
-    if (acts && !asksAbout(plan.severity)) return { ok: true, value: { summary: plan.summary, planShown: false } };
+    const isHarmless = acts && because === undefined && !asksAbout(plan.severity);
+    if (isHarmless) return { ok: true, value: { summary: plan.summary, planShown: false } };
     const yes = labelText(title);
-    const chosen = await askPlan(plan, connection, [yes]);
+    const chosen = await askPlan(plan, connection, [yes], because);
     return chosen === yes ? { ok: true, value: { summary: plan.summary, planShown: true } } : null;
   }
 

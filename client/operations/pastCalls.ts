@@ -10,6 +10,7 @@ import type { ResultDocuments } from '../results/resultDocuments.ts';
 import { failedItems, nextPageOf, proposalOf, undoableItems } from '../results/resultPages.ts';
 import type { ResultPage } from '../results/resultPages.ts';
 import { visibleJson } from '../results/resultText.ts';
+import { dateText } from '../results/valueText.ts';
 import { labelText } from '../text.ts';
 import type { CallBook } from './callBook.ts';
 import type { CallSpec, KnownCall } from './calls.ts';
@@ -78,16 +79,19 @@ export class PastCalls {
     );
   }
 
-  /** Takes back what a call did. */
-  async undo(call: KnownCall): Promise<void> {
+  /** Takes back what a call did; what others called only when asked: they may count on it. `result` is what it answered, where known. */
+  async undo(call: KnownCall, result?: Json): Promise<void> {
     const { book, operate } = this.parts;
-    const items = this.undoableItemsOf(call);
+    const items = this.undoableItemsOf(call, result);
     if (call.undo === 'undone') return say(vscode.l10n.t('{0} was undone already.', this.titleOf(call)));
     if (call.undo === 'no' && items.length === 0) {
       return say(vscode.l10n.t('{0} cannot be undone: what it did lasts.', this.titleOf(call)));
     }
-    const summary = vscode.l10n.t('Undo: {0}', this.titleOf(call));
-    const answer = await operate.runAgreed(undoing(call, items), summary);
+    const spec = undoing(call, items);
+    const answer =
+      call.by === ''
+        ? await operate.runAgreed(spec, vscode.l10n.t('Undo: {0}', this.titleOf(call)))
+        : await operate.again(spec, this.othersCall(call));
     if (answer?.ok === true && isDone(answer.value)) book.markUndo(call.requestId, 'undone');
     else if (answer?.ok === false && answer.error.code === 'undo.nothing') book.markUndo(call.requestId, 'no');
   }
@@ -143,11 +147,23 @@ export class PastCalls {
     void vscode.window.setStatusBarMessage(vscode.l10n.t('$(copy) Copied'), 2_000);
   }
 
-  private undoableItemsOf({ operation, requestId, undo }: KnownCall): readonly string[] {
-    return undo === 'undone' ? [] : undoableItems(operation, this.parts.book.resultOf(requestId));
+  /** Of a call that is too long ago to be known here. */
+  sayForgotten(): Promise<void> {
+    return say(
+      vscode.l10n.t('This call is not known here any more. “Arsenal: Operation History” has what was called.'),
+    );
   }
 
-  private titleOf({ operation }: CallSpec): string {
+  private undoableItemsOf({ operation, requestId, undo }: KnownCall, result?: Json): readonly string[] {
+    return undo === 'undone' ? [] : undoableItems(operation, result ?? this.parts.book.resultOf(requestId));
+  }
+
+  private othersCall({ operation, by, startedAt }: KnownCall): string {
+    const [title, who, when] = [this.titleOf({ operation }), labelText(by), dateText(startedAt)];
+    return vscode.l10n.t('{0} was called by {1} on {2}, not from this window: they may count on it.', title, who, when);
+  }
+
+  private titleOf({ operation }: Pick<CallSpec, 'operation'>): string {
     return labelText(this.parts.catalogue.find(operation)?.title ?? operation);
   }
 }

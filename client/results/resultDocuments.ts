@@ -6,6 +6,8 @@ import type { ResultPage } from './resultPages.ts';
 import { failedItems, nextPageOf, proposalOf, undoableItems } from './resultPages.ts';
 
 export const resultScheme = 'arsenal-result';
+/** What pages are written in: package.json says how they are shown (no minimap, no guides within tables). */
+const resultLanguage = 'arsenal-result';
 /** Texts of results stay while there is a chance that their tab is looked at again. */
 const mostKept = 30;
 
@@ -47,7 +49,9 @@ export class ResultDocuments implements vscode.Disposable, vscode.TextDocumentCo
     this.kept.set(path, document);
     const [oldest] = this.kept.keys();
     if (this.kept.size > mostKept && oldest !== undefined) this.kept.delete(oldest);
-    const opened = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme: resultScheme, path }));
+    const read = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme: resultScheme, path }));
+    const isPage = document.language !== 'json';
+    const opened = isPage ? await vscode.languages.setTextDocumentLanguage(read, resultLanguage) : read;
     await vscode.window.showTextDocument(opened, { preview: true });
     return opened;
   }

@@ -31,10 +31,18 @@ function numberText(path: readonly string[], value: number): string {
 export function dateText(ms: number): string {
   const at = new Date(ms);
   if (Number.isNaN(at.getTime())) return String(ms);
-  const two = (part: number) => String(part).padStart(2, '0');
   const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
-  return `${day} ${time}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+  return `${day} ${timeText(ms)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
+/** `20:03:11`, in the time of this machine. */
+export function timeText(ms: number): string {
+  const at = new Date(ms);
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(':');
+}
+
+function two(part: number): string {
+  return String(part).padStart(2, '0');
 }
 
 /** `0.42 ms`, `12 ms`, `1.5 s`, `3 min 4 s`. */

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import type { RunningCall } from '../operations/callBook.ts';
 import type { KnownCall } from '../operations/calls.ts';
-import { dateText, spanText } from '../results/valueText.ts';
+import { dateText, spanText, timeText } from '../results/valueText.ts';
 import { labelText } from '../text.ts';
 import { tooltip } from '../tooltip.ts';
 
@@ -27,10 +27,10 @@ export function callItem(call: KnownCall, title: string, where: string): vscode.
   const item = new vscode.TreeItem(labelText(title));
   const [icon, color, word] = lookOf(call);
   const duration = call.durationMs === null ? '' : spanText(call.durationMs);
-  const time = new Date(call.startedAt).toLocaleTimeString();
+  const time = timeText(call.startedAt);
   const undone = call.undo === 'undone' ? vscode.l10n.t('undone') : '';
   const why = call.error?.code ?? '';
-  const parts = [why, undone, duration, time, call.by].filter((part) => part !== '');
+  const parts = [why, undone, time, duration, call.by].filter((part) => part !== '');
   item.description = labelText(parts.join(' · '));
   item.iconPath =
     color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));

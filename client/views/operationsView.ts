@@ -193,13 +193,23 @@ function groupItem({ of, count }: Extract<OperationsData, { is: 'group' }>): vsc
 function brokenItem({ uri, message, range }: BrokenModule): vscode.TreeItem {
   const { line, character } = range.start;
   const file = vscode.workspace.asRelativePath(uri);
-  const item = new vscode.TreeItem(labelText(message, 300));
-  item.description = labelText(`${file}:${line + 1}:${character + 1}`, 300);
+  // The place first: it is what a narrow side bar has room for.
+  const item = new vscode.TreeItem(labelText(`${baseName(uri)}:${line + 1}:${character + 1}`));
+  item.description = labelText(message, 300);
   item.iconPath = new vscode.ThemeIcon('error', new vscode.ThemeColor('testing.iconFailed'));
   item.tooltip = tooltip(message, [
     [vscode.l10n.t('In'), `${file}, ${vscode.l10n.t('line {0}, column {1}', line + 1, character + 1)}`],
     [vscode.l10n.t('Meanwhile'), vscode.l10n.t('the last version that was sound is kept, if there was one')],
   ]);
+  item.accessibilityInformation = {
+    label: vscode.l10n.t(
+      '{0}, line {1}, column {2}: {3}',
+      baseName(uri),
+      line + 1,
+      character + 1,
+      labelText(message, 300),
+    ),
+  };
   item.contextValue = ';broken;';
   item.command = {
     command: 'vscode.open',
@@ -215,6 +225,10 @@ const icons: { readonly [S in Severity]: readonly [icon: string, color: string] 
   change: ['edit', 'list.warningForeground'],
   destroy: ['flame', 'list.errorForeground'],
 };
+
+function baseName(uri: vscode.Uri): string {
+  return uri.path.slice(uri.path.lastIndexOf('/') + 1);
+}
 
 /** Where an operation of the user's own is from: its file, or its node. */
 function originOf({ origin }: CatalogueEntry): string {
@@ -232,7 +246,8 @@ function operationItem(entry: CatalogueEntry, refusal: Refusal | null): vscode.T
   const item = new vscode.TreeItem(labelText(entry.title));
   const origin = originOf(entry);
   const not = refusal === null ? '' : vscode.l10n.t('not here');
-  item.description = labelText([entry.name, not, origin].filter((part) => part !== '').join(' · '));
+  const from = entry.origin.from === 'workspace' ? baseName(vscode.Uri.file(entry.origin.file)) : origin;
+  item.description = labelText([not, from, entry.name].filter((part) => part !== '').join(' · '));
   const [icon, color] = refusal === null ? icons[entry.severity] : (['circle-slash', 'disabledForeground'] as const);
   item.iconPath = new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
   item.tooltip = tooltip(entry.title, [

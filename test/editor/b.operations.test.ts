@@ -150,6 +150,54 @@ describe('operations', () => {
     );
   });
 
+  it('of others are taken back only when asked: who called what and when, and what it means', async () => {
+    await show('operations');
+    value(await api.runOperation('suspend_process', { pid: 'Shop.Catalog', node: 'demo1@sim', lingerMs: 600_000 }));
+    const [row] = await elements(api, 'operations', 'undoable', 3);
+    const requestId = row?.id.split('/').at(-1) ?? '';
+    // The window keeps its own latest 300 calls; what it has let go is known from the history only, as that of anybody else.
+    await vscode.commands.executeCommand('arsenal.refresh');
+    for (let each = 0; each < 300; each += 1) value(await api.runOperation('get_time', {}));
+    const asked: { readonly message: string; readonly detail: string; readonly answers: readonly unknown[] }[] = [];
+    const ask = vscode.window.showWarningMessage;
+    const answerWith = (choose: (answers: readonly unknown[]) => unknown) => {
+      Object.assign(vscode.window, {
+        showWarningMessage: (message: string, options: vscode.MessageOptions, ...answers: unknown[]) => {
+          asked.push({ message, detail: options.detail ?? '', answers });
+          return Promise.resolve(choose(answers));
+        },
+      });
+    };
+    const held = async () => {
+      const answer = value(await api.runOperation('list_holdings', {}));
+      return answer.mode === 'run' && isRecord(answer.result) ? answer.result['total'] : null;
+    };
+    try {
+      answerWith(() => undefined);
+      await vscode.commands.executeCommand('arsenal.undoCall', { requestId });
+      assert.equal(asked.length, 1);
+      assert.match(asked[0]?.message ?? '', /^Undo: Suspend .*demo1@sim/);
+      assert.match(asked[0]?.detail ?? '', /^Suspend Process was called by .+ · editor on \d{4}-\d\d-\d\d \d\d:\d\d/);
+      assert.match(asked[0]?.detail ?? '', /On Simulated cluster\n[^]*demo1@sim[^]*This cannot be undone\./);
+      assert.equal(await held(), 1, 'nobody said yes');
+      answerWith(([yes]) => yes);
+      await vscode.commands.executeCommand('arsenal.undoCall', { requestId });
+      assert.equal(asked.length, 2);
+      assert.equal(await held(), 0);
+    } finally {
+      Object.assign(vscode.window, { showWarningMessage: ask });
+    }
+    // It is known to be undone; and of a call that is not known at all, no other is.
+    value(await api.runOperation('suspend_process', { pid: 'Shop.Catalog', node: 'demo1@sim' }));
+    for (const named of [requestId, 'nobody-called-this']) {
+      await vscode.commands.executeCommand('arsenal.undoCall', { requestId: named });
+    }
+    assert.equal(asked.length, 2);
+    assert.equal(await held(), 1);
+    await vscode.commands.executeCommand('arsenal.undoLast');
+    assert.equal(await held(), 0);
+  });
+
   it('only propose without asking, and show their result as a page', async () => {
     const running = vscode.commands.executeCommand('arsenal.balanceClusterLoad', { params: { sampleMs: 50 } });
     const document = await until('the proposal is shown', async () => {

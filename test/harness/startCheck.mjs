@@ -1,7 +1,6 @@
 // What `npm start -- --check` does once everything runs: looks at the workbench as a user would, and judges.
 import fs from 'node:fs';
 import { inProject } from '../../scripts/lib/paths.mjs';
-import { runCommand } from './workbench.mjs';
 import { formatView, readView, showView, unfold } from './trees.mjs';
 
 /** @typedef {import('./trees.mjs').TreeView} TreeView */
@@ -12,7 +11,7 @@ const pollIntervalMs = 500;
 const childLevel = 4;
 
 /**
- * Waits until the three trees have filled and prints them.
+ * Waits until the trees have filled and prints them.
  *
  * @param {import('playwright-core').Page} page  showing the workbench
  * @param {object} options
@@ -21,15 +20,17 @@ const childLevel = 4;
  * @returns {Promise<string[]>} what is wrong, in words; empty when all is well
  */
 export async function checkTrees(page, { node, timeoutMs }) {
-  const { container, views } = contributedTitles();
+  const views = contributedTitles();
   const deadline = Date.now() + timeoutMs;
   await page.locator('.monaco-workbench .part.sidebar').waitFor({ timeout: timeoutMs });
-  await runCommand(page, `View: Show ${container}`);
+  // It shows itself: nobody has to know where.
+  await page.locator('.part.sidebar .pane-header', { hasText: views.nodes }).waitFor({ timeout: timeoutMs });
   /** @type {{title: string, levels: number, complaint: Complaint}[]} */
   const expectations = [
     { title: views.nodes, levels: 2, complaint: node === undefined ? wantsSimulatedNodes : wantsNode(node) },
     { title: views.supervisors, levels: childLevel, complaint: wantsSupervisedChildren },
     { title: views.sandboxes, levels: 2, complaint: node === undefined ? wantsRows : wantsWords },
+    { title: views.operations, levels: 1, complaint: wantsRows },
   ];
   const complaints = [];
   for (const { title, levels, complaint } of expectations) {
@@ -55,28 +56,25 @@ export async function checkTrees(page, { node, timeoutMs }) {
 /**
  * The names the user sees, from the manifest, which is where the workbench has them from.
  *
- * @returns {{container: string, views: {nodes: string, supervisors: string, sandboxes: string}}}
+ * @returns {{nodes: string, supervisors: string, sandboxes: string, operations: string}}
  */
 function contributedTitles() {
   const manifest = JSON.parse(fs.readFileSync(inProject('package.json'), 'utf8'));
   const localised = inProject('package.nls.json');
   const texts = fs.existsSync(localised) ? JSON.parse(fs.readFileSync(localised, 'utf8')) : {};
-  /** @type {(entries: {id: string, title?: string, name?: string}[] | undefined, id: string) => string} */
+  /** @type {(entries: {id: string, name?: string}[] | undefined, id: string) => string} */
   const titleOf = (entries, id) => {
-    const entry = entries?.find((each) => each.id === id);
-    const title = entry?.title ?? entry?.name;
+    const title = entries?.find((each) => each.id === id)?.name;
     if (title === undefined) throw new Error(`package.json contributes no ${id}`);
     const key = /^%(.+)%$/.exec(title)?.[1];
     return key === undefined ? title : String(texts[key]);
   };
   const contributed = manifest.contributes?.views?.arsenal;
   return {
-    container: titleOf(manifest.contributes?.viewsContainers?.activitybar, 'arsenal'),
-    views: {
-      nodes: titleOf(contributed, 'arsenal.nodes'),
-      supervisors: titleOf(contributed, 'arsenal.supervisors'),
-      sandboxes: titleOf(contributed, 'arsenal.sandboxes'),
-    },
+    nodes: titleOf(contributed, 'arsenal.nodes'),
+    supervisors: titleOf(contributed, 'arsenal.supervisors'),
+    sandboxes: titleOf(contributed, 'arsenal.sandboxes'),
+    operations: titleOf(contributed, 'arsenal.operations'),
   };
 }
 
