@@ -233,36 +233,62 @@ function inShell(shell: string, args: readonly string[], script: string): string
   const cwd = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-shell-'));
   scratch.push(cwd);
   fs.writeFileSync(path.join(cwd, 'a-file'), '');
+  fs.mkdirSync(path.join(cwd, 'a folder'));
   return execFileSync(shell, [...args, script], { cwd, env: env(), encoding: 'utf8' });
 }
 
 describe('in the shells themselves', { timeout: 120_000 }, () => {
-  // @row T024.d1
-  it.runIf(has('bash'))('bash completes commands, parameters and values (skipped where there is no bash)', () => {
-    const lines = [
-      'arsenal compl',
-      'arsenal run list_pro',
-      'arsenal list_processes sort=-mem',
-      'arsenal list_processes so',
-      'arsenal run x --cookie-file a-f',
-    ];
+  /** What bash is answered for each of these lines, the cursor at the end; `begin` is run first, and how it was registered is the last. */
+  function inBash(begin: string, lines: readonly string[]): readonly string[] {
     const script = `
-      source <(arsenal completion bash)
-      compopt() { :; }
+      ${begin}
+      eval "$(arsenal completion bash)"
       try() {
-        COMP_LINE="$1" COMP_POINT=\${#1} COMP_WORDS=(arsenal "\${1##* }") COMP_CWORD=1 COMPREPLY=()
-        _arsenal
-        echo "\${COMPREPLY[*]}"
+        local word="\${1##*[ =]}"
+        COMP_LINE="$1" COMP_POINT=\${#1} COMP_WORDS=(arsenal "$word") COMP_CWORD=1 COMPREPLY=()
+        _arsenal arsenal "$word" ''
+        printf '%s|' "\${COMPREPLY[@]}"
+        echo
       }
       ${lines.map((line) => `try '${line}'`).join('\n')}
       complete -p arsenal`;
-    expect(inShell('bash', ['--norc', '-c'], script).trim().split('\n')).toEqual([
-      'completion',
-      'list_processes',
-      '-memory',
-      'sort=',
-      'a-file',
+    return inShell('bash', ['--norc', '-c'], script).trim().split('\n');
+  }
+  const lines = [
+    'arsenal compl',
+    'arsenal run list_pro',
+    'arsenal list_processes sort=-mem',
+    'arsenal list_processes so',
+    'arsenal run x --cookie-file a-f',
+    'arsenal run x --cookie-file a',
+    'arsenal serve --project a',
+  ];
+
+  // @row T024.d1
+  it.runIf(has('bash'))('bash completes commands, parameters and values (skipped where there is no bash)', () => {
+    expect(inBash('compopt() { :; }', lines)).toEqual([
+      'completion|',
+      'list_processes|',
+      '-memory|',
+      'sort=|',
+      'a-file|',
+      'a folder|a-file|',
+      'a folder|',
       'complete -F _arsenal arsenal',
+    ]);
+  });
+
+  it.runIf(has('bash'))('the bash of macOS does, which has no compopt: it gets the blanks, too', () => {
+    expect(inBash('enable -n compopt', [...lines, 'arsenal run x pid="Sh'])).toEqual([
+      'completion |',
+      'list_processes |',
+      '-memory |',
+      'sort=|',
+      'a-file |',
+      String.raw`a\ folder/|a-file |`,
+      String.raw`a\ folder/|`,
+      '|',
+      'complete -o nospace -F _arsenal arsenal',
     ]);
   });
 

@@ -29,7 +29,7 @@ export function addCompletionCommands(program: Command, io: CliIo, done: (code: 
       'after',
       `
 For this shell alone:
-  bash        source <(arsenal completion bash)
+  bash        eval "$(arsenal completion bash)"
   zsh         source <(arsenal completion zsh)
   fish        arsenal completion fish | source
   PowerShell  arsenal completion powershell | Out-String | Invoke-Expression
@@ -48,23 +48,38 @@ With ARSENAL_URL and ARSENAL_KEY of a running gateway (or --url) it completes na
     .passThroughOptions()
     .allowUnknownOption()
     .action(async (shell: string, words: string[]) => {
-      const line: Line =
-        shell === 'bash' ? splitLine(words[1] ?? '') : { words: ['arsenal', ...words], quote: '', quotedFrom: 0 };
+      const line: Line = isBash(shell)
+        ? splitLine(words[1] ?? '')
+        : { words: ['arsenal', ...words], quote: '', quotedFrom: 0 };
       const completion = await completionOf(program, line.words.slice(1), sourcesOf(io, line.words));
       io.stdout.write(
-        answerText(completion, shell, (value) => (shell === 'bash' ? forBash(value, line, words[0] ?? '') : value)),
+        answerText(completion, shell, (value, how) => {
+          if (!isBash(shell)) return value;
+          // Without a way to say so of each, it adds no blanks itself; behind a quote, which it closes, none can be put.
+          const end = shell === 'bash3' && how === 'words' && line.quote === '' ? ' ' : '';
+          return forBash(value, line, words[0] ?? '') + end;
+        }),
       );
       done(exitCode.done);
     });
 }
 
-function answerText(completion: Completion, shell: string, written: (value: string) => string): string {
+/** `bash3` is one that has no `compopt`. */
+function isBash(shell: string): boolean {
+  return shell === 'bash' || shell === 'bash3';
+}
+
+function answerText(
+  completion: Completion,
+  shell: string,
+  written: (value: string, how: 'open' | 'words') => string,
+): string {
   if (completion.is !== 'words') return `${completion.is}\n`;
   const { words } = completion;
   const how = words.some(({ isOpen }) => isOpen) ? 'open' : 'words';
   const line = ({ value, about }: Candidate): string => {
     const text = visibleText(about.replace(/\s+/g, ' '), longestAbout);
-    return shell === 'bash' || text === '' ? written(value) : `${written(value)}\t${text}`;
+    return isBash(shell) || text === '' ? written(value, how) : `${written(value, how)}\t${text}`;
   };
   // What holds a line break cannot be written on one line.
   return [how, ...words.filter(({ value }) => !/[\r\n\t]/.test(value)).map(line), ''].join('\n');

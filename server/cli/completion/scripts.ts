@@ -10,23 +10,35 @@ export type Shell = (typeof shells)[number];
 
 /** The script, and how it is put to use. */
 export const completionScripts: { readonly [S in Shell]: string } = {
-  bash: `# bash completion of arsenal. For this shell:  source <(arsenal completion bash)
+  bash: `# bash completion of arsenal. For this shell:  eval "$(arsenal completion bash)"
 # For every shell:  arsenal completion bash > ~/.local/share/bash-completion/completions/arsenal
+# where bash-completion is installed; elsewhere, as on macOS, put the first line into ~/.bashrc or ~/.bash_profile.
 _arsenal() {
-  local IFS=$'\\n' how line
+  local IFS=$'\\n' shell=bash how line
   local -a answer
-  while read -r line; do answer+=("$line"); done < <("\${COMP_WORDS[0]}" __complete bash "$COMP_WORDBREAKS" "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
+  # The bash of macOS (3.2) has no compopt: there no blank is ever added, and what wants one comes with it.
+  type compopt >/dev/null 2>&1 || shell=bash3
+  while read -r line; do answer+=("$line"); done < <("\${COMP_WORDS[0]}" __complete $shell "$COMP_WORDBREAKS" "\${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
   how="\${answer[0]}"
+  COMPREPLY=()
   case "$how" in
-    files) compopt -o filenames; COMPREPLY=($(compgen -f -- "\${COMP_WORDS[COMP_CWORD]}")) ;;
-    folders) compopt -o filenames; COMPREPLY=($(compgen -d -- "\${COMP_WORDS[COMP_CWORD]}")) ;;
+    files | folders)
+      while read -r line; do
+        if [[ $shell == bash3 && "\${COMP_WORDS[COMP_CWORD]}" != [\\"\\']* ]]; then
+          if [[ -d "$line" ]]; then how=/; else how=' '; fi
+          printf -v line '%q%s' "$line" "$how"
+        fi
+        COMPREPLY+=("$line")
+      done < <(if [[ "$how" == files ]]; then compgen -f -- "$2"; else compgen -d -- "$2"; fi)
+      [[ $shell == bash3 ]] || compopt -o filenames
+      ;;
     *)
-      [[ "$how" == open ]] && compopt -o nospace
+      [[ "$how" == open && $shell == bash ]] && compopt -o nospace
       COMPREPLY=("\${answer[@]:1}")
       ;;
   esac
 }
-complete -F _arsenal arsenal
+if type compopt >/dev/null 2>&1; then complete -F _arsenal arsenal; else complete -o nospace -F _arsenal arsenal; fi
 `,
   zsh: `#compdef arsenal
 # zsh completion of arsenal. For this shell:  source <(arsenal completion zsh)
