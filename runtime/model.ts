@@ -247,19 +247,31 @@ export type RowPage = {
 
 export type TextField =
   'registered_name' | 'initial_call' | 'current_function' | 'label' | 'status' | 'priority' | 'parent' | 'group_leader';
-export type Predicate =
-  | { readonly key: ProcessField; readonly op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'; readonly value: Scalar }
+/** What is asked of rows: their fields are `Key`; those that are `Text` are texts, those that are `Listed` lists of texts. */
+export type RowPredicate<Key extends string, Text extends Key = Key, Listed extends Key = never> =
+  | { readonly key: Key; readonly op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'; readonly value: Scalar }
   | {
-      readonly key: TextField;
+      readonly key: Text;
       /** `like`: with an asterisk for any text, also none; the whole of it has to fit. */
       readonly op: 'contains' | 'prefix' | 'like';
       readonly value: string;
     }
-  /** One of these, an id or a registered name, is among its ancestors, as proc_lib kept them. */
-  | { readonly key: 'ancestors'; readonly op: 'has'; readonly value: readonly string[] }
-  | { readonly all: readonly Predicate[] }
-  | { readonly any: readonly Predicate[] }
-  | { readonly not: Predicate };
+  /** One of these is in the list. */
+  | { readonly key: Listed; readonly op: 'has'; readonly value: readonly string[] }
+  | { readonly all: readonly RowPredicate<Key, Text, Listed>[] }
+  | { readonly any: readonly RowPredicate<Key, Text, Listed>[] }
+  | { readonly not: RowPredicate<Key, Text, Listed> };
+/** Ancestors are as proc_lib kept them: ids, or registered names. */
+export type Predicate = RowPredicate<ProcessField, TextField, 'ancestors'>;
+
+/** Which rows of a list are wanted: whoever has them filters, orders and counts them, and sends no others. */
+export type RowSelect<Field extends string> = {
+  readonly where?: RowPredicate<Field>;
+  /** The best so many, in this order; among equals as they come, and what has no value last. */
+  readonly top?: { readonly n: number; readonly by: Field; readonly direction: 'descending' | 'ascending' };
+  /** Without `top`: only so many, whichever. */
+  readonly first?: number;
+};
 
 // ----------------------------------------------------------------------------------------------------------- OTP nouns
 
@@ -446,6 +458,25 @@ export type ClusterTopology = {
 // ----------------------------------------------------------------------------------------------------- ports and waits
 
 /** A port of the emulator (a driver, a program, a socket of inet), or a socket of the module socket. */
+/** A table of ets. */
+export type TableRow = {
+  readonly id: Term;
+  readonly name: string;
+  readonly type: string;
+  readonly protection: string;
+  readonly owner: ProcessRef;
+  /** The name its owner is registered under. */
+  readonly ownerName: string | null;
+  readonly isNamed: boolean;
+  readonly keyPosition: number;
+  readonly isCompressed: boolean;
+  readonly readConcurrency: boolean;
+  /** `auto` as OTP 25 has it. */
+  readonly writeConcurrency: 'true' | 'false' | 'auto';
+  readonly objects: number;
+  readonly bytes: number;
+};
+
 export type PortRow = {
   readonly id: string;
   readonly kind: 'port' | 'socket';

@@ -51,11 +51,13 @@ import type {
   Restarted,
   Result,
   RowPage,
+  RowSelect,
   RuntimeKind,
   SandboxInfo,
   SandboxLimits,
   SupervisorFlags,
   SupervisorInfo,
+  TableRow,
   TermInput,
   TracedFunction,
   TracedNode,
@@ -65,6 +67,7 @@ import type {
   Wait,
   WallTime,
 } from './model.ts';
+import type { ChildField, NameField, PortField, TableField } from './listFields.ts';
 import type { Term } from './term/term.ts';
 import type { WatchFrame } from './watch.ts';
 
@@ -234,8 +237,9 @@ export const portMethods = {
       readonly disagree: readonly { readonly node: NodeName; readonly pid: ProcessRef | null }[];
     }
   >(),
+  /** `top` and `first` are of each node, of names that are of one node; of those that span nodes, of all. */
   'names.list': flow.read<
-    OnNodes & { readonly registry: NameRegistry },
+    OnNodes & { readonly registry: NameRegistry } & RowSelect<NameField>,
     readonly NameRow[],
     Covered & { readonly total: number }
   >(),
@@ -260,8 +264,9 @@ export const portMethods = {
 
   /** Only what is surely a supervisor; nothing is called to find out. */
   'supervisors.find': flow.read<OnNodes, readonly SupervisorInfo[], Covered & { readonly total: number }>(),
+  /** From `offset` of all of them; or of those that are selected. */
   'supervisors.children': flow.read<
-    OfSupervisor & { readonly offset: number; readonly limit: number },
+    OfSupervisor & { readonly offset: number; readonly limit: number } & Omit<RowSelect<ChildField>, 'first'>,
     readonly ChildRow[],
     { readonly total: number }
   >(),
@@ -359,33 +364,13 @@ export const portMethods = {
       }[];
     }
   >(),
-  'system.ets': flow.read<
-    OnNode,
-    readonly {
-      readonly id: Term;
-      readonly name: string;
-      readonly type: string;
-      readonly protection: string;
-      readonly owner: ProcessRef;
-      /** The name its owner is registered under. */
-      readonly ownerName: string | null;
-      readonly isNamed: boolean;
-      readonly keyPosition: number;
-      readonly isCompressed: boolean;
-      readonly readConcurrency: boolean;
-      /** `auto` as OTP 25 has it. */
-      readonly writeConcurrency: 'true' | 'false' | 'auto';
-      readonly objects: number;
-      readonly bytes: number;
-    }[],
-    { readonly total: number }
-  >(),
+  'system.ets': flow.read<OnNode & RowSelect<TableField>, readonly TableRow[], { readonly total: number }>(),
   'system.etsRows': call.diagnose<
     OnNode & { readonly table: Term; readonly limit: number },
     { readonly rows: readonly Term[]; readonly whole: boolean }
   >(),
   /** Ports of the emulator, and sockets of the module socket. */
-  'system.ports': flow.read<OnNode, readonly PortRow[], { readonly total: number }>(),
+  'system.ports': flow.read<OnNode & RowSelect<PortField>, readonly PortRow[], { readonly total: number }>(),
   /** Memory as the allocators hold it: carriers are what the operating system gave, blocks what is in use of it. */
   'system.allocators': call.read<
     OnNode,

@@ -1,11 +1,11 @@
-/** Filtering, ordering and paging process rows, for a runtime that holds its processes itself. */
+/** Filtering, ordering and paging rows, of processes and of other lists, for a runtime that holds what they are of itself. */
 import { failure } from './errors.ts';
-import type { Column, Failure, Json, Predicate, ProcessField, Scalar } from './model.ts';
+import type { Column, Failure, Json, ProcessField, RowPredicate, RowSelect, Scalar } from './model.ts';
 import { costlyFields } from './model.ts';
 import type { ScanQuery } from './port.ts';
 
-/** The value of one key of one process. */
-export type FieldReader<P> = (process: P, field: ProcessField) => Json;
+/** The value of one key of one row. */
+export type FieldReader<P, Key extends string = ProcessField> = (row: P, field: Key) => Json;
 
 /** Rows of one page, at most. */
 export const mostPageRows = 1_000;
@@ -63,44 +63,58 @@ function invalid(code: string, message: string, pointer: string): Failure {
 }
 
 /** Every key that a predicate reads. */
-export function fieldsOf(where: Predicate | undefined): readonly ProcessField[] {
+export function fieldsOf<Key extends string, Text extends Key, Listed extends Key>(
+  where: RowPredicate<Key, Text, Listed> | undefined,
+): readonly Key[] {
   if (where === undefined) return [];
-  if ('all' in where) return where.all.flatMap(fieldsOf);
-  if ('any' in where) return where.any.flatMap(fieldsOf);
+  if ('all' in where) return where.all.flatMap((one) => fieldsOf(one));
+  if ('any' in where) return where.any.flatMap((one) => fieldsOf(one));
   return 'not' in where ? fieldsOf(where.not) : [where.key];
 }
 
-type Selecting = Pick<ScanQuery, 'where' | 'top' | 'first'>;
+type Selecting<Key extends string, Text extends Key, Listed extends Key> = {
+  readonly where?: RowPredicate<Key, Text, Listed> | undefined;
+  readonly top?: RowSelect<Key>['top'];
+  readonly first?: number;
+};
 
-/** The processes a query asks for: all that match, the first of them, or the n best of them, in order. */
-export function selectProcesses<P>(processes: Iterable<P>, query: Selecting, read: FieldReader<P>): readonly P[] {
-  return countProcesses(processes, query, read).chosen;
+/** The rows a query asks for: all that match, the first of them, or the n best of them, in order. */
+export function selectRows<P, Key extends string, Text extends Key, Listed extends Key>(
+  rows: Iterable<P>,
+  query: Selecting<Key, Text, Listed>,
+  read: FieldReader<P, Key>,
+): readonly P[] {
+  return countRows(rows, query, read).chosen;
 }
 
 /** The same, and how many match at all. */
-export function countProcesses<P>(
-  processes: Iterable<P>,
-  { where, top, first }: Selecting,
-  read: FieldReader<P>,
+export function countRows<P, Key extends string, Text extends Key, Listed extends Key>(
+  rows: Iterable<P>,
+  { where, top, first }: Selecting<Key, Text, Listed>,
+  read: FieldReader<P, Key>,
 ): { readonly chosen: readonly P[]; readonly matched: number } {
-  const matching = [...processes].filter((process) => where === undefined || matches(process, where, read));
+  const matching = [...rows].filter((row) => where === undefined || matches(row, where, read));
   const matched = matching.length;
   if (top === undefined) return { chosen: first === undefined ? matching : matching.slice(0, first), matched };
   const sign = top.direction === 'descending' ? -1 : 1;
   const chosen = matching
-    .map((process) => ({ process, value: read(process, top.by) }))
-    .sort((one, other) => sign * compare(one.value, other.value))
+    .map((row) => ({ row, value: read(row, top.by) }))
+    .sort((one, other) => compareOrNull(one.value, other.value, sign))
     .slice(0, top.n)
-    .map(({ process }) => process);
+    .map(({ row }) => row);
   return { chosen, matched };
 }
 
-/** Whether a process satisfies the predicate. Values of different types are never equal nor in order. */
-export function matches<P>(process: P, where: Predicate, read: FieldReader<P>): boolean {
-  if ('all' in where) return where.all.every((one) => matches(process, one, read));
-  if ('any' in where) return where.any.some((one) => matches(process, one, read));
-  if ('not' in where) return !matches(process, where.not, read);
-  const value = read(process, where.key);
+/** Whether a row satisfies the predicate. Values of different types are never equal nor in order. */
+export function matches<P, Key extends string, Text extends Key, Listed extends Key>(
+  row: P,
+  where: RowPredicate<Key, Text, Listed>,
+  read: FieldReader<P, Key>,
+): boolean {
+  if ('all' in where) return where.all.every((one) => matches(row, one, read));
+  if ('any' in where) return where.any.some((one) => matches(row, one, read));
+  if ('not' in where) return !matches(row, where.not, read);
+  const value = read(row, where.key);
   switch (where.op) {
     case 'contains':
       return typeof value === 'string' && value.includes(where.value);
@@ -140,6 +154,12 @@ function inOrder(value: Json, op: 'lt' | 'le' | 'gt' | 'ge', than: Scalar): bool
   if (op === 'lt') return order < 0;
   if (op === 'le') return order <= 0;
   return op === 'gt' ? order > 0 : order >= 0;
+}
+
+/** Null stands last, in either direction. */
+function compareOrNull(one: Json, other: Json, sign: 1 | -1): number {
+  if (one === null || other === null) return Number(one === null) - Number(other === null);
+  return sign * compare(one, other);
 }
 
 function compare(one: Json, other: Json): number {

@@ -1,5 +1,6 @@
 /** The methods of a fake runtime: the port over a {@link FakeCluster}. */
 import { failure, nodeUnavailable, notSupervisor, processNotFound, unsupported } from '../errors.ts';
+import { childValue, nameValue } from '../listFields.ts';
 import type {
   ArsenalError,
   Coverage,
@@ -13,7 +14,7 @@ import type {
 } from '../model.ts';
 import { fail, ok, pidText, processId } from '../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamItem } from '../port.ts';
-import { countProcesses, mostPageRows, queryFault } from '../processQuery.ts';
+import { countRows, mostPageRows, queryFault } from '../processQuery.ts';
 import type { Term } from '../term/term.ts';
 import { atom, termKey } from '../term/term.ts';
 import { watchStream } from '../watchStream.ts';
@@ -125,23 +126,28 @@ export function fakeMethods(reads: FakeReads, holdings: Holdings): MethodTable {
       }),
 
     'names.resolve': ({ target }) => Promise.resolve(resolve(reads, target)),
-    'names.list': ({ nodes, registry }) => {
+    'names.list': ({ nodes, registry, ...select }) => {
       if (registry !== 'local') return onlyEnd(noSuchRegistry());
       const { up, coverage } = reads.nodes(nodes);
-      return inFrames(reads.names(up), (total) => ({ total, nodes: coverage }));
+      const found = up.map((node) => countRows(reads.names([node]), select, nameValue));
+      const total = found.reduce((sum, { matched }) => sum + matched, 0);
+      return inFrames(
+        found.flatMap(({ chosen }) => chosen),
+        () => ({ total, nodes: coverage }),
+      );
     },
 
     'supervisors.find': ({ nodes }) => {
       const { up, coverage } = reads.nodes(nodes);
       return inFrames(reads.supervisors(up), (total) => ({ total, nodes: coverage }));
     },
-    'supervisors.children': ({ supervisor: pid, offset, limit }) => {
+    'supervisors.children': ({ supervisor: pid, offset, limit, ...select }) => {
       const rows = withProcessNow(reads, pid, ({ supervisor }) =>
         supervisor === null ? notSupervisor(pidText(pid), pid.node) : ok(childRows(supervisor)),
       );
       if (!rows.ok) return onlyEnd(rows);
-      const { length } = rows.value;
-      return inFrames(rows.value.slice(offset, offset + limit), () => ({ total: length }));
+      const { chosen, matched } = countRows(rows.value, select, childValue);
+      return inFrames(chosen.slice(offset, offset + limit), () => ({ total: matched }));
     },
     'supervisors.count': ({ supervisor: pid }) => withSupervisor(pid, (supervisor) => ok(childCount(supervisor))),
     'supervisors.flags': ({ supervisor: pid }) => withSupervisor(pid, ({ flags }) => ok(flags)),
@@ -243,7 +249,7 @@ async function* scan(
   const pageRows = Math.min(query.pageRows, mostPageRows);
   let [total, scanned] = [0, 0];
   for (const node of up) {
-    const { chosen, matched } = countProcesses(node.processes.values(), query, fieldOf);
+    const { chosen, matched } = countRows(node.processes.values(), query, fieldOf);
     scanned += node.processes.size;
     total += matched;
     for (let at = 0; at < chosen.length && !signal.aborted; at += pageRows) {

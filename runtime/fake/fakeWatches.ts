@@ -3,7 +3,7 @@ import type { Result } from '../model.ts';
 import { fail, ok, pidText, processId } from '../model.ts';
 import { notSupervisor, processNotFound, unsupported } from '../errors.ts';
 import type { WatchTarget } from '../port.ts';
-import { queryFault, selectProcesses } from '../processQuery.ts';
+import { queryFault, selectRows } from '../processQuery.ts';
 import { termKey } from '../term/term.ts';
 import type { KeyedRow } from '../watch.ts';
 import { WatchSource } from '../watch.ts';
@@ -67,8 +67,8 @@ function rowsOf(reads: FakeReads, holdings: Holdings, target: WatchTarget): () =
         if (fault !== null) return fault;
         const found = reads
           .nodes(target.query.nodes)
-          .up.flatMap((node) => selectProcesses(node.processes.values(), target.query, fieldOf));
-        const best = selectProcesses(
+          .up.flatMap((node) => selectRows(node.processes.values(), target.query, fieldOf));
+        const best = selectRows(
           found,
           { ...(target.query.top !== undefined && { top: target.query.top }) },
           fieldOf,

@@ -8,6 +8,7 @@ import { rowsOn } from '../../runtime/beam/adapter/nameRows.ts';
 import { DirectTarget } from '../../runtime/beam/adapter/nodeTarget.ts';
 import { processOf, tupleOf, listOf, numberOf, atomName } from '../../runtime/beam/adapter/read.ts';
 import { readProcesses, valueOf as fieldOf } from '../../runtime/beam/adapter/processReader.ts';
+import { tableList } from '../../runtime/beam/adapter/tableMethods.ts';
 import { readSpec } from '../../runtime/beam/adapter/childSpecs.ts';
 import { SupervisorFinder } from '../../runtime/beam/adapter/supervisorFinder.ts';
 import { statsOf } from '../../runtime/beam/adapter/systemMethods.ts';
@@ -153,14 +154,20 @@ export async function converse(
   for (const [key, value] of Object.entries(stats)) expect(value, key).not.toBeNull();
   const names = valueOf(await rowsOn(target, { rows: 'local' }, options));
   expect(names.length).toBeGreaterThan(20);
-  const facts = listOf(await run('node_table_facts', [await call('ets', 'all')]));
-  expect(facts.length).toBeGreaterThan(10);
-  for (const fact of facts) {
-    const [, name, type, protection, owner, objects, bytes, ownerName, named, position, ...how] =
-      tupleOf(fact, 13) ?? [];
-    expect([name, type, protection, ownerName, named, ...how].map((one) => atomName(one))).not.toContain(null);
-    expect(processOf(owner)?.creation).toBe(creation);
-    expect([objects, bytes, position].map((one) => numberOf(one))).not.toContain(null);
+  const listed = tableList(node);
+  const first = tuple(list([]), atom('true'), tuple(atom('first'), integer(1_000)));
+  const [matched, tables] =
+    tupleOf(await run('list_chosen', [listed.what, list(listed.items.map(atom)), first]), 2) ?? [];
+  expect(numberOf(matched)).toBe(listOf(tables).length);
+  expect(numberOf(matched)).toBeGreaterThan(10);
+  for (const table of listOf(tables)) {
+    const values = new Map(listOf(tupleOf(table, 2)?.[1]).map((value, at) => [listed.items[at], value] as const));
+    const atoms = ['name', 'type', 'protection', 'named_table', 'compressed', 'read_concurrency', 'write_concurrency'];
+    expect(atoms.map((item) => atomName(values.get(item)))).not.toContain(null);
+    expect(processOf(values.get('owner'))?.creation).toBe(creation);
+    expect(['size', 'bytes', 'keypos'].map((item) => numberOf(values.get(item)))).not.toContain(null);
+    const [row] = listed.read(table);
+    expect(values.get('owner_name')).toEqual(row?.ownerName === null ? list([]) : atom(row?.ownerName ?? ''));
   }
   return { release, emulator };
 }

@@ -1,105 +1,17 @@
-/** What the emulator of a node does beside running processes: ports and sockets, allocators, schedulers; and who waits for whom. */
+/** What the emulator of a node does beside running processes: allocators, schedulers; and who waits for whom. */
 import { childOptions } from '../../callOptions.ts';
-import type { NodeName, PortRow, ProcessRef, Result, Wait } from '../../model.ts';
+import type { NodeName, ProcessRef, Result, Wait } from '../../model.ts';
 import { ok } from '../../model.ts';
-import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
-import { printTerm } from '../../term/print.ts';
+import type { Answer, CallOptions, MethodTable, Params } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
-import { integer, list } from '../../term/term.ts';
+import { integer } from '../../term/term.ts';
 import { answered, strangeAnswer } from './callError.ts';
-import { atomName, listOf, nameIn, numberOf, processOf, textOf, tupleOf } from './read.ts';
+import { ports } from './portList.ts';
+import { atomName, listOf, numberOf, processOf, tupleOf } from './read.ts';
 import type { Session } from './session.ts';
 
-const portsPerCall = 500;
 /** What a call takes beside the time it measures. */
 const slackMs = 2_000;
-
-type PortItem = StreamItem<Frame<'system.ports'>, StreamEnd<'system.ports'>>;
-
-async function* ports(session: Session, node: NodeName, options: CallOptions): AsyncGenerator<PortItem> {
-  const end = (result: Result<StreamEnd<'system.ports'>>): PortItem => ({ is: 'end', result });
-  const target = await session.reach(node, options);
-  if (!target.ok) {
-    yield end(target);
-    return;
-  }
-  const said = answered(await target.value.run('node_ports', [], options), node, 'The ports');
-  if (!said.ok) {
-    yield end(said);
-    return;
-  }
-  const all = listOf(said.value);
-  let total = 0;
-  for (let at = 0; at < all.length; at += portsPerCall) {
-    const part = list(all.slice(at, at + portsPerCall));
-    const facts = answered(await target.value.run('node_port_facts', [part], options), node, 'The ports');
-    if (!facts.ok) {
-      yield end(facts);
-      return;
-    }
-    const rows = listOf(facts.value).flatMap(portRow);
-    total += rows.length;
-    yield { is: 'frame', frame: rows };
-  }
-  const sockets = answered(await target.value.run('node_sockets', [], options), node, 'The sockets');
-  if (!sockets.ok) {
-    yield end(sockets);
-    return;
-  }
-  const rows = listOf(sockets.value).flatMap((fact, index) => socketRow(fact, index));
-  if (rows.length > 0) yield { is: 'frame', frame: rows };
-  yield end(ok({ total: total + rows.length }));
-}
-
-function portRow(fact: Term): PortRow[] {
-  const [id, name, owner, input, output, queue, memory, local, remote, ownerName] = tupleOf(fact, 10) ?? [];
-  if (id === undefined) return [];
-  return [
-    {
-      id: printTerm(id, { syntax: 'erlang' }),
-      kind: 'port',
-      name: textOf(name) ?? '',
-      owner: processOf(owner),
-      ownerName: nameIn(ownerName),
-      inputBytes: numberOf(input) ?? 0,
-      outputBytes: numberOf(output) ?? 0,
-      queueBytes: numberOf(queue),
-      memoryBytes: numberOf(memory),
-      local: addressText(local),
-      remote: addressText(remote),
-    },
-  ];
-}
-
-function socketRow(fact: Term, index: number): PortRow[] {
-  const [name, owner, input, output, local, remote, ownerName] = tupleOf(fact, 7) ?? [];
-  if (name === undefined) return [];
-  return [
-    {
-      id: `socket ${String(index + 1)}`,
-      kind: 'socket',
-      name: textOf(name) ?? '',
-      owner: processOf(owner),
-      ownerName: nameIn(ownerName),
-      inputBytes: numberOf(input) ?? 0,
-      outputBytes: numberOf(output) ?? 0,
-      queueBytes: null,
-      memoryBytes: null,
-      local: addressText(local),
-      remote: addressText(remote),
-    },
-  ];
-}
-
-/** `{Address, Port}` with the address as text; a path has port 0. */
-function addressText(term: Term | undefined): string | null {
-  const [address, port] = tupleOf(term, 2) ?? [];
-  const text = textOf(address);
-  const number = numberOf(port);
-  if (text === null || number === null) return null;
-  if (number === 0 && text.includes('/')) return text;
-  return text.includes(':') ? `[${text}]:${String(number)}` : `${text}:${String(number)}`;
-}
 
 async function allocators(
   session: Session,
@@ -199,7 +111,7 @@ function frameText(term: Term): string[] {
 
 export function emulatorMethods(session: Session): MethodTable {
   return {
-    'system.ports': ({ node }, options) => ports(session, node, options),
+    'system.ports': (params, options) => ports(session, params, options),
     'system.allocators': ({ node }, options) => allocators(session, node, options),
     'system.schedulers': (params, options) => schedulers(session, params, options),
     'system.waits': (params, options) => waits(session, params, options),

@@ -1,16 +1,22 @@
 /** The methods `names.*`: what a person wrote becomes one process, or an error; no atom is made on the way. */
 import { failure, processNotFound } from '../../errors.ts';
-import type { NameRef, NameRegistry, NameRow, NodeName, ProcessRef, Result } from '../../model.ts';
+import type { NameField } from '../../listFields.ts';
+import { nameFields, nameValue } from '../../listFields.ts';
+import type { NameRef, NameRegistry, NameRow, NodeName, ProcessRef, Result, RowSelect } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import { nameText } from '../../nameErrors.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import { countRows } from '../../processQuery.ts';
 import type { Term } from '../../term/term.ts';
-import { charlist, isAtom } from '../../term/term.ts';
+import { atom, charlist, isAtom, list, tuple } from '../../term/term.ts';
 import { agreedName } from '../../spanning/agreement.ts';
 import { answered } from './callError.ts';
+import type { ListKind } from './chosenRows.ts';
+import { chosenRows, listPlace } from './chosenRows.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
-import { listedNames, readNames, rowKey, rowsOn } from './nameRows.ts';
+import type { Listed } from './nameRows.ts';
+import { absentBecause, listedNames, listedTerm, rawRows, readNames, rowKey, rowsOn } from './nameRows.ts';
 import { moveName } from './nameMoves.ts';
 import { agreedGroupOf, readGlobal, readGroup, registries } from './nameSpans.ts';
 import type { NodeTarget } from './nodeTarget.ts';
@@ -163,33 +169,78 @@ async function living(session: Session, pid: ProcessRef, options: CallOptions): 
 }
 
 type ListItem = StreamItem<Frame<'names.list'>, StreamEnd<'names.list'>>;
+type NameSelect = RowSelect<NameField>;
 
+/** Names of a node's own are chosen there; those that span nodes are one list, of which each node has a part: they are chosen here. */
 async function* listNames(
   session: Session,
-  { nodes, registry }: Params<'names.list'>,
+  { nodes, registry, ...select }: Params<'names.list'>,
   options: CallOptions,
 ): AsyncGenerator<ListItem> {
   const book = new CoverageBook();
-  const seen = new Set<string>();
+  const spanning = new Map<string, NameRow>();
+  let total = 0;
   const who = await session.whoToAsk(nodes, options);
   for (const node of who.ask) {
     const within = questionOptions(options, who);
     const at = await session.reach(node, within);
-    const rows = at.ok ? await namesOn(at.value, registry, within) : at;
-    if (!rows.ok) {
-      book.failed(node, rows.error);
+    const found = at.ok ? await chosenNames(session, at.value, { registry, select }, within) : at;
+    if (!found.ok) {
+      book.failed(node, found.error);
       continue;
     }
     book.reached(node);
-    // A name that spans nodes is one name, however many see it.
-    const fresh = rows.value.filter((row) => !seen.has(rowKey(row)));
-    for (const row of fresh) seen.add(rowKey(row));
-    for (let from = 0; from < fresh.length; from += rowsPerFrame) {
-      yield { is: 'frame', frame: fresh.slice(from, from + rowsPerFrame) };
+    const { rows, matched } = found.value;
+    if (matched === null) for (const row of rows) spanning.set(rowKey(row), row);
+    else {
+      total += matched;
+      yield* inFrames(rows);
     }
   }
+  const together = countRows(spanning.values(), select, nameValue);
+  yield* inFrames(together.chosen);
   for (const { node, error } of who.missing) book.failed(node, error);
-  yield { is: 'end', result: ok({ nodes: book.all, total: seen.size }) };
+  yield { is: 'end', result: ok({ nodes: book.all, total: total + together.matched }) };
+}
+
+function* inFrames(rows: readonly NameRow[]): Generator<ListItem> {
+  for (let from = 0; from < rows.length; from += rowsPerFrame) {
+    yield { is: 'frame', frame: rows.slice(from, from + rowsPerFrame) };
+  }
+}
+
+/** `matched` null: all there are, of names that other nodes may have too. */
+type NamesOn = { readonly rows: readonly NameRow[]; readonly matched: number | null };
+
+async function chosenNames(
+  session: Session,
+  at: NodeTarget,
+  { registry, select }: { readonly registry: NameRegistry; readonly select: NameSelect },
+  options: CallOptions,
+): Promise<Result<NamesOn>> {
+  const listed = listedNames(registry);
+  if (listed.rows !== 'global') {
+    const what = await listedTerm(at, listed, options);
+    if (!what.ok) return what;
+    const chosen = await chosenRows(listPlace(session, at), nameList(at.node, listed, what.value), select, options);
+    if (!chosen.ok) return chosen;
+    if (!('absent' in chosen.value)) return ok(chosen.value);
+    if (!isAtom(chosen.value.absent, 'spanning')) return absentBecause(at.node, listed, chosen.value.absent);
+  }
+  const rows = await namesOn(at, registry, options);
+  return rows.ok ? ok({ rows: rows.value, matched: null }) : rows;
+}
+
+function nameList(node: NodeName, listed: Listed, what: Term): ListKind<NameRow, NameField> {
+  return {
+    what: tuple(atom('names'), what),
+    items: [],
+    itemOf: { name: 'name', pid: 'pid', node: 'node' },
+    forms: nameFields,
+    read: (sent) => readNames(node, listed, rawRows(list([sent]))),
+    valueOf: nameValue,
+    answered: (said) => answered(said, node, 'The list'),
+  };
 }
 
 /** The names on one node. Errors: `registry.not_found`; those of a call. */

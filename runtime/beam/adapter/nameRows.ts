@@ -99,7 +99,7 @@ export function rawRows(term: Term | undefined): readonly RawRow[] {
 }
 
 /** The failure that an atom in place of rows means. */
-function absentBecause(node: NodeName, listed: Listed, why: Term): Result<never> {
+export function absentBecause(node: NodeName, listed: Listed, why: Term): Result<never> {
   return atomName(why) === 'unknown_layout' ? strangeAnswer(node, 'The tables of Horde') : absent(node, listed);
 }
 

@@ -1,9 +1,11 @@
 /** The fields of a process: which item of `process_info/2` (ERTS manual) holds each, and how its value is shown. */
 import type { CheapField, Json, ProcessField, ProcessRef } from '../../model.ts';
 import { cheapFields, processId } from '../../model.ts';
+import { columnKind } from '../../processQuery.ts';
 import { printTerm } from '../../term/print.ts';
 import type { Term } from '../../term/term.ts';
 import { listElements } from '../../term/term.ts';
+import type { ItemForm } from './pushdown.ts';
 import { atomName, functionText, listOf, numberOf, processOf, propertiesOf, textOf, tupleOf } from './read.ts';
 
 type Field = {
@@ -117,6 +119,30 @@ export function isThere(key: ProcessField, release: number | null): boolean {
 /** The item of `process_info/2` that holds `key`. */
 export function itemOf(key: ProcessField): string {
   return fields[key].item;
+}
+
+/** Fields shown as the text of an atom or of a function, and fields that hold a pid, shown as its id. */
+const texts: ReadonlySet<ProcessField> = new Set([
+  'registered_name',
+  'initial_call',
+  'status',
+  'current_function',
+  'priority',
+]);
+const pids: ReadonlySet<ProcessField> = new Set(['group_leader', 'parent']);
+
+/** By what a node of that release can decide on `key`; null where only we can. */
+export function formOf(key: ProcessField, release: number | null): ItemForm | null {
+  const as = formIn(key);
+  return as === null || !isThere(key, release) ? null : { item: fields[key].item, as };
+}
+
+function formIn(key: ProcessField): ItemForm['as'] | null {
+  if (columnKind(key) === 'number') return 'number';
+  if (texts.has(key)) return 'text';
+  if (pids.has(key)) return 'id';
+  if (key === 'trap_exit') return 'boolean';
+  return key === 'ancestors' ? 'ancestors' : null;
 }
 
 /** The items of `process_info/2` that hold `keys` on a node of that release. */

@@ -7,7 +7,7 @@ import { atom, integer, list, tuple } from '../../term/term.ts';
 import type { Term } from '../../term/term.ts';
 import { possibleOn } from './life.ts';
 import type { NodeTarget } from './nodeTarget.ts';
-import { isCheap, isThere, itemOf, itemsOf, lessOf } from './processFields.ts';
+import { formOf, isCheap, isThere, itemOf, itemsOf, lessOf } from './processFields.ts';
 import { processInfo } from './processMethods.ts';
 import { mostAskedAnything, mostBestThere, scanProcesses } from './processScan.ts';
 import type { Look, NodeTask, ProcessPlan } from './processWatch.ts';
@@ -86,7 +86,7 @@ async function topTask(
   { top: { n, by, direction }, everyMs, options }: TopLook,
 ): Promise<Result<NodeTask | null>> {
   const release = await target.release(options);
-  const split = splitWhere(where, { isThere: (key) => isThere(key, release), knows: (node) => session.knows(node) });
+  const split = splitWhere(where, { formOf: (key) => formOf(key, release), knows: (node) => session.knows(node) });
   if (split.here !== null || !isThere(by, release)) return ok(null);
   const deciding = itemsOf(withKey(split.keys, by), release);
   const read = readTerm([...keys, ...split.keys, by], deciding, release);

@@ -6,6 +6,7 @@ import { externalRaw, readRaw } from '../../term/cursor.ts';
 import { printTerm } from '../../term/print.ts';
 import type { Term } from '../../term/term.ts';
 import { atom, integer, list, nil, tuple } from '../../term/term.ts';
+import { formOf } from './processFields.ts';
 import { FrameReader } from './processFrames.ts';
 import { ProcessRows } from './processRows.ts';
 import { splitWhere } from './pushdown.ts';
@@ -70,7 +71,10 @@ describe('a page of rows', () => {
 
 describe('the part of a filter that a node decides', () => {
   const split = (where: Predicate | undefined, has = true) => {
-    const { there, keys, here } = splitWhere(where, { isThere: () => has, knows: (node) => node === 'a@b' });
+    const { there, keys, here } = splitWhere(where, {
+      formOf: (key) => (has ? formOf(key, 25) : null),
+      knows: (node) => node === 'a@b',
+    });
     return { there: printTerm(there, { syntax: 'erlang', maxLength: 500, maxDepth: 20 }), keys, here };
   };
   const many = { key: 'reductions', op: 'gt', value: 5 } as const;

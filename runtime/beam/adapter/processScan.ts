@@ -21,14 +21,14 @@ import {
   matches,
   mostPageRows,
   queryFault,
-  selectProcesses,
+  selectRows,
   valueAt,
 } from '../../processQuery.ts';
 import { atom } from '../../term/term.ts';
 import { CoverageBook, questionOptions } from './coverage.ts';
 import { merged } from './merged.ts';
 import type { NodeTarget } from './nodeTarget.ts';
-import { isCheap, isThere, itemOf, itemsOf, lessOf, unknownKey } from './processFields.ts';
+import { formOf, isCheap, isThere, itemOf, itemsOf, lessOf, unknownKey } from './processFields.ts';
 import { allProcesses, chunkOfPids, pageOf, readProcesses } from './processReader.ts';
 import { splitWhere } from './pushdown.ts';
 import { RowStream } from './rowStream.ts';
@@ -195,7 +195,7 @@ class NodeScan {
     return this.#target.connection === null
       ? { there: atom('true'), keys: [], here: where ?? null }
       : splitWhere(where, {
-          isThere: (key) => isThere(key, this.#release),
+          formOf: (key) => formOf(key, this.#release),
           knows: (node) => node === this.#target.node || this.#session.knows(node),
         });
   }
@@ -236,9 +236,9 @@ class NodeScan {
         return;
       }
       for (const at of page.value.ids.keys()) held.push({ page: page.value, at });
-      if (held.length > top.n * 2 + mostPageRows) held = [...selectProcesses(held, { top }, valueOfPlace)];
+      if (held.length > top.n * 2 + mostPageRows) held = [...selectRows(held, { top }, valueOfPlace)];
     }
-    const chosen = selectProcesses(held, { top }, valueOfPlace);
+    const chosen = selectRows(held, { top }, valueOfPlace);
     const pageRows = isWhole ? this.#pageRows : Math.min(this.#pageRows, chunkOfPids);
     for (let at = 0; at < chosen.length; at += pageRows) {
       const part = chosen.slice(at, at + pageRows);

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { callOptions } from '../../callOptions.ts';
 import type { NodeName, ProcessField, Result } from '../../model.ts';
 import type { CallOptions, WatchQuery } from '../../port.ts';
-import { selectProcesses } from '../../processQuery.ts';
+import { selectRows } from '../../processQuery.ts';
 import type { Fidelity } from '../../watch.ts';
 import { WatchSource } from '../../watch.ts';
 import type { WatchStreamItem } from '../../watchStream.ts';
@@ -273,7 +273,7 @@ export class ProcessWatch {
     if (!this.#demand.isUsed() || (!this.#isLate && told.some(({ rows }) => rows === null))) return;
     const places = told.flatMap(({ rows }) => [...(rows?.values() ?? [])]);
     const { top, keys } = this.#plan;
-    const best = top === null ? places : selectProcesses(places, { top }, valueOfPlace);
+    const best = top === null ? places : selectRows(places, { top }, valueOfPlace);
     this.source.refine(this.#fidelity(told.map(({ oldestMs }) => oldestMs)));
     this.source.set(
       best.map((place) => watchedRow(place, keys)),

@@ -9,12 +9,6 @@ export function atomName(term: Term | undefined): string | null {
   return term?.t === 'atom' ? term.v : null;
 }
 
-/** A registered name, where `undefined` stands for none. */
-export function nameIn(term: Term | undefined): string | null {
-  const name = atomName(term);
-  return name === 'undefined' ? null : name;
-}
-
 /** A number; integers beyond 2^53 lose their last digits, which no figure shown needs. */
 export function numberOf(term: Term | undefined): number | null {
   if (term?.t === 'int') return term.v;

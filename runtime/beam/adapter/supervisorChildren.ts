@@ -1,12 +1,16 @@
 /** The children of a supervisor: their number, and pages of them in start order where there is one. */
 import { childOptions } from '../../callOptions.ts';
 import { unsupported } from '../../errors.ts';
+import type { ChildField } from '../../listFields.ts';
+import { childFields, childValue } from '../../listFields.ts';
 import type { ChildCount, ChildRow, ChildState, ProcessRef, Result } from '../../model.ts';
 import { ok, pidText, processId } from '../../model.ts';
 import type { CallOptions, Frame, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
-import { atom, integer, isAtom } from '../../term/term.ts';
+import { atom, integer, isAtom, tuple } from '../../term/term.ts';
 import { strangeAnswer } from './callError.ts';
+import type { ListKind } from './chosenRows.ts';
+import { chosenRows, listPlace } from './chosenRows.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { atomName, listOf, numberOf, pidOf, processOf, propertiesOf, tupleOf } from './read.ts';
 import type { Session } from './session.ts';
@@ -74,18 +78,24 @@ async function freshPage(
   asked: { readonly offset: number; readonly limit: number },
   options: CallOptions,
 ): Promise<Result<{ readonly rows: Term; readonly total: number }>> {
+  const counted = await listable(known, options);
+  if (!counted.ok) return counted;
+  const many = counted.value;
+  const listed = many > mostRowsAsked ? await session.listings.page(session, known, asked, options) : null;
+  return listed ?? pageOnce(known, asked, options);
+}
+
+/** How many children there are, which its supervisor counts without listing them; refused where they are too many to be listed. */
+async function listable(known: Known, options: CallOptions): Promise<Result<number>> {
   const counted = await countOf(known, options);
   if (!counted.ok) return counted;
   const many = Math.max(counted.value.specs, counted.value.active);
-  if (many > mostListed) {
-    return unsupported(
-      'Listing the children',
-      `${pidText(known.pid)} has ${String(counted.value.active)}, and OTP answers all of them at once.`,
-      'Look at their number, or find single ones by name.',
-    );
-  }
-  const listed = many > mostRowsAsked ? await session.listings.page(session, known, asked, options) : null;
-  return listed ?? pageOnce(known, asked, options);
+  if (many <= mostListed) return ok(many);
+  return unsupported(
+    'Listing the children',
+    `${pidText(known.pid)} has ${String(counted.value.active)}, and OTP answers all of them at once.`,
+    'Look at their number, or find single ones by name.',
+  );
 }
 
 /** A page of a list that is taken for it alone. */
@@ -116,6 +126,16 @@ async function childRows(
   options: CallOptions,
 ): Promise<readonly ChildRow[]> {
   const children = terms.flatMap((term, at) => readChild(term, offset + at) ?? []);
+  return withKinds(session, target, children, options);
+}
+
+/** Says of those that are supervisors what kind they are. */
+async function withKinds(
+  session: Session,
+  target: NodeTarget,
+  children: readonly Child[],
+  options: CallOptions,
+): Promise<readonly ChildRow[]> {
   const supervising = children.flatMap(({ pid, looksSupervising }) => (pid !== null && looksSupervising ? [pid] : []));
   if (supervising.length === 0) return children.map(({ row }) => row);
   const kinds = await session.finders.of(target).kindsOf(target, supervising, options);
@@ -150,14 +170,36 @@ function stateOf(pid: ProcessRef | null, term: Term): ChildState {
   return isAtom(term, 'restarting') ? { is: 'restarting' } : { is: 'undefined' };
 }
 
+function childList(known: Known, options: CallOptions): ListKind<Child, ChildField> {
+  const reverse = atom(hasStartOrder(known.kind) ? 'true' : 'false');
+  return {
+    what: tuple(atom('children'), pidOf(known.pid), reverse, integer(waitOf(options))),
+    items: [],
+    itemOf: { index: 'index', type: 'type', state: 'state', pid: 'pid', registeredName: 'registered_name' },
+    forms: childFields,
+    read: (sent) => {
+      const [at, child] = tupleOf(sent, 2) ?? [];
+      return child === undefined ? [] : [readChild(child, numberOf(at) ?? 0)].filter((one) => one !== null);
+    },
+    valueOf: ({ row }, field) => childValue(row, field),
+    answered: (said) => supervisorAnswer(said, known),
+  };
+}
+
 type ChildrenItem = StreamItem<Frame<'supervisors.children'>, StreamEnd<'supervisors.children'>>;
 
-/** The children from `offset`, at most `limit`, in frames. */
+/** The children from `offset`, at most `limit`, in frames; of all, or of those that are selected, which its node does. */
 export async function* streamChildren(
   session: Session,
   params: Params<'supervisors.children'>,
   options: CallOptions,
 ): AsyncGenerator<ChildrenItem> {
+  if (params.where !== undefined || params.top !== undefined) {
+    const chosen = await chosenChildren(session, params, options);
+    if (chosen.ok) yield* inFrames(chosen.value.rows);
+    yield { is: 'end', result: chosen.ok ? ok({ total: chosen.value.total }) : chosen };
+    return;
+  }
   let total = 0;
   let given = 0;
   do {
@@ -169,10 +211,40 @@ export async function* streamChildren(
     }
     total = page.value.total;
     const { rows } = page.value;
-    for (let at = 0; at < rows.length; at += rowsPerFrame)
-      yield { is: 'frame', frame: rows.slice(at, at + rowsPerFrame) };
+    yield* inFrames(rows);
     given += rows.length;
     if (rows.length === 0) break;
   } while (given < params.limit && params.offset + given < total);
   yield { is: 'end', result: ok({ total }) };
+}
+
+function* inFrames(rows: readonly ChildRow[]): Generator<ChildrenItem> {
+  for (let at = 0; at < rows.length; at += rowsPerFrame)
+    yield { is: 'frame', frame: rows.slice(at, at + rowsPerFrame) };
+}
+
+/** Those of all children that are selected: the supervisor answers with all at once, and the rest is done beside it. */
+async function chosenChildren(
+  session: Session,
+  { supervisor, offset, limit, ...select }: Params<'supervisors.children'>,
+  options: CallOptions,
+): Promise<Result<ChildPage>> {
+  const known = await supervisorAt(session, supervisor, options);
+  if (!known.ok) return known;
+  const counted = await listable(known.value, options);
+  if (!counted.ok) return counted;
+  const within = childOptions(options, longestCallMs);
+  const end = offset + limit;
+  // What is cut is what is chosen: beyond `offset` no more than `limit` of it are wanted.
+  const wanted = select.top === undefined ? { ...select, first: end } : select;
+  const found = await chosenRows(
+    listPlace(session, known.value.target),
+    childList(known.value, within),
+    wanted,
+    within,
+  );
+  if (!found.ok) return found;
+  if ('absent' in found.value) return strangeAnswer(known.value.target.node, 'The list of children');
+  const { rows, matched } = found.value;
+  return ok({ rows: await withKinds(session, known.value.target, rows.slice(offset, end), options), total: matched });
 }

@@ -1,50 +1,80 @@
 /** ETS tables of a node: what is known of each, and a few rows of one. */
-import type { NodeName, Result } from '../../model.ts';
+import type { TableField } from '../../listFields.ts';
+import { tableFields, tableValue } from '../../listFields.ts';
+import type { NodeName, Result, TableRow } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, Frame, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
-import { integer, isAtom, list } from '../../term/term.ts';
+import { atom, integer, isAtom } from '../../term/term.ts';
 import { mostRowBytes, mostTableRows, tableNotFound, tablePrivate, tableRowsTooLarge } from '../../tableErrors.ts';
 import { answered, strangeAnswer } from './callError.ts';
-import { atomName, listOf, nameIn, numberOf, processOf, tupleOf } from './read.ts';
+import type { ListKind } from './chosenRows.ts';
+import { listPlace, listRows } from './chosenRows.ts';
+import { atomName, listOf, numberOf, processOf, tupleOf } from './read.ts';
 import { safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
 
-const tablesPerCall = 500;
-
 type Item = StreamItem<Frame<'system.ets'>, StreamEnd<'system.ets'>>;
 
-async function* tables(session: Session, node: NodeName, options: CallOptions): AsyncGenerator<Item> {
-  const end = (result: Result<StreamEnd<'system.ets'>>): Item => ({ is: 'end', result });
+async function* tables(
+  session: Session,
+  { node, ...select }: Params<'system.ets'>,
+  options: CallOptions,
+): AsyncGenerator<Item> {
   const target = await session.reach(node, options);
   if (!target.ok) {
-    yield end(target);
+    yield { is: 'end', result: target };
     return;
   }
-  const said = answered(await target.value.run('node_tables', [], options), node, 'The tables');
-  if (!said.ok) {
-    yield end(said);
-    return;
-  }
-  const all = listOf(said.value);
-  let total = 0;
-  for (let at = 0; at < all.length; at += tablesPerCall) {
-    const part = list(all.slice(at, at + tablesPerCall));
-    const facts = answered(await target.value.run('node_table_facts', [part], options), node, 'The tables');
-    if (!facts.ok) {
-      yield end(facts);
+  const place = listPlace(session, target.value);
+  const found = listRows(place, tableList(node), select, options);
+  for (;;) {
+    const next = await found.next();
+    if (next.done === true) {
+      yield { is: 'end', result: next.value.ok ? ok({ total: next.value.value }) : next.value };
       return;
     }
-    const rows = listOf(facts.value).flatMap(tableRow);
-    total += rows.length;
-    yield { is: 'frame', frame: rows };
+    yield { is: 'frame', frame: next.value };
   }
-  yield end(ok({ total }));
 }
 
-function tableRow(fact: Term): Frame<'system.ets'>[number][] {
-  const [id, name, type, protection, ownerTerm, objects, bytes, ...more] = tupleOf(fact, 13) ?? [];
-  const [ownerName, isNamed, keyPosition, isCompressed, readConcurrency, writeConcurrency] = more;
+/** How the tables of a node are listed. */
+export function tableList(node: NodeName): ListKind<TableRow, TableField> {
+  return {
+    what: atom('tables'),
+    items: tableItems,
+    itemOf: {
+      name: 'name',
+      type: 'type',
+      protection: 'protection',
+      objects: 'size',
+      bytes: 'bytes',
+      bytesPerObject: 'bytes_per_object',
+      owner: 'owner',
+      ownerName: 'owner_name',
+      named: 'named_table',
+      keyPosition: 'keypos',
+      compressed: 'compressed',
+      readConcurrency: 'read_concurrency',
+      writeConcurrency: 'write_concurrency',
+    },
+    forms: tableFields,
+    read: tableRow,
+    valueOf: tableValue,
+    answered: (said) => answered(said, node, 'The tables'),
+  };
+}
+
+/** As {@link tableRow} reads them. */
+const tableItems = [
+  ...['name', 'type', 'protection', 'owner', 'size', 'bytes', 'owner_name', 'named_table', 'keypos', 'compressed'],
+  ...['read_concurrency', 'write_concurrency'],
+];
+
+function tableRow(sent: Term): readonly TableRow[] {
+  const [id, values] = tupleOf(sent, 2) ?? [];
+  const [name, type, protection, ownerTerm, objects, bytes, ownerName, isNamed, keyPosition, ...flags] = listOf(values);
+  const [isCompressed, readConcurrency, writeConcurrency] = flags;
   const owner = processOf(ownerTerm);
   if (id === undefined || owner === null) return [];
   return [
@@ -54,7 +84,7 @@ function tableRow(fact: Term): Frame<'system.ets'>[number][] {
       type: atomName(type) ?? '',
       protection: atomName(protection) ?? '',
       owner,
-      ownerName: nameIn(ownerName),
+      ownerName: atomName(ownerName),
       isNamed: isAtom(isNamed, 'true'),
       keyPosition: numberOf(keyPosition) ?? 1,
       isCompressed: isAtom(isCompressed, 'true'),
@@ -109,7 +139,7 @@ function rowsIn(answer: Term, node: NodeName): Result<Answer<'system.etsRows'>> 
 
 export function tableMethods(session: Session): MethodTable {
   return {
-    'system.ets': ({ node }, options) => tables(session, node, options),
+    'system.ets': (params, options) => tables(session, params, options),
     'system.etsRows': (params, options) => rows(session, params, options),
   };
 }

@@ -3,7 +3,7 @@ import { unsupported } from '../../errors.ts';
 import type { Failure, NodeName, Result, RowPage } from '../../model.ts';
 import { ok, processId } from '../../model.ts';
 import type { CallOptions, MethodTable, ScanQuery, WatchQuery, WatchTarget } from '../../port.ts';
-import { mostPageRows, selectProcesses, valueAt } from '../../processQuery.ts';
+import { mostPageRows, selectRows, valueAt } from '../../processQuery.ts';
 import { termKey } from '../../term/term.ts';
 import type { KeyedRow } from '../../watch.ts';
 import type { WatchStreamItem } from '../../watchStream.ts';
@@ -195,7 +195,7 @@ async function top(session: Session, query: ScanQuery, options: CallOptions): Pr
     } else if (!item.result.ok) return item.result;
   }
   // Each node gave its own best: the best of all are among them.
-  const best = selectProcesses(
+  const best = selectRows(
     rows,
     query.top === undefined ? {} : { top: query.top },
     ([, page, at], key) => valueAt(page.columns, key, at) ?? null,

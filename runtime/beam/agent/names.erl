@@ -37,18 +37,38 @@ names_raw(What, Timeout) ->
         Rows -> Rows
     end.
 
-%% The rows themselves or, where one table has them all, how to select them.
-names_source(local, _) -> [{Name, Pid} || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)];
-names_source(global, _) ->
-    [{Name, Pid} || Name <- global:registered_names(), Pid <- [global:whereis_name(Name)], is_pid(Pid)];
-names_source({registry, Name}, _) ->
+%% The rows of what is this node's own alone; `spanning`: other nodes have them too.
+names_own(local) -> [{Name, Pid} || Name <- registered(), Pid <- [whereis(Name)], is_pid(Pid)];
+names_own({registry, Name}) ->
     case names_kind(Name) of
         elixir_registry ->
             'Elixir.Registry':select(Name, [{{'$1', '$2', '_'}, [], [{{{{'$1', '$2'}}, elixir_registry}}]}]);
-        horde_registry ->
+        horde_registry -> spanning;
+        _ -> none
+    end.
+
+%% A row of these as it is sent, and an item of one, to be chosen by (lists.erl).
+names_own_shown({registry, _}, {{Key, Pid}, Kind}) -> {{names_bounded(Key), Pid}, Kind};
+names_own_shown(local, Row) -> Row.
+
+names_item(name, {Name, _}) when is_atom(Name) -> Name;
+names_item(name, _) -> [];
+names_item(pid, Row) -> names_pid(Row);
+names_item(node, Row) -> node(names_pid(Row)).
+
+names_pid({{_, Pid}, _}) -> Pid;
+names_pid({_, Pid}) -> Pid.
+
+%% The rows themselves or, where one table has them all, how to select them.
+names_source(local, _) -> names_own(local);
+names_source(global, _) ->
+    [{Name, Pid} || Name <- global:registered_names(), Pid <- [global:whereis_name(Name)], is_pid(Pid)];
+names_source({registry, Name}, _) ->
+    case names_own({registry, Name}) of
+        spanning ->
             {table, horde_table("keys_", Name),
                 [{{'$1', '_', {'$2', '_'}}, [{is_pid, '$2'}], [{{{{'$1', '$2'}}, horde_registry}}]}]};
-        _ -> none
+        Rows -> Rows
     end;
 names_source({groups, Scope}, _) ->
     case names_kind(Scope) of
@@ -60,7 +80,7 @@ names_source({horde_entries, Name}, _) -> horde_entries(Name);
 names_source({horde_children, Name}, _) -> horde_children(Name).
 
 %% A row as it is sent, in a list; none when it is gone by now.
-names_shown({registry, _}, {{Key, Pid}, Kind}) -> [{{names_bounded(Key), Pid}, Kind}];
+names_shown({registry, _} = What, Row) -> [names_own_shown(What, Row)];
 names_shown({horde_entries, _}, {Key, {Member, Pid}}) -> [{names_bounded(Key), {Member, Pid, horde_life(Pid)}}];
 names_shown({horde_children, Name}, {Id, {Member, Pid}}) -> horde_child(Name, Id, Member, Pid);
 names_shown(What, {Key, Row}) when What =:= global; element(1, What) =:= groups -> [{names_bounded(Key), Row}];

@@ -218,6 +218,7 @@ rows_is_among(_, _) -> false.
 
 %% As it is shown (processFields.ts); null for what is shown as nothing.
 rows_text(Name) when is_atom(Name) -> atom_to_binary(Name, utf8);
+rows_text(Text) when is_binary(Text) -> Text;
 rows_text({M, F, A}) when is_atom(M), is_atom(F) ->
     Arity = case A of _ when is_list(A) -> length(A); _ -> A end,
     iolist_to_binary([atom_to_binary(M, utf8), $:, atom_to_binary(F, utf8), $/, integer_to_binary(Arity)]);

@@ -108,9 +108,18 @@ sup_pages(Task, Total, Held) ->
     end.
 
 sup_child({Id, Pid, Type, Modules}) when is_pid(Pid), node(Pid) =:= node() ->
-    Name = case erlang:process_info(Pid, registered_name) of {_, N} -> N; _ -> [] end,
-    {Id, Pid, Type, Modules, Name, proc_lib:translate_initial_call(Pid)};
+    {Id, Pid, Type, Modules, node_name_of(Pid), proc_lib:translate_initial_call(Pid)};
 sup_child({Id, Pid, Type, Modules}) -> {Id, Pid, Type, Modules, [], unknown}.
+
+%% An item of a child with its place, to be chosen by (lists.erl).
+sup_item(index, {At, _}) -> At;
+sup_item(type, {_, {_, _, supervisor, _}}) -> supervisor;
+sup_item(type, _) -> worker;
+sup_item(pid, {_, {_, Pid, _, _}}) -> Pid;
+sup_item(state, {_, {_, Pid, _, _}}) when is_pid(Pid) -> running;
+sup_item(state, {_, {_, restarting, _, _}}) -> restarting;
+sup_item(state, _) -> undefined;
+sup_item(registered_name, {_, {_, Pid, _, _}}) -> node_name_of(Pid).
 
 %% How a supervisor names the child whose process this is: {id, Id}, or by_pid where it gives no ids.
 sup_child_of(Supervisor, Pid, Timeout) ->

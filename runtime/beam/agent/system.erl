@@ -1,25 +1,24 @@
 %% A node's tables, ports, allocators and schedulers. Each runs in the process of the call and leaves nothing behind.
--export([node_tables/0, node_table_facts/1, node_table_rows/3]).
--export([node_ports/0, node_port_facts/1, node_sockets/0]).
+-export([node_table_rows/3]).
 -export([node_allocators/0, node_schedulers/1]).
 
-node_tables() -> ets:all().
+%% Items of a table, out of what ets:info/1 says of it and what is made of that; `none` for an average of nothing.
+node_table_items(Items, Info, Word) ->
+    Known = [{I, node_table_item(I, Info, Word)} || I <- [bytes, bytes_per_object, owner_name], lists:member(I, Items)] ++ Info,
+    [lists:keyfind(I, 1, Known) || I <- Items].
 
-%% What is known of each table; nothing for one that is gone.
-node_table_facts(Tables) ->
-    Word = erlang:system_info(wordsize),
-    lists:append([node_table_fact(T, ets:info(T), Word) || T <- Tables]).
+node_table_item(owner_name, Info, _) -> node_name_of(proplists:get_value(owner, Info));
+node_table_item(bytes, Info, Word) -> proplists:get_value(memory, Info) * Word;
+node_table_item(bytes_per_object, Info, Word) ->
+    case proplists:get_value(size, Info) of
+        0 -> none;
+        Size -> round(proplists:get_value(memory, Info) * Word / Size)
+    end.
 
-node_table_fact(_, undefined, _) -> [];
-node_table_fact(Table, Info, Word) ->
-    Item = fun(Key) -> proplists:get_value(Key, Info) end,
-    [{Table, Item(name), Item(type), Item(protection), Item(owner), Item(size), Item(memory) * Word, node_name_of(Item(owner)),
-      Item(named_table), Item(keypos), Item(compressed), Item(read_concurrency), Item(write_concurrency)}].
-
-%% The registered name of a process of this node; undefined where it has none, or is gone.
+%% The registered name of a process of this node; [] where it has none, or is gone.
 node_name_of(Pid) when is_pid(Pid), node(Pid) =:= node() ->
-    case process_info(Pid, registered_name) of {registered_name, Name} -> Name; _ -> undefined end;
-node_name_of(_) -> undefined.
+    case process_info(Pid, registered_name) of {registered_name, Name} -> Name; _ -> [] end;
+node_name_of(_) -> [].
 
 %% The first rows of a table, in no order. Only what anybody may read, and only where rows are small on average, because each is
 %% copied as a whole; a row too large to show is told by its size.
@@ -42,60 +41,79 @@ node_bounded(Term, MostBytes) ->
         _ -> {whole, Term}
     end.
 
-node_ports() -> erlang:ports().
-
-%% What is known of each port; nothing for one that is closed. Addresses only of sockets of inet.
-node_port_facts(Ports) ->
-    lists:append([node_port_fact(P, erlang:port_info(P)) || P <- Ports]).
-
-node_port_fact(_, undefined) -> [];
-node_port_fact(Port, Info) ->
-    Item = fun(Key) -> proplists:get_value(Key, Info) end,
-    More = fun(Key) -> case erlang:port_info(Port, Key) of {_, Value} -> Value; _ -> undefined end end,
-    Name = Item(name),
-    {Input, Output, Local, Peer} = case lists:suffix("_inet", Name) of
-        true -> node_inet_fact(Port, inet:getstat(Port, [recv_oct, send_oct]), Item);
-        false -> {Item(input), Item(output), undefined, undefined}
-    end,
-    [{Port, Name, Item(connected), Input, Output, More(queue_size), More(memory), Local, Peer,
-      node_name_of(Item(connected))}].
-
+%% An item of a port, out of what erlang:port_info/1 says of it; `none` for what there is not. Addresses only of sockets of inet.
+node_port_item(kind, _, _) -> port;
+node_port_item(id, Port, _) -> node_text(erlang:port_to_list(Port));
+node_port_item(name, _, Info) -> node_text(proplists:get_value(name, Info));
+node_port_item(owner, _, Info) -> proplists:get_value(connected, Info);
+node_port_item(owner_name, _, Info) -> node_name_of(proplists:get_value(connected, Info));
+node_port_item(Key, Port, _) when Key =:= queue_size; Key =:= memory ->
+    case erlang:port_info(Port, Key) of {_, Value} -> Value; _ -> none end;
 %% The counters of the port itself do not count what the inet driver sends as terms.
-node_inet_fact(Port, Counted, Item) ->
-    {Input, Output} = case Counted of
-        {ok, [{recv_oct, In}, {send_oct, Out}]} -> {In, Out};
-        _ -> {Item(input), Item(output)}
-    end,
-    {Input, Output, node_address(inet:sockname(Port)), node_address(inet:peername(Port))}.
+node_port_item(Key, Port, Info) when Key =:= input; Key =:= output ->
+    Counter = case Key of input -> recv_oct; output -> send_oct end,
+    case node_is_inet(Info) andalso inet:getstat(Port, [Counter]) of
+        {ok, [{_, Octets}]} -> Octets;
+        _ -> proplists:get_value(Key, Info)
+    end;
+node_port_item(Key, Port, Info) ->
+    case {node_is_inet(Info), Key} of
+        {true, local} -> node_address(inet:sockname(Port));
+        {true, remote} -> node_address(inet:peername(Port));
+        _ -> []
+    end.
 
-node_address({ok, {Address, Port}}) when is_tuple(Address) -> {inet:ntoa(Address), Port};
-node_address({ok, {local, Path}}) -> {Path, 0};
-node_address(_) -> undefined.
+node_is_inet(Info) -> lists:suffix("_inet", proplists:get_value(name, Info)).
+
+%% As text: 127.0.0.1:80, [::1]:80, or a path.
+node_address({ok, {Address, Port}}) when is_tuple(Address), is_integer(Port) ->
+    Shown = inet:ntoa(Address),
+    node_text(case tuple_size(Address) of
+        8 -> [$[, Shown, "]:", integer_to_list(Port)];
+        _ -> [Shown, $:, integer_to_list(Port)]
+    end);
+node_address({ok, {local, Path}}) -> node_text(Path);
+node_address(_) -> [].
+
+node_text(Chars) ->
+    case unicode:characters_to_binary(Chars) of Text when is_binary(Text) -> Text; _ -> <<>> end.
 
 %% The sockets of the module socket (OTP 22.3), where it is in use.
 node_sockets() ->
     case erlang:module_loaded(socket) andalso erlang:function_exported(socket, which_sockets, 0) of
         false -> [];
-        true -> lists:append([node_socket(S) || S <- apply(socket, which_sockets, [])])
+        true -> apply(socket, which_sockets, [])
     end.
 
-node_socket(Socket) ->
+%% What is known of a socket, in a list; nothing for one that is closed.
+node_socket_info(Socket) ->
     try apply(socket, info, [Socket]) of
-        #{owner := Owner} = Info ->
-            Counters = maps:get(counters, Info, #{}),
-            Address = fun(What) -> node_socket_address(apply(socket, What, [Socket])) end,
-            [{lists:flatten(io_lib:format("~p.~p.~p", [maps:get(K, Info, any) || K <- [domain, type, protocol]])), Owner,
-              node_counter(read_byte, Counters), node_counter(write_byte, Counters),
-              Address(sockname), Address(peername), node_name_of(Owner)}];
+        #{owner := _} = Info -> [Info];
         _ -> []
     catch _:_ -> []
     end.
 
+node_socket_item(kind, _, _) -> socket;
+node_socket_item(id, {N, _}, _) -> node_text(["socket ", integer_to_list(N)]);
+node_socket_item(name, _, Info) ->
+    node_text(io_lib:format("~p.~p.~p", [maps:get(Key, Info, any) || Key <- [domain, type, protocol]]));
+node_socket_item(owner, _, #{owner := Owner}) -> Owner;
+node_socket_item(owner_name, _, #{owner := Owner}) -> node_name_of(Owner);
+node_socket_item(input, _, Info) -> node_counter(read_byte, maps:get(counters, Info, #{}));
+node_socket_item(output, _, Info) -> node_counter(write_byte, maps:get(counters, Info, #{}));
+node_socket_item(local, {_, Socket}, _) -> node_socket_address(Socket, sockname);
+node_socket_item(remote, {_, Socket}, _) -> node_socket_address(Socket, peername);
+node_socket_item(_, _, _) -> none.
+
 node_counter(Key, Counters) when is_map(Counters) -> maps:get(Key, Counters, 0);
 node_counter(Key, Counters) -> proplists:get_value(Key, Counters, 0).
 
-node_socket_address({ok, #{addr := Address, port := Port}}) when is_tuple(Address) -> {inet:ntoa(Address), Port};
-node_socket_address(_) -> undefined.
+node_socket_address(Socket, Which) ->
+    case try apply(socket, Which, [Socket]) catch _:_ -> none end of
+        {ok, #{addr := Address, port := Port}} when is_tuple(Address) -> node_address({ok, {Address, Port}});
+        {ok, #{path := Path}} -> node_address({ok, {local, Path}});
+        _ -> []
+    end.
 
 %% For each allocator: instances, bytes of carriers, bytes of blocks in them. Carriers are what the system gave, blocks what is in use.
 node_allocators() ->

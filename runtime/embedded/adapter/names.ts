@@ -1,8 +1,10 @@
 /** The port's `names.*` on the simulated cluster: registered names, names of `global`, and scopes of `pg`, as each node has them. */
 import { cancelled, failure, nodeNotFound, processNotFound, unsupported } from '../../errors.ts';
+import { nameValue } from '../../listFields.ts';
 import type {
   GroupRow,
   NameRef,
+  NameRegistry,
   NameRow,
   NameView,
   NodeCoverage,
@@ -14,6 +16,7 @@ import type {
 } from '../../model.ts';
 import { ok, parseProcessId, processId } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import { countRows } from '../../processQuery.ts';
 import type { GlobalRow, GroupMembers, SpannedRows } from '../../spanning/agreement.ts';
 import { agreedGroup, agreedName, isSameProcess, keysOf } from '../../spanning/agreement.ts';
 import type { Term } from '../../term/term.ts';
@@ -41,13 +44,15 @@ export function nameMethods(context: Context): MethodTable {
     },
     'names.compare': ({ nodes }, { signal }) => {
       const { up, coverage } = context.nodes(nodes);
-      return inFrames<NameView>(globalViews(up), coverage, signal);
+      const rows = globalViews(up);
+      return inFrames<NameView>(rows, { coverage, total: rows.length }, signal);
     },
     'names.groups': ({ nodes, scope }, { signal }) => {
       const { up, coverage } = context.nodes(nodes);
       const running = up.filter((node) => pgScopes(node).has(scope));
       if (running.length === 0) return noScope(scope);
-      return inFrames<GroupRow>(groupRows(running, scope), coverage, signal);
+      const rows = groupRows(running, scope);
+      return inFrames<GroupRow>(rows, { coverage, total: rows.length }, signal);
     },
     'names.move': (params, options) => moveName(context, params, options),
   };
@@ -55,7 +60,7 @@ export function nameMethods(context: Context): MethodTable {
 
 async function* inFrames<R>(
   rows: readonly R[],
-  nodes: NodeCoverage[],
+  { coverage: nodes, total }: { readonly coverage: NodeCoverage[]; readonly total: number },
   signal: AbortSignal,
 ): AsyncGenerator<StreamItem<readonly R[], { readonly nodes: NodeCoverage[]; readonly total: number }>> {
   await Promise.resolve();
@@ -66,7 +71,7 @@ async function* inFrames<R>(
       return;
     }
   }
-  yield { is: 'end', result: ok({ nodes, total: rows.length }) };
+  yield { is: 'end', result: ok({ nodes, total }) };
 }
 
 async function* noScope(scope: string): AsyncGenerator<StreamItem<readonly GroupRow[], StreamEnd<'names.groups'>>> {
@@ -162,17 +167,31 @@ export function hordeNameRows(nodes: readonly KernelNode[], registry: string): r
 
 async function* listNames(
   context: Context,
-  { nodes, registry }: Params<'names.list'>,
+  { nodes, registry, ...select }: Params<'names.list'>,
   { signal }: CallOptions,
 ): AsyncGenerator<StreamItem<readonly NameRow[], StreamEnd<'names.list'>>> {
   const { up, coverage } = context.nodes(nodes);
-  if (registry !== 'local' && registry !== 'global') {
-    const rows = hordeNameRows(up, registry.via);
-    if (rows === null) yield { is: 'end', result: noRegistry(registry.via) };
-    else yield* inFrames(rows, coverage, signal);
+  const apart = registry === 'local' ? up.map(nameRows) : [namesTogether(up, registry)];
+  const known = apart.filter((rows) => rows !== null);
+  if (known.length < apart.length && typeof registry === 'object') {
+    yield { is: 'end', result: noRegistry(registry.via) };
     return;
   }
-  yield* inFrames(registry === 'local' ? up.flatMap(nameRows) : globalNameRows(up), coverage, signal);
+  const found = known.map((rows) => countRows(rows, select, nameValue));
+  const total = found.reduce((sum, { matched }) => sum + matched, 0);
+  yield* inFrames(
+    found.flatMap(({ chosen }) => chosen),
+    { coverage, total },
+    signal,
+  );
+}
+
+/** The names of a registry that spans the nodes; null where no node runs it. */
+function namesTogether(
+  nodes: readonly KernelNode[],
+  registry: Exclude<NameRegistry, 'local'>,
+): readonly NameRow[] | null {
+  return registry === 'global' ? globalNameRows(nodes) : hordeNameRows(nodes, registry.via);
 }
 
 function noRegistry(registry: string): ReturnType<typeof unsupported> {

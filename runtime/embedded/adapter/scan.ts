@@ -3,7 +3,7 @@ import { cancelled } from '../../errors.ts';
 import type { RowPage } from '../../model.ts';
 import { ok } from '../../model.ts';
 import type { CallOptions, ScanQuery, StreamEnd, StreamItem } from '../../port.ts';
-import { countProcesses, mostPageRows, queryFault, selectProcesses } from '../../processQuery.ts';
+import { countRows, mostPageRows, queryFault, selectRows } from '../../processQuery.ts';
 import type { KernelNode } from '../kernel/node.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Context } from './context.ts';
@@ -26,7 +26,7 @@ export async function* scan(
   let scanned = 0;
   for (const node of up) {
     scanned += node.processes.size;
-    const { chosen, matched } = countProcesses(node.processes.values(), query, fieldOf);
+    const { chosen, matched } = countRows(node.processes.values(), query, fieldOf);
     total += matched;
     for (let at = 0; at < chosen.length; at += rows) {
       // Between two pages the cluster runs on: those that have ended since are left out.
@@ -45,5 +45,5 @@ export async function* scan(
 
 /** The processes of a node that the query asks for: all that match, or its n best of them. */
 export function select(node: KernelNode, query: ScanQuery): readonly Process[] {
-  return selectProcesses(node.processes.values(), query, fieldOf);
+  return selectRows(node.processes.values(), query, fieldOf);
 }

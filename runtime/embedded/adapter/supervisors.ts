@@ -2,9 +2,11 @@
 import { childNotFound, childRefused } from '../../childErrors.ts';
 import { cancelled, notSupervisor } from '../../errors.ts';
 import { stateNotTaken } from '../../handoverErrors.ts';
+import { childValue } from '../../listFields.ts';
 import type { ChildRow, ChildSpec, Failure, ProcessRef, Result, SupervisorInfo } from '../../model.ts';
 import { ok, pidText } from '../../model.ts';
 import type { CallOptions, Method, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
+import { countRows } from '../../processQuery.ts';
 import type { Term } from '../../term/term.ts';
 import { termKey } from '../../term/term.ts';
 import type { Value } from '../../term/values.ts';
@@ -172,15 +174,19 @@ export function childKey(row: ChildRow): string {
 
 async function* children(
   context: Context,
-  { supervisor, offset, limit }: Params<'supervisors.children'>,
+  { supervisor, offset, limit, ...select }: Params<'supervisors.children'>,
 ): AsyncGenerator<StreamItem<readonly ChildRow[], StreamEnd<'supervisors.children'>>> {
   const found = supervisorOf(context, supervisor);
   if (!found.ok) {
     yield { is: 'end', result: found };
     return;
   }
-  const rows = childRows(context, found.value.supervisor, { offset, limit });
-  const total = found.value.supervisor.children.length;
+  const view = found.value.supervisor;
+  const isAll = select.where === undefined && select.top === undefined;
+  const { chosen, matched: total } = isAll
+    ? { chosen: childRows(context, view, { offset, limit }), matched: view.children.length }
+    : countRows(childRows(context, view, { offset: 0, limit: view.children.length }), select, childValue);
+  const rows = isAll ? chosen : chosen.slice(offset, offset + limit);
   for (let at = 0; at < rows.length; at += rowsPerFrame)
     yield { is: 'frame', frame: rows.slice(at, at + rowsPerFrame) };
   await Promise.resolve();

@@ -1,7 +1,9 @@
 /** The port's tables of a simulated node: those that processes made with `ets`. */
-import type { Result } from '../../model.ts';
+import { tableValue } from '../../listFields.ts';
+import type { Result, TableRow } from '../../model.ts';
 import { ok } from '../../model.ts';
-import type { Answer, Frame, MethodTable, Params } from '../../port.ts';
+import type { Answer, MethodTable, Params } from '../../port.ts';
+import { countRows } from '../../processQuery.ts';
 import { mostRowBytes, mostTableRows, tableNotFound, tablePrivate, tableRowsTooLarge } from '../../tableErrors.ts';
 import type { Term } from '../../term/term.ts';
 import { toValue } from '../../term/values.ts';
@@ -18,18 +20,19 @@ const tablesPerFrame = 500;
 
 export function tableMethods(context: Context): MethodTable {
   return {
-    'system.ets': async function* ({ node }) {
+    'system.ets': async function* ({ node, ...select }) {
       const found = context.node(node);
       await Promise.resolve();
       if (!found.ok) {
         yield { is: 'end', result: found };
         return;
       }
-      const rows = tablesOf(found.value).map((table) => tableRow(found.value, table));
-      for (let from = 0; from < rows.length; from += tablesPerFrame) {
-        yield { is: 'frame', frame: rows.slice(from, from + tablesPerFrame) };
+      const tables = tablesOf(found.value).map((table) => tableRow(found.value, table));
+      const { chosen, matched } = countRows(tables, select, tableValue);
+      for (let from = 0; from < chosen.length; from += tablesPerFrame) {
+        yield { is: 'frame', frame: chosen.slice(from, from + tablesPerFrame) };
       }
-      yield { is: 'end', result: ok({ total: rows.length }) };
+      yield { is: 'end', result: ok({ total: matched }) };
     },
     'system.etsRows': (params) => Promise.resolve(rowsOf(context, params)),
   };
@@ -39,7 +42,7 @@ function tablesOf(node: KernelNode): readonly Table[] {
   return tablesOn(node)?.all() ?? [];
 }
 
-function tableRow(node: KernelNode, table: Table): Frame<'system.ets'>[number] {
+function tableRow(node: KernelNode, table: Table): TableRow {
   return {
     id: termOf(table.identifier),
     name: nameOf(table),
