@@ -5,7 +5,7 @@ import type { Locator, Page } from 'playwright-core';
 import { afterEach, describe, it } from 'vitest';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { openWorkbench, rowWith } from './support/workbench.ts';
+import { openWorkbench, rowWith, unfold } from './support/workbench.ts';
 import type { Workbench } from './support/workbench.ts';
 
 let workbench: Workbench | null = null;
@@ -80,8 +80,7 @@ function lens(page: Page, text: string | RegExp): Locator {
 /** Unfolds the root of the shop on a node in the view of supervisors; answers rows of its children. */
 async function childrenOfShop({ page, command }: Workbench): Promise<(name: string | RegExp) => Locator> {
   await command('Arsenal: Focus on Supervisors View');
-  const root = await rowWith(page, 'Shop.Supervisor');
-  await root.locator('.monaco-tl-twistie').click();
+  await unfold(page, 'Shop.Supervisor');
   return (name) => page.locator('.part.sidebar .monaco-list-row', { hasText: name }).first();
 }
 
@@ -96,7 +95,7 @@ describe('operations in the workbench', () => {
     await shownText(page, 'This can be undone.');
     await lens(page, 'Run It').click();
     // Counted when it is over: what still runs stands above, and moves the rows when it ends.
-    await (await rowWith(page, /Recent Calls\s*1/)).click();
+    await unfold(page, /Recent Calls\s*1/);
     const call = await rowWith(page, 'Suspend Process');
     await call.click();
     await shownText(page, 'holding');
@@ -164,7 +163,7 @@ describe('operations in the workbench', () => {
     await shownText(page, 'All 2 are done.');
     await shoot('batch', 'document');
     await command('Arsenal: Undo Last Operation');
-    await (await rowWith(page, /Recent Calls\s*2/)).click();
+    await unfold(page, /Recent Calls\s*2/);
     await rowWith(page, /Execute Batch.*undone/);
     await command('Arsenal: List Holdings');
     await choice(page, /Run\s*list_holdings/).click();
@@ -243,7 +242,7 @@ export const count = defineOperation({
 `,
     );
     fs.writeFileSync(path.join(operations, 'broken.ts'), 'export const ok = 1;\n\n  const 7;\n');
-    await (await rowWith(page, /Your Own/)).click();
+    await unfold(page, /Your Own/);
     await rowWith(page, /Count All.*count\.ts/);
     const broken = await rowWith(page, /broken\.ts:3:9/);
     await shoot('own-operations', 'document');

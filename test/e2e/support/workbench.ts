@@ -99,3 +99,14 @@ export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 60_
   await row.waitFor({ timeout: timeoutMs });
   return row;
 }
+
+/** Unfolds the row of a view of the side bar that contains a text, unless it is. A busy view may move its rows under the pointer. */
+export async function unfold(page: Page, text: string | RegExp): Promise<void> {
+  const row = await rowWith(page, text);
+  const unfolded = page.locator('.part.sidebar .monaco-list-row[aria-expanded="true"]', { hasText: text }).first();
+  for (let tries = 0; tries < 6 && (await unfolded.count()) === 0; tries += 1) {
+    await row.locator('.monaco-tl-twistie').click();
+    await unfolded.waitFor({ timeout: 10_000 }).catch(() => undefined);
+  }
+  await unfolded.waitFor();
+}
