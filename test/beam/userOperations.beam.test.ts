@@ -292,6 +292,66 @@ describe('modules that are slow to describe themselves', () => {
   });
 });
 
+// With the agent, and where its text is interpreted within each call.
+describe.each(['load', 'none'] as const)('hooks (agent: %s)', (agent) => {
+  let node: LiveNode;
+  let runtime: Runtime;
+  beforeAll(async () => {
+    node = await startElixir({ name: `ops_hooks_${agent}`, cookie: 'ops' });
+    expect(await node.eval(compiling('hooked.ex'))).toBe('1');
+    runtime = await connectTo(node, agent);
+  });
+  afterAll(async () => {
+    await runtime.close();
+    await node.stop();
+  });
+  const hooked = (params: { readonly [name: string]: Json }) => execute(runtime, 'Elixir.Demo.Hooked', params);
+  const seenAfter = () => node.eval(':persistent_term.get(:demo_after, nil)');
+
+  it('are called before and after, in whose name it is run, and may give it other parameters', async () => {
+    expect(valueOf(await hooked({ n: 1 })).value).toBe(2);
+    const seen = await seenAfter();
+    expect(seen).toContain('n: 2');
+    expect(seen).toMatch(/by: "user:me".*\{:ok, 2\}.*role: "admin"/);
+    expect(await node.eval(':persistent_term.get(:demo_telemetry)')).toBe('2');
+    expect(valueOf(await hooked({ n: 0 })).value).toBe(0);
+  });
+
+  it('may refuse, and have not let it be run when they break', async () => {
+    const before = await seenAfter();
+    for (const [n, why] of [
+      [13, 'unlucky'],
+      [7, 'a broken hook'],
+      [5, 'perhaps'],
+    ] as const) {
+      const refused = errorOf(await hooked({ n }));
+      expect(refused).toMatchObject({ class: 'conflict', code: 'operation.refused', effect: 'none', node: node.node });
+      expect(refused.message).toContain(why);
+    }
+    expect(await seenAfter()).toBe(before);
+  });
+
+  it('hear of what was raised', async () => {
+    const raised = errorOf(await hooked({ n: 99 }));
+    expect(raised).toMatchObject({ code: 'operation.threw', effect: 'unknown' });
+    expect(raised.message).toContain('no such number');
+    expect(await seenAfter()).toMatch(/\{:error, \{:error, .*no such number/);
+  });
+
+  it.each([
+    ['raises', 'after_execute/3: error'],
+    ['stays', 'Its hooks were ended: they did not end in time.'],
+    ['is killed', 'Its hooks were ended, and the process with them.'],
+  ])('take nothing back that has been done: one that %s is told in what was printed', async (looks_on, said) => {
+    const { value, output } = valueOf(await hooked({ n: 1, looks_on }));
+    expect(value).toBe(2);
+    expect(output).toContain(said);
+    const staying =
+      'Enum.count(Process.list(), &match?({_, {Demo.Hooked, _, _}}, Process.info(&1, :current_function)))';
+    await expect.poll(() => node.eval(staying), { timeout: 30_000 }).toBe('0');
+  });
+});
+
 describe('rules of a schema', () => {
   let node: LiveNode;
   let runtime: Runtime;

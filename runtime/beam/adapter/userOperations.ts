@@ -259,6 +259,14 @@ function became(called: Run, answer: Term, output: string): Result<Answer<'opera
         'Ask whoever wrote it; its authorize says who may run it.',
         { node },
       );
+    case 'refused':
+      return failure(
+        'conflict',
+        'operation.refused',
+        `The operation refused to be run: ${shown(first)}.`,
+        'See what it says; its before_execute decides that.',
+        { node },
+      );
     case 'raised': {
       const place = placeOf(third === undefined ? undefined : rest[2]);
       const what = `It raised ${shown(first)} ${shown(second)}${place}.`;

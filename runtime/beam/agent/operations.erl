@@ -105,7 +105,8 @@ ops_load(Names) ->
         || M <- ops_waiting(), is_map_key(atom_to_binary(M), Wanted), ops_on_disk(M)].
 
 %% Runs the operation M if it is still the code with this Md5. Params: keys and text are binaries. {Answer, Printed}, Answer being
-%% {ok, Result, Us}, {error, Reason}, {invalid, Reason}, {unauthorized, Reason}, {raised, Class, Reason, Stack}, timeout or {ended, Why};
+%% {ok, Result, Us}, {error, Reason}, {invalid, Reason}, {unauthorized, Reason}, {refused, Reason} (by before_execute/2),
+%% {raised, Class, Reason, Stack}, timeout or {ended, Why};
 %% or `gone`, or {changed, Md5}.
 ops_execute(M, Md5, Params, Caller, {TimeoutMs, MostWords, MostBytes, MostText}) ->
     case erlang:module_loaded(M) andalso ops_md5(M) of
@@ -133,7 +134,11 @@ ops_run(M, Params, Caller, MostBytes) ->
             %% What its own authorize/2 lacks must not let anybody in.
             Allowed0 = case erlang:function_exported(M, authorize, 2) of true -> M:authorize(Ready, Caller); false -> ok end,
             case Allowed0 of
-                Allowed when Allowed =:= ok; Allowed =:= true; element(1, Allowed) =:= ok -> ops_do(M, IsNamed, Ready, MostBytes);
+                Allowed when Allowed =:= ok; Allowed =:= true; element(1, Allowed) =:= ok ->
+                    case ops_before(M, Ready, Caller) of
+                        {ok, Given} -> ops_do(M, {IsNamed, MostBytes}, Given, Caller);
+                        Refused -> Refused
+                    end;
                 {error, Why} -> {unauthorized, task_brief(Why)};
                 Other -> {unauthorized, task_brief(Other)}
             end;
@@ -141,16 +146,48 @@ ops_run(M, Params, Caller, MostBytes) ->
         Other -> {invalid, task_brief(Other)}
     end.
 
-ops_do(M, IsNamed, Params, MostBytes) ->
+%% Its hook: lets it be run, with other parameters if it likes, or refuses. One that breaks has not let it be run.
+ops_before(M, Params, Caller) ->
+    case erlang:function_exported(M, before_execute, 2) of
+        false -> {ok, Params};
+        true ->
+            try M:before_execute(Params, Caller) of
+                Lets when Lets =:= ok; Lets =:= true -> {ok, Params};
+                {ok, Others} when is_map(Others) -> {ok, Others};
+                {error, Why} -> {refused, task_brief(Why)};
+                Other -> {refused, task_brief(Other)}
+            catch Class:Reason -> {refused, task_brief({Class, Reason})}
+            end
+    end.
+
+%% {then, Answer, LookOn}: what is to be answered, and those that only look on, which cannot take it back.
+ops_do(M, Shape, Params, Caller) ->
     Since = erlang:monotonic_time(microsecond),
-    Result = M:execute(Params),
+    Result = try {returned, M:execute(Params)} catch Class:Reason:Stack -> {raised, Class, Reason, Stack} end,
     Us = erlang:monotonic_time(microsecond) - Since,
-    try ops_optional(M, emit_telemetry, [Result, #{duration => Us}], ok) catch _:_ -> ok end,
     case Result of
-        {error, Reason} -> {error, ops_small(Reason, 8192)};
-        {ok, Value} -> {ok, ops_small(ops_formatted(M, IsNamed, Value), MostBytes), Us};
-        % Neither, but an answer all the same.
-        Value -> {ok, ops_small(ops_formatted(M, IsNamed, Value), MostBytes), Us}
+        {returned, Value} ->
+            Answer = try ops_answer(M, Shape, Value, Us) catch C:R:S -> {raised, C, task_brief(R), ops_stack(S)} end,
+            {then, Answer, fun() ->
+                ops_look_on(M, emit_telemetry, [Value, #{duration => Us}]),
+                ops_look_on(M, after_execute, [Params, Value, Caller])
+            end};
+        {raised, C, R, S} ->
+            {then, {raised, C, task_brief(R), ops_stack(S)}, fun() ->
+                ops_look_on(M, after_execute, [Params, {error, {C, R}}, Caller])
+            end}
+    end.
+
+ops_answer(_, _, {error, Reason}, _) -> {error, ops_small(Reason, 8192)};
+ops_answer(M, {IsNamed, MostBytes}, {ok, Value}, Us) -> {ok, ops_small(ops_formatted(M, IsNamed, Value), MostBytes), Us};
+% Neither, but an answer all the same.
+ops_answer(M, {IsNamed, MostBytes}, Value, Us) -> {ok, ops_small(ops_formatted(M, IsNamed, Value), MostBytes), Us}.
+
+%% What breaks in one that looks on stands in what the operation printed.
+ops_look_on(M, F, Args) ->
+    try ops_optional(M, F, Args, ok)
+    catch Class:Reason ->
+        io:put_chars(io_lib:format("~tp/~w: ~tp ~0tP~n", [F, length(Args), Class, Reason, 20]))
     end.
 
 %% What the result is to look like outside. The original hands format_response the pair, some of its own modules and its predecessor
@@ -319,31 +356,45 @@ ops_keep(Caller, Tag, Fun, {M, TimeoutMs, MostWords, MostText}) ->
         put('$initial_call', {M, execute, 1}),
         put('$ancestors', [Caller]),
         group_leader(Keeper, self()),
-        Keeper ! {Tag, self(), try {ok, Fun()}
-            catch Class:Reason:Stack -> {raised, Class, task_brief(Reason), ops_stack(Stack)}
-            end}
+        case try {ok, Fun()} catch Class:Reason:Stack -> {raised, Class, task_brief(Reason), ops_stack(Stack)} end of
+            {ok, {then, Answer, LookOn}} ->
+                Keeper ! {Tag, self(), answered, {ok, Answer}},
+                LookOn(),
+                Keeper ! {Tag, self(), looked_on};
+            Done -> Keeper ! {Tag, self(), Done}
+        end
     end,
     {Pid, Ref} = spawn_opt(Worker, [link, monitor, {max_heap_size, #{size => MostWords, kill => true, error_logger => false}}]),
     erlang:send_after(TimeoutMs, self(), {Tag, late}),
-    Caller ! {Tag, ops_wait(Tag, CallerRef, Pid, Ref, MostText, [])}.
+    Caller ! {Tag, ops_wait(Tag, {CallerRef, Pid, Ref}, none, MostText, [])}.
 
-ops_wait(Tag, CallerRef, Pid, Ref, Room, Printed) ->
+%% Answered: what there is to answer already, while those that look on are at it. They have a second at most; whatever becomes of them,
+%% it is the answer.
+ops_wait(Tag, {CallerRef, Pid, Ref} = Who, Answered, Room, Printed) ->
     receive
+        {Tag, Pid, answered, Done} ->
+            erlang:send_after(1000, self(), {Tag, late}),
+            ops_wait(Tag, Who, {done, Done}, Room, Printed);
+        {Tag, Pid, looked_on} -> ops_told(Answered, Pid, Ref, Printed);
         {Tag, Pid, Done} -> ops_told({done, Done}, Pid, Ref, Printed);
-        {Tag, late} -> ops_told(timeout, Pid, Ref, Printed);
-        {'DOWN', Ref, _, _, Why} -> ops_told({ended, task_brief(Why)}, Pid, Ref, Printed);
+        {Tag, late} when Answered =:= none -> ops_told(timeout, Pid, Ref, Printed);
+        {Tag, late} -> ops_told(Answered, Pid, Ref, [Printed, "Its hooks were ended: they did not end in time.\n"]);
+        {'DOWN', Ref, _, _, Why} when Answered =:= none -> ops_printed({ended, task_brief(Why)}, Printed);
+        {'DOWN', Ref, _, _, _} -> ops_printed(Answered, [Printed, "Its hooks were ended, and the process with them.\n"]);
         {'DOWN', CallerRef, _, _, _} -> exit(Pid, kill), exit(normal);
         {io_request, From, ReplyAs, Request} when is_pid(From) ->
             {Reply, Text} = ops_io(Request, Room),
             From ! {io_reply, ReplyAs, Reply},
-            ops_wait(Tag, CallerRef, Pid, Ref, Room - string:length(Text), [Printed, Text]);
-        _ -> ops_wait(Tag, CallerRef, Pid, Ref, Room, Printed)
+            ops_wait(Tag, Who, Answered, Room - string:length(Text), [Printed, Text]);
+        _ -> ops_wait(Tag, Who, Answered, Room, Printed)
     end.
 
 ops_told(How, Pid, Ref, Printed) ->
     exit(Pid, kill),
     receive {'DOWN', Ref, _, _, _} -> ok after 1000 -> ok end,
-    {How, unicode:characters_to_binary(Printed)}.
+    ops_printed(How, Printed).
+
+ops_printed(How, Printed) -> {How, unicode:characters_to_binary(Printed)}.
 
 ops_stack(Stack) -> [{M, F, A, Where} || {M, F, Args, Where} <- lists:sublist(Stack, 8),
     A <- [case Args of _ when is_list(Args) -> length(Args); _ -> Args end]].
