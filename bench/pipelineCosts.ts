@@ -4,7 +4,6 @@ import { callOptions } from '../runtime/callOptions.ts';
 import { ok } from '../runtime/model.ts';
 import type { Runtime } from '../runtime/port.ts';
 import { buildPort } from '../runtime/portFacade.ts';
-import type { House } from '../server/backend/testKit.ts';
 import { editor, fakeShop, houseOn } from '../server/backend/testKit.ts';
 import { defineOperation } from '../server/core/operation.ts';
 import { Pipeline } from '../server/core/pipeline.ts';
@@ -57,18 +56,21 @@ function pipelineAlone(registry: Registry, runtime: Runtime): Pipeline {
   });
 }
 
+/** What is kept of calls, which is on disk once this is done. */
+type Kept = { flush(): Promise<unknown> };
+
 /** Processor microseconds of one call, of a block of them one after the other, until all that is kept of them is on disk. */
-async function blockUs(house: House, call: () => Promise<unknown>, callsInBlock: number): Promise<number> {
+async function blockUs(kept: Kept, call: () => Promise<unknown>, callsInBlock: number): Promise<number> {
   const before = process.cpuUsage();
   for (let done = 0; done < callsInBlock; done += 1) await call();
-  await house.backend.state.store.flush();
+  await kept.flush();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / callsInBlock;
 }
 
 /** Medians of blocks of each, in turns, so that a busy moment of the machine hits all; a third of the blocks only warms up. */
 export async function sideBySide<K extends string>(
-  house: House,
+  kept: Kept,
   calls: { readonly [name in K]: () => Promise<unknown> },
   callsInBlock = mostCalls,
 ) {
@@ -76,7 +78,7 @@ export async function sideBySide<K extends string>(
   const times = new Map<K, number[]>(names.map((name) => [name, []]));
   for (let block = 0; block < blocks; block += 1) {
     for (const name of names) {
-      const us = await blockUs(house, calls[name], callsInBlock);
+      const us = await blockUs(kept, calls[name], callsInBlock);
       if (block >= blocks / 3) times.get(name)?.push(us);
     }
   }
@@ -114,7 +116,7 @@ export async function readCosts(): Promise<{ readonly [call: string]: number }> 
     validated: () => house.run('count_nodes', { note: 'x' }, { mode: 'validate' }),
     refused: () => house.run('count_nodes', { nothing: 1 }),
   };
-  const median = await sideBySide(house, calls);
+  const median = await sideBySide(house.backend.state.store, calls);
   await house.close();
   const of = (name: keyof typeof calls) => median(name);
   return {

@@ -1,5 +1,7 @@
-/** Measures reads in a process of its own, made into one file as the extension is: a module in many files costs each call more. */
+/** Measures in a process of its own, made into one file as the extension is: a module in many files costs each call more. */
 import process from 'node:process';
 import { readCosts } from './pipelineCosts.ts';
+import { rowCosts } from './rowCosts.ts';
 
-void readCosts().then((costs) => process.send?.(costs));
+const measure = process.argv[2] === 'rows' ? rowCosts : readCosts;
+void measure().then((costs) => process.send?.(costs));

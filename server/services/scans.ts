@@ -12,6 +12,7 @@ export class ScanStore implements Scans {
   readonly #nowMs: () => number;
   /** Least recently read first. */
   readonly #kept = new Map<string, Kept>();
+  #rows = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(limits: ScanLimits = defaultScanLimits, nowMs: () => number = () => performance.now()) {
@@ -21,12 +22,13 @@ export class ScanStore implements Scans {
 
   /** How many rows are kept now. */
   get rows(): number {
-    return [...this.#kept.values()].reduce((sum, { list }) => sum + list.rows.length, 0);
+    return this.#rows;
   }
 
   keep(of: ScanOwner, list: KeptList): string {
     const id = randomUUID();
     this.#kept.set(id, { owner: ownerKey(of), list, usedAt: this.#nowMs() });
+    this.#rows += list.rows.length;
     this.#trim();
     this.#trimLater();
     return id;
@@ -44,7 +46,8 @@ export class ScanStore implements Scans {
 
   /** Forgets the lists of a connection that is closed. */
   forget(connection: string): void {
-    for (const [id, { owner }] of this.#kept) if (owner.startsWith(connectionKey(connection))) this.#kept.delete(id);
+    const theirs = connectionKey(connection);
+    for (const [id, { owner, list }] of this.#kept) if (owner.startsWith(theirs)) this.#drop(id, list);
   }
 
   /** So that a long list is let go of though nobody lists anything any more. */
@@ -59,13 +62,17 @@ export class ScanStore implements Scans {
   }
 
   #trim(): void {
-    let { rows } = this;
+    const now = this.#nowMs();
     for (const [id, { list, usedAt }] of this.#kept) {
-      const isOld = this.#nowMs() - usedAt >= this.#limits.lifetimeMs;
-      if (!isOld && rows <= this.#limits.rows) return;
-      this.#kept.delete(id);
-      rows -= list.rows.length;
+      const isOld = now - usedAt >= this.#limits.lifetimeMs;
+      if (!isOld && this.#rows <= this.#limits.rows) return;
+      this.#drop(id, list);
     }
+  }
+
+  #drop(id: string, list: KeptList): void {
+    this.#kept.delete(id);
+    this.#rows -= list.rows.length;
   }
 }
 
