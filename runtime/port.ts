@@ -299,6 +299,15 @@ export const portMethods = {
     OfSupervisor & { readonly spec: ChildSpec; readonly initialState?: { readonly handle: string } },
     { readonly pid: ProcessRef | null }
   >(),
+  /**
+   * Has a supervisor end with all below it, in order, whoever started it (`sys:terminate/2`); whoever is linked to it gets its exit
+   * signal `shutdown`. `survived` when it is still ending its children after `confirmMs`. One that has a supervisor would be begun
+   * anew by that: those are ended by `supervisors.terminateChild`.
+   */
+  'supervisors.stop': call.destroy<
+    OfSupervisor & { readonly confirmMs: number },
+    { readonly outcome: 'exited'; readonly reason: Term } | { readonly outcome: 'survived' }
+  >(),
   'supervisors.terminateChild': call.destroy<
     OfSupervisor & { readonly child: { readonly childId: Term } | { readonly pid: ProcessRef } },
     Nothing

@@ -231,6 +231,36 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       expect(errorOf(gone)).toMatchObject({ code: 'process.not_found', effect: 'none' });
     });
 
+    it.each([
+      ['module, function and arguments', '[lists, seq, [1, 3]]'],
+      ['a function', '[fun() -> [1, 2, 3] end]'],
+    ])('carries an Agent of Elixir that was started by %s', async (_, args) => {
+      const spec = `#{id => agent, start => {'Elixir.Agent', start_link, ${args}}}`;
+      const started = await shop.rpc(
+        here,
+        `{ok, A} = 'Elixir.DynamicSupervisor':start_child('Elixir.Shop.Carts', ${spec}), ok = 'Elixir.Agent':update(A, lists, append, [[4]]), A.`,
+      );
+      const carts = await childrenOf(runtime, await named(runtime, here, 'Elixir.Shop.Carts'));
+      const pid = carts
+        .flatMap((row) => (row.state.is === 'running' ? [row.state.pid] : []))
+        .find((running) => pidText(running) === started);
+      if (pid === undefined) throw new Error('It is no cart.');
+      // Its initial call is what made its first state: no module that is a behaviour's.
+      expect(await shop.rpc(here, `element(1, proc_lib:translate_initial_call(list_to_pid("${started}"))).`)).toMatch(
+        /^(lists|erl_eval)$/,
+      );
+      const kept = valueOf(await runtime.port.processes.restart({ pid, keepMaxBytes: 10_000 }, inTime()));
+      expect([kept.state, await state(kept.pid)]).toEqual(['kept', '[1,2,3,4]']);
+      const moved = valueOf(await migrate(kept.pid));
+      expect(moved.supervisor).toEqual(await named(runtime, there, 'Elixir.Shop.Carts'));
+      expect(await shop.rpc(here, `'Elixir.Agent':get(list_to_pid("${pidText(kept.pid)}"), lists, sum, []).`)).toBe(
+        '10',
+      );
+      expect(await state(moved.pid)).toBe('[1,2,3,4]');
+      const child = { supervisor: moved.supervisor, child: { pid: moved.pid } };
+      valueOf(await runtime.port.supervisors.terminateChild(child, inTime()));
+    });
+
     it('carries a state machine, unless it waits for a time', async () => {
       const start_ = { module: 'shop_gate', function: 'start_link', args: [] };
       const pid = await start('Elixir.Shop.Carts', atom('plain'), { start: start_ });

@@ -9,7 +9,7 @@ import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { eventually, readAll } from '../port/portSuite.ts';
 import { valueOf } from '../port/results.ts';
-import { childrenOf, connectShop, errorOf, inTime, named } from './shop.ts';
+import { childrenOf, connectShop, errorOf, inTime, named, supervisorsOf } from './shop.ts';
 
 let shop: Shop;
 let runtime: Runtime;
@@ -309,6 +309,38 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       const state = first?.state;
       if (state?.is !== 'running') throw new Error('It had no child.');
       expect(await shop.rpc(shop.node, `is_process_alive(list_to_pid("${pidText(state.pid)}")).`)).toBe('false');
+    });
+
+    // @row OP-13
+    it('is stopped, with its children in order, when it has no supervisor, whoever started it', async () => {
+      const pid = valueOf(
+        await runtime.port.supervisors.start({ node: shop.node, flags, children, owner, lingerMs: 500 }, inTime()),
+      );
+      // One that nobody started who could end it: its parent is itself.
+      const lone = await shop.rpc(
+        shop.node,
+        `{ok, P} = gen_server:start(supervisor, {self, shop_ledger_sup, []}, []), P.`,
+      );
+      const found = await eventually(
+        () => supervisorsOf(runtime, shop.node),
+        (all) => all.some((row) => pidText(row.supervisor) === lone),
+      );
+      const alone = found.find((row) => pidText(row.supervisor) === lone)?.supervisor;
+      if (alone === undefined) throw new Error('It is not found.');
+      for (const one of [pid, alone]) {
+        const reason = { term: atom('shutdown') };
+        const signal = await runtime.port.processes.exit({ pid: one, reason, confirmMs: 100 }, inTime());
+        expect(valueOf(signal)).toEqual({ outcome: 'survived' });
+        const below = (await childrenOf(runtime, one)).map((row) => (row.state.is === 'running' ? row.state.pid : one));
+        expect(below.length).toBe(2);
+        const stopped = await runtime.port.supervisors.stop({ supervisor: one, confirmMs: 5_000 }, inTime());
+        expect(valueOf(stopped)).toEqual({ outcome: 'exited', reason: atom('shutdown') });
+        for (const gone of below) {
+          expect(await shop.rpc(shop.node, `is_process_alive(list_to_pid("${pidText(gone)}")).`)).toBe('false');
+        }
+        const again = await runtime.port.supervisors.stop({ supervisor: one, confirmMs: 5_000 }, inTime());
+        expect(errorOf(again)).toMatchObject({ class: 'not_found', effect: 'none' });
+      }
     });
 
     it('whose specifications or children cannot be is told before anything is left', async () => {

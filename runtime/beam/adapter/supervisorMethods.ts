@@ -16,6 +16,7 @@ import { deleteChild, flagsNow, restartChild, setFlags, startChild, terminateChi
 import { callSupervisor, longestCallMs, supervisorAt } from './supervisorCalls.ts';
 import { countChildren, streamChildren } from './supervisorChildren.ts';
 import { startSupervisor } from './supervisorStart.ts';
+import { stopSupervisor } from './supervisorStop.ts';
 import { answersChildSpec } from './supervisorLayout.ts';
 
 const rowsPerFrame = 500;
@@ -88,5 +89,6 @@ export function supervisorMethods(session: Session): MethodTable {
     'supervisors.restartChild': (params, options) => restartChild(session, params, options),
     'supervisors.deleteChild': (params, options) => deleteChild(session, params, options),
     'supervisors.setFlags': (params, options) => setFlags(session, params, options),
+    'supervisors.stop': (params, options) => stopSupervisor(session, params, options),
   };
 }

@@ -34,6 +34,14 @@ act_asleep(Pid, Here) ->
         [] -> {no, Here}
     end.
 
+%% As act_speaks/1, of one that answers `sys` and has been suspended by it: where its module names no behaviour, as what an Agent of
+%% Elixir begins with need not, the process says itself what it is.
+act_answers(Pid, Timeout) ->
+    case act_speaks(Pid) of
+        {no, _} -> {status, _, {module, Behaviour}, _} = sys:get_status(Pid, Timeout), Behaviour;
+        Told -> Told
+    end.
+
 %% {state, Behaviour, Digest, Bytes, State}, Bytes being its size in external term format; {too_large, Bytes} when it has more, or
 %% when the process holds so much that it is not even copied within the node.
 act_state(Pid, MostBytes, Timeout) ->

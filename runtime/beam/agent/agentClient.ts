@@ -3,14 +3,14 @@
  * keeps for us while we are away is ours again when we are back in time.
  */
 import { remainingNow } from '../../callOptions.ts';
-import { arsenalError } from '../../errors.ts';
+import { arsenalError, cancelled, timedOut } from '../../errors.ts';
 import type { ArsenalError, Holding, Incarnation, NodeName, Result } from '../../model.ts';
 import { fail, ok } from '../../model.ts';
 import type { CallOptions } from '../../port.ts';
 import type { PidTerm, Term } from '../../term/term.ts';
 import { atom, integer, isAtom, list, listElements, text, tuple } from '../../term/term.ts';
 import type { Connection } from '../dist/connection.ts';
-import type { DistResult } from '../dist/errors.ts';
+import type { DistError, DistResult } from '../dist/errors.ts';
 import type { AgentTask, AgentTier, NodeAgent, TaskSpec } from './nodeAgent.ts';
 import { holdingId, holdingTerm, readHolding } from './holdingTerms.ts';
 import type { ReaderLink } from './taskReader.ts';
@@ -203,7 +203,13 @@ export class AgentClient implements NodeAgent {
     // It may have begun: then nobody would read it.
     this.#readerLink.stop(no);
     this.#tasks.delete(no);
-    return fail(started.ok ? notStarted(this.at.node, kind) : lostTask(this.at.node));
+    return fail(started.ok ? notStarted(this.at.node, kind) : this.#unanswered(started.error));
+  }
+
+  #unanswered({ kind }: DistError): ArsenalError {
+    if (kind === 'cancelled') return cancelled('unknown').error;
+    if (kind === 'timeout') return timedOut('The agent', 'unknown', this.at.node).error;
+    return lostTask(this.at.node);
   }
 
   async holdings(options: CallOptions): Promise<Result<readonly Holding[]>> {

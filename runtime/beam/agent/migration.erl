@@ -37,7 +37,7 @@ mig_do({start, Child}, #{task := Task, supervisor := Supervisor, kind := Kind, t
             task_undo(Task, new, {mig_end, Supervisor, Kind, Which}),
             Taken(),
             ok = sys:suspend(New, Timeout),
-            {{started, New, act_speaks(New), proc_lib:translate_initial_call(New)}, State#{new := New, which => Which}};
+            {{started, New, act_answers(New, Timeout), proc_lib:translate_initial_call(New)}, State#{new := New, which => Which}};
         {Other, Taken} -> Taken(), {{not_started, Other}, State}
     end;
 mig_do({state, Held}, #{new := New, timeout := Timeout} = State) ->

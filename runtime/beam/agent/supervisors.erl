@@ -1,6 +1,6 @@
 %% Supervisors: finding them without asking anybody, reading and changing what their state says, listing their children. A layout
 %% that is not known is told as such; nothing is guessed.
--export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_child_of/3, sup_spec_of/4, sup_callback/1, init/1]).
+-export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_child_of/3, sup_spec_of/4, sup_callback/1, sup_stop/3, init/1]).
 
 %% Those of the processes that are supervisors, by the initial call that proc_lib keeps for them; a supervisor of Elixir puts
 %% {supervisor, Module, 1} there itself. Nothing is sent to any of them.
@@ -165,6 +165,15 @@ sup_spec_in(_, Supervisor, _, Child, Timeout) ->
         {error, Why} -> Why
     end.
 
+%% Has a supervisor end with all below it, in order, whoever started it: from anybody else an exit signal is a message to it.
+%% {ended, Why}, or `ending` after ConfirmMs.
+sup_stop(Supervisor, TimeoutMs, ConfirmMs) ->
+    Ref = erlang:monitor(process, Supervisor),
+    sys:terminate(Supervisor, shutdown, TimeoutMs),
+    receive {'DOWN', Ref, _, _, Why} -> {ended, Why}
+    after ConfirmMs -> erlang:demonitor(Ref, [flush]), ending
+    end.
+
 %% A module whose init/1 answers what it is given, so that a supervisor can be started from flags and specifications alone: Elixir has
 %% one; else, for a supervisor that is not to outlive us, ourselves, if we are loaded. `none` where there is none.
 sup_callback(Own) ->
@@ -177,32 +186,113 @@ sup_callback(Own) ->
 
 init(Told) -> Told.
 
-%% Owns a supervisor for as long as a client wants it: one that is started by a process that ends, ends with it. Frame:
-%% {started, Supervisor}; ends with {not_started, Why}, {ended, Why}, or stopped.
-sup_own(#{agent := Agent} = Task, Name, Told) ->
-    process_flag(trap_exit, true),
-    case sup_callback(maps:get(name, Task)) of
+%% Owns a supervisor for as long as a client wants it. Its parent is a process beside the task, because the start of a child may never
+%% return; while it starts, a keeper beside both fells what there is of it when the task is to stop, or whoever dies. Then it ends with
+%% its parent, which ends with the task, and ends its children in order. Frame: {started, Supervisor}; ends with {not_started, Why},
+%% {ended, Why}, or stopped.
+sup_own(#{name := Own} = Task, Name, Told) ->
+    case sup_callback(Own) of
         none -> {not_started, no_callback};
         Module ->
-            Started = case Name of
-                none -> supervisor:start_link(Module, Told);
-                _ -> supervisor:start_link({local, Name}, Module, Told)
-            end,
-            case Started of
-                {ok, Supervisor} ->
-                    task_about(Task, Supervisor),
-                    task_frame(Task, {started, Supervisor}),
-                    sup_owning(Task, Agent, Supervisor);
-                {error, Why} -> {not_started, task_brief(Why)}
-            end
+            Args = case Name of none -> [Module, Told]; _ -> [{local, Name}, Module, Told] end,
+            Me = self(),
+            {Keeper, Watch} = spawn_monitor(fun() -> sup_keep(Me, Own, Args) end),
+            sup_starting(Task, Keeper, Watch)
     end.
 
-sup_owning(Task, Agent, Supervisor) ->
+sup_keep(Task, Own, Args) ->
+    main_ours(Own, supervisor),
+    Me = self(),
+    Watch = erlang:monitor(process, Task),
+    {Parent, Ends} = spawn_monitor(fun() -> sup_parent(Me, Task, Own, Args) end),
+    receive
+        {Parent, Started} -> Task ! {Me, Parent, Started};
+        {'DOWN', Ends, _, _, Why} -> exit(Why);
+        {'DOWN', Watch, _, _, _} -> sup_fell(Parent);
+        stop -> sup_fell(Parent)
+    end.
+
+sup_parent(Keeper, Task, Own, Args) ->
+    main_ours(Own, supervisor),
+    process_flag(trap_exit, true),
+    Watch = erlang:monitor(process, Task),
+    Started = apply(supervisor, start_link, Args),
+    Keeper ! {self(), Started},
+    case Started of {ok, Supervisor} -> sup_parent_of(Supervisor, Watch); _ -> ok end.
+
+sup_parent_of(Supervisor, Watch) ->
+    receive
+        {'DOWN', Watch, _, _, _} -> exit(shutdown);
+        stop -> exit(shutdown);
+        {'EXIT', Supervisor, _} -> ok;
+        _ -> sup_parent_of(Supervisor, Watch)
+    after 500 -> erlang:hibernate(erlang, apply, [fun() -> sup_parent_of(Supervisor, Watch) end, []])
+    end.
+
+sup_starting(Task, Keeper, Watch) ->
+    case task_next(Task, infinity) of
+        {other, {Keeper, Parent, {ok, Supervisor}}} ->
+            Ends = erlang:monitor(process, Supervisor),
+            task_about(Task, Supervisor),
+            task_frame(Task, {started, Supervisor}),
+            sup_owning(Task, Parent, Ends);
+        {other, {Keeper, _, {error, Why}}} -> {not_started, task_brief(Why)};
+        {other, {'DOWN', Watch, _, _, Why}} -> {not_started, task_brief(Why)};
+        stop ->
+            Keeper ! stop,
+            receive {'DOWN', Watch, _, _, _} -> stopped end;
+        _ -> sup_starting(Task, Keeper, Watch)
+    end.
+
+sup_owning(Task, Parent, Ends) ->
     case task_next(Task, infinity) of
         stop ->
-            exit(Supervisor, shutdown),
-            receive {'EXIT', Supervisor, _} -> stopped; {'EXIT', Agent, Why} -> exit(Why) end;
-        {other, {'EXIT', Supervisor, Why}} -> {ended, task_brief(Why)};
-        {other, {'EXIT', Agent, Why}} -> exit(Why);
-        _ -> sup_owning(Task, Agent, Supervisor)
+            Parent ! stop,
+            receive {'DOWN', Ends, _, _, _} -> stopped end;
+        {other, {'DOWN', Ends, _, _, Why}} -> {ended, task_brief(Why)};
+        _ -> sup_owning(Task, Parent, Ends)
     end.
+
+%% Ends the supervisor that Parent is starting, and Parent: both wait for a child. All that was started so far learns of it by its
+%% links, as of any supervisor's end, and what has not ended by itself after some seconds is ended, too: one that traps exits in an
+%% init that never returns.
+sup_fell(Parent) ->
+    Links = sup_links(Parent),
+    Below = sup_below(Links, Parent, #{}),
+    [exit(P, kill) || P <- [Parent | Links], P =:= Parent orelse is_map_key(P, Below)],
+    sup_felled(maps:keys(Below), Below, Parent, [3000, 100, 100, 100, 100, 100]).
+
+%% Those that are left may have started others meanwhile.
+sup_felled(Pids, _, _, Waits) when Pids =:= []; Waits =:= [] -> ok;
+sup_felled(Pids, Below, Parent, [WaitMs | Waits]) ->
+    Watched = maps:from_list([{erlang:monitor(process, P), P} || P <- Pids]),
+    Left = maps:values(sup_ending(Watched, erlang:monotonic_time(millisecond) + WaitMs)),
+    Now = sup_below(lists:append([sup_links(P) || P <- Left]), Parent, Below),
+    Rest = Left ++ maps:keys(maps:without(maps:keys(Below), Now)),
+    [exit(P, kill) || P <- Rest],
+    sup_felled(Rest, Now, Parent, Waits).
+
+sup_links(P) -> case erlang:process_info(P, links) of {_, Links} -> Links; undefined -> [] end.
+
+sup_ending(Watched, _) when map_size(Watched) =:= 0 -> Watched;
+sup_ending(Watched, Until) ->
+    receive {'DOWN', Ref, _, _, _} -> sup_ending(maps:remove(Ref, Watched), Until)
+    after max(0, Until - erlang:monotonic_time(millisecond)) -> Watched
+    end.
+
+%% Of the processes, and all they are linked to, those that were started below Parent: nobody else's are touched.
+sup_below([], _, Found) -> Found;
+sup_below([P | More], Parent, Found) when is_pid(P), node(P) =:= node(), not is_map_key(P, Found), P =/= Parent ->
+    case erlang:process_info(P, [links, dictionary]) of
+        [{_, Links}, {_, Dictionary}] ->
+            case lists:member(Parent, proplists:get_value('$ancestors', Dictionary, [])) orelse sup_spawned_by(P, Found) of
+                true -> sup_below(Links ++ More, Parent, Found#{P => below});
+                false -> sup_below(More, Parent, Found)
+            end;
+        undefined -> sup_below(More, Parent, Found)
+    end;
+sup_below([_ | More], Parent, Found) -> sup_below(More, Parent, Found).
+
+%% Who spawned a process is known since OTP 25; what proc_lib did not start is found by that only.
+sup_spawned_by(P, Found) ->
+    try erlang:process_info(P, parent) of {parent, By} -> is_map_key(By, Found); _ -> false catch error:badarg -> false end.

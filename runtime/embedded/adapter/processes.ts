@@ -4,11 +4,12 @@ import type { Failure, NodeName, ProcessField, ProcessRef, Result, RowPage, Term
 import { ok } from '../../model.ts';
 import type { Answer, CallOptions, MethodTable, Params, StreamEnd, StreamItem } from '../../port.ts';
 import type { Term } from '../../term/term.ts';
-import type { Value } from '../../term/values.ts';
+import type { Ref, Value } from '../../term/values.ts';
 import type { Flow } from '../kernel/flow.ts';
 import { timedOut as noMessage, receive } from '../kernel/flow.ts';
 import { mfaText } from '../kernel/module.ts';
 import type { Process } from '../kernel/process.ts';
+import type { Self } from '../kernel/self.ts';
 import { SmallSet } from '../kernel/small.ts';
 import { atoms, tagged } from '../kernel/values.ts';
 import { call, cast, valueAt } from '../otp/gen.ts';
@@ -181,17 +182,22 @@ async function exit(
   return command(context, node, signal, function* (self): Flow<Result<Answer<'processes.exit'>>> {
     const ref = self.monitor(process.pid);
     self.sendExit(process.pid, why.value);
-    const down = yield* receive({
-      marker: ref,
-      match: (message) => tagged(message, atoms.down, 5) !== null,
-      afterMs: confirmMs,
-    });
-    self.demonitor(ref, { flush: true });
-    if (down === noMessage) return ok({ outcome: 'survived' });
-    const elements = tagged(down, atoms.down, 5);
-    const ended = elements === null ? atoms.noproc : valueAt(elements, 4);
-    return ok({ outcome: 'exited', reason: termOf(ended) });
+    return ok(yield* awaitEnd(self, ref, confirmMs));
   });
+}
+
+/** Waits for what a monitor tells; it is none any more after that. */
+export function* awaitEnd(self: Self, ref: Ref, confirmMs: number): Flow<Answer<'processes.exit'>> {
+  const down = yield* receive({
+    marker: ref,
+    match: (message) => tagged(message, atoms.down, 5) !== null,
+    afterMs: confirmMs,
+  });
+  self.demonitor(ref, { flush: true });
+  if (down === noMessage) return { outcome: 'survived' };
+  const elements = tagged(down, atoms.down, 5);
+  const ended = elements === null ? atoms.noproc : valueAt(elements, 4);
+  return { outcome: 'exited', reason: termOf(ended) };
 }
 
 async function mailbox(

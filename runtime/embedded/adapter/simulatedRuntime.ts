@@ -24,6 +24,7 @@ import { RestartHistory } from './restartHistory.ts';
 import type { Sandboxes } from './sandboxes.ts';
 import { StateHandles } from './stateHandles.ts';
 import { setFlags } from './supervisorFlags.ts';
+import { stopSupervisor } from './supervisorStop.ts';
 import { supervisorMethods } from './supervisors.ts';
 import { startSupervisor } from './supervisorStart.ts';
 import { tableMethods } from './tables.ts';
@@ -107,6 +108,7 @@ export function simulatedRuntime(options: SimulatedRuntimeOptions): Runtime {
     ...tableMethods(context),
     'supervisors.start': (params, call) => startSupervisor(context, holdings, params, call),
     'supervisors.setFlags': (params, call) => setFlags(context, params, call),
+    'supervisors.stop': (params, call) => stopSupervisor(context, params, call),
     ...sandboxes.methods,
     'watch.open': (query, call) => openWatch({ context, holdings, sandboxes }, query, call),
   };

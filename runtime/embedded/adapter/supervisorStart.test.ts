@@ -38,6 +38,36 @@ test('A supervisor is started with its children, and ends with its holding', asy
   expect(valueOf(await processes.info({ pids: [pid], keys: [] }, patient())).gone).toEqual([pid]);
 });
 
+test('It ends when it is told to, whoever started it', async () => {
+  const it = started();
+  const { supervisors, processes } = it.runtime.port;
+  const pid = valueOf(await supervisors.start({ node: 'a@sim', flags, children: [cart], ...held }, patient()));
+  const shutdown = { syntax: 'erlang', source: 'shutdown' } as const;
+  // To a supervisor an exit signal of a stranger is a message.
+  const signal = await processes.exit({ pid, reason: shutdown, confirmMs: 100 }, patient());
+  expect(valueOf(signal)).toEqual({ outcome: 'survived' });
+  expect(valueOf(await supervisors.stop({ supervisor: pid, confirmMs: 5_000 }, patient()))).toEqual({
+    outcome: 'exited',
+    reason: { t: 'atom', v: 'shutdown' },
+  });
+  expect(valueOf(await processes.info({ pids: [pid], keys: [] }, patient())).gone).toEqual([pid]);
+  expect(codeOf(await supervisors.stop({ supervisor: pid, confirmMs: 5_000 }, patient()))).toBe('process.not_found');
+  const ledger = await it.named('Elixir.Shop.Payments.Ledger');
+  expect(codeOf(await supervisors.stop({ supervisor: ledger, confirmMs: 1 }, patient()))).toBe('supervisor.not_one');
+});
+
+test('One that hears nothing may end later', async () => {
+  const it = started();
+  const { supervisors, processes, holdings, clock } = it.runtime.port;
+  const pid = valueOf(await supervisors.start({ node: 'a@sim', flags, children: [], ...held }, patient()));
+  const { id } = valueOf(await processes.suspend({ pid, how: 'process', ...held }, patient()));
+  const late = await supervisors.stop({ supervisor: pid, confirmMs: 5_000 }, patient());
+  expect(late).toMatchObject({ ok: false, error: { class: 'timeout', effect: 'unknown' } });
+  valueOf(await holdings.release({ id }, patient()));
+  valueOf(await clock.step({ ms: 50 }, patient()));
+  expect(valueOf(await processes.info({ pids: [pid], keys: [] }, patient())).gone).toEqual([pid]);
+});
+
 test('Under a parent it is a child, which the parent starts again', async () => {
   const it = started();
   const { supervisors, processes, clock, holdings } = it.runtime.port;

@@ -16,7 +16,7 @@ export const stopSupervisor = defineOperation({
   name: 'stop_supervisor',
   title: 'Stop Supervisor',
   description:
-    'Ends a supervisor with all below it, and it is not started again: by the supervisor above it; one that Arsenal keeps for itself is given back. The root of an application is refused.',
+    'Ends a supervisor with all below it, and it is not started again: by the supervisor above it; one that Arsenal keeps for itself is given back; one that nobody keeps ends by itself, in order. The root of an application is refused.',
   category: 'supervisor',
   severity: 'destroy',
   idempotent: true,
@@ -25,7 +25,7 @@ export const stopSupervisor = defineOperation({
     'supervisors.find',
     'supervisors.children',
     'supervisors.terminateChild',
-    'processes.exit',
+    'supervisors.stop',
     'holdings.list',
     'holdings.release',
   ],
@@ -68,11 +68,7 @@ export const stopSupervisor = defineOperation({
       return released.ok ? ok(answer) : released;
     }
     if (parent === null) {
-      const reason = { term: { t: 'atom', v: 'shutdown' } } as const;
-      const ended = await context.port.processes.exit(
-        { pid: supervisor, reason, confirmMs: shutdownMs },
-        context.options(),
-      );
+      const ended = await context.port.supervisors.stop({ supervisor, confirmMs: shutdownMs }, context.options());
       if (!ended.ok) return ended;
       return ended.value.outcome === 'exited' ? ok(answer) : survived(supervisor);
     }
@@ -92,13 +88,13 @@ export const stopSupervisor = defineOperation({
 
 const shutdownMs = 20_000;
 
-/** A supervisor takes the exit signal of nobody but its parent: from others it is a message to it (supervisor.erl). */
+/** It waits for a child, as long as the specification of that says. */
 function survived(supervisor: ProcessRef): Result<never> {
   return failure(
     'execution',
     'supervisor.survived',
-    `${pidText(supervisor)} on ${supervisor.node} got the exit signal and lives on: it ends only with the process that started it.`,
-    'End the process that started it. kill_process ends it too, but its children are then not ended in order.',
+    `${pidText(supervisor)} on ${supervisor.node} is ending, and still waits for a child to end.`,
+    'Look at its children (which_children). kill_process ends it at once, but its children are then not ended in order.',
     { effect: 'applied', node: supervisor.node },
   );
 }

@@ -421,7 +421,7 @@ describe('stop_supervisor and restart_supervisor', () => {
       'supervisors.find': streaming([[of]], { total: 1, nodes: [] }),
       'supervisors.terminateChild': answering({}),
       'supervisors.restartChild': answering({ pid: ref('a@h', 21) }),
-      'processes.exit': answering({ outcome: 'exited', reason: atom('shutdown') }),
+      'supervisors.stop': answering({ outcome: 'exited', reason: atom('shutdown') }),
       'holdings.list': answering({ holdings: [], nodes: [] }),
       'holdings.release': answering({ wasHeld: true }),
       ...change,
@@ -440,7 +440,7 @@ describe('stop_supervisor and restart_supervisor', () => {
       pid: idOf('a@h', 21),
       parent: idOf('a@h', 19),
     });
-    expect(bench.runtime.asked('processes.exit')).toEqual([]);
+    expect(bench.runtime.asked('supervisors.stop')).toEqual([]);
   });
 
   it('name it by its process under a dynamic supervisor, which restarts what ends', async () => {
@@ -483,20 +483,18 @@ describe('stop_supervisor and restart_supervisor', () => {
     expect(bench.runtime.asked('holdings.release')).toEqual([{ id: 'h9' }]);
     scripted(alone);
     expect(at(await bench.result('stop_supervisor', supervisor), 'parent')).toBeNull();
-    expect(bench.runtime.asked('processes.exit')).toMatchObject([
-      { pid: supervisorRef, reason: { term: atom('shutdown') } },
-    ]);
+    expect(bench.runtime.asked('supervisors.stop')).toMatchObject([{ supervisor: supervisorRef }]);
     scripted(alone, { 'holdings.list': failing(late) });
     expect(errorOf(await bench.run('stop_supervisor', supervisor)).class).toBe('timeout');
   });
 
   it('do not tell a supervisor as stopped that lives on', async () => {
-    scripted(info({ parent: null }), { 'processes.exit': answering({ outcome: 'survived' }) });
+    scripted(info({ parent: null }), { 'supervisors.stop': answering({ outcome: 'survived' }) });
     expect(errorOf(await bench.run('stop_supervisor', supervisor))).toMatchObject({
       code: 'supervisor.survived',
       effect: 'applied',
     });
-    scripted(info({ parent: null }), { 'processes.exit': failing(lost) });
+    scripted(info({ parent: null }), { 'supervisors.stop': failing(lost) });
     expect(errorOf(await bench.run('stop_supervisor', supervisor)).effect).toBe('unknown');
     const held = holding('h9', { target: supervisorRef });
     const kept = { 'holdings.list': answering({ holdings: [held], nodes: [] }), 'holdings.release': failing(lost) };
