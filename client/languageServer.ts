@@ -11,7 +11,8 @@ import type { ArsenalInitializationOptions, FailureData } from '../server/protoc
 import { errorOfFailure, isRecord } from './decode.ts';
 import { RestartRule } from './restartRule.ts';
 import { policySetting } from '../server/protocol/operation.ts';
-import { historyLimits, policySettings } from './settings.ts';
+import { HistorySettings } from './historySettings.ts';
+import { policySettings } from './settings.ts';
 
 export type ServerState =
   | { readonly is: 'stopped' }
@@ -32,6 +33,7 @@ export class LanguageServer implements vscode.Disposable {
   private starting: Promise<Result<null>> | null = null;
 
   constructor(extensionPath: string, log: vscode.LogOutputChannel) {
+    const history = new HistorySettings(log);
     const run = { module: path.join(extensionPath, 'dist', 'server.js'), transport: TransportKind.ipc };
     this.client = new LanguageClient(
       'arsenal',
@@ -45,7 +47,7 @@ export class LanguageServer implements vscode.Disposable {
         outputChannel: log,
         initializationOptions: (): ArsenalInitializationOptions => ({
           trusted: vscode.workspace.isTrusted,
-          history: historyLimits(),
+          history: history.read(),
           policy: policySettings(),
           protocolVersion,
         }),
@@ -58,7 +60,7 @@ export class LanguageServer implements vscode.Disposable {
       },
     );
     this.settings = vscode.workspace.onDidChangeConfiguration((changed) => {
-      if (changed.affectsConfiguration('arsenal.history')) this.notify(configureHistory, historyLimits());
+      if (changed.affectsConfiguration('arsenal.history')) this.notify(configureHistory, history.read());
       if (Object.values(policySetting).some((name) => changed.affectsConfiguration(`arsenal.${name}`))) {
         this.notify(configurePolicy, policySettings());
       }

@@ -4,6 +4,7 @@ import { policyProblems } from '../server/protocol/lsp.ts';
 import { policySetting } from '../server/protocol/operation.ts';
 import type { PolicyProblem } from '../server/protocol/operation.ts';
 import type { LanguageServer } from './languageServer.ts';
+import { warnOfSetting } from './settingWarning.ts';
 
 const mostShown = 5;
 
@@ -11,20 +12,13 @@ const mostShown = 5;
 export function tellPolicyProblems(server: Pick<LanguageServer, 'onNotification'>): vscode.Disposable {
   return server.onNotification(policyProblems, ({ problems }) => {
     const [first] = problems;
-    if (first !== undefined) void warn(problems, placeOf(first).setting);
-  });
-}
-
-async function warn(problems: readonly PolicyProblem[], setting: string): Promise<void> {
-  const open = vscode.l10n.t('Open Settings');
-  const chosen = await vscode.window.showWarningMessage(
-    vscode.l10n.t(
+    if (first === undefined) return;
+    const message = vscode.l10n.t(
       'The policy in your settings is wrong, and read as narrowly as it can be meant: {0}',
       problems.slice(0, mostShown).map(problemText).join('; '),
-    ),
-    open,
-  );
-  if (chosen === open) await vscode.commands.executeCommand('workbench.action.openSettings', `@id:${setting}`);
+    );
+    void warnOfSetting(message, placeOf(first).setting);
+  });
 }
 
 /** One mistake as a user finds it: the setting, the place in it, what is wrong. */

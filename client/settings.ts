@@ -2,8 +2,8 @@
 import * as vscode from 'vscode';
 import { agentChoices } from '../runtime/model.ts';
 import type { AgentChoice, Json } from '../runtime/model.ts';
-import type { HistoryLimits, PolicySettings } from '../server/protocol/operation.ts';
-import { defaultHistoryLimits, historyBounds, policySetting } from '../server/protocol/operation.ts';
+import type { PolicySettings } from '../server/protocol/operation.ts';
+import { policySetting } from '../server/protocol/operation.ts';
 import { parseConnectOnStart } from './session/savedConnections.ts';
 import type { SavedConnection } from './session/savedConnections.ts';
 
@@ -18,23 +18,6 @@ export function termSyntax(): TermSyntax {
 export function refreshIntervalMs(): number {
   const value = vscode.workspace.getConfiguration('arsenal').get('views.refreshIntervalMs');
   return typeof value === 'number' && value >= 100 && value <= 60_000 ? value : 1_000;
-}
-
-/** How much is kept of the calls that are over. */
-export function historyLimits(): HistoryLimits {
-  const settings = vscode.workspace.getConfiguration('arsenal.history');
-  const limit = (name: keyof HistoryLimits): number => {
-    const value = settings.get(name);
-    const [least, most] = historyBounds[name];
-    const isOne = typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
-    return isOne ? value : defaultHistoryLimits[name];
-  };
-  return {
-    entries: limit('entries'),
-    days: limit('days'),
-    resultMinutes: limit('resultMinutes'),
-    statsDays: limit('statsDays'),
-  };
 }
 
 /**

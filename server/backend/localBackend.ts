@@ -176,6 +176,8 @@ class LocalBackendHere implements LocalBackend {
   readonly #limiter: RateLimiter;
   /** Laid down where it was started: by the home, and by who started it. */
   readonly #laidDown: readonly Policy[];
+  /** What the settings lay down, as it is in force. */
+  #settings: Policy = {};
   /** Of tests, instead of what is laid down. */
   readonly #fixedLimits: RateLimits | null;
   readonly #parts: { close(): Promise<void> }[] = [];
@@ -404,7 +406,8 @@ class LocalBackendHere implements LocalBackend {
   }
 
   configurePolicy(settings: PolicySettings): readonly PolicyProblem[] {
-    const { policy, problems } = policyOfSettings({ ...settings });
+    const { policy, problems } = policyOfSettings({ ...settings }, this.#settings);
+    this.#settings = policy;
     this.#obey(policy);
     return problems;
   }

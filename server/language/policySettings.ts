@@ -1,16 +1,22 @@
 /** What the editor's user lays down: put into force as it comes, and what is wrong with it told to the client. */
-import type { Connection } from 'vscode-languageserver/node';
 import type { LocalBackend } from '../backend/localBackend.ts';
+import { canonicalJson } from '../core/canonicalJson.ts';
 import { policyProblems } from '../protocol/lsp.ts';
 import type { PolicyProblem, PolicySettings } from '../protocol/operation.ts';
 
+/** What it takes of the connection to the client. */
+type Telling = {
+  sendNotification(type: typeof policyProblems, params: { readonly problems: readonly PolicyProblem[] }): Promise<void>;
+  readonly console: { warn(message: string): void };
+};
+
 export class PolicyOfUser {
-  readonly #connection: Pick<Connection, 'sendNotification'>;
+  readonly #connection: Telling;
   readonly #backend: Pick<LocalBackend, 'configurePolicy'>;
   #problems: readonly PolicyProblem[] = [];
   #told: readonly PolicyProblem[] = [];
 
-  constructor(connection: Pick<Connection, 'sendNotification'>, backend: Pick<LocalBackend, 'configurePolicy'>) {
+  constructor(connection: Telling, backend: Pick<LocalBackend, 'configurePolicy'>) {
     this.#connection = connection;
     this.#backend = backend;
   }
@@ -20,10 +26,11 @@ export class PolicyOfUser {
     this.#problems = this.#backend.configurePolicy(settings);
   }
 
-  /** Tells what is wrong, or that nothing is any more. */
+  /** Tells what is wrong, or that nothing is any more: once, until that is something else. */
   tell(): void {
-    if (this.#problems.length + this.#told.length === 0) return;
+    if (canonicalJson(this.#problems) === canonicalJson(this.#told)) return;
     this.#told = this.#problems;
+    for (const { pointer, message } of this.#problems) this.#connection.console.warn(`Settings: ${pointer} ${message}`);
     void this.#connection.sendNotification(policyProblems, { problems: this.#problems });
   }
 }

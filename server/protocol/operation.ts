@@ -128,6 +128,32 @@ export const historyBounds: { readonly [K in keyof HistoryLimits]: readonly [num
 };
 
 /**
+ * Limits from settings, which may say anything. What is wrong is as it was `before`, and told; what is not said is the default.
+ * `problems`: by the name of the limit.
+ */
+export function readHistoryLimits(
+  said: { readonly [K in keyof HistoryLimits]?: unknown },
+  before: HistoryLimits,
+): { readonly limits: HistoryLimits; readonly problems: ReadonlyMap<keyof HistoryLimits, string> } {
+  const problems = new Map<keyof HistoryLimits, string>();
+  const limit = (name: keyof HistoryLimits): number => {
+    const value = said[name];
+    if (value === undefined) return defaultHistoryLimits[name];
+    const [least, most] = historyBounds[name];
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+    problems.set(name, `must be a whole number from ${least} to ${most}; ${before[name]} holds on`);
+    return before[name];
+  };
+  const limits = {
+    entries: limit('entries'),
+    days: limit('days'),
+    resultMinutes: limit('resultMinutes'),
+    statsDays: limit('statsDays'),
+  };
+  return { limits, problems };
+}
+
+/**
  * What the editor's user lays down (`arsenal.policy.roles`, `arsenal.policy.rateLimits`, `arsenal.operations.trusted`), as it stands in
  * the settings: the server reads and checks it.
  */

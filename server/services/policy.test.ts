@@ -221,6 +221,24 @@ describe('the policy in the settings of an editor', () => {
     expect(policyOfSettings({ rateLimits: { burst: 0, perSecond: 1 } }).policy).toEqual({});
   });
 
+  it('holds on to what was said before where nothing is said that could be obeyed', () => {
+    const roles = { kill_process: 'admin' } as const;
+    const rateLimits = { burst: 2, perSecond: 1 };
+    const before = { roles, rateLimits, trustedOperations: ['x'] };
+    for (const wrong of ['text', 7, [], null]) {
+      const { policy, problems } = policyOfSettings({ roles: wrong, rateLimits: wrong, trustedOperations: 7 }, before);
+      // Trust is a grant: nobody is trusted by what is no list.
+      expect(policy).toEqual({ roles, rateLimits });
+      expect(problems.map(({ pointer }) => pointer)).toEqual(['/roles', '/rateLimits', '/trustedOperations']);
+      expect(policyOfSettings(wrong, before).policy).toEqual(
+        Array.isArray(wrong) ? expect.anything() : { roles, rateLimits },
+      );
+    }
+    expect(policyOfSettings({ rateLimits: { burst: 0, perSecond: 1 } }, before).policy).toEqual({ rateLimits });
+    expect(policyOfSettings({}, before).policy).toEqual({});
+    expect(policyOfSettings({ roles: {} }, before).policy).toEqual({ roles: {} });
+  });
+
   it('never widens, whatever stands there', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

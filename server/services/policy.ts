@@ -4,7 +4,7 @@
  * one of them speaks, the narrower holds, so that none can give what another has taken.
  *
  * A file that is wrong is refused, not passed over: what it was to forbid would be allowed. A setting that is wrong stops nobody's
- * editor; it is told, and read as the narrowest it can have meant.
+ * editor; it is told, and read as the narrowest it can have meant, or, where it means nothing, as it was before.
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -129,19 +129,25 @@ const narrowestLimit: RateLimit = { burst: 1, perSecond: 1 };
 
 /**
  * Settings as a policy, and every mistake in them with its JSON pointer (`/roles/kill_process`). What is wrong widens nothing: a role
- * that is none is read as admin, a limit that is none as one call a second, and a name that is none is not trusted.
+ * that is none is read as admin, a limit that is none as one call a second, and a name that is none is not trusted. Of roles and limits that
+ * say nothing that could be obeyed, what the settings said `before` holds on.
  */
-export function policyOfSettings(settings: Json): { readonly policy: Policy; readonly problems: readonly Problem[] } {
+export function policyOfSettings(
+  settings: Json,
+  before: Policy = {},
+): { readonly policy: Policy; readonly problems: readonly Problem[] } {
   const checked = settingsChecker.check(settings);
   if (!('problems' in checked) && isPolicy(checked.value)) return { policy: checked.value, problems: [] };
   const problems = 'problems' in checked ? checked.problems : [];
   const said = isJsonObject(settings) ? settings : {};
+  const held = isJsonObject(settings) ? said : { roles: null, rateLimits: null };
   const { roles: table = null, rateLimits = null, trustedOperations = null } = said;
-  const limits = limitsRead(rateLimits);
+  const roleTable = isJsonObject(table) ? rolesRead(table) : Object.hasOwn(held, 'roles') ? before.roles : undefined;
+  const limits = limitsRead(rateLimits) ?? (Object.hasOwn(held, 'rateLimits') ? before.rateLimits : undefined);
   return {
     policy: {
-      ...(isJsonObject(table) && { roles: rolesRead(table) }),
-      ...(limits !== null && { rateLimits: limits }),
+      ...(roleTable !== undefined && { roles: roleTable }),
+      ...(limits !== undefined && { rateLimits: limits }),
       ...(Array.isArray(trustedOperations) && {
         trustedOperations: trustedOperations.filter((name: Json) => typeof name === 'string'),
       }),
@@ -156,7 +162,7 @@ function rolesRead(table: { readonly [name: string]: Json }): { [name: string]: 
   );
 }
 
-/** Null: nothing that could be obeyed is said, and what is in force without it stays. */
+/** Null: nothing that could be obeyed is said. */
 function limitsRead(said: Json): NonNullable<Policy['rateLimits']> | null {
   if (!isJsonObject(said)) return null;
   const { burst = null, perSecond = null, operations = null } = said;
