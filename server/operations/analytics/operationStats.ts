@@ -27,7 +27,8 @@ const figures = {
   cpuMs: Type.Object(
     { calls: Type.Integer(), mean: orNone },
     {
-      description: 'CPU time of Arsenal’s process a call: of one call in sixteen, if nothing else ran in it meanwhile.',
+      description:
+        'CPU time of Arsenal’s process a call: of at most fifty calls a second, and if nothing else ran in it meanwhile.',
     },
   ),
 };

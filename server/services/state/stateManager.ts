@@ -10,8 +10,8 @@ import { ActiveCalls } from './activeCalls.ts';
 import { keptResultJson } from './sanitize.ts';
 import type { KnownCall, StateStore } from './stateStore.ts';
 
-/** The processor time is measured of one call in so many, beginning with the first. */
-const sampledEvery = 256;
+/** After the processor time of a call was measured it is so long not measured again: to ask for it takes longer than most calls. */
+const sampledEveryMs = 20;
 /** A call with a longer one is refused, and is not kept. */
 const longestId = 128;
 
@@ -19,7 +19,7 @@ export class StateManager {
   readonly store: StateStore;
   readonly #find: (operation: string) => FoundCall | null;
   readonly #active = new ActiveCalls();
-  #runs = 0;
+  #sampledMs = Number.NEGATIVE_INFINITY;
 
   constructor(store: StateStore, find: (operation: string) => FoundCall | null) {
     this.store = store;
@@ -47,7 +47,7 @@ export class StateManager {
     // It joins the one that is going on, and is not a second one.
     if (active === null) return execute(extras);
     this.store.begin(active);
-    const cpu = active.startedAlone && this.#isSampled() ? process.cpuUsage() : null;
+    const cpu = active.startedAlone && this.#isSampled(active.startedMs) ? process.cpuUsage() : null;
     const done = await execute(active);
     const answer = answerIn(done);
     const used = cpu !== null && this.#active.isAlone(active) ? process.cpuUsage(cpu) : null;
@@ -69,10 +69,10 @@ export class StateManager {
     return done;
   }
 
-  /** Asking the system what time was used takes longer than most calls. */
-  #isSampled(): boolean {
-    this.#runs += 1;
-    return this.#runs % sampledEvery === 1;
+  #isSampled(nowMs: number): boolean {
+    if (nowMs - this.#sampledMs < sampledEveryMs) return false;
+    this.#sampledMs = nowMs;
+    return true;
   }
 
   /** Cancels a call that is going on here. Error: `execution.not_running`. */
