@@ -76,9 +76,14 @@ export class Picks {
     }
   }
 
+  /** Those with names first, also where there are more processes than are listed: nobody knows the others by heart. */
   private async processes(connection: ConnectionId, values: FormValues): Promise<readonly PickItem<Json>[]> {
-    const items = await this.listed('list_processes', connection, values);
-    return items.filter(isProcessRow).map((row) => ({
+    const [named, all] = await Promise.all([
+      this.listed('list_processes', connection, values, { filter: { registeredName: { ne: null } } }),
+      this.listed('list_processes', connection, values),
+    ]);
+    const rows = new Map([...named, ...all].filter(isProcessRow).map((row) => [row.pid, row]));
+    return [...rows.values()].map((row) => ({
       label: labelText(row.registeredName == null ? (row.initialCall ?? row.display) : nameText(row.registeredName)),
       description: labelText(`${row.display} ${row.node}`),
       value: row.pid,
@@ -119,10 +124,16 @@ export class Picks {
     });
   }
 
-  private async listed(operation: string, connection: ConnectionId, values: FormValues): Promise<readonly Json[]> {
+  private async listed(
+    operation: string,
+    connection: ConnectionId,
+    values: FormValues,
+    more: FormValues = {},
+  ): Promise<readonly Json[]> {
     const node = values['node'];
     const supervisor = values['supervisor'];
     const params = {
+      ...more,
       // What lists all there is takes no limit.
       ...(operation !== 'list_traces' && { limit: mostPicks }),
       ...(typeof node === 'string' && { node }),

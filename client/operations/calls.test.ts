@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { asBatchItem, asCommand, asCurl, callOfRow, isWhole, wholeParams } from './calls.ts';
+import { asBatchItem, asCommand, asCurl, callOfRow, isWhole, subjectOf, wholeParams } from './calls.ts';
 
 const row = {
   requestId: 'r1',
@@ -61,6 +61,18 @@ describe('what was cut from kept parameters', () => {
     expect(isWhole(params)).toBe(false);
     expect(wholeParams(params)).toEqual({ pid: 'x' });
     expect(isWhole({ a: [1, null, { b: 'c' }] })).toBe(true);
+  });
+});
+
+describe('subjectOf', () => {
+  it('names the process, supervisor or node that a call is about, as people know it', () => {
+    const about = (params: { readonly [name: string]: string | number }) =>
+      subjectOf({ operation: 'x', connection: null, params });
+    expect(about({ node: 'a@b', pid: 'a@b~0.16.0~1' })).toBe('<0.16.0> a@b');
+    expect(about({ node: 'a@b', pid: 'Shop.Catalog' })).toBe('Shop.Catalog');
+    expect(about({ supervisor: 'Shop', childId: 'x' })).toBe('Shop');
+    expect(about({ limit: 3, node: 'a@b' })).toBe('a@b');
+    expect(about({ pid: '[redacted]', limit: 3 })).toBe('');
   });
 });
 

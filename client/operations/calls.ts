@@ -1,6 +1,7 @@
 /** Calls as the editor knows them: those of this window in full, others as the history has them. No editor in it. */
 import type { ArsenalError, ConnectionId, Json } from '../../runtime/model.ts';
 import { backgroundPrefix } from '../../server/protocol/operation.ts';
+import { parseProcessId, pidText } from '../../runtime/model.ts';
 import type { FormValues } from '../form/form.ts';
 import { isJson, isRecord } from '../decode.ts';
 
@@ -75,6 +76,16 @@ export function isWhole(value: Json): boolean {
 export function wholeParams(params: FormValues): FormValues {
   return Object.fromEntries(Object.entries(params).filter(([name, value]) => name !== '…' && isWhole(value)));
 }
+
+/** Whom a call is about, in a word: the process, supervisor, name or node that its parameters name; empty where none does. */
+export function subjectOf({ params }: CallSpec): string {
+  const named = subjects.map((name) => params[name]).find((value) => typeof value === 'string' && isWhole(value));
+  if (typeof named !== 'string') return '';
+  const process = parseProcessId(named);
+  return process === null ? named : `${pidText(process)} ${process.node}`;
+}
+
+const subjects = ['pid', 'supervisor', 'name', 'sandbox', 'trace', 'module', 'node'] as const;
 
 /** As a line for a POSIX shell. */
 export function asCommand({ operation, params }: CallSpec): string {

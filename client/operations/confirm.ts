@@ -1,5 +1,6 @@
 /** The questions before something is changed: what would be done, to whom, where, and whether it can be taken back. */
 import * as vscode from 'vscode';
+import { parseProcessId, pidText } from '../../runtime/model.ts';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { PlanSummary } from '../../server/protocol/operation.ts';
 import { labelText } from '../text.ts';
@@ -25,7 +26,12 @@ export async function askPlan<Yes extends string>(
   yes: readonly Yes[],
   because?: string,
 ): Promise<Yes | null> {
-  const touches = plan.touches.map(({ node, pid, what }) => [node, pid, what].filter(Boolean).join(' · '));
+  const touches = plan.touches.map(({ node, pid, what }) => {
+    const process = pid === undefined ? null : parseProcessId(pid);
+    // Its id names its node, which stands before it, too.
+    const who = process === null || process.node !== node ? pid : pidText(process);
+    return [node, who, what].filter(Boolean).join(' · ');
+  });
   return ask(plan.summary, connection, touches, plan.undo, yes, because);
 }
 

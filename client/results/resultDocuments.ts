@@ -6,8 +6,8 @@ import type { ResultPage } from './resultPages.ts';
 import { failedItems, nextPageOf, proposalOf, undoableItems } from './resultPages.ts';
 
 export const resultScheme = 'arsenal-result';
-/** What pages are written in: package.json says how they are shown (no minimap, no guides within tables). */
-const resultLanguage = 'arsenal-result';
+/** By this path package.json tells pages apart, and says how they are shown: no minimap over tables, no guides within them. */
+const folder = '/arsenal-result';
 /** Texts of results stay while there is a chance that their tab is looked at again. */
 const mostKept = 30;
 
@@ -45,13 +45,11 @@ export class ResultDocuments implements vscode.Disposable, vscode.TextDocumentCo
 
   /** Opens `document` in place of the last one that was only looked at. */
   async show(document: ResultDocument): Promise<vscode.TextDocument> {
-    const path = `/${document.name} ${++this.count}.${document.language ?? 'txt'}`;
+    const path = `${folder}/${document.name} ${++this.count}.${document.language ?? 'txt'}`;
     this.kept.set(path, document);
     const [oldest] = this.kept.keys();
     if (this.kept.size > mostKept && oldest !== undefined) this.kept.delete(oldest);
-    const read = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme: resultScheme, path }));
-    const isPage = document.language !== 'json';
-    const opened = isPage ? await vscode.languages.setTextDocumentLanguage(read, resultLanguage) : read;
+    const opened = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme: resultScheme, path }));
     await vscode.window.showTextDocument(opened, { preview: true });
     return opened;
   }

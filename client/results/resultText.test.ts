@@ -112,8 +112,10 @@ describe('renderResult', () => {
       summary: 'pid: p, exited: true',
     });
     expect(renderResult('x', { pid: 'a~1', node: 'a', display: '<0.1.0>', holding: 'h' }).summary).toBe(
-      'pid: a~1, holding: h',
+      '<0.1.0> a, holding: h',
     );
+    expect(renderResult('x', { pid: 'a~1', node: 'a', display: '<0.1.0>' }).summary).toBe('<0.1.0> a');
+    expect(renderResult('x', { pid: 'a~1', node: 'a' }).summary).toBe('pid: a~1, node: a');
     expect(renderResult('x', { deep: { a: 1 } }).summary).toBeNull();
     expect(renderResult('x', 'done').summary).toBe('done');
     expect(renderResult('x', ['a', 'b']).text).toBe('x\n\na\nb\n');

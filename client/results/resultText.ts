@@ -218,17 +218,19 @@ function isHole(node: Fields): boolean {
   return node['status'] !== 'ok';
 }
 
-/** `pid: <0.1.0>, reason: :killed`: for a small flat object or a scalar. */
+/** `<0.1.0> shop@host, reason: :killed`: for a small flat object or a scalar. */
 function summaryOf(result: Json): string | null {
   if (!isRecord(result)) return isFlat(result) ? visibleText(String(result), longestSummary) : null;
-  const isSaid = (key: string) => 'pid' in result && ['node', 'display'].includes(key);
+  const { pid, node, display } = result;
+  const process = typeof pid === 'string' && typeof node === 'string' && typeof display === 'string';
+  const isSaid = (key: string) => process && ['pid', 'node', 'display'].includes(key);
   const entries = Object.entries(result).filter(([key]) => !isSaid(key));
-  if (entries.length === 0 || entries.length > mostInSummary) return null;
+  if (entries.length > mostInSummary || Object.keys(result).length === 0) return null;
   const parts = entries.flatMap(([key, value]) =>
     isFlat(value) ? [`${key}: ${value === null ? 'none' : valueText([key], value, longestSummary)}`] : [],
   );
   if (parts.length < entries.length) return null;
-  const text = parts.join(', ');
+  const text = [...(process ? [`${display} ${node}`] : []), ...parts].join(', ');
   return text.length > longestSummary ? null : visibleText(text, longestSummary);
 }
 

@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { RunningCall } from '../operations/callBook.ts';
 import type { KnownCall } from '../operations/calls.ts';
+import { subjectOf } from '../operations/calls.ts';
 import { dateText, spanText, timeText } from '../results/valueText.ts';
 import { labelText } from '../text.ts';
 import { tooltip } from '../tooltip.ts';
@@ -9,7 +10,9 @@ import { tooltip } from '../tooltip.ts';
 export function runningItem(call: RunningCall, title: string, where: string): vscode.TreeItem {
   const item = new vscode.TreeItem(labelText(title));
   const percent = call.fraction === null ? '' : `${Math.round(call.fraction * 100)} %`;
-  item.description = labelText([percent, call.message, where].filter((part) => part !== '').join(' · '));
+  item.description = labelText(
+    [percent, call.message, subjectOf(call), where].filter((part) => part !== '').join(' · '),
+  );
   item.iconPath = new vscode.ThemeIcon('loading~spin');
   item.tooltip = tooltip(title, [
     [vscode.l10n.t('Begun'), dateText(call.startedAt)],
@@ -30,7 +33,7 @@ export function callItem(call: KnownCall, title: string, where: string): vscode.
   const time = timeText(call.startedAt);
   const undone = call.undo === 'undone' ? vscode.l10n.t('undone') : '';
   const why = call.error?.code ?? '';
-  const parts = [why, undone, time, duration, call.by].filter((part) => part !== '');
+  const parts = [why, undone, subjectOf(call), time, duration, call.by].filter((part) => part !== '');
   item.description = labelText(parts.join(' · '));
   item.iconPath =
     color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));
