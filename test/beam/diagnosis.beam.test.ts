@@ -1,24 +1,18 @@
 /** Deadlocks, bottlenecks and leaks that were planted on live nodes, and none where none were. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Json } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
-import { at, houseOn, listAt, taskResult } from '../../server/backend/testKit.ts';
+import { at, listAt, taskResult } from '../../server/backend/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { startShop } from '../fixtures/elixir-shop/start.mjs';
-import { connectShop } from './shop.ts';
+import { withShopHouse } from './shopHouse.ts';
 
 let shop: Shop;
 let house: House;
 let second: string;
-beforeAll(async () => {
-  shop = await startShop({ nodes: 2 });
+// It needs no more than to look.
+withShopHouse({ nodes: 2, access: 'read_only' }, (live) => {
+  ({ shop, house } = live);
   [, second = ''] = shop.nodes;
-  const spec = { kind: 'beam', node: shop.node, cookie: { from: 'default' } } as const;
-  house = await houseOn(await connectShop(shop), { spec });
-}, 60_000);
-afterAll(async () => {
-  await house.close();
-  await shop.stop();
 });
 
 /** What a suspect is, as text. */

@@ -1,26 +1,15 @@
 /** How nodes are, told apart on a live cluster: one that hangs, one that is down. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import process from 'node:process';
 import type { House } from '../../server/backend/testKit.ts';
-import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { at, listAt } from '../../server/backend/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { startShop } from '../fixtures/elixir-shop/start.mjs';
-import { connectShop } from './shop.ts';
+import { withShopHouse } from './shopHouse.ts';
 
 let shop: Shop;
 let house: House;
-/** What is to be ended, the last first: also what was started when a later step failed. */
-const ends: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  shop = await startShop({ nodes: 3 });
-  ends.push(() => shop.stop());
-  const runtime = await connectShop(shop);
-  ends.push(() => runtime.close());
-  house = await houseOn(runtime, { spec: { kind: 'beam', node: shop.node, cookie: { from: 'default' } } });
-  ends.push(() => house.close());
-}, 90_000);
-afterAll(async () => {
-  for (const end of ends.toReversed()) await end();
+withShopHouse({ nodes: 3, access: 'read_only' }, (live) => {
+  ({ shop, house } = live);
 });
 
 const patience = { timeout: 90_000, interval: 100 };

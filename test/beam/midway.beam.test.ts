@@ -1,31 +1,18 @@
 /** A node dies in the middle of an operation, on a live Elixir cluster. */
-import { afterAll, beforeAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import type { House } from '../../server/backend/testKit.ts';
-import { houseOn } from '../../server/backend/testKit.ts';
-import { valueOf } from '../../server/core/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { describeMidway } from '../operations/midwaySuite.ts';
 import { describeSupervisionMidway } from '../operations/supervisionMidwaySuite.ts';
-import { connectShop } from './shop.ts';
+import { withShopHouse } from './shopHouse.ts';
 
 let shop: Shop;
 let house: House;
 let nodes: readonly [string, string] = ['', ''];
-const ends: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  shop = await startShop({ nodes: 2 });
-  ends.push(() => shop.stop());
+withShopHouse({ nodes: 2 }, (live) => {
+  ({ shop, house } = live);
   const [one = '', two = ''] = shop.nodes;
   nodes = [one, two];
-  const runtime = await connectShop(shop);
-  ends.push(() => runtime.close());
-  house = await houseOn(runtime, { spec: { kind: 'beam', node: one, cookie: { from: 'default' } } });
-  ends.push(() => house.close());
-  valueOf(house.backend.setAccess(one, 'full', house.options));
-}, 90_000);
-afterAll(async () => {
-  for (const end of ends.toReversed()) await end();
 });
 
 const asked = async () => (await house.run('get_system_info', { node: nodes[1] })).ok;

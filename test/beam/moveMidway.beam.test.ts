@@ -1,45 +1,38 @@
 /** A node dies in the middle of a move, or after it, on live nodes: what the operations answer, and what their probes find. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { processId } from '../../runtime/model.ts';
 import type { Json, ProcessRef, Result } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { atom, integer, tuple } from '../../runtime/term/term.ts';
 import type { Term } from '../../runtime/term/term.ts';
 import type { House } from '../../server/backend/testKit.ts';
-import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { at, listAt } from '../../server/backend/testKit.ts';
 import { isJson } from '../../server/core/plainData.ts';
 import { plannedOn } from '../../server/operations/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { valueOf } from '../port/results.ts';
-import { loadPorters, porter } from './porters.ts';
-import { connectShop, errorOf, inTime, named } from './shop.ts';
+import { loadAllPorters, porter } from './porters.ts';
+import { errorOf, inTime, named } from './shop.ts';
+import { withShopHouse } from './shopHouse.ts';
 
 let shop: Shop;
 let runtime: Runtime;
 let house: House;
 let [here, there] = ['', ''];
-const ends: (() => Promise<void>)[] = [];
 const patience = { timeout: 60_000, interval: 20 };
 /** The start of a gated process there waits for its keeper to end; not for ever, if nobody ends it. */
 const gateMs = 60_000;
 
-beforeEach(async () => {
-  shop = await startShop({ nodes: 2 });
-  ends.push(() => shop.stop());
+// A node that is gone is waited for so long, as a move is by how long it forwards: it might only have been cut off.
+const spec = { agentLingerMs: 500 };
+const prepare = async (opened: Shop): Promise<void> => {
+  await loadAllPorters(opened);
+  const [, second = ''] = opened.nodes;
+  await opened.rpc(second, 'register(shop_gate_keeper, spawn(fun() -> receive stop -> ok end end)).');
+};
+withShopHouse({ nodes: 2, each: true, spec, prepare }, (live) => {
+  ({ shop, runtime, house } = live);
   [here = '', there = ''] = shop.nodes;
-  await loadPorters(shop, here);
-  await loadPorters(shop, there);
-  // A node that is gone is waited for so long, as a move is by how long it forwards: it might only have been cut off.
-  runtime = await connectShop(shop, { agentLingerMs: 500 });
-  ends.push(() => runtime.close());
-  house = await houseOn(runtime, { spec: { kind: 'beam', node: here, cookie: { from: 'default' } } });
-  ends.push(() => house.close());
-  valueOf(house.backend.setAccess(here, 'full', house.options));
-  await shop.rpc(there, 'register(shop_gate_keeper, spawn(fun() -> receive stop -> ok end end)).');
-}, 90_000);
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end();
 });
 
 /** A server under the static supervisor that both nodes have, with a word that it was told; the first that is gated waits for its keeper. */

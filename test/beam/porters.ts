@@ -68,6 +68,11 @@ export async function loadPorters(shop: Shop, node: string): Promise<void> {
   await shop.rpc(node, '[shop_here, shop_there, local_pid, dictionary, porter_a, porter_b, porter_c, gated].');
 }
 
+/** The same for every node of the shop. */
+export async function loadAllPorters(shop: Shop): Promise<void> {
+  for (const node of shop.nodes) await loadPorters(shop, node);
+}
+
 /** A porter as a child; `how` is what it is started with. */
 export function porter(childId: Term, how: Term, change: Partial<ChildSpec> = {}): ChildSpec {
   return {

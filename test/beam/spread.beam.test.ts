@@ -1,36 +1,24 @@
 /** Operations that act on several nodes or processes at once, and failures made on purpose, on a live Elixir cluster. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Json } from '../../runtime/model.ts';
 import { processId } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { atom, integer, tuple } from '../../runtime/term/term.ts';
 import type { House } from '../../server/backend/testKit.ts';
-import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
+import { at, listAt } from '../../server/backend/testKit.ts';
 import { errorOf, valueOf } from '../../server/core/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { startShop } from '../fixtures/elixir-shop/start.mjs';
-import { loadPorters, porter } from './porters.ts';
-import { connectShop, inTime, named } from './shop.ts';
+import { loadAllPorters, porter } from './porters.ts';
+import { inTime, named } from './shop.ts';
+import { withShopHouse } from './shopHouse.ts';
 
 let shop: Shop;
 let runtime: Runtime;
 let house: House;
 let [one, two, three] = ['', '', ''];
-/** What is to be ended, the last first: also what was started when a later step failed. */
-const ends: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  shop = await startShop({ nodes: 3 });
-  ends.push(() => shop.stop());
+withShopHouse({ nodes: 3, prepare: loadAllPorters }, (live) => {
+  ({ shop, runtime, house } = live);
   [one = '', two = '', three = ''] = shop.nodes;
-  for (const node of [one, two]) await loadPorters(shop, node);
-  runtime = await connectShop(shop);
-  ends.push(() => runtime.close());
-  house = await houseOn(runtime, { spec: { kind: 'beam', node: one, cookie: { from: 'default' } } });
-  ends.push(() => house.close());
-  valueOf(house.backend.setAccess(one, 'full', house.options));
-}, 90_000);
-afterAll(async () => {
-  for (const end of ends.toReversed()) await end();
 });
 
 const call = (module: string, name: string, args: readonly Json[], more: { readonly [key: string]: Json } = {}) => ({

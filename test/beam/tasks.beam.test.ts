@@ -1,29 +1,19 @@
 /** What goes on beside the call that began it, on a live Elixir cluster. */
-import { afterAll, beforeAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import type { House } from '../../server/backend/testKit.ts';
-import { houseOn } from '../../server/backend/testKit.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { describeTasks } from '../operations/tasksSuite.ts';
-import { connectShop } from './shop.ts';
+import { openHouse, withShopHouse } from './shopHouse.ts';
 
 let shop: Shop;
 let house: House;
 let nodes: readonly [string, string] = ['', ''];
-const ends: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  shop = await startShop({ nodes: 2 });
-  ends.push(() => shop.stop());
+withShopHouse({ nodes: 2 }, (live) => {
+  ({ shop, house } = live);
   const [one = '', two = ''] = shop.nodes;
   nodes = [one, two];
-  house = await newHouse();
-  ends.push(() => house.close());
-}, 90_000);
-afterAll(async () => {
-  for (const end of ends.toReversed()) await end();
 });
 
-const newHouse = async () => houseOn(await connectShop(shop));
 const asked = async () => (await house.run('get_system_info', { node: nodes[1] })).ok;
 /** Monitors of others, trace flags, and calls that are counted, of the server and its callback. */
 const left = `begin
@@ -38,7 +28,7 @@ describeTasks('a live Elixir cluster', () => ({
   house,
   nodes,
   server: 'Shop.Catalogue',
-  open: newHouse,
+  open: async () => (await openHouse(shop)).house,
   down: async () => {
     await shop.killNode(nodes[1]);
     await expect.poll(asked, { timeout: 60_000 }).toBe(false);

@@ -1,37 +1,20 @@
 /** Taking back what operations did, on a live Elixir cluster. */
-import { afterAll, beforeAll } from 'vitest';
 import { processId } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import { atom } from '../../runtime/term/term.ts';
 import type { House } from '../../server/backend/testKit.ts';
-import { houseOn } from '../../server/backend/testKit.ts';
 import { valueOf } from '../../server/core/testKit.ts';
-import type { Shop } from '../fixtures/elixir-shop/start.mjs';
-import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import { describeUndo } from '../operations/undoSuite.ts';
-import { loadPorters, porter } from './porters.ts';
-import { connectShop, inTime, named } from './shop.ts';
+import { loadAllPorters, porter } from './porters.ts';
+import { inTime, named } from './shop.ts';
+import { withShopHouse } from './shopHouse.ts';
 
-let shop: Shop;
 let runtime: Runtime;
 let house: House;
 let [node, other] = ['', ''];
-/** What is to be ended, the last first: also what was started when a later step failed. */
-const ends: (() => Promise<void>)[] = [];
-beforeAll(async () => {
-  shop = await startShop({ nodes: 2 });
-  ends.push(() => shop.stop());
-  [node = '', other = ''] = shop.nodes;
-  await loadPorters(shop, node);
-  await loadPorters(shop, other);
-  runtime = await connectShop(shop);
-  ends.push(() => runtime.close());
-  house = await houseOn(runtime, { spec: { kind: 'beam', node, cookie: { from: 'default' } } });
-  ends.push(() => house.close());
-  valueOf(house.backend.setAccess(node, 'full', house.options));
-}, 90_000);
-afterAll(async () => {
-  for (const end of ends.toReversed()) await end();
+withShopHouse({ nodes: 2, prepare: loadAllPorters }, (live) => {
+  ({ runtime, house } = live);
+  [node = '', other = ''] = live.shop.nodes;
 });
 
 async function movable() {
