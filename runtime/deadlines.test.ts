@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Deadlines } from './deadlines.ts';
-import { Listeners } from './listeners.ts';
+import { Listeners, Subscribers } from './listeners.ts';
 
 describe('deadlines with one timer', () => {
   beforeEach(() => {
@@ -123,5 +123,28 @@ describe('listeners', () => {
     expect(() => listeners.tell()).toThrow(expect.objectContaining({ errors: [first, second] }));
     listeners.add(fail('no error'));
     expect(() => listeners.tell()).toThrow(expect.objectContaining({ errors: ['no error'] }));
+  });
+});
+
+describe('subscribers', () => {
+  it('are told each time, all of them, until they do not want to be, whatever others throw', () => {
+    const subscribers = new Subscribers<number>();
+    expect(subscribers.isEmpty).toBe(true);
+    subscribers.tell(0);
+    const heard: number[] = [];
+    const hear = (n: number) => void heard.push(n);
+    const bug = new Error('bug');
+    const failing = subscribers.add(() => {
+      throw bug;
+    });
+    const [once, twice] = [subscribers.add(hear), subscribers.add(hear)];
+    expect(() => subscribers.tell(1)).toThrow(bug);
+    expect(heard).toEqual([1, 1]);
+    failing.dispose();
+    once.dispose();
+    subscribers.tell(2);
+    twice.dispose();
+    subscribers.tell(3);
+    expect(heard).toEqual([1, 1, 2]);
   });
 });

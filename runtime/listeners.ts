@@ -78,3 +78,24 @@ export class Listeners {
     link.listener = nothing;
   }
 }
+
+/** Who is told of something each time it happens, until he says that he does not want to be. */
+export class Subscribers<T> {
+  readonly #listeners = new Set<(what: T) => void>();
+
+  /** The same function may be told twice. */
+  add(listener: (what: T) => void): { dispose(): void } {
+    const own = (what: T) => listener(what);
+    this.#listeners.add(own);
+    return { dispose: () => void this.#listeners.delete(own) };
+  }
+
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0;
+  }
+
+  /** Tells all that are there now. What they throw: {@link callEach}. */
+  tell(what: T): void {
+    if (!this.isEmpty) callEach([...this.#listeners].map((listener) => () => listener(what)));
+  }
+}

@@ -1,6 +1,7 @@
 /** The connections of a backend: opened, kept under their ids, opened again, closed. */
 import path from 'node:path';
 import { cancelled, failure, notConnected } from '../../runtime/errors.ts';
+import { Subscribers } from '../../runtime/listeners.ts';
 import type { ArsenalError, ConnectionId, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { Capabilities, ConnectionState, Runtime } from '../../runtime/port.ts';
@@ -40,7 +41,7 @@ export class Connections {
   readonly #open: OpenRuntime;
   readonly #allowWrites: boolean;
   readonly #connections = new Map<ConnectionId, Connection>();
-  readonly #listeners = new Set<(change: ConnectionChange) => void>();
+  readonly #listeners = new Subscribers<ConnectionChange>();
 
   constructor(open: OpenRuntime, options: { readonly allowWrites: boolean }) {
     this.#open = open;
@@ -143,9 +144,7 @@ export class Connections {
 
   /** Calls `listener` after a connection came, changed or went (then its state is closed). */
   onChange(listener: (change: ConnectionChange) => void): { dispose(): void } {
-    const own = (change: ConnectionChange) => listener(change);
-    this.#listeners.add(own);
-    return { dispose: () => void this.#listeners.delete(own) };
+    return this.#listeners.add(listener);
   }
 
   async close(): Promise<void> {
@@ -185,15 +184,18 @@ export class Connections {
     this.#connections.delete(connection.id);
     connection.listening?.dispose();
     connection.stand = { is: 'closed' };
-    this.#tell(connection);
-    await connection.runtime?.close();
+    try {
+      this.#tell(connection);
+    } finally {
+      await connection.runtime?.close();
+    }
   }
 
   #tell(connection: Connection): void {
     const state = stateOf(connection);
     const stateChanged = connection.toldState !== state.is;
     connection.toldState = state.is;
-    for (const listener of [...this.#listeners]) listener({ id: connection.id, state, stateChanged });
+    this.#listeners.tell({ id: connection.id, state, stateChanged });
   }
 
   #infoOf(connection: Connection): ConnectionInfo {

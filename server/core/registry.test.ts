@@ -128,6 +128,21 @@ describe('Registry', () => {
     ]);
   });
 
+  it('puts all roles in force, and tells all who listen, though one of them throws', () => {
+    const registry = new Registry();
+    registry.register(looking(), mine);
+    registry.register(changing(), mine);
+    const heard: string[] = [];
+    registry.onChange(() => {
+      throw new Error('bug');
+    });
+    registry.onChange(({ entry }) => heard.push(`${entry.name} ${entry.role}`));
+    const configure = () => registry.configureRoles({ look_around: 'admin', touch_node: 'admin' });
+    expect(configure).toThrow(AggregateError);
+    expect(heard).toEqual(['look_around admin', 'touch_node admin']);
+    expect(registry.list().map(({ role }) => role)).toEqual(['admin', 'admin']);
+  });
+
   it('keeps the version that is there when a later one is broken', () => {
     const registry = new Registry();
     registry.register(looking(), mine);

@@ -1,5 +1,6 @@
 /** The catalogue: every operation, under its name and its aliases. */
 import { failure } from '../../runtime/errors.ts';
+import { callEach, Subscribers } from '../../runtime/listeners.ts';
 import type { Json, Result } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
 import type { CatalogueEntry, Role } from '../protocol/operation.ts';
@@ -46,7 +47,7 @@ export type RegistryChange = { readonly is: 'registered' | 'changed' | 'removed'
 export class Registry {
   readonly #byName = new Map<string, Found>();
   readonly #byAlias = new Map<string, Found>();
-  readonly #listeners = new Set<(change: RegistryChange) => void>();
+  readonly #listeners = new Subscribers<RegistryChange>();
   #roles: RoleTable;
 
   /** `roles` overrides, by operation, the least role that its severity asks for. */
@@ -103,13 +104,16 @@ export class Registry {
   /** Puts another table of least roles in force: for calls from now on, and in what the catalogue says. */
   configureRoles(roles: RoleTable): void {
     this.#roles = roles;
+    const changed: CatalogueEntry[] = [];
     for (const { preset: _preset, requires: _requires, ...held } of [...this.#byName.values()]) {
       const role = this.#roleOf(held.operation);
       if (role === held.entry.role) continue;
       const entry = Object.freeze({ ...held.entry, role });
       this.#put({ ...held, entry });
-      this.#tell({ is: 'changed', entry });
+      changed.push(entry);
     }
+    // All roles are in force before anybody hears of one.
+    callEach(changed.map((entry) => () => this.#tell({ is: 'changed', entry })));
   }
 
   /** Removes an operation of that origin; false when there is none. A builtin stays. */
@@ -141,8 +145,7 @@ export class Registry {
 
   /** Calls `listener` after every change. */
   onChange(listener: (change: RegistryChange) => void): { dispose(): void } {
-    this.#listeners.add(listener);
-    return { dispose: () => void this.#listeners.delete(listener) };
+    return this.#listeners.add(listener);
   }
 
   #roleOf({ name, severity }: AnyOperation): Role {
@@ -171,7 +174,7 @@ export class Registry {
   }
 
   #tell(change: RegistryChange): void {
-    for (const listener of [...this.#listeners]) listener(change);
+    this.#listeners.tell(change);
   }
 }
 

@@ -1,4 +1,5 @@
 /** What has happened, for logs, notifications and the event stream: a ring, newest last. */
+import { Subscribers } from '../../runtime/listeners.ts';
 import type { ConnectionId } from '../../runtime/model.ts';
 import type { ArsenalEvent } from '../protocol/connection.ts';
 
@@ -6,7 +7,7 @@ export const mostEvents = 500;
 
 export class Events {
   #events: ArsenalEvent[] = [];
-  readonly #listeners = new Set<(event: ArsenalEvent) => void>();
+  readonly #listeners = new Subscribers<ArsenalEvent>();
   #seq = 0;
 
   publish(connection: ConnectionId | null, what: ArsenalEvent['what']): void {
@@ -15,7 +16,7 @@ export class Events {
     this.#events.push(event);
     // Many at once: to take the first out of a list moves all the others.
     if (this.#events.length >= mostEvents * 2) this.#events = this.#events.slice(-mostEvents);
-    for (const listener of [...this.#listeners]) listener(event);
+    this.#listeners.tell(event);
   }
 
   /** Those still held, oldest first. */
@@ -24,8 +25,6 @@ export class Events {
   }
 
   onEvent(listener: (event: ArsenalEvent) => void): { dispose(): void } {
-    const own = (event: ArsenalEvent) => listener(event);
-    this.#listeners.add(own);
-    return { dispose: () => void this.#listeners.delete(own) };
+    return this.#listeners.add(listener);
   }
 }

@@ -1,4 +1,5 @@
 /** Counts, errors and durations of every operation since the backend started. */
+import { Subscribers } from '../../runtime/listeners.ts';
 import type { FinishedCall } from '../core/calls.ts';
 import type { OperationTelemetry } from '../core/operation.ts';
 
@@ -26,7 +27,7 @@ export const unknownOperation = 'unknown';
 
 export class Metrics {
   readonly #counters = new Map<string, Counter>();
-  readonly #listeners = new Set<(event: OperationTelemetry) => void>();
+  readonly #listeners = new Subscribers<OperationTelemetry>();
 
   readonly observe = (call: FinishedCall): void => {
     const operation = call.entry?.name ?? unknownOperation;
@@ -42,7 +43,7 @@ export class Metrics {
       counter.failures += 1;
       counter.codes.set(call.error.code, (counter.codes.get(call.error.code) ?? 0) + 1);
     }
-    for (const listener of this.#listeners) listener(telemetryOf(call, operation));
+    if (!this.#listeners.isEmpty) this.#listeners.tell(telemetryOf(call, operation));
   };
 
   /** What has been counted, by operation. */
@@ -58,8 +59,7 @@ export class Metrics {
 
   /** Calls `listener` for every call that is over: where exporters hang on. */
   onTelemetry(listener: (event: OperationTelemetry) => void): { dispose(): void } {
-    this.#listeners.add(listener);
-    return { dispose: () => void this.#listeners.delete(listener) };
+    return this.#listeners.add(listener);
   }
 }
 

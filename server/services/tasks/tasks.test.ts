@@ -163,6 +163,22 @@ describe('a task', () => {
   });
 });
 
+it('a task runs, ends and is found, though who listens throws', async () => {
+  const tasks = new TaskStore();
+  const told: string[] = [];
+  tasks.onChange(({ is }) => {
+    if (is === 'began') throw new Error('bug');
+  });
+  tasks.onChange(({ is }) => told.push(is));
+  const { spec, control } = scripted();
+  expect(() => tasks.begin(contextOf(ada), spec)).toThrow('bug');
+  const [task] = tasks.list('sim');
+  control.end(seen('time'));
+  await vi.waitFor(() => expect(told).toEqual(['began', 'ended']), { timeout: 30_000 });
+  expect(task?.outcome).toMatchObject({ is: 'monitor' });
+  tasks.close();
+});
+
 describe('readings', () => {
   const read = async (readings: Readings, after: number, limit = 5_000) =>
     valueOf(await readings.read({ after, limit, enough: limit }, callOptions(0), nobody));

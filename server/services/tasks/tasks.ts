@@ -1,6 +1,7 @@
 /** The tasks there are: begun by operations, bounded for each caller and connection, kept for a while when they have ended. */
 import { randomUUID } from 'node:crypto';
 import { failure } from '../../../runtime/errors.ts';
+import { Subscribers } from '../../../runtime/listeners.ts';
 import type { ConnectionId, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { MethodName } from '../../../runtime/port.ts';
@@ -22,7 +23,7 @@ export class TaskStore implements Tasks {
   /** In the order in which they began. */
   readonly #tasks = new Map<string, RunningTask>();
   readonly #forgetting = new Map<string, ReturnType<typeof setTimeout>>();
-  readonly #listeners = new Set<(change: TaskChange) => void>();
+  readonly #listeners = new Subscribers<TaskChange>();
 
   constructor(limits: TaskLimits = defaultTaskLimits) {
     this.#limits = limits;
@@ -44,9 +45,9 @@ export class TaskStore implements Tasks {
     // As long as the process lives nobody else has it, and after that nobody else will.
     const task = new RunningTask(context, `${spec.kind}~${randomUUID()}`, spec);
     this.#tasks.set(task.id, task);
-    this.#tell({ is: 'began', task });
     void task.run(context, spec);
     void task.ended.then(() => this.#ended(task));
+    this.#listeners.tell({ is: 'began', task });
     return ok(task);
   }
 
@@ -98,22 +99,18 @@ export class TaskStore implements Tasks {
 
   #ended(task: RunningTask): void {
     if (this.#tasks.get(task.id) !== task) return;
-    this.#tell({ is: 'ended', task });
     const timer = setTimeout(() => this.#forget(task), this.#limits.keptMs);
     timer.unref();
     this.#forgetting.set(task.id, timer);
     const ended = this.#of(task.principal, task.connection, 'ended');
     for (const old of ended.slice(0, Math.max(0, ended.length - this.#limits.ended))) this.#forget(old);
+    this.#listeners.tell({ is: 'ended', task });
   }
 
   #forget(task: RunningTask): void {
     clearTimeout(this.#forgetting.get(task.id));
     this.#forgetting.delete(task.id);
     this.#tasks.delete(task.id);
-  }
-
-  #tell(change: TaskChange): void {
-    for (const listener of [...this.#listeners]) listener(change);
   }
 }
 
