@@ -26,6 +26,7 @@ export class ResultDocuments implements vscode.Disposable, vscode.TextDocumentCo
   readonly onDidChangeCodeLenses = this.lensesChanged.event;
   private readonly book: CallBook;
   private count = 0;
+  private showing: Promise<unknown> = Promise.resolve();
 
   constructor(book: CallBook) {
     this.book = book;
@@ -43,15 +44,30 @@ export class ResultDocuments implements vscode.Disposable, vscode.TextDocumentCo
     return uri.scheme === resultScheme ? this.kept.get(uri.path)?.page : undefined;
   }
 
-  /** Opens `document` in place of the last one that was only looked at. */
-  async show(document: ResultDocument): Promise<vscode.TextDocument> {
-    const path = `${folder}/${document.name} ${++this.count}.${document.language ?? 'txt'}`;
+  /** Opens `document` in place of the last one that was only looked at; a result that is open already, as on a double click, once. */
+  show(document: ResultDocument): Promise<vscode.TextDocument> {
+    // One after the other: an editor whose tab is taken by the next one meanwhile tells the user that it could not be opened.
+    const shown = this.showing.then(() => this.open(document));
+    this.showing = shown.catch(() => undefined);
+    return shown;
+  }
+
+  private async open(document: ResultDocument): Promise<vscode.TextDocument> {
+    const path = this.pathOf(document) ?? `${folder}/${document.name} ${++this.count}.${document.language ?? 'txt'}`;
     this.kept.set(path, document);
     const [oldest] = this.kept.keys();
     if (this.kept.size > mostKept && oldest !== undefined) this.kept.delete(oldest);
     const opened = await vscode.workspace.openTextDocument(vscode.Uri.from({ scheme: resultScheme, path }));
     await vscode.window.showTextDocument(opened, { preview: true });
     return opened;
+  }
+
+  /** Where the same result stands already. */
+  private pathOf({ page, text }: ResultDocument): string | undefined {
+    if (page.is !== 'result') return undefined;
+    const isSame = (kept: ResultDocument) =>
+      kept.page.is === 'result' && kept.page.requestId === page.requestId && kept.text === text;
+    return [...this.kept].find(([, kept]) => isSame(kept))?.[0];
   }
 
   provideCodeLenses(document: vscode.TextDocument): vscode.CodeLens[] {

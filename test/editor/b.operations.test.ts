@@ -150,6 +150,18 @@ describe('operations', () => {
     );
   });
 
+  it('show their results one after the other, and the same one once, however often it is clicked', async () => {
+    for (const node of ['demo1@sim', 'demo2@sim']) value(await api.runOperation('node_info', { node }));
+    const calls = (await elements(api, 'operations', 'call', 3)).filter(({ label }) => label === 'Node Info');
+    const [second = '', first = ''] = calls.map(({ id }) => id.split('/').at(-1));
+    const show = (requestId: string) => vscode.commands.executeCommand('arsenal.showCallResult', { requestId });
+    await Promise.all([show(first), show(first), show(second), show(second)]);
+    assert.match(shownResult()?.getText() ?? '', /demo2@sim/);
+    const again = shownResult()?.uri.toString();
+    await show(second);
+    assert.equal(shownResult()?.uri.toString(), again);
+  });
+
   it('of others are taken back only when asked: who called what and when, and what it means', async () => {
     await show('operations');
     value(await api.runOperation('suspend_process', { pid: 'Shop.Catalog', node: 'demo1@sim', lingerMs: 600_000 }));
