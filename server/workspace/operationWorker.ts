@@ -47,10 +47,15 @@ export class OperationWorker {
   /** What the module was when it was first loaded: the same again, however often its worker is started. */
   #sources: Sources | undefined;
   #nextId = 1;
+  #isRetired = false;
   #idle: NodeJS.Timeout | undefined;
 
   constructor(options: OperationWorkerOptions) {
     this.#options = { ...defaults, ...options };
+  }
+
+  get isEnded(): boolean {
+    return this.#running === null;
   }
 
   /** Starts the worker if there is none, and answers what its module is. */
@@ -71,7 +76,13 @@ export class OperationWorker {
     return this.#call(running.worker, operation, step, input, context);
   }
 
-  /** Ends the worker. */
+  /** Ends the worker when what runs in it is over. Whoever begins to call it later starts it again, for as long as that takes. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#rest();
+  }
+
+  /** Ends the worker, and what runs in it. */
   async close(): Promise<void> {
     clearTimeout(this.#idle);
     const { worker } = this.#running ?? {};
@@ -236,9 +247,10 @@ export class OperationWorker {
   /** Ends the worker when nothing has been asked of it for a while; the next call starts it again. */
   #rest(): void {
     clearTimeout(this.#idle);
+    const idleMs = this.#isRetired ? 0 : this.#options.idleMs;
     this.#idle = setTimeout(() => {
       if (this.#calls.size === 0 && this.#loading.size === 0) void this.close();
-    }, this.#options.idleMs);
+    }, idleMs);
     this.#idle.unref();
   }
 }

@@ -41,12 +41,12 @@ const effectOf: { readonly [S in Step]: Effect } = {
 export async function runStep(definition: Definition, run: Run, tools: StepTools): Promise<Result<Json>> {
   const { step } = run;
   try {
-    const refused = step === 'execute' || step === 'plan' ? before(definition, run) : null;
+    const refused = step === 'execute' || step === 'plan' ? await before(definition, run) : null;
     if (refused !== null) return refused;
     const answer: unknown = await definition.call(step, argumentsOf(definition, run, tools));
     // What is told of what has been is asked nothing.
     if (step === 'after' || step === 'telemetry') return ok(null);
-    return plain(step, after(definition, step, answer));
+    return plain(step, await after(definition, step, answer));
   } catch (thrown) {
     return broken(
       step,
@@ -57,10 +57,10 @@ export async function runStep(definition: Definition, run: Run, tools: StepTools
   }
 }
 
-/** The operation's own `validate` and `authorize`. */
-function before(definition: Definition, run: Run): Checked {
+/** The operation's own `validate` and `authorize`, waited for: nothing keeps them from being `async` once their types are stripped. */
+async function before(definition: Definition, run: Run): Promise<Checked> {
   const params = 'params' in run.input ? run.input.params : null;
-  const problems: unknown = definition.call('validate', [params]);
+  const problems: unknown = await definition.call('validate', [params]);
   if (Array.isArray(problems) && problems.length > 0) {
     const first: unknown = problems[0];
     const pointer = textAt(first, 'pointer');
@@ -74,7 +74,10 @@ function before(definition: Definition, run: Run): Checked {
       },
     );
   }
-  const allowed: unknown = definition.call('authorize', [params, { caller: run.caller, connection: run.connection }]);
+  const allowed: unknown = await definition.call('authorize', [
+    params,
+    { caller: run.caller, connection: run.connection },
+  ]);
   if (!definition.has('authorize') || (isResult(allowed) && allowed.ok)) return null;
   return isResult(allowed) && !allowed.ok
     ? allowed
@@ -102,10 +105,10 @@ function argumentsOf(definition: Definition, run: Run, tools: StepTools): readon
 }
 
 /** The operation's own `shape`, for the step whose result the caller sees. */
-function after(definition: Definition, step: Step, answer: unknown): unknown {
+async function after(definition: Definition, step: Step, answer: unknown): Promise<unknown> {
   if ((step !== 'execute' && step !== 'apply') || !definition.has('shape') || !isResult(answer) || !answer.ok)
     return answer;
-  return ok(definition.call('shape', [answer.value]));
+  return ok(await definition.call('shape', [answer.value]));
 }
 
 function plain(step: Step, answer: unknown): Result<Json> {

@@ -34,6 +34,8 @@ beforeAll(async () => {
 }, 30_000);
 afterAll(() => fs.rmSync(built, { recursive: true, force: true }));
 
+/** Of `a@h`. */
+let processCount = 7;
 const port: Port = buildPort(
   {
     'cluster.nodes': () =>
@@ -53,7 +55,7 @@ const port: Port = buildPort(
       Promise.resolve(
         ok({
           uptimeMs: 1,
-          processCount: node === 'a@h' ? 7 : 70,
+          processCount: node === 'a@h' ? processCount : 70,
           processLimit: null,
           runQueue: 0,
           memoryBytes: null,
@@ -303,8 +305,7 @@ describe('what belongs to another', () => {
   );
 
   it('is what two operations of one module both ask for: none of them is registered', async () => {
-    const twin = (more: string) =>
-      more.replace('export const op', 'export const other').replace(/^import.*$/m, '');
+    const twin = (more: string) => more.replace('export const op', 'export const other').replace(/^import.*$/m, '');
     await save('x.ts', reading('one', 'return ok(1)') + twin(reading('one', 'return ok(2)')));
     await save('y.ts', routed('two', '/custom/two') + twin(routed('three', '/custom/:n')));
     expect(broken.map(({ error }) => error.code)).toEqual(['operation.name_taken', 'operation.route_taken']);
@@ -432,6 +433,52 @@ describe('a running operation', () => {
     const looks = `return ok([Object.keys(context.port), typeof process, typeof require('arsenal-otp/operation'), typeof fetch])`;
     await save('x.ts', reading('looks', looks).replace('context: unknown', 'context: any'));
     expect(await execute('looks', {})).toEqual({ ok: true, value: [['cluster'], 'undefined', 'object', 'undefined'] });
+  });
+
+  it.each(['saved anew', 'deleted'])('keeps the version it found, to its end, when its module is %s', async (what) => {
+    processCount = 7;
+    const waits = `context.emit({ is: 'progress', message: 'begun', fraction: 0 });
+      for (;;) {
+        const { value } = await context.port.system.stats({ node: 'a@h' }, context.options());
+        if (value.processCount === 8) return ok('as it was');
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }`;
+    const module = (body: string) =>
+      reading('waits', body).replace("'cluster.nodes'", "'system.stats'").replace('context: unknown', 'context: any');
+    const file = await save('x.ts', module(waits));
+    const found = registry.find('waits');
+    if (found === null || isWrite(found.operation)) throw new Error(`no operation: ${logged.join('; ')}`);
+    let begun = () => {};
+    const hasBegun = new Promise<void>((resolve) => (begun = resolve));
+    const { context } = contextFor(found.operation.needs, 60_000, () => begun());
+    const answer = found.operation.execute(context, {});
+    await hasBegun;
+    if (what === 'deleted') {
+      fs.rmSync(file);
+      operations.fileChanged(file);
+      await operations.settled();
+      expect(registry.find('waits')).toBeNull();
+    } else {
+      await save('x.ts', module("return ok('as it is')"));
+      expect(await execute('waits', {})).toEqual({ ok: true, value: 'as it is' });
+    }
+    processCount = 8;
+    expect(await answer).toEqual({ ok: true, value: 'as it was' });
+  });
+
+  it('has its own checks waited for, also where they are async', async () => {
+    const own = (checks: string) =>
+      reading('checks', 'return ok(1)').replace('examples: [],', `examples: [], ${checks}`);
+    await save(
+      'x.ts',
+      own("async validate({ n }: any) { return n === 1 ? [{ pointer: '/n', message: 'is odd' }] : []; },"),
+    );
+    expect(await execute('checks', { n: 1 })).toMatchObject({
+      error: { code: 'params.invalid', message: '/n is odd' },
+    });
+    expect(await execute('checks', { n: 2 })).toEqual({ ok: true, value: 1 });
+    await save('x.ts', own('async authorize() { return ok(null); }, async shape(value: any) { return value + 1; },'));
+    expect(await execute('checks', {})).toEqual({ ok: true, value: 2 });
   });
 
   it('that throws fails with the place in the file of the user', async () => {

@@ -76,6 +76,8 @@ class Workspace implements WorkspaceOperations {
   #queue: Promise<void> = Promise.resolve();
   #poll: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Behind what was registered before, for calls that have not ended since. */
+  readonly #retired = new Set<OperationWorker>();
   readonly #listening: { dispose(): void };
   #isDue = false;
 
@@ -138,7 +140,8 @@ class Workspace implements WorkspaceOperations {
     for (const timer of this.#waiting.values()) clearTimeout(timer);
     this.#waiting.clear();
     await this.#queue;
-    await Promise.all([...this.#modules.values()].map(async (module) => module.worker?.close()));
+    const workers = [...this.#modules.values()].map(({ worker }) => worker);
+    await Promise.all([...workers, ...this.#retired].map(async (worker) => worker?.close()));
     this.#modules.clear();
   }
 
@@ -195,7 +198,7 @@ class Workspace implements WorkspaceOperations {
     const folder = this.#folderOf(file);
     const known = this.#modules.get(file);
     if (folder === null || !fs.existsSync(file)) {
-      if (known !== undefined) await this.#remove(known);
+      if (known !== undefined) this.#remove(known);
       return;
     }
     const before = known?.files ?? [file];
@@ -258,7 +261,7 @@ class Workspace implements WorkspaceOperations {
     for (const name of module.registered) {
       if (!registered.includes(name)) this.#options.registry.unregister(name, origin);
     }
-    await module.worker?.close();
+    this.#retire(module);
     module.worker = worker;
     module.registered = registered;
     this.#options.publishDiagnostics(pathToFileURL(file).href, []);
@@ -289,13 +292,21 @@ class Workspace implements WorkspaceOperations {
     return free.ok ? { operation } : { error: free.error, at, taken: operation };
   }
 
-  async #remove(module: Module): Promise<void> {
+  #remove(module: Module): void {
     this.#modules.delete(module.file);
     for (const name of module.registered) {
       this.#options.registry.unregister(name, { from: 'workspace', file: module.file });
     }
     this.#options.publishDiagnostics(pathToFileURL(module.file).href, []);
-    await module.worker?.close();
+    this.#retire(module);
+  }
+
+  /** A call that has begun keeps the version that it found, to its end. */
+  #retire({ worker }: Module): void {
+    for (const earlier of this.#retired) if (earlier.isEnded) this.#retired.delete(earlier);
+    if (worker === null) return;
+    this.#retired.add(worker);
+    worker.retire();
   }
 
   #broken(at: Place, error: ArsenalError): void {

@@ -497,6 +497,8 @@ describe('a description', () => {
         required: ['pid'],
       },
     );
+    const strange = paramsSchemaOf({ few: { type: 'list', max: -1 }, some: { type: 'list', max: 2.5 } });
+    expect(strange).toMatchObject({ properties: { few: { maxItems: 0 }, some: { maxItems: 2 } } });
     for (const none of [undefined, null, 'text', 7]) expect(paramsSchemaOf(none).properties).toEqual({});
   });
 });

@@ -27,6 +27,8 @@ type Holder = {
   readonly found: NodeOperation;
   readonly described: DescribedOperation;
 };
+/** By name, the first connection's first node first. */
+type Holders = ReadonlyMap<string, readonly Holder[]>;
 type Kept = {
   readonly node: NodeName;
   readonly signature: string;
@@ -68,8 +70,8 @@ export class NodeOperations {
     const kept = before.filter(({ node }) => silent.has(node) || !asked.has(node));
     // Only part of the nodes was asked: of the others nothing new is known.
     this.#found.set(connection, [...operations, ...kept]);
-    this.#settle();
-    return operations.map((found) => this.#standing(found));
+    const holders = this.#settle();
+    return operations.map((found) => this.#standing(found, holders));
   }
 
   /** Drops the nodes of a connection that are not among `nodes`: they are gone for good. */
@@ -95,12 +97,12 @@ export class NodeOperations {
     return names.has(name);
   }
 
-  #standing(found: NodeOperation): Standing {
+  #standing(found: NodeOperation, holders: Holders): Standing {
     const described = describedOperation(found);
     if ('problem' in described) return { ...found, name: null, problem: described.problem, notes: [] };
     const { name } = described;
     const refused = this.#refused.get(name) ?? null;
-    const problem = refused ?? this.#otherModule(name, found.module);
+    const problem = refused ?? otherModule(holders, name, found.module);
     return { ...found, name, problem, notes: [...described.notes, ...(problem === null ? this.#notesOf(name) : [])] };
   }
 
@@ -109,16 +111,8 @@ export class NodeOperations {
     return unrouted === null ? [] : [unrouted];
   }
 
-  /** One module has a name; another of the same name is not reached by it. */
-  #otherModule(name: string, module: string): string | null {
-    const [first] = this.#holders().get(name) ?? [];
-    return first === undefined || first.found.module === module
-      ? null
-      : `the name ${name} belongs to ${first.found.module} on ${first.found.node}.`;
-  }
-
   /** Who has each name, the first connection's first node first. */
-  #holders(): ReadonlyMap<string, readonly Holder[]> {
+  #holders(): Holders {
     const holders = new Map<string, Holder[]>();
     for (const [connection, all] of this.#found) {
       for (const found of all) {
@@ -146,7 +140,7 @@ export class NodeOperations {
     });
   }
 
-  #settle(): void {
+  #settle(): Holders {
     this.#isSettling = true;
     const holders = this.#holders();
     for (const [name, { node }] of this.#registered) {
@@ -159,6 +153,7 @@ export class NodeOperations {
     // A route that one of them has given up just now may be another's that came before it.
     for (const [name, those] of holders) if (this.#registered.get(name)?.unrouted !== null) this.#register(name, those);
     this.#isSettling = false;
+    return holders;
   }
 
   #register(name: string, holders: readonly Holder[]): void {
@@ -191,6 +186,14 @@ export class NodeOperations {
     // The version that was there before is not what the nodes run any more.
     if (this.#registered.delete(name)) this.#registry.unregister(name, origin);
   }
+}
+
+/** One module has a name; another of the same name is not reached by it. */
+function otherModule(holders: Holders, name: string, module: string): string | null {
+  const [first] = holders.get(name) ?? [];
+  return first === undefined || first.found.module === module
+    ? null
+    : `the name ${name} belongs to ${first.found.module} on ${first.found.node}.`;
 }
 
 function nameOf(found: NodeOperation): readonly string[] {

@@ -78,7 +78,7 @@ function shapeOf(rules: Rules): JsonSchema {
       return {
         type: 'array',
         ...(min !== null && { minItems: Math.max(0, Math.ceil(min)) }),
-        maxItems: Math.min(mostItems, max ?? mostItems),
+        maxItems: Math.max(0, Math.min(mostItems, Math.floor(max ?? mostItems))),
         items: { [maxBytesKeyword]: mostBytes },
       };
     case 'map':
