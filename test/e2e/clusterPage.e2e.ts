@@ -6,6 +6,7 @@ import { samples } from '../../webview/cluster/sampleRows.ts';
 import { startBrowser } from '../harness/workbench.mjs';
 import { openClusterPage, simulated } from './support/clusterPage.ts';
 import type { ClusterPage } from './support/clusterPage.ts';
+import { placesOf, settledPlacesOf } from './support/places.ts';
 import type { Theme } from './support/themes.ts';
 
 const shots = path.resolve(import.meta.dirname, '../../out/screenshots');
@@ -85,15 +86,15 @@ describe('the cluster page', () => {
     const focused = () => view.page.evaluate(() => document.activeElement?.getAttribute('data-node') ?? null);
     expect(await view.page.locator('[role="option"][tabindex="0"]').count()).toBe(1);
     await view.page.locator('[role="option"][tabindex="0"]').focus();
-    expect(await focused()).toBe('app1@sim');
+    await expect.poll(focused).toBe('app1@sim');
     await view.page.keyboard.press('ArrowRight');
-    expect(await focused()).toBe('app2@sim');
+    await expect.poll(focused).toBe('app2@sim');
     await view.page.keyboard.press('End');
-    expect(await focused()).toBe('app3@sim');
+    await expect.poll(focused).toBe('app3@sim');
     await view.page.keyboard.press('Home');
-    expect(await focused()).toBe('app1@sim');
+    await expect.poll(focused).toBe('app1@sim');
     await view.page.keyboard.press('ArrowDown');
-    expect(await focused()).not.toBe('app1@sim');
+    await expect.poll(focused).not.toBe('app1@sim');
     await view.page.keyboard.press('Enter');
     await view.page.locator('.details').waitFor();
     await view.page.keyboard.press('Escape');
@@ -124,41 +125,25 @@ describe('the cluster page', () => {
 
   it('follows changes in place: nothing moves, transitions are said once', async () => {
     const view = await openSample('twelve');
-    const places = () =>
-      view.page
-        .locator('[role="option"]')
-        .evaluateAll((all) =>
-          all.map((each) => `${each.getAttribute('data-node') ?? ''} ${each.getAttribute('transform') ?? ''}`),
-        );
-    // Nodes glide to their places: they are there when ten looks in a row find them so.
-    const looks: string[] = [];
-    await expect
-      .poll(async () => looks.unshift((await places()).join()) > 10 && new Set(looks.slice(0, 10)).size, {
-        interval: 100,
-      })
-      .toBe(1);
-    const before = await places();
+    const places = () => placesOf(view.page);
+    const before = await settledPlacesOf(view.page);
     const [first, ...others] = samples['twelve'] ?? [];
     if (first === undefined) throw new Error('no sample');
     view.setNodes([{ ...first, status: 'down', stats: null, sees: null }, ...others]);
     await view.page.locator(`.node.down[data-node="${first.node}"]`).waitFor();
     expect(await places()).toEqual(before);
-    expect(await view.page.locator('[role="status"]').textContent()).toBe(`${first.node} is down.`);
+    await expect.poll(() => view.page.locator('[role="status"]').textContent()).toBe(`${first.node} is down.`);
     view.setNodes([...others]);
     await view.page.locator('.node.gone').waitFor();
     expect(await places()).toEqual(before);
     await view.page.getByRole('button', { name: 'Re-arrange' }).click();
+    const arranged = await settledPlacesOf(view.page);
     const kept: unknown = await view.page.evaluate((): unknown => Reflect.get(window, 'keptState'));
     const again = await open({ kept });
     await again.show(simulated);
     again.setNodes([first, ...others]);
     await again.page.locator('[role="option"]').first().waitFor();
-    const after = await again.page
-      .locator('[role="option"]')
-      .evaluateAll((all) =>
-        all.map((each) => `${each.getAttribute('data-node') ?? ''} ${each.getAttribute('transform') ?? ''}`),
-      );
-    expect(after).toEqual(await places());
+    await expect.poll(() => placesOf(again.page)).toEqual(arranged);
   });
 
   it('shows the same as a table, whose rows open the same details', async () => {

@@ -20,7 +20,7 @@ beforeAll(async () => {
   fs.writeFileSync(path.join(folder, 'ssh'), `#!/bin/sh\nexec "${process.execPath}" "${script}" "$@"\n`, {
     mode: 0o700,
   });
-}, 60_000);
+});
 afterAll(async () => {
   await shop.stop();
   fs.rmSync(folder, { recursive: true, force: true });

@@ -26,7 +26,7 @@ beforeAll(async () => {
   fs.writeFileSync(path.join(folder, 'ssh'), `#!/bin/sh\nexec "${process.execPath}" "${script}" "$@"\n`, {
     mode: 0o700,
   });
-}, 60_000);
+});
 afterAll(() => {
   stopAll();
   fs.rmSync(folder, { recursive: true, force: true });

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
+import { placesOf, settledPlacesOf } from './support/places.ts';
 import { openWorkbench, rowWith } from './support/workbench.ts';
 import type { Workbench } from './support/workbench.ts';
 
@@ -48,24 +49,19 @@ async function isKept(page: Workbench['page'], text: string): Promise<boolean> {
   }, text);
 }
 
-const places = (of: Workbench) =>
-  of
-    .cluster()
-    .locator('[role="option"]')
-    .evaluateAll((all) => all.map((each) => `${each.getAttribute('data-node')} ${each.getAttribute('transform')}`));
-
 describe('the workbench on the simulated cluster', () => {
   // @row R2.1
   it('shows the three trees and the graph, and both follow a node that is crashed and started from the graph', async () => {
     const { page, cluster, shoot } = await openGraph();
+    const places = () => placesOf(cluster());
     for (const text of ['demo1@sim', 'demo2@sim', 'demo3@sim', 'Shop.Supervisor', 'No sandboxes yet'])
       await rowWith(page, text);
     await shoot('sidebar', 'document');
     const node = cluster().locator('[data-node="demo2@sim"]');
-    const before = workbench === null ? [] : await places(workbench);
+    const before = await settledPlacesOf(cluster());
     await node.click();
     await cluster().locator('.details', { hasText: 'Incarnation' }).waitFor();
-    expect(workbench === null ? null : await places(workbench)).toEqual(before);
+    expect(await places()).toEqual(before);
     await shoot('cluster-dark', 'document');
 
     await cluster().locator('vscode-button', { hasText: 'Crash Node' }).click();
@@ -77,7 +73,7 @@ describe('the workbench on the simulated cluster', () => {
     await cluster().locator('.node.down[data-node="demo2@sim"]').waitFor();
     await cluster().locator('[role="status"]', { hasText: 'demo2@sim is down.' }).waitFor({ state: 'attached' });
     await shoot('cluster-node-down', 'document');
-    expect(workbench === null ? null : await places(workbench)).toEqual(before);
+    expect(await places()).toEqual(before);
 
     await cluster().locator('vscode-button', { hasText: 'Start Node' }).click();
     await answerForm(page);
@@ -96,17 +92,17 @@ describe('the workbench on the simulated cluster', () => {
     const { page, cluster } = opened;
     await cluster().locator('[data-node="demo3@sim"]').click();
     await cluster().locator('.details h2', { hasText: 'demo3@sim' }).waitFor();
-    const before = await places(opened);
+    const before = await settledPlacesOf(cluster());
     await opened.command('Preferences: Open User Settings (JSON)');
     await page.locator('.tab.active', { hasText: 'settings.json' }).waitFor();
     await page.locator('.tab', { hasText: 'Cluster' }).click();
     await cluster().locator('.details h2', { hasText: 'demo3@sim' }).waitFor();
-    await expect.poll(() => places(opened)).toEqual(before);
+    await expect.poll(() => placesOf(cluster())).toEqual(before);
     // The workbench writes what is open when it is idle.
     await expect.poll(() => isKept(page, 'demo3@sim')).toBe(true);
     await page.reload();
     await cluster().locator('.details h2', { hasText: 'demo3@sim' }).waitFor({ timeout: 60_000 });
-    await expect.poll(() => places(opened)).toEqual(before);
+    await expect.poll(() => placesOf(cluster())).toEqual(before);
   });
 
   it('follows the theme while it changes', async () => {

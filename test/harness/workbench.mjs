@@ -236,7 +236,8 @@ export function copyWorkspace(source, target = fs.mkdtempSync(path.join(os.tmpdi
  */
 export async function runCommand(page, title, timeoutMs = 60_000) {
   const deadline = Date.now() + timeoutMs;
-  const row = page.locator('.quick-input-list .monaco-list-row', { hasText: title }).first();
+  // The one that Enter takes: before the list has followed what was typed, that is another one.
+  const row = page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title });
   for (;;) {
     try {
       await page.keyboard.press('F1');
