@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { specTerm } from '../../runtime/beam/adapter/childSpecs.ts';
 import { connectBeam } from '../../runtime/beam/beamRuntime.ts';
 import { callOptions } from '../../runtime/callOptions.ts';
-import type { AgentChoice, ChildSpec } from '../../runtime/model.ts';
+import type { AgentChoice, ChildSpec, ProcessRef } from '../../runtime/model.ts';
 import type { CallOptions, Runtime } from '../../runtime/port.ts';
 import { map } from '../../runtime/term/order.ts';
 import { atom, list, tuple } from '../../runtime/term/term.ts';
@@ -160,6 +160,62 @@ describe.each([
     },
     longestMs,
   );
+
+  describe('a child of a supervisor of the user', () => {
+    const lives = () => node.eval('is_process_alive(whereis(hung_sup)).');
+    let supervisor: ProcessRef;
+    beforeEach(async () => {
+      await node.eval(`begin
+        Me = self(),
+        spawn(fun() -> supervisor:start_link({local, hung_sup}, stuck, {tree, []}), Me ! started, receive stop -> ok end end),
+        receive started -> ok end end.`);
+      const target = { name: { in: 'local', node: node.node, name: 'hung_sup' } } as const;
+      const found = await runtime.port.names.resolve({ target, seenFrom: node.node }, callOptions(60_000));
+      supervisor = valueOf(found).pid;
+      const sibling = { supervisor, spec: quick };
+      valueOf(await runtime.port.supervisors.startChild(sibling, callOptions(60_000)));
+      await node.eval('ets:delete_all_objects(stuck).');
+    });
+    afterEach(async () => {
+      await node.eval('exit(whereis(hung_sup), kill).');
+      await expect.poll(named, patience).toBe('undefined');
+    });
+    const starting = (spec: ChildSpec, options: CallOptions) =>
+      runtime.port.supervisors.startChild({ supervisor, spec }, options);
+
+    it.each([
+      ['itself', child('never', 'start_link', [atom('never')]), '[never]'],
+      ['below it', child('tree', 'start_tree', [list([atom('quick'), atom('never')])]), '[never,quick,tree]'],
+    ])(
+      'that hangs (%s) ends when the caller gives up, and its supervisor goes on',
+      async (_, spec, hanging) => {
+        const caller = new AbortController();
+        const given = starting(spec, callOptions(longestMs, caller.signal));
+        await expect.poll(begun, patience).toBe(hanging);
+        caller.abort();
+        expect(errorOf(await given)).toMatchObject({ class: 'cancelled', effect: 'unknown' });
+        await expect.poll(living, patience).toBe('[]');
+        const other = { ...quick, childId: atom('bare') };
+        valueOf(await starting(other, callOptions(60_000)));
+        const { active, specs } = valueOf(await runtime.port.supervisors.count({ supervisor }, callOptions(60_000)));
+        expect([active, specs]).toEqual([2, 2]);
+      },
+      longestMs,
+    );
+
+    it(
+      'that hangs ends when the connection is lost',
+      async () => {
+        const given = starting(child('never', 'start_link', [atom('never')]), callOptions(longestMs));
+        await expect.poll(begun, patience).toBe('[never]');
+        await runtime.close();
+        expect(errorOf(await given).effect).toBe('unknown');
+        await expect.poll(living, patience).toBe('[]');
+        expect(await lives()).toBe('true');
+      },
+      longestMs,
+    );
+  });
 
   it.each(['the connection', 'the agent', 'the agent and its guard'])(
     'it ends when %s is lost',

@@ -6,7 +6,7 @@ import { fail, ok, pidText } from '../../model.ts';
 import type { Answer, CallOptions, Params } from '../../port.ts';
 import { flagsChanged, impossibleFlags, strategyFixed } from '../../supervisorFlagErrors.ts';
 import type { Term } from '../../term/term.ts';
-import { atom, integer, isAtom, list } from '../../term/term.ts';
+import { atom, integer, isAtom, list, tuple } from '../../term/term.ts';
 import { answered, briefly, strangeAnswer } from './callError.ts';
 import { flagsTerm, specTerm } from './childSpecs.ts';
 import type { DirectTarget } from './nodeTarget.ts';
@@ -81,12 +81,12 @@ export async function startSpec(
   options: CallOptions,
 ): Promise<Result<Started>> {
   if (known.kind === 'horde_supervisor') return ofHorde('Starting a child');
-  if (isDynamic(known.kind)) return startOf(known, 'Elixir.DynamicSupervisor', spec, options);
+  if (isDynamic(known.kind)) return startOf(known, ['Elixir.DynamicSupervisor', 'start_child'], spec, options);
   const flags = await flagsNow(known, options);
   if (!flags.ok) return flags;
   // One of simple_one_for_one has the specification itself: it takes what is to be added to the arguments.
   const given = flags.value.strategy === 'simple_one_for_one' ? argsIn(spec) : spec;
-  return startOf(known, 'supervisor', given, options);
+  return startOf(known, ['supervisor', 'start_child'], given, options);
 }
 
 /** The specification as a term that the node has every atom of, and that stdlib takes for one. */
@@ -117,15 +117,24 @@ function argsIn(spec: Term): Term {
   return tupleOf(start, 3)?.[2] ?? list([]);
 }
 
+/** A child that is not up when its caller gives up, or is lost, is ended where it is sure which one that is (agent/supervisors.erl). */
 async function startOf(
   known: Known<DirectTarget>,
-  module: string,
+  [module, name]: readonly [module: string, name: 'start_child' | 'restart_child'],
   given: Term,
   options: CallOptions,
 ): Promise<Result<Started>> {
-  const said = await known.target.call(module, 'start_child', [pidOf(known.pid), given], options);
-  const answer = supervisorAnswer(said, known, 'unknown');
-  return answer.ok ? startedChild(known, answer.value) : answer;
+  const { connection } = known.target;
+  // By its end the node knows that we are lost, and that nobody waits for the child any more.
+  const caller = connection.spawnRawPid({ message: () => undefined, exit: () => undefined });
+  try {
+    const args = [caller.pid, tuple(atom(module), atom(name)), pidOf(known.pid), given];
+    const said = await known.target.run('sup_begin', args, options);
+    const answer = supervisorAnswer(said, known, 'unknown');
+    return answer.ok ? startedChild(known, answer.value) : answer;
+  } finally {
+    caller.release();
+  }
 }
 
 /** `{ok, Child}`, `{ok, Child, Info}`, `ignore`, `{error, Reason}`. */
@@ -206,9 +215,7 @@ export async function restartChild(
   const found = await byId(session, params, options);
   if (!found.ok) return found;
   const { known, childId } = found.value;
-  const said = await known.target.call('supervisor', 'restart_child', [pidOf(known.pid), childId], options);
-  const answer = supervisorAnswer(said, known, 'unknown');
-  return answer.ok ? startedChild(known, answer.value) : answer;
+  return startOf(known, ['supervisor', 'restart_child'], childId, options);
 }
 
 /** Forgets the specification of a child that does not run. */

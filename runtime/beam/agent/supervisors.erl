@@ -1,6 +1,6 @@
 %% Supervisors: finding them without asking anybody, reading and changing what their state says, listing their children. A layout
 %% that is not known is told as such; nothing is guessed.
--export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_child_of/3, sup_spec_of/4, sup_callback/1, sup_stop/3, init/1]).
+-export([sup_among/1, sup_describe/1, sup_flags/3, sup_children/5, sup_set_flags/4, sup_child_of/3, sup_spec_of/4, sup_callback/1, sup_stop/3, sup_begin/4, init/1]).
 
 %% Those of the processes that are supervisors, by the initial call that proc_lib keeps for them; a supervisor of Elixir puts
 %% {supervisor, Module, 1} there itself. Nothing is sent to any of them.
@@ -174,6 +174,58 @@ sup_stop(Supervisor, TimeoutMs, ConfirmMs) ->
     after ConfirmMs -> erlang:demonitor(Ref, [flush]), ending
     end.
 
+%% Module:Start(Supervisor, Given), Start being start_child or restart_child, for whoever has the process To, elsewhere. When that or we are gone the child that is being
+%% started is ended, because the supervisor hears nothing while it waits for it, which may be for ever.
+sup_begin(To, Start, Supervisor, Given) ->
+    Me = self(),
+    {_, Watch} = spawn_monitor(fun() -> exit({answer, sup_begin_kept([Me, To], Start, Supervisor, Given)}) end),
+    receive
+        {'DOWN', Watch, _, _, {answer, {ok, Answer}}} -> Answer;
+        {'DOWN', Watch, _, _, {answer, {exit, Why}}} -> exit(Why);
+        {'DOWN', Watch, _, _, Why} -> exit(Why)
+    end.
+
+sup_begin_kept(For, {Module, Start}, Supervisor, Given) ->
+    [erlang:monitor(process, P) || P <- For],
+    Before = sup_links(Supervisor),
+    Ask = fun() -> try {ok, Module:Start(Supervisor, Given)} catch exit:Why -> {exit, Why} end end,
+    {Caller, Ends} = spawn_monitor(fun() -> exit({answer, Ask()}) end),
+    receive
+        {'DOWN', Ends, _, _, {answer, Answer}} -> Answer;
+        {'DOWN', Ends, _, _, Why} -> {exit, Why};
+        {'DOWN', _, _, _, _} ->
+            case sup_starts(Supervisor, Caller, Before) of
+                [Child] ->
+                    Marks = [Child | [Name || {_, Name} <- [erlang:process_info(Child, registered_name)]]],
+                    sup_fell([Child], sup_below(sup_links(Child), Marks, #{Child => below}), Marks);
+                _ -> ok
+            end,
+            exit(Caller, kill),
+            {exit, given_up}
+    end.
+
+%% The child that a supervisor starts for Caller: while it waits for one, the only new one. Nothing where that is not sure: what Caller
+%% asked for may still wait in its mailbox.
+sup_starts(Supervisor, Caller, Before) ->
+    case erlang:process_info(Supervisor, [current_function, links, registered_name, message_queue_len]) of
+        [{_, {proc_lib, Function, _}}, {_, Links}, {_, Name}, {_, Waiting}] when Waiting < 1000 ->
+            Messages = case erlang:process_info(Supervisor, messages) of {_, M} -> M; undefined -> [] end,
+            IsOurs = lists:prefix("sync_start", atom_to_list(Function))
+                andalso [C || {'$gen_call', {C, _}, _} <- Messages, C =:= Caller] =:= [],
+            [P || IsOurs, P <- Links -- Before, sup_parent_is(P, [Supervisor, Name])];
+        _ -> []
+    end.
+
+sup_parent_is(P, Names) when is_pid(P), node(P) =:= node() ->
+    case erlang:process_info(P, dictionary) of
+        {_, Dictionary} -> case proplists:get_value('$ancestors', Dictionary, []) of
+            [Parent | _] -> lists:member(Parent, Names);
+            _ -> false
+        end;
+        undefined -> false
+    end;
+sup_parent_is(_, _) -> false.
+
 %% A module whose init/1 answers what it is given, so that a supervisor can be started from flags and specifications alone: Elixir has
 %% one; else, for a supervisor that is not to outlive us, ourselves, if we are loaded. `none` where there is none.
 sup_callback(Own) ->
@@ -253,24 +305,27 @@ sup_owning(Task, Parent, Ends) ->
         _ -> sup_owning(Task, Parent, Ends)
     end.
 
-%% Ends the supervisor that Parent is starting, and Parent: both wait for a child. All that was started so far learns of it by its
-%% links, as of any supervisor's end, and what has not ended by itself after some seconds is ended, too: one that traps exits in an
-%% init that never returns.
+%% Ends the supervisor that Parent is starting, and Parent: both wait for a child.
 sup_fell(Parent) ->
     Links = sup_links(Parent),
-    Below = sup_below(Links, Parent, #{}),
-    [exit(P, kill) || P <- [Parent | Links], P =:= Parent orelse is_map_key(P, Below)],
-    sup_felled(maps:keys(Below), Below, Parent, [3000, 100, 100, 100, 100, 100]).
+    Below = sup_below(Links, [Parent], #{}),
+    sup_fell([Parent | [P || P <- Links, is_map_key(P, Below)]], Below, [Parent]).
+
+%% Kills some processes. Those below them learn of it by their links, as of any supervisor's end, and what has not ended by itself after
+%% some seconds is killed, too: one that traps exits in an init that never returns.
+sup_fell(Pids, Below, Marks) ->
+    [exit(P, kill) || P <- Pids],
+    sup_felled(maps:keys(Below), Below, Marks, [3000, 100, 100, 100, 100, 100]).
 
 %% Those that are left may have started others meanwhile.
 sup_felled(Pids, _, _, Waits) when Pids =:= []; Waits =:= [] -> ok;
-sup_felled(Pids, Below, Parent, [WaitMs | Waits]) ->
+sup_felled(Pids, Below, Marks, [WaitMs | Waits]) ->
     Watched = maps:from_list([{erlang:monitor(process, P), P} || P <- Pids]),
     Left = maps:values(sup_ending(Watched, erlang:monotonic_time(millisecond) + WaitMs)),
-    Now = sup_below(lists:append([sup_links(P) || P <- Left]), Parent, Below),
+    Now = sup_below(lists:append([sup_links(P) || P <- Left]), Marks, Below),
     Rest = Left ++ maps:keys(maps:without(maps:keys(Below), Now)),
     [exit(P, kill) || P <- Rest],
-    sup_felled(Rest, Now, Parent, Waits).
+    sup_felled(Rest, Now, Marks, Waits).
 
 sup_links(P) -> case erlang:process_info(P, links) of {_, Links} -> Links; undefined -> [] end.
 
@@ -280,18 +335,20 @@ sup_ending(Watched, Until) ->
     after max(0, Until - erlang:monotonic_time(millisecond)) -> Watched
     end.
 
-%% Of the processes, and all they are linked to, those that were started below Parent: nobody else's are touched.
+%% Of the processes, and all they are linked to, those that have one of Marks among their ancestors, or were spawned by such: nobody
+%% else's are touched.
 sup_below([], _, Found) -> Found;
-sup_below([P | More], Parent, Found) when is_pid(P), node(P) =:= node(), not is_map_key(P, Found), P =/= Parent ->
+sup_below([P | More], Marks, Found) when is_pid(P), node(P) =:= node(), not is_map_key(P, Found) ->
     case erlang:process_info(P, [links, dictionary]) of
         [{_, Links}, {_, Dictionary}] ->
-            case lists:member(Parent, proplists:get_value('$ancestors', Dictionary, [])) orelse sup_spawned_by(P, Found) of
-                true -> sup_below(Links ++ More, Parent, Found#{P => below});
-                false -> sup_below(More, Parent, Found)
+            Above = proplists:get_value('$ancestors', Dictionary, []),
+            case lists:any(fun(Mark) -> lists:member(Mark, Above) end, Marks) orelse sup_spawned_by(P, Found) of
+                true -> sup_below(Links ++ More, Marks, Found#{P => below});
+                false -> sup_below(More, Marks, Found)
             end;
-        undefined -> sup_below(More, Parent, Found)
+        undefined -> sup_below(More, Marks, Found)
     end;
-sup_below([_ | More], Parent, Found) -> sup_below(More, Parent, Found).
+sup_below([_ | More], Marks, Found) -> sup_below(More, Marks, Found).
 
 %% Who spawned a process is known since OTP 25; what proc_lib did not start is found by that only.
 sup_spawned_by(P, Found) ->
