@@ -126,7 +126,6 @@ describe.each([
     expect(await named()).toBe('undefined');
   }
 
-  // @row OP-12
   it.each(Object.entries(trees))(
     '%s ends with what was started before it when the caller gives up',
     async (_, tree) => {
@@ -149,8 +148,9 @@ describe.each([
     longestMs,
   );
 
+  // @row OP-12
   it(
-    'it ends when the time of the call is over',
+    'a start that never returns ends when the time of the call is over, with all it started',
     async () => {
       const [tree] = Object.values(trees);
       const said = await start(tree?.children ?? [], callOptions(5_000));
