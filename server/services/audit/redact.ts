@@ -1,10 +1,10 @@
 /** Keeps secrets out of what is written down. */
 import type { Json } from '../../../runtime/model.ts';
+import { redacted } from '../../core/secrets.ts';
 
 const secretName = /cookie|passw(or)?d|passphrase|secret|token|api_?key|authorization|credential|private_?key/i;
 /** Of a text that is kept as it is. */
 export const longestText = 4096;
-export const redacted = '[redacted]';
 
 /** Names that were asked about: nearly always the same few. */
 const asked = new Map<string, boolean>();

@@ -56,6 +56,8 @@ describe('what is kept of a call', () => {
     expect(JSON.parse(sanitizedJson({ list: [{ pin: '1', x: 2 }] }, marked))).toEqual({
       list: [{ pin: '[redacted]', x: 2 }],
     });
+    const orNull = { type: 'object', properties: { pin: { anyOf: [{ writeOnly: true }, { type: 'null' }] } } };
+    expect(JSON.parse(sanitizedJson({ pin: '1', x: 2 }, orNull))).toEqual({ pin: '[redacted]', x: 2 });
   });
 
   it('no result of more values than are kept', () => {

@@ -4,8 +4,9 @@
  */
 import type { Json } from '../../../runtime/model.ts';
 import { isJsonObject } from '../../core/plainData.ts';
+import { withoutSecrets } from '../../core/secrets.ts';
 import type { JsonSchema } from '../../protocol/operation.ts';
-import { isSecretName, longestText, redact, redacted } from '../audit/redact.ts';
+import { isSecretName, longestText, redact } from '../audit/redact.ts';
 
 export type SanitizeLimits = { readonly text: number; readonly parts: number; readonly characters: number };
 export const paramsKept: SanitizeLimits = { text: 200, parts: 20, characters: 4_096 };
@@ -14,12 +15,12 @@ export const paramsKept: SanitizeLimits = { text: 200, parts: 20, characters: 4_
 const mostValues = 2_000;
 
 /**
- * JSON without what is secret: by its name, or because its schema says so (`writeOnly`, `format: "password"`, or
- * `x-arsenal: {"secret": true}`). Long texts and lists are cut; what is too large all the same is left out, and its size said.
+ * JSON without what is secret: by its name, or because its schema says so. Long texts and lists are cut; what is too large all the same is left out, and its size said.
  */
 export function sanitizedJson(value: Json, schema: JsonSchema | null, limits: SanitizeLimits = paramsKept): string {
-  const isAsItIs = valuesUpTo(value, mostValues, limits.text, limits.parts) >= 0 && !marksSecrets(schema);
-  const text = JSON.stringify(isAsItIs ? value : cut(redact(withoutMarked(value, schema)), limits));
+  const open = schema === null ? value : withoutSecrets(value, schema);
+  const isAsItIs = valuesUpTo(open, mostValues, limits.text, limits.parts) >= 0;
+  const text = JSON.stringify(isAsItIs ? open : cut(redact(open), limits));
   return text.length <= limits.characters ? text : JSON.stringify({ omitted: true, characters: text.length });
 }
 
@@ -68,46 +69,6 @@ export function hasAtMost(value: unknown, most: number): boolean {
     }
   }
   return true;
-}
-
-/** Whether a schema says of anything in it that it is secret: found once for each. */
-const marked = new WeakMap<JsonSchema, boolean>();
-
-function marksSecrets(schema: JsonSchema | null): boolean {
-  if (schema === null) return false;
-  const known = marked.get(schema);
-  if (known !== undefined) return known;
-  const marks =
-    isSecret(schema) ||
-    [schema['items'], ...Object.values(schemaIn(schema['properties']) ?? {})].some((part) =>
-      marksSecrets(schemaIn(part)),
-    );
-  marked.set(schema, marks);
-  return marks;
-}
-
-function withoutMarked(value: Json, schema: JsonSchema | null): Json {
-  if (schema === null) return value;
-  if (isSecret(schema)) return redacted;
-  const of = schemaIn(schema['items']);
-  if (Array.isArray(value) && of !== null) return value.map((part: Json) => withoutMarked(part, of));
-  if (!isJsonObject(value)) return value;
-  const properties = schemaIn(schema['properties']);
-  if (properties === null) return value;
-  const entries = Object.entries(value).map(([name, part]): [string, Json] => [
-    name,
-    withoutMarked(part, schemaIn(properties[name])),
-  ]);
-  return Object.fromEntries(entries);
-}
-
-function isSecret(schema: JsonSchema): boolean {
-  const hints = schemaIn(schema['x-arsenal']);
-  return schema['writeOnly'] === true || schema['format'] === 'password' || hints?.['secret'] === true;
-}
-
-function schemaIn(value: Json | undefined): JsonSchema | null {
-  return value !== undefined && isJsonObject(value) ? value : null;
 }
 
 function cut(value: Json, limits: SanitizeLimits): Json {
