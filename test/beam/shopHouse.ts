@@ -56,7 +56,12 @@ export async function openHouse(
   { access = 'full', spec }: Pick<ShopHouseOptions, 'access' | 'spec'> = {},
 ): Promise<Pick<ShopHouse, 'runtime' | 'house'>> {
   const runtime = await connectShop(shop, spec);
-  const house = await houseOn(runtime, { spec: { kind: 'beam', node: shop.node, cookie: { from: 'default' } } });
-  valueOf(house.backend.setAccess(shop.node, access, house.options));
-  return { runtime, house };
+  try {
+    const house = await houseOn(runtime, { spec: { kind: 'beam', node: shop.node, cookie: { from: 'default' } } });
+    valueOf(house.backend.setAccess(shop.node, access, house.options));
+    return { runtime, house };
+  } catch (thrown) {
+    await runtime.close();
+    throw thrown;
+  }
 }

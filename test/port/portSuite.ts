@@ -208,6 +208,21 @@ export function describePort(title: string, connect: () => Promise<PortFixture>)
       expect(['system', 'timeout']).not.toContain((wrong as { error: { class: string } }).error.class);
     });
 
+    it('stops a supervisor that no other has, and then it is not found', async () => {
+      if (!has(runtime, 'supervisors.start') || !has(runtime, 'supervisors.stop')) return;
+      const [node = ''] = fixture.nodes;
+      const flags = { strategy: 'one_for_one', intensity: 1, periodSeconds: 5, autoShutdown: 'never' } as const;
+      const owner = { principal: 'suite', client: 'port', operation: 'start_supervisor', requestId: 'stop' };
+      const start = { node, flags, children: [], owner, lingerMs: 1_000 };
+      const supervisor = valueOf(await runtime.port.supervisors.start(start, callOptions(budgetMs)));
+      const { stop } = runtime.port.supervisors;
+      const stopped = valueOf(await stop({ supervisor, confirmMs: 5_000 }, callOptions(budgetMs)));
+      expect(stopped).toEqual({ outcome: 'exited', reason: { t: 'atom', v: 'shutdown' } });
+      expect(await stop({ supervisor, confirmMs: 5_000 }, callOptions(budgetMs))).toMatchObject({
+        error: { class: 'not_found', effect: 'none' },
+      });
+    });
+
     it('watches: a snapshot, then what changes, in ascending versions of one epoch, until it is cancelled', async () => {
       const supervisor = await fixture.aSupervisor();
       const before = await childrenOf(runtime, supervisor);
