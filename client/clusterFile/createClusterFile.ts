@@ -6,7 +6,7 @@ import type { ArsenalContext } from '../context.ts';
 import { isRecord } from '../decode.ts';
 import { askPick } from '../form/prompts.ts';
 import { errorText } from '../operations/operate.ts';
-import { chooseFolder, writeFiles } from '../operations/scaffold.ts';
+import { chooseFolder, tellNextSteps, writeFiles } from '../operations/scaffold.ts';
 
 type Beginning = { readonly example: ClusterExample; readonly language: 'ts' | 'json' };
 
@@ -23,7 +23,7 @@ export async function createClusterFile(context: ArsenalContext, argument: unkno
     return;
   }
   const [file] = await writeFiles(made.value);
-  for (const note of made.value.notes) void vscode.window.showInformationMessage(note);
+  void tellNextSteps(context, title, made.value);
   // It says above its first line how it is run.
   if (file !== undefined) await vscode.window.showTextDocument(file, { preview: false });
 }

@@ -5,6 +5,7 @@ import type { OperationLanguage, ScaffoldAnswer } from '../../server/protocol/ls
 import type { Result } from '../../runtime/model.ts';
 import type { ArsenalContext } from '../context.ts';
 import { askPick, askText } from '../form/prompts.ts';
+import { renderResult } from '../results/resultText.ts';
 import { labelText } from '../text.ts';
 import { errorText } from './operate.ts';
 
@@ -16,30 +17,66 @@ export async function scaffoldOperationFile(context: ArsenalContext): Promise<vo
     vscode.l10n.t('Open a folder first: operations live in its arsenal/operations.'),
   );
   if (folder === null) return;
-  const language = await askPick<OperationLanguage>(
-    { title, placeholder: vscode.l10n.t('In which language?'), step: 1, steps: 2, back: false },
-    [
-      { label: 'TypeScript', description: vscode.l10n.t('runs in Arsenal, on every kind of connection'), value: 'ts' },
-      { label: 'Elixir', description: vscode.l10n.t('runs on the nodes that have the module'), value: 'elixir' },
-      { label: 'Erlang', description: vscode.l10n.t('runs on the nodes that have the module'), value: 'erlang' },
-    ],
-  );
-  if (language.is !== 'answered') return;
-  const asked = await askText(
-    { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 2, steps: 2, back: false },
-    '',
-    (text) =>
-      /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(text) ? null : vscode.l10n.t('Lower-case words joined by underscores.'),
-  );
-  if (asked.is !== 'answered') return;
-  const made = await writeOperation(context, asked.value, folder, language.value);
+  const wanted = await askWhat(title);
+  if (wanted === null) return;
+  const made = await writeOperation(context, wanted.name, folder, wanted.language);
   if (!made.ok) {
     void vscode.window.showErrorMessage(errorText(made.error));
     return;
   }
-  for (const note of made.value.notes) void vscode.window.showInformationMessage(note);
+  void tellNextSteps(context, vscode.l10n.t('Next steps of {0}', wanted.name), made.value);
   const [first] = made.value.files;
   if (first !== undefined) await vscode.window.showTextDocument(vscode.Uri.parse(first.uri));
+}
+
+/** The language and the name; null when dismissed. */
+async function askWhat(title: string): Promise<{ readonly name: string; readonly language: OperationLanguage } | null> {
+  const nodes = vscode.l10n.t('runs on the nodes that have the module');
+  for (;;) {
+    const language = await askPick<OperationLanguage>(
+      { title, placeholder: vscode.l10n.t('In which language?'), step: 1, steps: 2, back: false },
+      [
+        {
+          label: 'TypeScript',
+          description: vscode.l10n.t('runs in Arsenal, on every kind of connection'),
+          value: 'ts',
+        },
+        { label: 'Elixir', description: nodes, value: 'elixir' },
+        { label: 'Erlang', description: nodes, value: 'erlang' },
+      ],
+    );
+    if (language.is !== 'answered') return null;
+    const name = await askText(
+      { title, placeholder: vscode.l10n.t('Name, such as count_idle_carts'), step: 2, steps: 2, back: true },
+      '',
+      (text) =>
+        /^[a-z][a-z0-9]*(_[a-z0-9]+)*$/.test(text) ? null : vscode.l10n.t('Lower-case words joined by underscores.'),
+    );
+    if (name.is === 'answered') return { name: name.value, language: language.value };
+    if (name.is === 'dismissed') return null;
+  }
+}
+
+/** Tells what is left to do in one message: the first step, the way to the test, and all steps as a page. */
+export async function tellNextSteps(
+  { results }: Pick<ArsenalContext, 'results'>,
+  title: string,
+  { files, notes }: ScaffoldAnswer,
+): Promise<void> {
+  const [first] = notes;
+  if (first === undefined) return;
+  const test = files.find(({ uri }) => /[._]tests?\.\w+$/.test(uri));
+  const openTest = vscode.l10n.t('Open Test');
+  const showAll = vscode.l10n.t('Next Steps');
+  const chosen = await vscode.window.showInformationMessage(
+    labelText(first, 300),
+    ...(test === undefined ? [] : [openTest]),
+    ...(notes.length > 1 ? [showAll] : []),
+  );
+  if (chosen === openTest && test !== undefined) await vscode.window.showTextDocument(vscode.Uri.parse(test.uri));
+  if (chosen !== showAll) return;
+  const { text } = renderResult(title, Object.fromEntries(notes.map((note, at) => [String(at + 1), note])));
+  await results.show({ name: title, text, page: { is: 'text' } });
 }
 
 /** Has the server make the files of a new operation, and writes them. */
