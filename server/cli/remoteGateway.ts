@@ -1,5 +1,8 @@
 /** Calls to a running gateway (`arsenal serve`) for `run --url`. */
 import fs from 'node:fs/promises';
+import http from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
 import { failure } from '../../runtime/errors.ts';
 import { errorClasses, ok } from '../../runtime/model.ts';
 import type { Effect, ErrorClass, Failure, Json, Result } from '../../runtime/model.ts';
@@ -84,24 +87,13 @@ export async function callGateway(
   signal: AbortSignal,
 ): Promise<GatewayAnswer> {
   const { onLine } = request;
-  let response: Response | null = null;
+  let response: IncomingMessage | null = null;
   let text: string;
   try {
-    response = await fetch(`${address.url}${request.path}`, {
-      method: request.method,
-      headers: {
-        accept: onLine === undefined ? mediaType : `${linesType}, ${mediaType}`,
-        authorization: `Bearer ${address.key}`,
-        ...(request.body !== undefined && { 'content-type': mediaType }),
-        ...(request.requestId !== undefined && { 'idempotency-key': request.requestId }),
-        ...(address.traceparent !== undefined && { traceparent: address.traceparent }),
-      },
-      ...(request.body !== undefined && { body: JSON.stringify(request.body) }),
-      redirect: 'error',
-      signal,
-    });
-    const isInLines = onLine !== undefined && response.headers.get('content-type') === linesType;
-    text = isInLines && response.body !== null ? await lastLine(response.body, onLine) : await response.text();
+    response = await respondedTo(address, request, signal);
+    response.setEncoding('utf8');
+    const isInLines = onLine !== undefined && response.headers['content-type'] === linesType;
+    text = isInLines ? await lastLine(response, onLine) : await allText(response);
   } catch {
     if (signal.aborted) {
       return {
@@ -124,7 +116,7 @@ export async function callGateway(
     };
   }
   const document = parse(text);
-  if (document === null && response.headers.get('content-type') === linesType) return lost(request);
+  if (document === null && response.headers['content-type'] === linesType) return lost(request);
   if (document === null) {
     return {
       reached: false,
@@ -137,9 +129,43 @@ export async function callGateway(
       ),
     };
   }
-  return response.ok && !Object.hasOwn(document, 'errors')
+  const { statusCode = 0 } = response;
+  return statusCode >= 200 && statusCode < 300 && !Object.hasOwn(document, 'errors')
     ? { reached: true, result: ok(document) }
-    : { reached: response.status !== 401, result: errorOf(document, response.status) };
+    : { reached: statusCode !== 401, result: errorOf(document, statusCode) };
+}
+
+/**
+ * Sends it, and answers when there are headers. Rejects when there is nobody, or the signal aborts. Not by `fetch`, which gives up an answer
+ * that takes longer than five minutes: how long a call may take is the call's to say.
+ */
+function respondedTo(
+  address: GatewayAddress,
+  { method, path, body, requestId, onLine }: GatewayRequest,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const text = body === undefined ? undefined : JSON.stringify(body);
+  const headers = {
+    accept: onLine === undefined ? mediaType : `${linesType}, ${mediaType}`,
+    authorization: `Bearer ${address.key}`,
+    ...(text !== undefined && { 'content-type': mediaType, 'content-length': Buffer.byteLength(text) }),
+    ...(requestId !== undefined && { 'idempotency-key': requestId }),
+    ...(address.traceparent !== undefined && { traceparent: address.traceparent }),
+  };
+  const url = new URL(`${address.url}${path}`);
+  const { request } = url.protocol === 'https:' ? https : http;
+  return new Promise((resolve, reject) => {
+    // A connection of its own: one that is kept may be closed by the gateway just as it is used again.
+    const sent = request(url, { method, headers, signal, agent: false }, resolve);
+    sent.on('error', reject);
+    sent.end(text);
+  });
+}
+
+async function allText(chunks: AsyncIterable<unknown>): Promise<string> {
+  let text = '';
+  for await (const chunk of chunks) text += String(chunk);
+  return text;
 }
 
 function lost({ effectIfLost }: GatewayRequest): GatewayAnswer {
@@ -191,7 +217,7 @@ export async function callUntilStopped(
 }
 
 /** Tells of every line but the last, as they come, and answers that: empty where the answer ended before it. */
-async function lastLine(body: ReadableStream<Uint8Array>, onLine: (line: JsonObject) => void): Promise<string> {
+async function lastLine(chunks: AsyncIterable<unknown>, onLine: (line: JsonObject) => void): Promise<string> {
   let rest = '';
   let last = '';
   const take = (line: string): void => {
@@ -200,8 +226,8 @@ async function lastLine(body: ReadableStream<Uint8Array>, onLine: (line: JsonObj
     if (isDocument(value)) last = line;
     else onLine(value);
   };
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    const [first = '', ...lines] = chunk.split('\n');
+  for await (const chunk of chunks) {
+    const [first = '', ...lines] = String(chunk).split('\n');
     const next = lines.pop();
     if (next === undefined) rest += first;
     else {
