@@ -61,15 +61,20 @@ export function textsOf(name: AgentFunctionName, arity: number): readonly string
 /** Makes functions on one node. The funs are valid for the connection they came over. */
 export class Interpreter {
   readonly #made = new Map<string, Promise<DistResult<FunTerm>>>();
-  #maker: Promise<DistResult<FunTerm>> | null = null;
 
   /** A fun of one argument, the list of the arguments of `name` with that arity; made over `call` when it is not there yet. */
   async fun(name: AgentFunctionName, arity: number, call: NodeCall): Promise<DistResult<FunTerm>> {
-    const key = `${name}/${String(arity)}`;
-    const made = this.#made.get(key) ?? this.#make(name, arity, call);
+    return this.#once(`${name}/${String(arity)}`, () => this.#make(name, arity, call));
+  }
+
+  /** What was made as `key`, by whoever asked first. An attempt of somebody who gave up, or had too little time, is nobody else's. */
+  async #once(key: string, make: () => Promise<DistResult<FunTerm>>): Promise<DistResult<FunTerm>> {
+    const before = this.#made.get(key);
+    const known = before === undefined ? null : await before;
+    if (known?.ok === true) return known;
+    const made = make();
     this.#made.set(key, made);
     const result = await made;
-    // The attempt of a caller that gave up, or had too little time, is nobody else's.
     if (!result.ok && this.#made.get(key) === made) this.#made.delete(key);
     return result;
   }
@@ -84,12 +89,8 @@ export class Interpreter {
   }
 
   async #apply(name: AgentFunctionName, arity: number, args: Term, call: NodeCall): Promise<DistResult<Term>> {
-    this.#maker ??= makeMaker(call);
-    const made = await this.#maker;
-    if (!made.ok) {
-      this.#maker = null;
-      return made;
-    }
+    const made = await this.#once('maker', () => makeMaker(call));
+    if (!made.ok) return made;
     const texts = list(textsOf(name, arity).map((text) => charlist(text)));
     return call('erlang', 'apply', [made.value, list([texts, atom(name), args])]);
   }

@@ -90,7 +90,10 @@ list_value(Item, Values) ->
 
 list_rows(tables, Tables, Items) ->
     Word = erlang:system_info(wordsize),
-    [{T, node_table_items(Items, Info, Word)} || T <- Tables, Info <- [ets:info(T)], Info =/= undefined];
+    Made = [I || I <- Items, lists:member(I, [bytes, bytes_per_object, owner_name])],
+    [{T, [lists:keyfind(I, 1, Known) || I <- Items]}
+        || T <- Tables, Info <- [ets:info(T)], Info =/= undefined,
+           Known <- [[{I, node_table_item(I, Info, Word)} || I <- Made] ++ Info]];
 list_rows(ports, Ports, Items) ->
     [{P, [{I, node_port_item(I, P, Info)} || I <- Items]} || P <- Ports, Info <- [erlang:port_info(P)], Info =/= undefined];
 list_rows(sockets, Sockets, Items) ->

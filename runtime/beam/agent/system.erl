@@ -2,11 +2,7 @@
 -export([node_table_rows/3]).
 -export([node_allocators/0, node_schedulers/1]).
 
-%% Items of a table, out of what ets:info/1 says of it and what is made of that; `none` for an average of nothing.
-node_table_items(Items, Info, Word) ->
-    Known = [{I, node_table_item(I, Info, Word)} || I <- [bytes, bytes_per_object, owner_name], lists:member(I, Items)] ++ Info,
-    [lists:keyfind(I, 1, Known) || I <- Items].
-
+%% What is made of what ets:info/1 says of a table; `none` for an average of nothing.
 node_table_item(owner_name, Info, _) -> node_name_of(proplists:get_value(owner, Info));
 node_table_item(bytes, Info, Word) -> proplists:get_value(memory, Info) * Word;
 node_table_item(bytes_per_object, Info, Word) ->
