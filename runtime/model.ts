@@ -245,24 +245,22 @@ export type RowPage = {
 
 // ------------------------------------------------------------------------------------------------- predicates (as data)
 
-export type TextField =
-  'registered_name' | 'initial_call' | 'current_function' | 'label' | 'status' | 'priority' | 'parent' | 'group_leader';
-/** What is asked of rows: their fields are `Key`; those that are `Text` are texts, those that are `Listed` lists of texts. */
-export type RowPredicate<Key extends string, Text extends Key = Key, Listed extends Key = never> =
+/** What is asked of rows: their fields are `Key`; those that are `Listed` are lists of texts. */
+export type RowPredicate<Key extends string, Listed extends Key = never> =
   | { readonly key: Key; readonly op: 'eq' | 'ne' | 'lt' | 'le' | 'gt' | 'ge'; readonly value: Scalar }
   | {
-      readonly key: Text;
-      /** `like`: with an asterisk for any text, also none; the whole of it has to fit. */
+      readonly key: Key;
+      /** Of texts. `like`: with an asterisk for any text, also none; the whole of it has to fit. */
       readonly op: 'contains' | 'prefix' | 'like';
       readonly value: string;
     }
   /** One of these is in the list. */
   | { readonly key: Listed; readonly op: 'has'; readonly value: readonly string[] }
-  | { readonly all: readonly RowPredicate<Key, Text, Listed>[] }
-  | { readonly any: readonly RowPredicate<Key, Text, Listed>[] }
-  | { readonly not: RowPredicate<Key, Text, Listed> };
+  | { readonly all: readonly RowPredicate<Key, Listed>[] }
+  | { readonly any: readonly RowPredicate<Key, Listed>[] }
+  | { readonly not: RowPredicate<Key, Listed> };
 /** Ancestors are as proc_lib kept them: ids, or registered names. */
-export type Predicate = RowPredicate<ProcessField, TextField, 'ancestors'>;
+export type Predicate = RowPredicate<ProcessField, 'ancestors'>;
 
 /** Which rows of a list are wanted: whoever has them filters, orders and counts them, and sends no others. */
 export type RowSelect<Field extends string> = {

@@ -63,8 +63,8 @@ function invalid(code: string, message: string, pointer: string): Failure {
 }
 
 /** Every key that a predicate reads. */
-export function fieldsOf<Key extends string, Text extends Key, Listed extends Key>(
-  where: RowPredicate<Key, Text, Listed> | undefined,
+export function fieldsOf<Key extends string, Listed extends Key>(
+  where: RowPredicate<Key, Listed> | undefined,
 ): readonly Key[] {
   if (where === undefined) return [];
   if ('all' in where) return where.all.flatMap((one) => fieldsOf(one));
@@ -72,25 +72,25 @@ export function fieldsOf<Key extends string, Text extends Key, Listed extends Ke
   return 'not' in where ? fieldsOf(where.not) : [where.key];
 }
 
-type Selecting<Key extends string, Text extends Key, Listed extends Key> = {
-  readonly where?: RowPredicate<Key, Text, Listed> | undefined;
+type Selecting<Key extends string, Listed extends Key> = {
+  readonly where?: RowPredicate<Key, Listed> | undefined;
   readonly top?: RowSelect<Key>['top'];
   readonly first?: number;
 };
 
 /** The rows a query asks for: all that match, the first of them, or the n best of them, in order. */
-export function selectRows<P, Key extends string, Text extends Key, Listed extends Key>(
+export function selectRows<P, Key extends string, Listed extends Key>(
   rows: Iterable<P>,
-  query: Selecting<Key, Text, Listed>,
+  query: Selecting<Key, Listed>,
   read: FieldReader<P, Key>,
 ): readonly P[] {
   return countRows(rows, query, read).chosen;
 }
 
 /** The same, and how many match at all. */
-export function countRows<P, Key extends string, Text extends Key, Listed extends Key>(
+export function countRows<P, Key extends string, Listed extends Key>(
   rows: Iterable<P>,
-  { where, top, first }: Selecting<Key, Text, Listed>,
+  { where, top, first }: Selecting<Key, Listed>,
   read: FieldReader<P, Key>,
 ): { readonly chosen: readonly P[]; readonly matched: number } {
   const matching = [...rows].filter((row) => where === undefined || matches(row, where, read));
@@ -106,9 +106,9 @@ export function countRows<P, Key extends string, Text extends Key, Listed extend
 }
 
 /** Whether a row satisfies the predicate. Values of different types are never equal nor in order. */
-export function matches<P, Key extends string, Text extends Key, Listed extends Key>(
+export function matches<P, Key extends string, Listed extends Key>(
   row: P,
-  where: RowPredicate<Key, Text, Listed>,
+  where: RowPredicate<Key, Listed>,
   read: FieldReader<P, Key>,
 ): boolean {
   if ('all' in where) return where.all.every((one) => matches(row, one, read));

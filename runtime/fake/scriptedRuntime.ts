@@ -1,10 +1,11 @@
 /** A {@link Runtime} for tests whose methods answer what the test says, and which remembers what it was asked. */
 import { unsupported } from '../errors.ts';
-import type { ArsenalError, ConnectionId, Result } from '../model.ts';
+import type { ArsenalError, ConnectionId, Json, Result, RowSelect } from '../model.ts';
 import { fail, ok } from '../model.ts';
 import type { CallOptions, ConnectionState, MethodName, MethodTable, Runtime, StreamItem } from '../port.ts';
 import { methodNames } from '../port.ts';
 import { answerOf, assemblePort, buildCapabilities } from '../portFacade.ts';
+import { countRows } from '../processQuery.ts';
 
 export interface ScriptedRuntime extends Runtime {
   /** Puts these methods in the place of all there were, and forgets what was asked. */
@@ -78,6 +79,17 @@ export function failing(error: ArsenalError): () => Promise<Result<never>> {
 /** A stream method that brings these frames, and ends with `end`. */
 export function streaming<F, R>(frames: readonly F[], end: R): () => AsyncIterable<StreamItem<F, R>> {
   return () => streamOf(frames, ok(end));
+}
+
+/** A stream method that brings those of these rows that are selected. */
+export function choosing<Row, Field extends string>(
+  rows: readonly Row[],
+  valueOf: (row: Row, field: Field) => Json,
+): (select: RowSelect<Field>) => AsyncIterable<StreamItem<readonly Row[], { readonly total: number }>> {
+  return (select) => {
+    const { chosen, matched } = countRows(rows, select, valueOf);
+    return streamOf([chosen], ok({ total: matched }));
+  };
 }
 
 /** A stream method that brings these frames, and then fails. */

@@ -164,7 +164,7 @@ function resumed(scans: Scans, owner: ScanOwner, from: Cursor): Result<KeptList>
 /** Filters and sorts rows; a field that is null sorts last. */
 export function selectRows(
   rows: readonly ListRow[],
-  { filter = {}, sort }: Pick<ListParams, 'filter' | 'sort'>,
+  { filter = {}, sort }: { readonly filter?: Filter | undefined; readonly sort?: string | undefined },
 ): readonly ListRow[] {
   const left = rows.filter((row) => passes(row, filter));
   return sort === undefined ? left : left.toSorted(orderBy(sort));

@@ -1,9 +1,10 @@
 /** Process rows: from the port's columns to what callers see. */
-import type { Json, Predicate, ProcessField, ProcessRef, RowPage, Scalar } from '../../runtime/model.ts';
+import type { Json, ProcessField, ProcessRef, RowPage, RowPredicate } from '../../runtime/model.ts';
 import { pidText, processId } from '../../runtime/model.ts';
+import { portPredicate } from './filterPredicate.ts';
 import type { ListRow } from './lists.ts';
 import { readSort } from './lists.ts';
-import type { Conditions, Filter } from './rowFilter.ts';
+import type { Filter } from './rowFilter.ts';
 import { filteredFields } from './rowFilter.ts';
 
 /**
@@ -85,41 +86,10 @@ export function cell(page: RowPage, key: ProcessField, index: number): Json {
 }
 
 /** A filter as the port's predicate; undefined when it asks for nothing. */
-export function predicateOf(filter: Filter | undefined): Predicate | undefined {
-  if (filter === undefined) return undefined;
-  const { any, not, ...conditions } = filter;
-  const all = conditionsOn(conditions);
-  if (any !== undefined) all.push({ any: any.map((one) => ({ all: conditionsOn(one) })) });
-  if (not !== undefined) all.push({ not: { all: conditionsOn(not) } });
-  return all.length === 0 ? undefined : { all };
+export function predicateOf(filter: Filter | undefined): RowPredicate<ProcessKey> | undefined {
+  return portPredicate(filter, (field) => (isProcessField(field) ? { key: processFields[field].key } : null)).where;
 }
-
-function conditionsOn(conditions: Conditions): Predicate[] {
-  return Object.entries(conditions).flatMap(([field, condition]) =>
-    isProcessField(field)
-      ? Object.entries(condition).map(([op, value]: [string, Json]) => oneOf(field, op, value))
-      : [],
-  );
-}
-
-function oneOf(field: ProcessFieldName, op: string, value: Json): Predicate {
-  const { key, kind } = processFields[field];
-  if (op === 'in') return { any: listed(value).map((one) => ({ key, op: 'eq', value: one })) };
-  if (op === 'contains' || op === 'prefix' || op === 'like') {
-    // The schema lets only text fields have these.
-    return kind === 'text' ? { key, op, value: typeof value === 'string' ? value : '' } : { any: [] };
-  }
-  const comparison = (['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const).find((known) => known === op) ?? 'eq';
-  return { key, op: comparison, value: scalar(value) };
-}
-
-function listed(value: Json): readonly Scalar[] {
-  return Array.isArray(value) ? value.map(scalar) : [];
-}
-
-function scalar(value: Json): Scalar {
-  return typeof value === 'object' ? null : value;
-}
+type ProcessKey = (typeof processFields)[ProcessFieldName]['key'];
 
 /** The fields that a filter or a sort text looks at. */
 export function fieldsIn(filter: Filter | undefined, sort: string | undefined): readonly ProcessFieldName[] {

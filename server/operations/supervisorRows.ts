@@ -1,7 +1,9 @@
 /** Supervisors and their children, from the port's rows to what callers see. */
 import { Type } from 'typebox';
+import { childFields } from '../../runtime/listFields.ts';
 import type { ChildRow, SupervisorFlags, SupervisorInfo } from '../../runtime/model.ts';
 import { processId } from '../../runtime/model.ts';
+import { kindsOf } from './chosenList.ts';
 import { nullable, placementOfProcess, shownTermResult, supervisorFlagsResult } from './parameters.ts';
 import { namedProcess } from './processRows.ts';
 import { nameText, shownTerm } from './terms.ts';
@@ -56,15 +58,8 @@ export function flagsText({ strategy, intensity, periodSeconds, autoShutdown }: 
   return `${strategy} (${String(intensity)} in ${String(periodSeconds)} s${shutdown})`;
 }
 
-export const childFields = {
-  index: 'number',
-  type: 'text',
-  state: 'text',
-  pid: 'text',
-  registeredName: 'text',
-  supervisor: 'text',
-  childIdText: 'text',
-} as const;
+/** A child's kind of supervisor and its printed id are told here, out of what its node sends. */
+export const childKinds = { ...kindsOf(childFields), supervisor: 'text', childIdText: 'text' } as const;
 
 export const childResult = {
   index: Type.Integer({ description: 'Position in start order.' }),

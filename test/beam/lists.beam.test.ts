@@ -23,6 +23,7 @@ import type { LiveNode } from '../harness/erlang.ts';
 import { startErlang, stopAll } from '../harness/erlang.ts';
 import { readAll } from '../port/portSuite.ts';
 import { valueOf } from '../port/results.ts';
+import { manySupervisor } from './many.ts';
 import { freshLeaseDir, inTime } from './shop.ts';
 
 const many = 1_200;
@@ -50,14 +51,7 @@ beforeAll(async () => {
       receive made -> ok end,
       Idle = fun Loop() -> receive stop -> ok after infinity -> Loop() end end,
       [register(list_to_atom(Name), spawn(Idle)) || Name <- [[16#e000], [16#1f600], "Elixir.Shop" | ["name_" ++ integer_to_list(N) || N <- lists:seq(1, 1500)]]],
-      {ok, Ts, _} = erl_scan:string("-module(many_sup). -export([init/1, begin_worker/1]).
-        begin_worker(N) -> {ok, spawn_link(fun() -> N rem 5 =:= 0 andalso register(list_to_atom(\"worker_\" ++ integer_to_list(N)), self()), receive stop -> ok end end)}.
-        init(_) -> {ok, {#{}, [#{id => {worker, N}, start => {many_sup, begin_worker, [N]}, type => case N rem 4 of 0 -> supervisor; _ -> worker end} || N <- lists:seq(1, 1500)]}}."),
-      Split = fun Split([], [], Acc) -> lists:reverse(Acc); Split([{dot, _} = D | R], F, Acc) -> {ok, P} = erl_parse:parse_form(lists:reverse([D | F])), Split(R, [], [P | Acc]); Split([T | R], F, Acc) -> Split(R, [T | F], Acc) end,
-      {ok, many_sup, Code} = compile:forms(Split(Ts, [], [])),
-      {module, many_sup} = code:load_binary(many_sup, "many_sup.erl", Code),
-      spawn(fun() -> {ok, P} = supervisor:start_link({local, many_sup}, many_sup, []), Self ! {sup, P}, receive stop -> ok end end),
-      receive {sup, _} -> ok end,
+      ${manySupervisor(1_500)},
       ok.`);
     const spec = { id: agent, node: node.node, cookie: 'lists', epmd: { port: node.epmdPort } };
     runtimes.set(agent, valueOf(await connectBeam({ ...spec, agent, leaseDir: freshLeaseDir() })));
@@ -164,7 +158,7 @@ function selects<Row, Field extends string>(
     } as const);
     if (fields[key] !== 'text') return compared;
     const part = scalar(key).chain((text) => {
-      const letters = [...String(text)];
+      const letters = Array.from(String(text));
       return fc.nat(letters.length).map((size) => letters.slice(0, size).join(''));
     });
     const like = fc.record({

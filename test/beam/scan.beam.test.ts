@@ -177,6 +177,38 @@ describe.each(['load', 'interpret', 'none'])('processes in bulk, %s', (agent) =>
     );
   }, 120_000);
 
+  it('are no longer counted when they end before they are read', async () => {
+    await target.eval(`
+      Self = self(),
+      register(short_lived, spawn(fun() ->
+        put(all, [spawn_link(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, 300)]),
+        Self ! started,
+        receive stop -> exit(with_all) end
+      end)),
+      receive started -> ok end.`);
+    const before = Number(await target.eval('erlang:system_info(process_count).'));
+    const query = { nodes: [target.node], keys: ['registered_name'], pageRows: 10 } as const;
+    let rows = 0;
+    let isEnded = false;
+    for await (const item of runtime().port.processes.scan(query, inTime(30_000))) {
+      if (item.is === 'end') {
+        expect(valueOf(item.result).total).toBe(rows);
+        continue;
+      }
+      rows += item.frame.ids.length;
+      if (isEnded) continue;
+      isEnded = true;
+      // Wherever they stand: a few pages are read ahead, and no more.
+      await target.eval(`
+        Parent = whereis(short_lived),
+        {dictionary, Own} = process_info(Parent, dictionary),
+        Ends = [monitor(process, P) || P <- [Parent | proplists:get_value(all, Own)]],
+        Parent ! stop,
+        [receive {'DOWN', End, _, _, _} -> ok end || End <- Ends], ok.`);
+    }
+    expect(rows).toBeLessThanOrEqual(before - 200);
+  });
+
   it('are left alone when nobody reads on, and when who asked has gone', async () => {
     const stop = new AbortController();
     const ours = `[P || P <- processes(), {_, I} <- [process_info(P, initial_call)], I =:= {erpc, execute_call, 4}]`;

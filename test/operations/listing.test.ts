@@ -4,6 +4,7 @@ import type { FakeNode } from '../../runtime/fake/fakeRuntime.ts';
 import { createFakeRuntime } from '../../runtime/fake/fakeRuntime.ts';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import type { Json } from '../../runtime/model.ts';
+import { ok } from '../../runtime/model.ts';
 import type { Runtime } from '../../runtime/port.ts';
 import type { House } from '../../server/backend/testKit.ts';
 import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
@@ -21,6 +22,8 @@ const nodes: readonly FakeNode[] = ['a@h', 'b@h'].map((name, node) => ({
 let house: House;
 let shipped = 0;
 let scans = 0;
+/** How many of those that the nodes count have ended before they are sent. */
+let ended = 0;
 beforeAll(async () => {
   const runtime = createFakeRuntime({ nodes });
   house = await houseOn(counting(runtime));
@@ -36,7 +39,8 @@ function counting(runtime: Runtime): Runtime {
       scans += 1;
       for await (const item of scan(query, options)) {
         if (item.is === 'frame') shipped += item.frame.ids.length;
-        yield item;
+        if (item.is === 'frame' || !item.result.ok) yield item;
+        else yield { is: 'end', result: ok({ ...item.result.value, total: item.result.value.total + ended }) };
       }
     },
   };
@@ -111,6 +115,24 @@ describe('the first page', () => {
   ])('takes %s', async (_what, filter, count) => {
     const { total, shipped: sent } = await list({ filter });
     expect([total, sent]).toEqual([count, count]);
+  });
+});
+
+describe('the total', () => {
+  it('is of those that are there, where all were sent', async () => {
+    ended = 3;
+    try {
+      const all = perNode * nodes.length;
+      const { total, answer } = await list({ sort: 'registeredName', limit: 10 });
+      expect([total, at(answer, 'truncated')]).toEqual([all, false]);
+      const beyond = await list({ after: at(answer, 'next'), limit: 1_000 });
+      expect(beyond.total).toBe(all);
+      const first = await list({ limit: 1_000 });
+      const second = await list({ after: at(first.answer, 'next'), limit: 1_000 });
+      expect([second.total, at(second.answer, 'truncated')]).toEqual([all, false]);
+    } finally {
+      ended = 0;
+    }
   });
 });
 

@@ -23,9 +23,8 @@ export type ListKind<Row, Field extends string> = {
   readonly what: Term;
   /** The items that are sent of each row, in this order; none where its rows have a form of their own. */
   readonly items: readonly string[];
-  /** The item that holds each field, and what fields hold. */
-  readonly itemOf: { readonly [field in Field]: string };
-  readonly forms: { readonly [field in Field]: FieldForm };
+  /** The item that holds a field, and what it holds. */
+  readonly formOf: (field: Field) => { readonly item: string; readonly as: FieldForm };
   /** Rows out of what is sent for one. */
   readonly read: (sent: Term) => readonly Row[];
   readonly valueOf: (row: Row, field: Field) => Json;
@@ -137,7 +136,7 @@ function splitFor<Row, Field extends string>(
   kind: ListKind<Row, Field>,
   where: RowPredicate<Field> | undefined,
 ): Split<Field> {
-  return splitWhere(where, { formOf: (field) => ({ item: kind.itemOf[field], as: kind.forms[field] }), knows });
+  return splitWhere(where, { formOf: (field) => kind.formOf(field), knows });
 }
 
 /** `Which` of lists.erl; null where the node cannot cut: there is nothing to cut by, or it is an order of ours. */
@@ -147,9 +146,9 @@ function cutThere<Row, Field extends string>(
 ): Term | null {
   if (top === undefined) return first === undefined ? null : tuple(atom('first'), integer(first));
   const { n, by, direction } = top;
-  const form = kind.forms[by];
-  if (form === 'id' || n > mostChosenThere) return null;
-  return tuple(integer(n), atom(kind.itemOf[by]), atom(form), atom(direction));
+  const { item, as } = kind.formOf(by);
+  if (as === 'id' || n > mostChosenThere) return null;
+  return tuple(integer(n), atom(item), atom(as), atom(direction));
 }
 
 function findTerm({ deciding, where, which }: Find): Term {
@@ -157,7 +156,7 @@ function findTerm({ deciding, where, which }: Find): Term {
 }
 
 function itemsOf<Row, Field extends string>(kind: ListKind<Row, Field>, fields: readonly Field[]): readonly string[] {
-  return [...new Set(fields.map((field) => kind.itemOf[field]))];
+  return [...new Set(fields.map((field) => kind.formOf(field).item))];
 }
 
 function atoms(names: readonly string[]): Term {

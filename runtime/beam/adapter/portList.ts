@@ -75,8 +75,7 @@ function listOfKind(what: 'ports' | 'sockets', node: NodeName): ListKind<PortRow
   return {
     what: atom(what),
     items,
-    itemOf,
-    forms: portFields,
+    formOf: (field) => ({ item: itemOf[field], as: portFields[field] }),
     read: portRow,
     valueOf: portValue,
     answered: (said) => answered(said, node, what === 'ports' ? 'The ports' : 'The sockets'),

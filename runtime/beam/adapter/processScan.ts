@@ -242,7 +242,9 @@ class NodeScan {
     const pageRows = isWhole ? this.#pageRows : Math.min(this.#pageRows, chunkOfPids);
     for (let at = 0; at < chosen.length; at += pageRows) {
       const part = chosen.slice(at, at + pageRows);
-      yield isWhole ? ok(gather(part, keys)) : await this.#restOf(part, deciding);
+      const page = isWhole ? ok(gather(part, keys)) : await this.#restOf(part, deciding);
+      if (page.ok) this.#counts.total -= part.length - page.value.ids.length;
+      yield page;
     }
   }
 
@@ -299,10 +301,12 @@ class NodeScan {
     });
     const reading = stream.read(this.#times.options, this.#times.question);
     let isRead = false;
+    let given = 0;
     try {
       for (;;) {
         const next = await reading.next();
         if (next.done !== true) {
+          given += next.value.ids.length;
           if (next.value.ids.length > 0) yield ok(next.value);
           continue;
         }
@@ -311,8 +315,12 @@ class NodeScan {
         if (!counts.ok) yield counts;
         else if (counts.value.is === 'too_many') yield tooCostly(node, costly ?? 'memory', counts.value.count);
         else {
-          this.#counts.total += counts.value.matched;
-          this.#counts.scanned += counts.value.looked;
+          const { matched, looked } = counts.value;
+          const most = which === 'all' ? matched : Math.min('first' in which ? which.first : which.n, matched);
+          // Those that ended before their row was read are no rows.
+          const gone = most - given;
+          this.#counts.total += matched - gone;
+          this.#counts.scanned += looked - gone;
         }
         return;
       }

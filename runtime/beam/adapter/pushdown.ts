@@ -12,12 +12,12 @@ import { atom, integer, list, text, tuple } from '../../term/term.ts';
 import { pidOf } from './read.ts';
 
 /** A filter in two parts, both of which a row has to pass. */
-export type Split<Key extends string, Text extends Key = Key, Listed extends Key = never> = {
+export type Split<Key extends string, Listed extends Key = never> = {
   /** `Where` of rows.erl, and the keys it reads. */
   readonly there: Term;
   readonly keys: readonly Key[];
   /** What is left to be decided here; null when nothing is. */
-  readonly here: RowPredicate<Key, Text, Listed> | null;
+  readonly here: RowPredicate<Key, Listed> | null;
 };
 
 /** The item that holds a field on a node, and what it is there. */
@@ -34,14 +34,14 @@ export type Decidable<Key extends string> = {
 };
 
 /** Splits a filter at its uppermost `all`. */
-export function splitWhere<Key extends string, Text extends Key, Listed extends Key>(
-  where: RowPredicate<Key, Text, Listed> | undefined,
+export function splitWhere<Key extends string, Listed extends Key>(
+  where: RowPredicate<Key, Listed> | undefined,
   decidable: Decidable<Key>,
-): Split<Key, Text, Listed> {
+): Split<Key, Listed> {
   if (where === undefined) return { there: always, keys: [], here: null };
   const parts = 'all' in where ? where.all : [where];
   const there: Term[] = [];
-  const here: RowPredicate<Key, Text, Listed>[] = [];
+  const here: RowPredicate<Key, Listed>[] = [];
   const keys = new Set<Key>();
   for (const part of parts) {
     const used = fieldsOf(part);
@@ -59,8 +59,8 @@ export function splitWhere<Key extends string, Text extends Key, Listed extends 
 }
 
 /** The predicate as the node's filter; null when it cannot decide it as we would. */
-function whereTerm<Key extends string, Text extends Key, Listed extends Key>(
-  where: RowPredicate<Key, Text, Listed>,
+function whereTerm<Key extends string, Listed extends Key>(
+  where: RowPredicate<Key, Listed>,
   decidable: Decidable<Key>,
 ): Term | null {
   if ('all' in where) return joined('all', where.all, decidable);
@@ -113,9 +113,9 @@ function ofPid(item: string, op: Op, value: Scalar, knows: Knows): Term | null {
   return term === null ? null : tuple(atom('same'), atom(item), term);
 }
 
-function joined<Key extends string, Text extends Key, Listed extends Key>(
+function joined<Key extends string, Listed extends Key>(
   how: 'all' | 'any',
-  parts: readonly RowPredicate<Key, Text, Listed>[],
+  parts: readonly RowPredicate<Key, Listed>[],
   decidable: Decidable<Key>,
 ): Term | null {
   const terms = parts.map((part) => whereTerm(part, decidable));

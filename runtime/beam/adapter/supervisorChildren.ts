@@ -175,8 +175,10 @@ function childList(known: Known, options: CallOptions): ListKind<Child, ChildFie
   return {
     what: tuple(atom('children'), pidOf(known.pid), reverse, integer(waitOf(options))),
     items: [],
-    itemOf: { index: 'index', type: 'type', state: 'state', pid: 'pid', registeredName: 'registered_name' },
-    forms: childFields,
+    formOf: (field) => ({
+      item: field === 'registeredName' ? 'registered_name' : field,
+      as: childFields[field],
+    }),
     read: (sent) => {
       const [at, child] = tupleOf(sent, 2) ?? [];
       return child === undefined ? [] : [readChild(child, numberOf(at) ?? 0)].filter((one) => one !== null);

@@ -43,28 +43,28 @@ export function tableList(node: NodeName): ListKind<TableRow, TableField> {
   return {
     what: atom('tables'),
     items: tableItems,
-    itemOf: {
-      name: 'name',
-      type: 'type',
-      protection: 'protection',
-      objects: 'size',
-      bytes: 'bytes',
-      bytesPerObject: 'bytes_per_object',
-      owner: 'owner',
-      ownerName: 'owner_name',
-      named: 'named_table',
-      keyPosition: 'keypos',
-      compressed: 'compressed',
-      readConcurrency: 'read_concurrency',
-      writeConcurrency: 'write_concurrency',
-    },
-    forms: tableFields,
+    formOf: (field) => ({ item: itemOf[field], as: tableFields[field] }),
     read: tableRow,
     valueOf: tableValue,
     answered: (said) => answered(said, node, 'The tables'),
   };
 }
 
+const itemOf: { readonly [field in TableField]: string } = {
+  name: 'name',
+  type: 'type',
+  protection: 'protection',
+  objects: 'size',
+  bytes: 'bytes',
+  bytesPerObject: 'bytes_per_object',
+  owner: 'owner',
+  ownerName: 'owner_name',
+  named: 'named_table',
+  keyPosition: 'keypos',
+  compressed: 'compressed',
+  readConcurrency: 'read_concurrency',
+  writeConcurrency: 'write_concurrency',
+};
 /** As {@link tableRow} reads them. */
 const tableItems = [
   ...['name', 'type', 'protection', 'owner', 'size', 'bytes', 'owner_name', 'named_table', 'keypos', 'compressed'],

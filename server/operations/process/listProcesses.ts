@@ -116,7 +116,14 @@ export function listProcesses(scans: Scans) {
 type ScanContext = Context<(typeof needs)[number] | (typeof mayUse)[number]>;
 type Given = Static<typeof params>;
 type Asked = { readonly scope: Scope; readonly given: Given; readonly fields: readonly ProcessFieldName[] };
-type Read = { readonly pages: readonly RowPage[]; readonly nodes: Coverage; readonly total: number };
+/** `total` as the nodes count; `rows` as many as came, all of which are in `pages` when it `isKept`. */
+type Read = {
+  readonly pages: readonly RowPage[];
+  readonly nodes: Coverage;
+  readonly total: number;
+  readonly rows: number;
+  readonly isKept: boolean;
+};
 
 async function gather(
   context: ScanContext,
@@ -150,12 +157,12 @@ async function gatherRest(context: ScanContext, asked: Asked, shown: ProcessTabl
   const read = await scan(context, asked, null);
   if (!read.ok) return read;
   const others = ProcessTable.of(read.value.pages, asked.fields, asked.given.sort, shown);
-  const table = shown.followedBy(others);
-  return gathered(table, { ...read.value, total: table.length });
+  return gathered(shown.followedBy(others), read.value);
 }
 
-function gathered(table: ProcessTable, { nodes, total }: Read): Result<Gathered> {
-  return ok({ selected: table.head(mostRows), nodes, total: Math.max(total, table.length), whole: null });
+/** The whole list: there are as many as came, unless more came than were kept. What a node counted may have ended before it was sent. */
+function gathered(table: ProcessTable, { nodes, rows, isKept }: Read): Result<Gathered> {
+  return ok({ selected: table.head(mostRows), nodes, total: isKept ? table.length : rows, whole: null });
 }
 
 type Few = { readonly first: number } | { readonly top: NonNullable<ScanParams['top']> };
@@ -176,6 +183,7 @@ async function scan(context: ScanContext, { scope, given, fields }: Asked, few: 
   const where = allOf([...scope.where, ...[predicateOf(filter)].filter((each) => each !== undefined)]);
   const pages: RowPage[] = [];
   let rows = 0;
+  let kept = 0;
   const end = await drain(
     context.port.processes.scan(
       {
@@ -190,7 +198,10 @@ async function scan(context: ScanContext, { scope, given, fields }: Asked, few: 
       context.options(),
     ),
     async (page) => {
-      if (rows < mostRead) pages.push(page);
+      if (rows < mostRead) {
+        pages.push(page);
+        kept += page.ids.length;
+      }
       rows += page.ids.length;
       if (stream) await context.emit({ is: 'rows', rows: rowsOf(page, fields) });
     },
@@ -201,7 +212,7 @@ async function scan(context: ScanContext, { scope, given, fields }: Asked, few: 
   const nodes = [...end.value.nodes, ...scope.missing];
   const placeOf = new Map(nodes.map((covered, at) => [covered.node, at]));
   const inOrder = pages.toSorted((one, other) => (placeOf.get(one.of.node) ?? 0) - (placeOf.get(other.of.node) ?? 0));
-  return ok({ pages: inOrder, nodes, total: Math.max(end.value.total, rows) });
+  return ok({ pages: inOrder, nodes, total: Math.max(end.value.total, rows), rows, isKept: kept === rows });
 }
 
 function allOf(all: readonly Predicate[]): Predicate | null {

@@ -4,10 +4,10 @@ import type { Json } from '../../../runtime/model.ts';
 import type { ListRow } from '../lists.ts';
 import { listParams, selectRows } from '../lists.ts';
 import type { Filter } from '../rowFilter.ts';
-import { childFields, supervisorFields } from '../supervisorRows.ts';
+import { childKinds, supervisorFields } from '../supervisorRows.ts';
 import type { Branch, TreeChild } from './trees.ts';
 
-const fields = { ...supervisorFields, ...childFields };
+const fields = { ...supervisorFields, ...childKinds };
 const { filter, fields: fieldsParam } = listParams(fields);
 
 export const treeFilterParams = {

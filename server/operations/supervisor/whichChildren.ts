@@ -1,15 +1,18 @@
 import { Type } from 'typebox';
+import type { ChildField } from '../../../runtime/listFields.ts';
+import { childFields } from '../../../runtime/listFields.ts';
+import type { ProcessRef, Result, RowSelect } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
+import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
+import type { SourceRows } from '../chosenList.ts';
+import { gatherChosen } from '../chosenList.ts';
 import type { Scans } from '../lists.ts';
-import { listPage, listParams, listResult } from '../lists.ts';
+import { listPage, listParams, listResult, mostRows } from '../lists.ts';
 import { onNodeParam, supervisorParam } from '../parameters.ts';
 import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { collect } from '../streams.ts';
-import { childFields, childResult, childRow } from '../supervisorRows.ts';
-
-/** A supervisor answers with all its children at once: no more than these are asked for. */
-const mostChildren = 20_000;
+import { childKinds, childResult, childRow } from '../supervisorRows.ts';
 
 /** The children of one supervisor. A process that is not surely a supervisor is refused, not asked. */
 export function whichChildren(scans: Scans) {
@@ -21,28 +24,35 @@ export function whichChildren(scans: Scans) {
     severity: 'read',
     idempotent: true,
     needs: [...resolveNeeds, 'supervisors.children'],
-    params: Type.Object({ supervisor: supervisorParam, node: onNodeParam, ...listParams(childFields) }),
+    params: Type.Object({ supervisor: supervisorParam, node: onNodeParam, ...listParams(childKinds) }),
     result: listResult(Type.Partial(Type.Object(childResult))),
     route: { method: 'GET', path: '/supervisors/:supervisor/children' },
     examples: [{ title: 'Of a registered supervisor', params: { supervisor: 'Shop.Supervisor', node: 'demo1@sim' } }],
     errors: [{ code: 'supervisor.not_one', remedy: 'Choose a process from list_supervisors.' }],
     execute: (context, params) =>
-      listPage(context, 'which_children', params, scans, ['childId', 'index'], async () => {
+      listPage(context, 'which_children', params, scans, key, async () => {
         const { supervisor: text, node } = params;
         const supervisor = await resolveProcess(context, { text, node, pointer: '/supervisor' });
         if (!supervisor.ok) return supervisor;
-        const children = await collect(
-          context.port.supervisors.children(
-            { supervisor: supervisor.value, offset: 0, limit: mostChildren },
-            context.options(),
-          ),
-          mostChildren,
-        );
-        if (!children.ok) return children;
-        const rows = children.value.rows.map(childRow);
-        const more = children.value.end.total > rows.length;
-        const nodes = [{ node: supervisor.value.node, status: 'ok' } as const];
-        return ok({ rows, nodes, ...(more && { total: children.value.end.total }) });
+        return gatherChosen(context, params, {
+          forms: childFields,
+          key,
+          read: (within, select) => childrenOf(within, supervisor.value, select({})),
+        });
       }),
   });
+}
+
+const key = ['childId', 'index'] as const;
+
+async function childrenOf(
+  context: Context<'supervisors.children'>,
+  supervisor: ProcessRef,
+  { first = mostRows, ...select }: RowSelect<ChildField>,
+): Promise<Result<SourceRows>> {
+  const window = { supervisor, offset: 0, limit: first };
+  const found = await collect(context.port.supervisors.children({ ...window, ...select }, context.options()), mostRows);
+  if (!found.ok) return found;
+  const { rows, end } = found.value;
+  return ok({ rows: rows.map(childRow), nodes: [{ node: supervisor.node, status: 'ok' }], total: end.total });
 }

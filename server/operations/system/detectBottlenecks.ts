@@ -304,9 +304,10 @@ async function fullPorts(
   thresholds: Thresholds,
 ): Promise<Result<Finding[]>> {
   const found: Finding[] = [];
-  const end = await drain(context.port.system.ports({ node }, context.options()), (rows) => {
+  const where = { key: 'queueBytes', op: 'ge', value: thresholds.portQueueBytes } as const;
+  const end = await drain(context.port.system.ports({ node, where }, context.options()), (rows) => {
     for (const { id, name, remote, queueBytes, owner } of rows) {
-      if (queueBytes === null || queueBytes < thresholds.portQueueBytes) continue;
+      if (queueBytes === null) continue;
       found.push({
         node,
         kind: 'port_queue',

@@ -1,8 +1,14 @@
 import { Type } from 'typebox';
+import type { TableField } from '../../../runtime/listFields.ts';
+import { bytesPerObject, tableFields } from '../../../runtime/listFields.ts';
+import type { NodeName, Result, TableRow } from '../../../runtime/model.ts';
 import { ok, processId } from '../../../runtime/model.ts';
+import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
+import type { SelectFor, SourceRows } from '../chosenList.ts';
+import { gatherChosen, kindsOf } from '../chosenList.ts';
 import { eachNode } from '../eachNode.ts';
-import type { Scans } from '../lists.ts';
+import type { ListRow, Scans } from '../lists.ts';
 import { listPage, listParams, listResult, mostRows } from '../lists.ts';
 import { nodeFilterParam, nullable } from '../parameters.ts';
 import { collect } from '../streams.ts';
@@ -22,20 +28,8 @@ export function listEtsTables(scans: Scans) {
     params: Type.Object({
       node: nodeFilterParam,
       ...listParams({
-        name: 'text',
+        ...kindsOf(tableFields),
         node: 'text',
-        type: 'text',
-        protection: 'text',
-        objects: 'number',
-        bytes: 'number',
-        bytesPerObject: 'number',
-        owner: 'text',
-        ownerName: 'text',
-        named: 'boolean',
-        keyPosition: 'number',
-        compressed: 'boolean',
-        readConcurrency: 'boolean',
-        writeConcurrency: 'text',
       }),
     }),
     result: listResult(
@@ -68,23 +62,40 @@ export function listEtsTables(scans: Scans) {
     ],
     errors: [known.cursorExpired, known.nodeUnavailable],
     execute: (context, params) =>
-      listPage(context, 'list_ets_tables', params, scans, ['table', 'node'], async () => {
-        const asked = await eachNode(context, params.node, (node) =>
-          collect(context.port.system.ets({ node }, context.options()), mostRows),
-        );
-        if (!asked.ok) return asked;
-        const rows = asked.value.answers.flatMap(({ node, value }) =>
-          value.rows.map(({ id, owner, isNamed, isCompressed, ...table }) => ({
-            ...table,
-            table: displayOf(id),
-            node,
-            owner: processId(owner),
-            named: isNamed,
-            compressed: isCompressed,
-            bytesPerObject: table.objects === 0 ? null : Math.round(table.bytes / table.objects),
-          })),
-        );
-        return ok({ rows, nodes: asked.value.nodes });
-      }),
+      listPage(context, 'list_ets_tables', params, scans, key, () =>
+        gatherChosen(context, params, { forms: tableFields, same: ['node'], key, read: tablesOf(params.node) }),
+      ),
   });
+}
+
+const key = ['table', 'node'] as const;
+
+function tablesOf(node: NodeName | undefined) {
+  return async (
+    context: Context<'cluster.nodes' | 'system.ets'>,
+    select: SelectFor<TableField>,
+  ): Promise<Result<SourceRows>> => {
+    const asked = await eachNode(context, node, (on) =>
+      collect(context.port.system.ets({ node: on, ...select({ node: on }) }, context.options()), mostRows),
+    );
+    if (!asked.ok) return asked;
+    const { answers, nodes } = asked.value;
+    return ok({
+      rows: answers.flatMap(({ node: on, value }) => value.rows.map((table) => rowOf(on, table))),
+      nodes,
+      total: answers.reduce((sum, { value }) => sum + value.end.total, 0),
+    });
+  };
+}
+
+function rowOf(node: NodeName, { id, owner, isNamed, isCompressed, ...table }: TableRow): ListRow {
+  return {
+    ...table,
+    table: displayOf(id),
+    node,
+    owner: processId(owner),
+    named: isNamed,
+    compressed: isCompressed,
+    bytesPerObject: bytesPerObject(table),
+  };
 }

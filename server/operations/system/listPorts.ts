@@ -1,9 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Type } from 'typebox';
-import type { NodeName, PortRow, Result } from '../../../runtime/model.ts';
+import type { FieldForm, PortField } from '../../../runtime/listFields.ts';
+import { portFields } from '../../../runtime/listFields.ts';
+import type { NodeName, PortRow, Result, RowSelect } from '../../../runtime/model.ts';
 import { ok, processId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
+import type { SelectFor, SourceRows } from '../chosenList.ts';
+import { gatherChosen, kindsOf } from '../chosenList.ts';
 import { eachNode } from '../eachNode.ts';
 import type { ListRow, Scans } from '../lists.ts';
 import { listPage, listParams, listResult, mostRows } from '../lists.ts';
@@ -31,18 +35,8 @@ export function listPorts(scans: Scans) {
         Type.Integer({ minimum: 100, maximum: 30_000, description: 'The time between two looks, to see what flows.' }),
       ),
       ...listParams({
-        id: 'text',
+        ...kindsOf(portFields),
         node: 'text',
-        name: 'text',
-        kind: 'text',
-        owner: 'text',
-        ownerName: 'text',
-        local: 'text',
-        remote: 'text',
-        inputBytes: 'number',
-        outputBytes: 'number',
-        queueBytes: 'number',
-        memoryBytes: 'number',
         inputBytesPerSecond: 'number',
         outputBytesPerSecond: 'number',
       }),
@@ -73,33 +67,65 @@ export function listPorts(scans: Scans) {
     errors: [known.cursorExpired, known.nodeUnavailable],
     timeoutMs: 45_000,
     execute: (context, params) =>
-      listPage(context, 'list_ports', params, scans, ['id', 'node'], async () => {
-        const { forMs } = params;
-        const asked = await eachNode(context, params.node, (node) => portsOf(context, node, forMs));
-        if (!asked.ok) return asked;
-        return ok({ rows: asked.value.answers.flatMap(({ value }) => value), nodes: asked.value.nodes });
+      listPage(context, 'list_ports', params, scans, key, () => {
+        const { node, forMs } = params;
+        const read = (within: PortContext, select: SelectFor<PortField>) => portsOf(within, { node, forMs, select });
+        const forms = forMs === undefined ? portFields : lasting;
+        return gatherChosen(context, params, { forms, same: ['node'], isCut: forMs === undefined, key, read });
       }),
   });
 }
 
-type PortContext = Context<'cluster.nodes' | 'system.ports'>;
+const key = ['id', 'node'] as const;
+/** What does not change between two looks. */
+const lasting = {
+  id: 'text',
+  name: 'text',
+  kind: 'text',
+  owner: 'id',
+  ownerName: 'text',
+  local: 'text',
+  remote: 'text',
+} as const satisfies { readonly [field in PortField]?: FieldForm };
 
-async function portsOf(
+type PortContext = Context<'cluster.nodes' | 'system.ports'>;
+type Asked = {
+  readonly node: NodeName | undefined;
+  readonly forMs: number | undefined;
+  readonly select: SelectFor<PortField>;
+};
+type Ports = { readonly rows: readonly ListRow[]; readonly total: number };
+
+async function portsOf(context: PortContext, { node, forMs, select }: Asked): Promise<Result<SourceRows>> {
+  const asked = await eachNode(context, node, (on) => portsOn(context, on, { forMs, select: select({ node: on }) }));
+  if (!asked.ok) return asked;
+  const { answers, nodes } = asked.value;
+  return ok({
+    rows: answers.flatMap(({ value }) => value.rows),
+    nodes,
+    total: answers.reduce((sum, { value }) => sum + value.total, 0),
+  });
+}
+
+async function portsOn(
   context: PortContext,
   node: NodeName,
-  forMs: number | undefined,
-): Promise<Result<readonly ListRow[]>> {
-  const look = () => collect(context.port.system.ports({ node }, context.options()), mostRows);
+  { forMs, select }: { readonly forMs: number | undefined; readonly select: RowSelect<PortField> },
+): Promise<Result<Ports>> {
+  const look = () => collect(context.port.system.ports({ node, ...select }, context.options()), mostRows);
   const first = await look();
   if (!first.ok) return first;
-  if (forMs === undefined) return ok(first.value.rows.map((port) => rowOf(node, port)));
+  if (forMs === undefined) {
+    return ok({ rows: first.value.rows.map((port) => rowOf(node, port)), total: first.value.end.total });
+  }
   const sinceMs = performance.now();
   await delay(forMs, undefined, { signal: context.signal }).catch(() => undefined);
   const last = await look();
   if (!last.ok) return last;
   const seconds = (performance.now() - sinceMs) / 1_000;
   const before = new Map(first.value.rows.map((port) => [port.id, port]));
-  return ok(last.value.rows.map((port) => ({ ...rowOf(node, port), ...flow(before.get(port.id), port, seconds) })));
+  const rows = last.value.rows.map((port) => ({ ...rowOf(node, port), ...flow(before.get(port.id), port, seconds) }));
+  return ok({ rows, total: last.value.end.total });
 }
 
 function rowOf(node: NodeName, { owner, ...port }: PortRow): ListRow {

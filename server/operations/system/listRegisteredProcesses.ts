@@ -1,6 +1,12 @@
 import { Type } from 'typebox';
+import type { NameField } from '../../../runtime/listFields.ts';
+import { nameFields } from '../../../runtime/listFields.ts';
+import type { NodeName, Result, RowSelect } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
+import type { Context } from '../../core/context.ts';
 import { defineOperation } from '../../core/operation.ts';
+import type { SourceRows } from '../chosenList.ts';
+import { gatherChosen, kindsOf } from '../chosenList.ts';
 import type { Scans } from '../lists.ts';
 import { failedNode, listPage, listParams, listResult, mostRows } from '../lists.ts';
 import { atomText, nodeFilterParam, placementOfProcess } from '../parameters.ts';
@@ -27,7 +33,7 @@ export function listRegisteredProcesses(scans: Scans) {
         description: 'local: of each node; global: of the cluster; via: of the registry in `module`.',
       }),
       module: Type.Optional(atomText('The registry, for `via`: Registry, Horde.Registry.', 'module')),
-      ...listParams({ name: 'text', node: 'text', pid: 'text' }),
+      ...listParams(kindsOf(nameFields)),
     }),
     result: listResult(
       Type.Object({ name: Type.String(), registry: Type.Optional(Type.String()), ...placementOfProcess }),
@@ -40,27 +46,37 @@ export function listRegisteredProcesses(scans: Scans) {
         ? []
         : [{ pointer: '/module', message: 'is needed for the registry via, and only for it.' }],
     execute: (context, params) =>
-      listPage(context, 'list_registered_processes', params, scans, ['name', 'pid', 'node', 'display'], async () => {
-        const { node, registry, module } = params;
-        const found = await collect(
-          context.port.names.list(
-            {
-              nodes: node === undefined ? 'all' : [node],
-              registry: registry === 'via' ? { via: atomName(module ?? '') } : registry,
-            },
-            context.options(),
-          ),
-          mostRows,
-        );
-        if (!found.ok) return found;
-        const answered = failedNode(node, found.value.end.nodes);
-        if (!answered.ok) return answered;
-        const rows = found.value.rows.map(({ name, pid }) => ({
-          name: nameText(name),
-          registry,
-          ...namedProcess(pid),
-        }));
-        return ok({ rows, nodes: found.value.end.nodes });
+      listPage(context, 'list_registered_processes', params, scans, key, () => {
+        // How a name that is a term is printed is decided here.
+        const { name, ...others } = nameFields;
+        const forms = params.registry === 'local' ? { ...others, name } : others;
+        return gatherChosen(context, params, {
+          forms,
+          key,
+          read: (within, select) => namesOf(within, params, select({})),
+        });
       }),
   });
+}
+
+const key = ['name', 'pid', 'node', 'display'] as const;
+
+type Asked = { readonly node?: NodeName; readonly registry: 'local' | 'global' | 'via'; readonly module?: string };
+
+async function namesOf(
+  context: Context<'names.list'>,
+  { node, registry, module }: Asked,
+  select: RowSelect<NameField>,
+): Promise<Result<SourceRows>> {
+  const asked = {
+    nodes: node === undefined ? ('all' as const) : [node],
+    registry: registry === 'via' ? { via: atomName(module ?? '') } : registry,
+  };
+  const found = await collect(context.port.names.list({ ...asked, ...select }, context.options()), mostRows);
+  if (!found.ok) return found;
+  const { nodes, total } = found.value.end;
+  const answered = failedNode(node, nodes);
+  if (!answered.ok) return answered;
+  const rows = found.value.rows.map(({ name, pid }) => ({ name: nameText(name), registry, ...namedProcess(pid) }));
+  return ok({ rows, nodes, total });
 }

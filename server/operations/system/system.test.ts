@@ -1,6 +1,7 @@
 /** A node's figures, tables, ports, mailboxes, holdings and bottlenecks, on a scripted cluster. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { answering, failing, streaming, streamFailing } from '../../../runtime/fake/scriptedRuntime.ts';
+import { answering, choosing, failing, streaming, streamFailing } from '../../../runtime/fake/scriptedRuntime.ts';
+import { portValue, tableValue } from '../../../runtime/listFields.ts';
 import type { Json, NodeStats, PortRow } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { Answer, MethodTable, Params } from '../../../runtime/port.ts';
@@ -76,16 +77,16 @@ describe('what every node is asked', () => {
     } as const;
     const other: Term = { t: 'ref', node: 'a@h', creation: 7, ids: [1, 2, 3] };
     bench.script({
-      'system.ets': ({ node }) =>
+      'system.ets': ({ node, ...select }) =>
         node === 'b@h'
           ? streamFailing(late)()
-          : streaming(
+          : choosing(
               [
-                [{ ...table, id: atom('carts') }],
-                [{ ...table, id: other, bytes: 99, isNamed: false, ownerName: null, objects: 0 }],
+                { ...table, id: atom('carts') },
+                { ...table, id: other, bytes: 99, isNamed: false, ownerName: null, objects: 0 },
               ],
-              { total: 2 },
-            )(),
+              tableValue,
+            )(select),
     });
     const told = await bench.result('list_ets_tables', { sort: '-bytes', filter: { objects: { le: 1 } } });
     expect(told).toMatchObject({
@@ -155,7 +156,8 @@ describe('what every node is asked', () => {
   it('list_ports lists unknown figures last, whichever way it sorts', async () => {
     const ports = [port, { ...port, id: 'x', queueBytes: 5, owner: ref('a@h', 4), remote: '1.2.3.4:5' }];
     bench.script({
-      'system.ports': ({ node }) => (node === 'b@h' ? streamFailing(late)() : streaming([ports], { total: 2 })()),
+      'system.ports': ({ node, ...select }) =>
+        node === 'b@h' ? streamFailing(late)() : choosing(ports, portValue)(select),
     });
     for (const sort of ['queueBytes', '-queueBytes']) {
       const told = await bench.result('list_ports', { sort });
@@ -316,7 +318,7 @@ describe('detect_bottlenecks', () => {
       'system.stats': () => answering({ ...stats, ...(each.length > 1 ? each.shift() : each[0]) })(),
       'system.schedulers': answering({ schedulers: change.schedulers ?? [] }),
       'system.info': answering({ entries: change.entries ?? {} }),
-      'system.ports': streaming([ports], { total: ports.length }),
+      'system.ports': choosing(ports, portValue),
       'processes.scan': ({ top }: Params<'processes.scan'>) => {
         const columns = {
           message_queue_len: [change.messages ?? 999],
