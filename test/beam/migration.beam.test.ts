@@ -12,6 +12,9 @@ import { valueOf } from '../port/results.ts';
 import { loadPorters, owner, porter } from './porters.ts';
 import { childrenOf, connectShop, errorOf, inTime, named } from './shop.ts';
 
+/** For what comes by itself, on a machine that does other things too. */
+const patienceMs = 60_000;
+
 let shop: Shop;
 let here = '';
 let there = '';
@@ -156,7 +159,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       async (under) => {
         const pid = await start(under, atom('plain'));
         await cast(pid, 'porter_a');
-        const moved = valueOf(await migrate(pid));
+        const moved = valueOf(await migrate(pid, { forwardMs: 600_000 }));
         expect(moved.pid.node).toBe(there);
         expect(moved.supervisor).toEqual(await named(runtime, there, under));
         expect(moved.steps.map(({ step }) => step)).toEqual(['suspended', 'started', 'placed', 'switched', 'resumed']);
@@ -168,10 +171,12 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
         expect(await state(moved.pid)).toBe('{plain,[porter_b,porter_a]}');
         const { holdings } = valueOf(await runtime.port.holdings.list({}, inTime()));
         expect(holdings).toContainEqual(expect.objectContaining({ id: moved.forwarder, kind: 'process', target: pid }));
-        // Then it is taken out of its supervisor, which starts no other.
+        // Let go, it is taken out of its supervisor, which starts no other.
+        valueOf(await runtime.port.holdings.release({ id: moved.forwarder }, inTime()));
         await eventually(
           () => alive(pid),
           (is) => is === 'false',
+          patienceMs,
         );
         const left = await childrenOf(runtime, await named(runtime, here, under));
         expect(left.map((row) => row.childId)).not.toContainEqual(
@@ -185,7 +190,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
         valueOf(await runtime.port.processes.exit(kill, inTime()));
         const count = async () =>
           (await childrenOf(runtime, moved.supervisor)).filter((row) => row.state.is === 'running').length;
-        await eventually(count, (many) => many === before.length);
+        await eventually(count, (many) => many === before.length, patienceMs);
         expect(await state(moved.pid)).toContain('noproc');
       },
     );
@@ -198,7 +203,7 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
         `P = list_to_pid("${pidText(pid)}"),
          [spawn(fun() -> [begin gen_server:cast(P, {S, N}), N rem 20 =:= 0 andalso timer:sleep(1) end || N <- lists:seq(1, 2000)] end) || S <- [1, 2, 3]], ok.`,
       );
-      const moved = valueOf(await migrate(pid, { forwardMs: 3_000 }));
+      const moved = valueOf(await migrate(pid, { forwardMs: 600_000 }));
       const all = `lists:sort(lists:flatten([[{S, N} || N <- lists:seq(1, 2000)] || S <- [1, 2, 3]]))`;
       const got = () =>
         shop.rpc(
@@ -206,12 +211,13 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
           `{_, L} = sys:get_state(${pidOn(moved.pid)}), {length(L), lists:sort(L) =:= ${all},
            lists:all(fun(S) -> [N || {S1, N} <- lists:reverse(L), S1 =:= S] =:= lists:seq(1, 2000) end, [1, 2, 3])}.`,
         );
-      await eventually(got, (said) => said.startsWith('{6000,'), 10_000);
+      await eventually(got, (said) => said.startsWith('{6000,'), patienceMs);
       expect(await got()).toBe('{6000,true,true}');
+      valueOf(await runtime.port.holdings.release({ id: moved.forwarder }, inTime()));
       await eventually(
         () => alive(pid),
         (is) => is === 'false',
-        10_000,
+        patienceMs,
       );
     });
 
@@ -224,8 +230,13 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       await eventually(
         async () => (await childrenOf(runtime, supervisor)).map((row) => row.childId),
         (ids) => !ids.some((id) => JSON.stringify(id) === JSON.stringify(childId)),
+        patienceMs,
       );
-      expect(await heldOn(pid)).toEqual([]);
+      await eventually(
+        () => heldOn(pid),
+        (held) => held.length === 0,
+        patienceMs,
+      );
       expect(await state(moved.pid)).toBe('{plain,[]}');
       const gone = await runtime.port.processes.restart({ pid }, inTime());
       expect(errorOf(gone)).toMatchObject({ code: 'process.not_found', effect: 'none' });
@@ -251,12 +262,13 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       );
       const kept = valueOf(await runtime.port.processes.restart({ pid, keepMaxBytes: 10_000 }, inTime()));
       expect([kept.state, await state(kept.pid)]).toEqual(['kept', '[1,2,3,4]']);
-      const moved = valueOf(await migrate(kept.pid));
+      const moved = valueOf(await migrate(kept.pid, { forwardMs: 600_000 }));
       expect(moved.supervisor).toEqual(await named(runtime, there, 'Elixir.Shop.Carts'));
       expect(await shop.rpc(here, `'Elixir.Agent':get(list_to_pid("${pidText(kept.pid)}"), lists, sum, []).`)).toBe(
         '10',
       );
       expect(await state(moved.pid)).toBe('[1,2,3,4]');
+      valueOf(await runtime.port.holdings.release({ id: moved.forwarder }, inTime()));
       const child = { supervisor: moved.supervisor, child: { pid: moved.pid } };
       valueOf(await runtime.port.supervisors.terminateChild(child, inTime()));
     });
@@ -305,17 +317,17 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       const pid = await start('Elixir.Shop.Carts', atom('plain'));
       await shop.rpc(
         here,
-        `spawn(fun() -> gen_server:call(list_to_pid("${pidText(pid)}"), {work, 1500}) end), timer:sleep(50).`,
+        `spawn(fun() -> gen_server:call(list_to_pid("${pidText(pid)}"), {work, 8000}, infinity) end), timer:sleep(50).`,
       );
       const move = { pid, node: there, maxBytes: 1_000_000, forwardMs: 0, owner, lingerMs: 500 };
       const busy = errorOf(await runtime.port.processes.migrate(move, inTime(2_000)));
       expect(['none', 'unknown']).toContain(busy.effect);
       // The suspension that it had no time for is taken back as well.
-      expect(await shop.rpc(here, `gen_server:call(list_to_pid("${pidText(pid)}"), received, 10000).`)).toBe('[]');
+      expect(await shop.rpc(here, `gen_server:call(list_to_pid("${pidText(pid)}"), received, ${String(patienceMs)}).`)).toBe('[]');
       await eventually(
         () => heldOn(pid),
         (held) => held.length === 0,
-        10_000,
+        patienceMs,
       );
       expect(await shop.rpc(here, `process_info(list_to_pid("${pidText(pid)}"), current_function).`)).toContain('loop');
     });

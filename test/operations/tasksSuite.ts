@@ -46,11 +46,12 @@ export function describeTasks(title: string, cluster: () => Going): void {
           leaks: await house.result('memory_leak_detection', { node, everyMs: 200, forMs: long }),
           trace: await house.result('trace_process', { ...of, timeMs: long }),
         };
-        const rows = listAt(await house.result('list_traces'), 'items').filter((row) => at(row, 'running') === true);
-        expect(rows.map((row) => [at(row, 'kind'), at(row, 'outcome')])).toEqual(
+        const ids = new Set(Object.values(begun).map((one) => at(one, 'trace')));
+        const rows = listAt(await house.result('list_traces'), 'items').filter((row) => ids.has(at(row, 'trace')));
+        expect(rows.map((row) => [at(row, 'kind'), at(row, 'outcome'), at(row, 'code')])).toEqual(
           Object.keys(begun)
             .toReversed()
-            .map((kind) => [kind, null]),
+            .map((kind) => [kind, null, null]),
         );
         expect(await firstOf(house, at(begun.monitor, 'trace'), 2)).toMatchObject([{ seq: 1, node }, { seq: 2 }]);
         expect(await firstOf(house, at(begun.leaks, 'trace'), 2)).toMatchObject([{ reading: 1 }, { reading: 2 }]);
