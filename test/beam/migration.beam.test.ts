@@ -323,7 +323,9 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       const busy = errorOf(await runtime.port.processes.migrate(move, inTime(2_000)));
       expect(['none', 'unknown']).toContain(busy.effect);
       // The suspension that it had no time for is taken back as well.
-      expect(await shop.rpc(here, `gen_server:call(list_to_pid("${pidText(pid)}"), received, ${String(patienceMs)}).`)).toBe('[]');
+      expect(
+        await shop.rpc(here, `gen_server:call(list_to_pid("${pidText(pid)}"), received, ${String(patienceMs)}).`),
+      ).toBe('[]');
       await eventually(
         () => heldOn(pid),
         (held) => held.length === 0,
