@@ -2,17 +2,15 @@
 import * as vscode from 'vscode';
 import type { RunningCall } from '../operations/callBook.ts';
 import type { KnownCall } from '../operations/calls.ts';
-import { subjectOf } from '../operations/calls.ts';
 import { dateText, spanText, timeText } from '../results/valueText.ts';
 import { labelText } from '../text.ts';
 import { tooltip } from '../tooltip.ts';
 
-export function runningItem(call: RunningCall, title: string, where: string): vscode.TreeItem {
+/** `about`: whom the call is about, `where`: on which system. */
+export function runningItem(call: RunningCall, title: string, about: string, where: string): vscode.TreeItem {
   const item = new vscode.TreeItem(labelText(title));
   const percent = call.fraction === null ? '' : `${Math.round(call.fraction * 100)} %`;
-  item.description = labelText(
-    [percent, call.message, subjectOf(call), where].filter((part) => part !== '').join(' · '),
-  );
+  item.description = labelText([percent, call.message, about, where].filter((part) => part !== '').join(' · '));
   item.iconPath = new vscode.ThemeIcon('loading~spin');
   item.tooltip = tooltip(title, [
     [vscode.l10n.t('Begun'), dateText(call.startedAt)],
@@ -26,14 +24,14 @@ export function runningItem(call: RunningCall, title: string, where: string): vs
   return item;
 }
 
-export function callItem(call: KnownCall, title: string, where: string): vscode.TreeItem {
+export function callItem(call: KnownCall, title: string, about: string, where: string): vscode.TreeItem {
   const item = new vscode.TreeItem(labelText(title));
   const [icon, color, word] = lookOf(call);
   const duration = call.durationMs === null ? '' : spanText(call.durationMs);
   const time = timeText(call.startedAt);
   const undone = call.undo === 'undone' ? vscode.l10n.t('undone') : '';
   const why = call.error?.code ?? '';
-  const parts = [why, undone, subjectOf(call), time, duration, call.by].filter((part) => part !== '');
+  const parts = [why, undone, about, time, duration, call.by].filter((part) => part !== '');
   item.description = labelText(parts.join(' · '));
   item.iconPath =
     color === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(color));

@@ -7,7 +7,8 @@ import type { Catalogue } from '../catalogue.ts';
 import { groupBy } from '../groupBy.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import type { CallBook, RunningCall } from '../operations/callBook.ts';
-import type { KnownCall } from '../operations/calls.ts';
+import type { CallSpec, KnownCall } from '../operations/calls.ts';
+import { subjectOf } from '../operations/calls.ts';
 import type { Refusal } from '../operations/operationItems.ts';
 import { refusalOf } from '../operations/operationItems.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -137,8 +138,13 @@ export class OperationsView extends LiveTree<OperationsData> {
   }
 
   protected override itemOf({ data }: TreeElement<OperationsData>): vscode.TreeItem {
-    const { catalogue, sessions } = this.parts;
+    const { book, catalogue, sessions } = this.parts;
     const titleOf = (name: string) => catalogue.find(name)?.title ?? name;
+    const aboutOf = (call: CallSpec) => {
+      const { requestId } = call.params;
+      const other = typeof requestId === 'string' ? book.find(requestId) : undefined;
+      return other === undefined ? subjectOf(call) : `${titleOf(other.operation)} ${subjectOf(other)}`.trim();
+    };
     const whereOf = (id: string | null) => (id === null ? '' : (sessions.find(id)?.label ?? id));
     switch (data.is) {
       case 'group':
@@ -155,9 +161,9 @@ export class OperationsView extends LiveTree<OperationsData> {
       case 'broken':
         return brokenItem(data.module);
       case 'running':
-        return runningItem(data.call, titleOf(data.call.operation), whereOf(data.call.connection));
+        return runningItem(data.call, titleOf(data.call.operation), aboutOf(data.call), whereOf(data.call.connection));
       case 'call':
-        return callItem(data.call, titleOf(data.call.operation), whereOf(data.call.connection));
+        return callItem(data.call, titleOf(data.call.operation), aboutOf(data.call), whereOf(data.call.connection));
       case 'notice':
         return noticeItem(data);
     }

@@ -2,9 +2,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Locator, Page } from 'playwright-core';
-import { afterEach, describe, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
+import { runCli } from './support/cli.ts';
 import { openWorkbench, rowWith, unfold } from './support/workbench.ts';
 import type { Workbench } from './support/workbench.ts';
 
@@ -96,13 +97,13 @@ describe('operations in the workbench', () => {
     await lens(page, 'Run It').click();
     // Counted when it is over: what still runs stands above, and moves the rows when it ends.
     await unfold(page, /Recent Calls\s*1/);
-    const call = await rowWith(page, 'Suspend Process');
+    const call = await rowWith(page, /^Suspend Process/);
     await call.click();
     await shownText(page, 'holding');
     await shoot('call-result');
     await lens(page, /Undo$/).click();
     await page.locator('.codelens-decoration', { hasText: 'Undone' }).waitFor();
-    await rowWith(page, /Suspend Process.*undone/);
+    await rowWith(page, /^Suspend Process.*undone/);
     await command('Arsenal: Undo Last Operation');
     await command('Notifications: Show Notifications');
     await page.locator('.notifications-center', { hasText: 'was undone already' }).waitFor();
@@ -110,8 +111,25 @@ describe('operations in the workbench', () => {
     // The same again, as it was.
     await call.hover();
     await call.locator('.action-label[aria-label*="Run Again"]').click();
-    await rowWith(page, /Suspend Process(?!.*undone)/);
+    await rowWith(page, /^Suspend Process(?!.*undone)/);
     await shoot('operations', 'document');
+  });
+
+  it('of others are listed with who made them; what only their process could take back is said, and nothing is asked', async () => {
+    const walk = await opened();
+    const { page, home, command } = walk;
+    const cli = await runCli(['run', 'suspend_process', 'pid=Shop.Catalog', 'node=demo1@sim'], home);
+    expect(cli.code, cli.err).toBe(0);
+    await command('Arsenal: Refresh');
+    await unfold(page, /Recent Calls\s*1/);
+    const call = await rowWith(page, /^Suspend Process.*Shop\.Catalog.* · cli/);
+    await call.hover();
+    await call.locator('.action-label[aria-label*="Undo"]').click();
+    await command('Notifications: Show Notifications');
+    await page.locator('.notifications-center', { hasText: 'another process made it' }).waitFor();
+    expect(await page.locator('.monaco-dialog-box').count()).toBe(0);
+    // It is not offered again.
+    await call.locator('.action-label[aria-label*="Undo"]').waitFor({ state: 'detached' });
   });
 
   it('say every mistake at its field, and know what was given last time', async () => {

@@ -14,6 +14,8 @@ export type Workbench = {
   readonly page: Page;
   /** Of the workspace that is open. */
   readonly folder: string;
+  /** Arsenal's folder of state, of this walk alone. */
+  readonly home: string;
   /** Takes a picture; with UPDATE_IMAGES=1 and `document` it also becomes the documentation's. */
   readonly shoot: (name: string, document?: 'document') => Promise<void>;
   readonly command: (title: string) => Promise<void>;
@@ -64,6 +66,7 @@ export async function openWorkbench(
     return {
       page,
       folder,
+      home,
       shoot: async (name, document) => {
         // Figures and fonts settle; the pointer leaves no tooltip behind.
         await page.mouse.move(0, 0);
