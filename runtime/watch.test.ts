@@ -63,6 +63,22 @@ function filled(...rows: KeyedRow[]): WatchSource {
 }
 
 describe('a watch source', () => {
+  it('tells all who listen of all that happens, though one of them throws, and what listeners cause', () => {
+    const source = new WatchSource({ fidelity: exact });
+    const heard: string[] = [];
+    source.watch(() => {
+      throw new Error('bug');
+    });
+    source.watch(({ is }) => {
+      heard.push(is);
+      if (is === 'replaced') source.put('b', row(2));
+    });
+    expect(() => source.set([['a', row(1)]])).toThrow(AggregateError);
+    expect(heard).toEqual(['replaced', 'delta']);
+    expect(() => source.close()).toThrow('bug');
+    expect(heard).toEqual(['replaced', 'delta', 'ended']);
+  });
+
   it('tells what differs in value, once, with the versions it leads from and to', () => {
     const source = new WatchSource({ fidelity: exact, epoch: 'e' });
     const events: unknown[] = [];

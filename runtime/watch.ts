@@ -8,6 +8,7 @@
  * A version names one state of its source wherever it is seen, so a hop hands versions on as they are: what it holds at (epoch, 7)
  * is what the source held at (epoch, 7), if perhaps later.
  */
+import { callEach } from './listeners.ts';
 import type { ArsenalError, Json } from './model.ts';
 
 export type Row = { readonly [column: string]: Json };
@@ -92,7 +93,7 @@ export const realTimers: Timers = {
   },
 };
 
-/** The listeners of one feed. What a listener causes is told after what it was told, so that all hear everything in order. */
+/** The listeners of one feed. What a listener causes is told after what it was told, so that all hear everything in order, whatever others throw. */
 class Listeners {
   readonly #listeners = new Set<(event: WatchEvent) => void>();
   readonly #waiting: WatchEvent[] = [];
@@ -111,11 +112,16 @@ class Listeners {
     if (this.#telling) return;
     this.#telling = true;
     try {
-      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-        for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) listener(next);
-      }
+      callEach(this.#calls());
     } finally {
       this.#telling = false;
+    }
+  }
+
+  *#calls(): Generator<() => void> {
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      const event = next;
+      for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) yield () => listener(event);
     }
   }
 }
