@@ -1,14 +1,17 @@
 import http from 'node:http';
 import { once } from 'node:events';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { failure } from '../../runtime/errors.ts';
 import type { Json } from '../../runtime/model.ts';
+import { fakeShop, houseOn } from '../backend/testKit.ts';
 import { valueOf } from '../core/testKit.ts';
 import { startGateway } from '../gateway/gateway.ts';
 import type { Gateway } from '../gateway/gateway.ts';
 import { ran, testBackend, testCatalogue, testEntry } from '../gateway/testBackend.ts';
 import { cli, surroundings } from './testCli.ts';
 import { runCommandLine } from './program.ts';
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const items = JSON.stringify({ items: [{ operation: 'list_processes' }, { operation: 'get_process_info' }] });
 const trace = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
@@ -123,6 +126,25 @@ describe('arsenal run execute_batch --url', () => {
     expect(await running).toBe(1);
     expect(cancelled).toEqual([{ requestId: 'r/1' }]);
     expect(around.out()).toContain('not_run');
+  });
+
+  it('is cancelled there also where an item hangs: what is done stays, and what was not begun is not', async () => {
+    const runtime = fakeShop();
+    const house = await houseOn(runtime);
+    const gateway = valueOf(await startGateway({ backend: house.backend, defaultConnection: () => 'sim' }));
+    gateways.push(gateway);
+    runtime.fault('processes.info', { is: 'hang' });
+    const find = { operation: 'search_operations', params: { query: 'kill' } };
+    const look = { operation: 'get_process_info', params: { pid: 'only_here' } };
+    const around = surroundings(testBackend(), { ARSENAL_URL: gateway.url, ARSENAL_KEY: gateway.key });
+    const params = JSON.stringify({ items: [find, look, find], concurrency: 1 });
+    const running = runCommandLine(around.io, ['run', 'execute_batch', '--params', params]);
+    await vi.waitFor(() => expect(runtime.calls('processes.info')).toBeGreaterThan(0), { timeout: 60_000 });
+    around.stop.abort();
+    expect(await running).toBe(1);
+    expect(around.err()).toMatch(/^1 ended {2}done {2}search_operations \(1\)/);
+    expect(around.out()).toMatch(/stopped +cancelled\nmessage +1 of 3 are done, 1 failed, 1 were not run\./);
+    await house.close();
   });
 
   it('is cancelled by hanging up on a gateway that cannot be told', async () => {

@@ -21,6 +21,8 @@ import type { Place } from '../../runtime/userCode/sourceModules.ts';
 import { startWorkspaceOperations } from './workspaceOperations.ts';
 import type { WorkspaceOperations } from './workspaceOperations.ts';
 
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
 /** Long enough for every call, short enough to wait for. */
 const idleMs = 400;
 const built = fs.mkdtempSync(path.join(os.tmpdir(), 'arsenal-worker-'));

@@ -11,6 +11,8 @@ import { late, nodeInfo as info } from '../../operations/testKit.ts';
 import { describedOperation } from './described.ts';
 import { paramsSchemaOf } from './paramsSchema.ts';
 
+vi.setConfig({ testTimeout: 60_000 });
+
 type Answers = { readonly [callback: string]: Json };
 
 function operation(module: string, answers: Answers, change: Partial<NodeOperation> = {}): NodeOperation {
