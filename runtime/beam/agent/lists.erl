@@ -3,7 +3,8 @@
 %% [Value, ...]} with the values in the order asked for, unless its kind has a form of its own (list_sent/3).
 %%
 %% Find is {Items, Where, Which}, as in rows.erl: what decides, and by what. Which: all | {first, N} | {N, Item, Form, Direction}, the best,
-%% where Form is number, text or boolean. Little is read of what is not sent: the items that decide.
+%% where Form is number, text or boolean. Little is read of what is not sent: the items that decide. What is done for each item is done
+%% by BIFs and by lists where it can be, as in rows.erl.
 -export([list_things/1, list_read/4, list_chosen/3]).
 
 %% What there is, to be read by parts; an atom that says why there is none.
@@ -46,7 +47,7 @@ list_best(Things, What, {Deciding, Where, Which}) ->
 list_held(Held, Found, all) -> Held ++ [{none, Row} || Row <- Found];
 list_held(Held, Found, {first, N}) -> Held ++ [{none, Row} || Row <- lists:sublist(Found, N - length(Held))];
 list_held(Held, Found, {N, Item, Form, Direction}) ->
-    New = [{list_key(Form, Direction, list_value(Item, Values)), Row} || {_, Values} = Row <- Found],
+    New = [{list_key(Form, Direction, element(2, lists:keyfind(Item, 1, Values))), Row} || {_, Values} = Row <- Found],
     lists:sublist(lists:keysort(1, Held ++ New), N).
 
 %% By which a row stands where it does. What has no value stands last.
@@ -70,10 +71,10 @@ list_passes(Constant, _) when is_atom(Constant) -> Constant;
 list_passes({all, Wheres}, Values) -> lists:all(fun(Where) -> list_passes(Where, Values) end, Wheres);
 list_passes({any, Wheres}, Values) -> lists:any(fun(Where) -> list_passes(Where, Values) end, Wheres);
 list_passes({'not', Where}, Values) -> not list_passes(Where, Values);
-list_passes({same, Item, Term}, Values) -> list_value(Item, Values) =:= Term;
-list_passes({text, Op, Item, Text}, Values) -> rows_text_is(Op, rows_text(list_value(Item, Values)), Text);
+list_passes({same, Item, Term}, Values) -> element(2, lists:keyfind(Item, 1, Values)) =:= Term;
+list_passes({text, Op, Item, Text}, Values) -> rows_text_is(Op, rows_text(element(2, lists:keyfind(Item, 1, Values))), Text);
 list_passes({number, Op, Item, Number}, Values) ->
-    Value = list_value(Item, Values),
+    {_, Value} = lists:keyfind(Item, 1, Values),
     is_number(Value) andalso case Op of
         eq -> Value == Number;
         lt -> Value < Number;
@@ -82,18 +83,15 @@ list_passes({number, Op, Item, Number}, Values) ->
         ge -> Value >= Number
     end.
 
-list_value(Item, Values) ->
-    {_, Value} = lists:keyfind(Item, 1, Values),
-    Value.
-
 %% ---------------------------------------------------------------------------------------------------------------- reading
 
 list_rows(tables, Tables, Items) ->
     Word = erlang:system_info(wordsize),
-    Made = [I || I <- Items, lists:member(I, [bytes, bytes_per_object, owner_name])],
-    [{T, [lists:keyfind(I, 1, Known) || I <- Items]}
-        || T <- Tables, Info <- [ets:info(T)], Info =/= undefined,
-           Known <- [[{I, node_table_item(I, Info, Word)} || I <- Made] ++ Info]];
+    Made = [I || I <- Items, lists:member(I, [bytes_per_object, owner_name])],
+    {Count, Ones} = {length(Items), lists:duplicate(length(Items), 1)},
+    [{T, lists:zipwith3(fun lists:keyfind/3, Items, Ones, lists:duplicate(Count, Known))}
+        || T <- Tables, Info <- [ets:info(T)], Info =/= undefined, Bytes <- [proplists:get_value(memory, Info) * Word],
+           Known <- [[{bytes, Bytes} | [{I, node_table_item(I, Info, Bytes)} || I <- Made] ++ Info]]];
 list_rows(ports, Ports, Items) ->
     [{P, [{I, node_port_item(I, P, Info)} || I <- Items]} || P <- Ports, Info <- [erlang:port_info(P)], Info =/= undefined];
 list_rows(sockets, Sockets, Items) ->
@@ -103,14 +101,19 @@ list_rows({children, _, _, _}, Children, Items) -> [{C, [{I, sup_item(I, C)} || 
 
 %% What is sent of the rows beside what decided. That stays as it was, so that the order sent is the order they were chosen in.
 list_more(What, Rows, Items, {Deciding, _, _}) ->
+    Things = [T || {T, _} <- Rows],
     case Items -- Deciding of
         [] -> Rows;
-        Others -> [{T, Values ++ More} || {T, Values} <- Rows, {_, More} <- list_rows(What, [T], Others)]
+        Items -> list_rows(What, Things, Items);
+        Others ->
+            More = maps:from_list(list_rows(What, Things, Others)),
+            [{T, Values ++ maps:get(T, More)} || {T, Values} <- Rows, is_map_key(T, More)]
     end.
 
 list_sent({names, What}, Rows, _) -> [names_own_shown(What, Name) || {Name, _} <- Rows];
 list_sent({children, _, _, _}, Rows, _) -> [{At, sup_child(Child)} || {{At, Child}, _} <- Rows];
-list_sent(What, Rows, Items) -> [{list_sent_as(What, T), [list_value(I, Values) || I <- Items]} || {T, Values} <- Rows].
-
-list_sent_as(sockets, {N, _}) -> N;
-list_sent_as(_, Thing) -> Thing.
+list_sent(sockets, Rows, Items) -> list_sent(ports, [{N, Values} || {{N, _}, Values} <- Rows], Items);
+list_sent(_, Rows, Items) ->
+    {Count, Ones} = {length(Items), lists:duplicate(length(Items), 1)},
+    [{T, element(2, lists:unzip(lists:zipwith3(fun lists:keyfind/3, Items, Ones, lists:duplicate(Count, Values))))}
+        || {T, Values} <- Rows].

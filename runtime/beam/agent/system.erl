@@ -4,12 +4,8 @@
 
 %% What is made of what ets:info/1 says of a table; `none` for an average of nothing.
 node_table_item(owner_name, Info, _) -> node_name_of(proplists:get_value(owner, Info));
-node_table_item(bytes, Info, Word) -> proplists:get_value(memory, Info) * Word;
-node_table_item(bytes_per_object, Info, Word) ->
-    case proplists:get_value(size, Info) of
-        0 -> none;
-        Size -> round(proplists:get_value(memory, Info) * Word / Size)
-    end.
+node_table_item(bytes_per_object, Info, Bytes) ->
+    case proplists:get_value(size, Info) of 0 -> none; Size -> round(Bytes / Size) end.
 
 %% The registered name of a process of this node; [] where it has none, or is gone.
 node_name_of(Pid) when is_pid(Pid), node(Pid) =:= node() ->
