@@ -8,7 +8,7 @@ import { collect } from '../streams.ts';
 import { nameText } from '../terms.ts';
 import { known } from '../knownErrors.ts';
 
-/** The global names as each node sees them. */
+/** The global names as each node sees them: one of those whose digests agree sends all, and what is wanted of them is chosen here. */
 export function compareGlobalNames(scans: Scans) {
   return defineOperation({
     name: 'compare_global_names',

@@ -9,7 +9,10 @@ import { collect } from '../streams.ts';
 import { atomName, displayOf } from '../terms.ts';
 import { known } from '../knownErrors.ts';
 
-/** The process groups of a scope of pg. */
+/**
+ * The process groups of a scope of pg. Whether the nodes agree on a group only all of them together tell: each sends a digest of its groups,
+ * one of those that agree sends them all, and what is wanted of them is chosen here.
+ */
 export function listGroups(scans: Scans) {
   return defineOperation({
     name: 'list_groups',

@@ -11,7 +11,7 @@ import { known } from '../knownErrors.ts';
 
 const mostCrashes = 1_000;
 
-/** What proc_lib reported of processes that crashed, since it is recorded. */
+/** What proc_lib reported of processes that crashed, since it is recorded: no more than are kept of a node, so that all come. */
 export function listCrashes(scans: Scans) {
   return defineOperation({
     name: 'list_crashes',

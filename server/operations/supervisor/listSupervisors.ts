@@ -8,7 +8,10 @@ import { collect } from '../streams.ts';
 import { supervisorFields, supervisorResult, supervisorRow } from '../supervisorRows.ts';
 import { known } from '../knownErrors.ts';
 
-/** Every process that is surely a supervisor; none is called to find out. */
+/**
+ * Every process that is surely a supervisor; none is called to find out. What each is, with its flags, is read once in its life and kept here
+ * (supervisorFinder.ts), so a list costs its node the names of its processes, and filters have nothing to save there.
+ */
 export function listSupervisors(scans: Scans) {
   return defineOperation({
     name: 'list_supervisors',

@@ -14,7 +14,10 @@ import { resolveNeeds, resolveProcess } from '../resolve.ts';
 import { collect } from '../streams.ts';
 import { childKinds, childResult, childRow } from '../supervisorRows.ts';
 
-/** The children of one supervisor. A process that is not surely a supervisor is refused, not asked. */
+/**
+ * The children of one supervisor. A process that is not surely a supervisor is refused, not asked. It answers with all its children at once:
+ * a process beside it filters, orders and cuts them.
+ */
 export function whichChildren(scans: Scans) {
   return defineOperation({
     name: 'which_children',

@@ -7,6 +7,7 @@ import { listPage, listParams, listResult } from '../lists.ts';
 import { nodeFilterParam, nullable } from '../parameters.ts';
 import { known } from '../knownErrors.ts';
 
+/** A node has some tens of applications: all come, and are chosen from here. */
 export function listApplications(scans: Scans) {
   return defineOperation({
     name: 'list_applications',

@@ -6,7 +6,7 @@ import { listPage, listParams, listResult } from '../lists.ts';
 import { nullable } from '../parameters.ts';
 import { known } from '../knownErrors.ts';
 
-/** Whatever Arsenal keeps on the nodes that outlives a call. */
+/** Whatever Arsenal keeps on the nodes that outlives a call: some for each who works, so that all come, and are chosen from here. */
 export function listHoldings(scans: Scans) {
   return defineOperation({
     name: 'list_holdings',
