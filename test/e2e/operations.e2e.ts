@@ -129,6 +129,7 @@ describe('operations in the workbench', () => {
     await page.locator('.notifications-center', { hasText: 'another process made it' }).waitFor();
     expect(await page.locator('.monaco-dialog-box').count()).toBe(0);
     // It is not offered again.
+    await command('Notifications: Clear All Notifications');
     await call.locator('.action-label[aria-label*="Undo"]').waitFor({ state: 'detached' });
   });
 
