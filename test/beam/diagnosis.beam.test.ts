@@ -83,7 +83,8 @@ describe('detect_bottlenecks', () => {
 
 describe('memory_leak_detection', () => {
   const leaks = {
-    leak_heap: 'fun Loop(Held) -> timer:sleep(20), Loop([lists:seq(1, 500) | Held]) end',
+    // Heaps grow in steps: so fast that there are many of them within the look, also on a machine that does other things.
+    leak_heap: 'fun Loop(Held) -> timer:sleep(20), Loop([lists:seq(1, 10000) | Held]) end',
     leak_mailbox: 'fun Loop(Held) -> timer:sleep(20), [self() ! message || _ <- lists:seq(1, 20)], Loop(Held) end',
     leak_table:
       'fun Loop([]) -> Loop(ets:new(leak_table, [public])); Loop(T) -> timer:sleep(20), ets:insert(T, {make_ref(), lists:seq(1, 500)}), Loop(T) end',
