@@ -111,6 +111,28 @@ describe('what every node is asked', () => {
     );
   });
 
+  it('list_ets_tables asks each node for what is meant of it, and for its first rows only', async () => {
+    const tables = (node: string) =>
+      Array.from({ length: 1_500 }, (_none, at) => ({
+        ...{ ...plainTable, id: atom(`t${String(at)}`), name: `t${String(at)}`, owner: ref(node, 4) },
+        ...{ objects: 1, bytes: at % 700 },
+      }));
+    bench.script({ 'system.ets': ({ node, ...select }) => choosing(tables(node), tableValue)(select) });
+    const told = await bench.result('list_ets_tables', { filter: { node: { eq: 'b@h' }, bytes: { ge: 699 } } });
+    expect(told).toMatchObject({ total: 2, next: null, truncated: false, items: [{ node: 'b@h' }, { node: 'b@h' }] });
+    const size = { key: 'bytes', op: 'ge', value: 699 };
+    expect(bench.runtime.asked('system.ets')).toEqual([
+      { node: 'a@h', where: { all: [{ any: [] }, size] }, first: 1_000 },
+      { node: 'b@h', where: { all: [size] }, first: 1_000 },
+    ]);
+    const sorted = await bench.result('list_ets_tables', { sort: '-node', limit: 1 });
+    expect(sorted).toMatchObject({ total: 3_000, truncated: false, items: [{ node: 'b@h' }] });
+    // By whose pid is the owner's is an order of ours.
+    bench.script({ 'system.ets': ({ node, ...select }) => choosing(tables(node), tableValue)(select) });
+    expect(await bench.result('list_ets_tables', { sort: 'owner', limit: 1 })).toMatchObject({ total: 3_000 });
+    expect(bench.runtime.asked('system.ets')).toEqual([{ node: 'a@h' }, { node: 'b@h' }]);
+  });
+
   const port: PortRow = {
     ...{
       id: '#Port<0.5>',
