@@ -10,6 +10,7 @@ import { isNodeRow, isProcessRow } from '../rows.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { refreshIntervalMs } from '../settings.ts';
 import { nameText } from '../terms.ts';
+import { timeText } from '../results/valueText.ts';
 import { bytesText, durationText, labelText } from '../text.ts';
 import { tooltip } from '../tooltip.ts';
 import type { Watches } from '../watches.ts';
@@ -268,7 +269,7 @@ function observerText({ observer, observerWhy = '' }: NodeRow): string {
 }
 
 function nodeDescription(row: NodeRow, trouble: Trouble | null): string {
-  if (row.status === 'down') return vscode.l10n.t('down since {0}', new Date(row.since).toLocaleTimeString());
+  if (row.status === 'down') return vscode.l10n.t('down since {0}', timeText(row.since));
   if (row.status === 'unreachable') return vscode.l10n.t('not reachable from here');
   if (row.stats === null) return row.hidden ? vscode.l10n.t('hidden') : '';
   const { processCount, memoryBytes } = row.stats;

@@ -6,6 +6,7 @@ import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { LanguageServer } from '../languageServer.ts';
 import type { SessionEntry, Sessions } from '../session/sessions.ts';
 import { connectionLabel } from '../session/sessions.ts';
+import { timeText } from '../results/valueText.ts';
 import { labelText } from '../text.ts';
 import { tooltip } from '../tooltip.ts';
 import type { LiveRows } from '../watches.ts';
@@ -116,7 +117,7 @@ export function sessionNotices(entry: SessionEntry): readonly Child<Notice>[] {
   const when =
     state.retryAt === null
       ? vscode.l10n.t('Click to try again.')
-      : vscode.l10n.t('Tried again at {0}. Click to try now.', new Date(state.retryAt).toLocaleTimeString());
+      : vscode.l10n.t('Tried again at {0}. Click to try now.', timeText(state.retryAt));
   return [
     notice(
       'lost',

@@ -87,7 +87,7 @@ export class ClusterFiles {
         severity: 1,
         source: 'Arsenal',
         code: error.code,
-        message: `${withoutPlace(error.message, at)} ${error.remedy}`,
+        message: `${sentence(withoutPlace(error.message, at))} ${error.remedy}`,
       },
     ]);
   }
@@ -97,6 +97,11 @@ export class ClusterFiles {
 function isBeside(running: string, file: string): boolean {
   const inside = path.relative(path.dirname(running), file);
   return /\.m?[jt]s$/.test(file) && !inside.startsWith('..') && !path.isAbsolute(inside);
+}
+
+/** With a full stop, where the words of a parser have none. */
+function sentence(text: string): string {
+  return /[.!?:]$/.test(text) ? text : `${text}.`;
 }
 
 type Place = { readonly file: string; readonly line: number; readonly column: number };
