@@ -14,7 +14,10 @@ export default defineConfig({
           name: 'unit',
           include: ['{runtime,server,client,webview,test,scripts}/**/*.test.{ts,tsx,mjs}'],
           exclude: [...elsewhere, '**/*.beam.test.ts'],
-          testTimeout: 10_000,
+          // Limits for what never comes: nothing here is about how fast the machine is.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
         },
       },
       {
@@ -26,6 +29,7 @@ export default defineConfig({
           exclude: elsewhere,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 30_000 } },
           maxWorkers: 2,
           // Projects of different numbers of workers take turns when they are run at once.
           sequence: { groupOrder: 1 },

@@ -10,7 +10,7 @@ import { at, houseOn, listAt } from '../../server/backend/testKit.ts';
 import { valueOf } from '../../server/core/testKit.ts';
 
 const [one, two] = ['demo1@sim', 'demo2@sim'];
-const patience = { timeout: 8000, interval: 20 };
+const patience = { timeout: 30_000, interval: 20 };
 let runtime: Runtime;
 let house: House;
 beforeEach(async () => {

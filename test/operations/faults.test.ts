@@ -1,5 +1,5 @@
 /** Operations that break and mend the network and the nodes, through the pipeline, on the simulated cluster. */
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { liveRuntime } from '../../runtime/embedded/liveRuntime.ts';
 import type { Json } from '../../runtime/model.ts';
 import type { House } from '../../server/backend/testKit.ts';
@@ -10,7 +10,7 @@ const [one, two, three] = ['demo1@sim', 'demo2@sim', 'demo3@sim'];
 let house: House;
 beforeEach(async () => {
   house = await houseOn(liveRuntime({ id: 'sim', nodes: [one, two, three], seed: 1, sandboxChildFile: 'none' }));
-  await vi.waitFor(async () => expect(await links()).toEqual(whole));
+  await expect.poll(links).toEqual(whole);
 });
 afterEach(() => house.close());
 
@@ -32,14 +32,14 @@ describe('partition_cluster and heal_cluster', () => {
   it('parts the nodes, of which each side can still be asked, until it is taken back', async () => {
     const parted = await house.result('partition_cluster', { islands: [[one], [two, three]] });
     expect(at(parted, 'mode')).toBe('cut');
-    await vi.waitFor(async () => expect(await links()).toEqual([`${two} ${three} both`]));
+    await expect.poll(links).toEqual([`${two} ${three} both`]);
     // Our own link goes past the faults: each side is still asked.
     expect(listAt(await house.result('list_processes', { node: one, limit: 5 }), 'items')).toHaveLength(5);
     const healed = await house.result('heal_cluster', {});
     expect(listAt(healed, 'released')).toEqual([at(parted, 'holding')]);
     expect(listAt(await house.result('heal_cluster', {}), 'released')).toEqual([]);
     // The demo's nodes gossip, so that they find each other again.
-    await vi.waitFor(async () => expect(await links()).toEqual(whole), 8000);
+    await expect.poll(links).toEqual(whole);
   });
 
   it('in silence shows who does not answer, long before the nodes notice', async () => {
@@ -65,7 +65,7 @@ describe('hang_node', () => {
     expect(await pending()).toBe(before);
     expect(errorOf(await house.run('hang_node', { node: two }))).toMatchObject({ class: 'conflict' });
     await house.result('heal_cluster', {});
-    await vi.waitFor(async () => expect(await pending()).not.toBe(before));
+    await expect.poll(pending).not.toBe(before);
   });
 });
 
@@ -86,7 +86,7 @@ describe('delay_link and drop_link', () => {
 describe('remove_node', () => {
   it('takes a node out for good', async () => {
     await house.result('remove_node', { node: three });
-    await vi.waitFor(async () => expect(await links()).toEqual([`${one} ${two} both`]));
+    await expect.poll(links).toEqual([`${one} ${two} both`]);
     expect(errorOf(await house.run('restart_node', { node: three }))).toMatchObject({ class: 'not_found' });
   });
 });

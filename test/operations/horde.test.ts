@@ -17,7 +17,7 @@ const soon = () => ({ remainingMs: 5000, signal: AbortSignal.timeout(5000), corr
 beforeEach(async () => {
   runtime = liveRuntime({ id: 'sim', nodes: [one, two, three], seed: 1, sandboxChildFile: 'none' });
   house = await houseOn(runtime);
-  await vi.waitFor(async () => expect(await entries()).toHaveLength(6), 8000);
+  await vi.waitFor(async () => expect(await entries()).toHaveLength(6), 30_000);
 });
 afterEach(() => house.close());
 
@@ -72,7 +72,7 @@ describe('the Hordes of the demo', () => {
     expect(started.value.predicted).toEqual(placed.value);
     await vi.waitFor(
       async () => expect((await children()).map(({ specHash }) => specHash)).toContain(placed.value.specHash),
-      8000,
+      30_000,
     );
     const again = await runtime.port.horde.startChild({ ...params, prefer: null }, soon());
     expect(again.ok ? null : again.error.code).toBe('horde.not_started');
@@ -86,7 +86,7 @@ describe('the Hordes of the demo', () => {
       const found = await runtime.port.names.registries({ nodes: [one] }, soon());
       const hordes = found.ok ? found.value.registries.filter(({ kind }) => kind === 'horde_registry') : [];
       expect(hordes.map(({ name, size }) => [name, size])).toEqual([[directory, 6]]);
-    }, 8000);
+    }, 30_000);
     const names = await frames<NameRow>(
       runtime.port.names.list({ nodes: 'all', registry: { via: directory } }, soon()),
     );
@@ -101,7 +101,7 @@ describe('the Hordes of the demo', () => {
     await vi.waitFor(async () => {
       const found = await runtime.port.horde.findings({ nodes: 'all', name: null, settleMs: 700 }, soon());
       expect(found.ok && found.value.findings).toEqual([]);
-    }, 8000);
+    }, 30_000);
   });
 
   it('are watched', async () => {
@@ -135,9 +135,9 @@ describe('horde_start_child', () => {
     const begun = await plannedOn(house, runtime, 'horde_start_child', params('beach'));
     expect(await begun.probe()).toBe('none');
     await house.result('horde_start_child', params('hills'));
-    await vi.waitFor(async () => expect(await children()).toHaveLength(7), 8000);
+    await vi.waitFor(async () => expect(await children()).toHaveLength(7), 30_000);
     expect(await begun.probe()).toBe('none');
     expect((await begun.apply()).ok).toBe(true);
-    await vi.waitFor(async () => expect(await begun.probe()).toBe('applied'), 8000);
+    await vi.waitFor(async () => expect(await begun.probe()).toBe('applied'), 30_000);
   });
 });
