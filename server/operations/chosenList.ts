@@ -22,7 +22,7 @@ export type SourceRows = { readonly rows: readonly ListRow[]; readonly nodes: Co
 
 export type ChosenList<C, Field extends string> = {
   /** The fields that the port knows, and what they hold. */
-  readonly forms: { readonly [field in Field]: FieldForm };
+  readonly forms: { readonly [field in Field]?: FieldForm };
   /** Fields that all rows of one call of the port have the same value in. */
   readonly same?: readonly string[];
   /** Whether a node may send its first rows only; not where several looks at the same rows are compared. */
@@ -108,7 +108,7 @@ function fewOf<C, Field extends string>(list: ChosenList<C, Field>, sort: string
   if (sort === undefined) return { first: firstRows };
   const { field, direction } = readSort(sort);
   if (list.same?.includes(field) === true) return { first: firstRows };
-  const form = Object.entries<FieldForm>(list.forms).find(([name]) => name === field)?.[1] ?? 'id';
+  const form = Object.entries<FieldForm | undefined>(list.forms).find(([name]) => name === field)?.[1] ?? 'id';
   return form === 'id' ? null : { by: field, direction };
 }
 

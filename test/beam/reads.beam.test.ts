@@ -242,7 +242,18 @@ describe('names', () => {
     const registry = await readAll(
       runtime.port.names.list({ nodes: [shop.node], registry: { via: 'Elixir.Shop.Registry' } }, inTime()),
     );
-    expect(registry.frames.flat()).toHaveLength(3);
+    const [one, ...others] = registry.frames.flat();
+    if (one === undefined) throw new Error('The registry is empty.');
+    expect(others).toHaveLength(2);
+    // Of an Elixir Registry, too, the node sends what is wanted only.
+    const via = { nodes: [shop.node], registry: { via: 'Elixir.Shop.Registry' } } as const;
+    const first = await readAll(runtime.port.names.list({ ...via, first: 1 }, inTime()));
+    expect([first.frames.flat().length, valueOf(first.end).total]).toEqual([1, 3]);
+    const where = { key: 'pid', op: 'eq', value: processId(one.pid) } as const;
+    const held = await readAll(runtime.port.names.list({ ...via, where }, inTime()));
+    expect(held.frames.flat().map(({ name }) => name)).toContainEqual(one.name);
+    expect(held.frames.flat().every(({ pid }) => processId(pid) === processId(one.pid))).toBe(true);
+    expect(valueOf(held.end).total).toBe(held.frames.flat().length);
     const none = await readAll(
       runtime.port.names.list({ nodes: [shop.node], registry: { via: 'Elixir.Shop.Plain' } }, inTime()),
     );
