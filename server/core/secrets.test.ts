@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { ok } from '../../runtime/model.ts';
 import { plainSchema } from './schemaRules.ts';
-import { marksSecrets, redacted, withoutSecrets } from './secrets.ts';
+import { redacted, withoutSecrets } from './secrets.ts';
 import { bench, changing, plan, valueOf } from './testKit.ts';
 
 const pin = Type.String({ format: 'password' });
@@ -42,7 +42,7 @@ describe('what a schema says is secret', () => {
       Type.Object({ x: Type.Optional(plain), hint: Type.String({ 'x-arsenal': { pick: 'node' } }) }),
     );
     const value = { x: 'y' };
-    expect([marksSecrets(schema), marksSecrets(schema)]).toEqual([false, false]);
+    expect(withoutSecrets(value, schema)).toBe(value);
     expect(withoutSecrets(value, schema)).toBe(value);
   });
 });

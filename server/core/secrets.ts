@@ -15,7 +15,7 @@ export function withoutSecrets(value: Json, schema: JsonSchema): Json {
 const marked = new WeakMap<JsonSchema, boolean>();
 
 /** Whether a schema says of anything in it that it is secret: found once for each. */
-export function marksSecrets(schema: JsonSchema): boolean {
+function marksSecrets(schema: JsonSchema): boolean {
   const known = marked.get(schema);
   if (known !== undefined) return known;
   const marks = saysSecret(schema) || schemasIn(Object.values(schema)).some(marksSecrets);
