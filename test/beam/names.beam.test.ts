@@ -110,39 +110,34 @@ describe.each(['load', 'interpret', 'none'] as const)('with the agent “%s”',
     ).toEqual(nodes.map(({ node }) => ['pg', node]).sort());
   });
 
-  it.each(['local', 'global'] as const)(
-    'shows within a second that a %s name came and went on another node',
-    async (registry) => {
-      const { view, close } = watch(runtime, { rows: 'names', registry });
-      const name = `watched_${registry}_${agent}`;
-      const isThere = () =>
-        [...(view.state?.rows.values() ?? [])].some((row) => JSON.stringify(row).includes(`"${name}"`));
-      try {
-        await eventually(
-          () => Promise.resolve(view.state),
-          (state) => state !== null,
-        );
-        expect(isThere()).toBe(false);
-        await start(three, name);
-        if (registry === 'global') await three.eval(`yes = global:register_name(${name}, whereis(${name})).`);
-        await eventually(
-          () => Promise.resolve(isThere()),
-          (there) => there,
-          1_000,
-        );
-        await three.eval(`exit(whereis(${name}), kill).`);
-        await eventually(
-          () => Promise.resolve(isThere()),
-          (there) => !there,
-          1_000,
-        );
-      } finally {
-        await close();
-      }
-    },
-  );
+  it.each(['local', 'global'] as const)('shows that a %s name came and went on another node', async (registry) => {
+    const { view, close } = watch(runtime, { rows: 'names', registry });
+    const name = `watched_${registry}_${agent}`;
+    const isThere = () =>
+      [...(view.state?.rows.values() ?? [])].some((row) => JSON.stringify(row).includes(`"${name}"`));
+    try {
+      await eventually(
+        () => Promise.resolve(view.state),
+        (state) => state !== null,
+      );
+      expect(isThere()).toBe(false);
+      await start(three, name);
+      if (registry === 'global') await three.eval(`yes = global:register_name(${name}, whereis(${name})).`);
+      await eventually(
+        () => Promise.resolve(isThere()),
+        (there) => there,
+      );
+      await three.eval(`exit(whereis(${name}), kill).`);
+      await eventually(
+        () => Promise.resolve(isThere()),
+        (there) => !there,
+      );
+    } finally {
+      await close();
+    }
+  });
 
-  it('shows within a second that a process joined a group on another node', async () => {
+  it('shows that a process joined a group on another node', async () => {
     const { view, close } = watch(runtime, { rows: 'groups', scope: 'names_scope' });
     try {
       await eventually(
@@ -159,13 +154,11 @@ describe.each(['load', 'interpret', 'none'] as const)('with the agent “%s”',
             ),
           ),
         ([row]) => row?.['agreement'] === 'agreed',
-        1_000,
       );
       await two.eval(`exit(whereis(joined_${agent}), kill).`);
       await eventually(
         () => Promise.resolve([...(view.state?.rows.keys() ?? [])].filter((key) => key.includes(`late_${agent}`))),
         (keys) => keys.length === 0,
-        1_000,
       );
     } finally {
       await close();
@@ -262,7 +255,6 @@ describe('a partition', () => {
       await eventually(
         () => Promise.resolve(row()),
         (found) => found?.['agreement'] === 'partial',
-        1_000,
       );
       for (const node of [one, two]) await heal(node, three);
       await eventually(
