@@ -20,7 +20,7 @@ import {
   takeBack,
   undoText,
 } from '../process/moves.ts';
-import type { Load, Proposal } from './balancePlan.ts';
+import type { Load, Proposal, Unit } from './balancePlan.ts';
 import { planBalance } from './balancePlan.ts';
 import type { LoadMeasure, NodeLoad } from './load.ts';
 import { loadBy, loadMeasures, loadNeeds, nodeLoads, shares } from './load.ts';
@@ -29,11 +29,11 @@ import { movable, movableNeeds } from './movable.ts';
 
 const mostNodes = 100;
 const movedAtOnce = 4;
-const units: { readonly [measure in LoadMeasure]: string } = {
-  processes: 'processes',
-  memory: 'bytes',
-  reductions: 'reductions a second',
-  run_queue: 'of the run queue',
+const units: { readonly [measure in LoadMeasure]: Unit } = {
+  processes: { one: 'process', many: 'processes' },
+  memory: { one: 'byte', many: 'bytes' },
+  reductions: { one: 'reduction a second', many: 'reductions a second' },
+  run_queue: { one: 'of the run queue', many: 'of the run queue' },
 };
 
 const loadResult = Type.Object({

@@ -12,7 +12,7 @@ const candidate = (node: string, id: number, to: readonly string[] = nodes): Can
   supervisor: 'sup',
   to: to.filter((other) => other !== node),
 });
-const options = { toleranceRatio: 0.1, maxMoves: 100, unit: 'processes' };
+const options = { toleranceRatio: 0.1, maxMoves: 100, unit: { one: 'process', many: 'processes' } };
 const sharesOf = (candidates: readonly Candidate[], share: (at: number) => number) =>
   new Map(candidates.map(({ process }, at) => [processId(process), share(at)]));
 
@@ -33,7 +33,7 @@ describe('a plan to balance', () => {
     expect(plan.mean).toBe(12);
     expect(plan.after.map(({ load }) => load)).toEqual([13, 11, 12]);
     expect(plan.moves).toHaveLength(17);
-    expect(plan.moves[0]?.reason).toBe('<0.0.0> of sup takes 1 processes from a@h (30, mean 12) to b@h (0)');
+    expect(plan.moves[0]?.reason).toBe('<0.0.0> of sup takes 1 process from a@h (30, mean 12) to b@h (0)');
   });
 
   it('leaves alone what would only carry the load elsewhere, and nodes that are loaded alike', () => {

@@ -3,6 +3,8 @@ import type { NodeName, ProcessRef } from '../../../runtime/model.ts';
 import { pidText, processId } from '../../../runtime/model.ts';
 import type { Candidate } from './movable.ts';
 
+/** What a load is counted in. */
+export type Unit = { readonly one: string; readonly many: string };
 export type Load = { readonly node: NodeName; readonly load: number };
 export type Proposal = {
   readonly process: ProcessRef;
@@ -30,7 +32,7 @@ export function planBalance(
     toleranceRatio,
     maxMoves,
     unit,
-  }: { readonly toleranceRatio: number; readonly maxMoves: number; readonly unit: string },
+  }: { readonly toleranceRatio: number; readonly maxMoves: number; readonly unit: Unit },
 ): BalancePlan {
   const now = new Map(loads.map(({ node, load }) => [node, load]));
   const mean = loads.reduce((sum, { load }) => sum + load, 0) / Math.max(1, loads.length);
@@ -54,7 +56,7 @@ export function planBalance(
       to,
       share,
       reason:
-        `${pidText(process)} of ${supervisor} takes ${amount(share)} ${unit} from ${process.node} (${amount(here)}, ` +
+        `${pidText(process)} of ${supervisor} takes ${amount(share)} ${share === 1 ? unit.one : unit.many} from ${process.node} (${amount(here)}, ` +
         `mean ${amount(mean)}) to ${to} (${amount(there)})`,
     });
   }
