@@ -68,11 +68,7 @@ function rowsOf(reads: FakeReads, holdings: Holdings, target: WatchTarget): () =
         const found = reads
           .nodes(target.query.nodes)
           .up.flatMap((node) => selectRows(node.processes.values(), target.query, fieldOf));
-        const best = selectRows(
-          found,
-          { ...(target.query.top !== undefined && { top: target.query.top }) },
-          fieldOf,
-        );
+        const best = selectRows(found, { ...(target.query.top !== undefined && { top: target.query.top }) }, fieldOf);
         return ok({ rows: best.map((process) => [processId(process.pid), processRow(process, target.query.keys)]) });
       };
     case 'children':

@@ -46,7 +46,11 @@ export async function readAll<F, R>(
 }
 
 /** Asks again until `check` is satisfied; fails with what it said last. */
-export async function eventually<T>(ask: () => Promise<T>, check: (value: T) => boolean, withinMs = 15_000): Promise<T> {
+export async function eventually<T>(
+  ask: () => Promise<T>,
+  check: (value: T) => boolean,
+  withinMs = 15_000,
+): Promise<T> {
   const until = performance.now() + withinMs;
   for (;;) {
     const value = await ask();
