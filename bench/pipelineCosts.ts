@@ -11,8 +11,9 @@ import type { Registry } from '../server/core/registry.ts';
 import { valueOf } from '../server/core/testKit.ts';
 import { percentile } from './measure.ts';
 
-const blocks = 15;
-const mostCalls = 1_000;
+const blocks = 9;
+/** So many that several collections of garbage fall into each block: with fewer, one kind of call pays for what another left. */
+const mostCalls = 10_000;
 
 /** As little as an operation can do with a runtime: what it costs is the pipeline's, and the port's. */
 const countNodes = defineOperation({

@@ -316,8 +316,11 @@ class LocalBackendHere implements LocalBackend {
     return found.ok ? readLocalLog(found.value.runtime, node, from, signal) : found;
   }
 
-  async execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
-    if (!this.#isStrange(call)) return this.#run(call, options);
+  execute(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
+    return this.#isStrange(call) ? this.#lookAndRun(call, options) : this.#run(call, options);
+  }
+
+  async #lookAndRun(call: OperationCall, options: BackendCallOptions): Promise<Result<OperationAnswer>> {
     return this.#run(call, { ...options, ...(await this.#lookFor(call, options)) });
   }
 

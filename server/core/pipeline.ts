@@ -76,35 +76,42 @@ export class Pipeline {
   }
 
   /** Runs, plans or validates. Never rejects; every error says its effect and carries the correlation id. */
-  async execute(call: OperationCall, extras: CallExtras): Promise<Result<OperationAnswer>> {
-    const flight = new Flight(call, extras);
-    const answer = await this.#pass(flight);
+  execute(call: OperationCall, extras: CallExtras): Promise<Result<OperationAnswer>> {
+    return this.#pass(new Flight(call, extras), this.#executed);
+  }
+
+  readonly #executed = (flight: Flight, answer: Answer): Result<OperationAnswer> => {
     this.#end(flight, answer);
     return answer.ok ? answer : fail({ ...answer.error, correlationId: flight.correlationId });
-  }
+  };
 
   /**
    * Steps 1 to 5 of a call that is to be done as a part of a whole, but for what stands once for the whole: the claim of its requestId
    * and the intent. `extras.parent` names the whole. Error beside those of the steps: `call.only_planned` for a dry run.
    */
-  async prepare(call: OperationCall, extras: CallExtras): Promise<Result<PreparedCall>> {
-    const flight = new Flight(call, extras, 'prepare');
-    const answer = await this.#pass(flight);
-    if (!answer.ok) return answer;
-    const { operation, entry } = flight.operation;
-    const canUndo = !isWrite(operation) || operation.compensate !== undefined;
-    return ok({ entry, plan: flight.plan, canUndo });
+  prepare(call: OperationCall, extras: CallExtras): Promise<Result<PreparedCall>> {
+    return this.#pass(new Flight(call, extras, 'prepare'), (flight, answer) => {
+      if (!answer.ok) return answer;
+      const { operation, entry } = flight.operation;
+      const canUndo = !isWrite(operation) || operation.compensate !== undefined;
+      return ok({ entry, plan: flight.plan, canUndo });
+    });
   }
 
   /**
    * Runs a call that was prepared, as it was planned then, through all steps but planning, claim and intent: whoever calls this has
    * written down the intent of the whole. Never rejects.
    */
-  async runPlanned(call: OperationCall, extras: CallExtras, plan: Plan<Json> | null): Promise<PlannedRun> {
-    const flight = new Flight(call, extras, 'planned');
-    flight.plan = plan;
-    const answer = await this.#pass(flight);
-    this.#end(flight, answer);
+  runPlanned(call: OperationCall, extras: CallExtras, plan: Plan<Json> | null): Promise<PlannedRun> {
+    const planned = new Flight(call, extras, 'planned');
+    planned.plan = plan;
+    return this.#pass(planned, (flight, answer) => {
+      this.#end(flight, answer);
+      return this.#plannedRun(flight, answer);
+    });
+  }
+
+  #plannedRun(flight: Flight, answer: Answer): PlannedRun {
     return {
       answer,
       undo: (budget) => undo(flight, budget),
@@ -114,14 +121,16 @@ export class Pipeline {
     };
   }
 
-  async #pass(flight: Flight): Promise<Answer> {
+  /** All its steps, and then `end`, in one go: each async function on the way costs a call as much as several of its middlewares. */
+  async #pass<T>(flight: Flight, end: (flight: Flight, answer: Answer) => T): Promise<T> {
+    let answer: Answer;
     try {
-      return await this.#way(flight);
+      answer = await this.#way(flight);
     } catch (thrown) {
-      return pipelineThrew(flight, thrown);
-    } finally {
-      flight.leave();
+      answer = pipelineThrew(flight, thrown);
     }
+    flight.leave();
+    return end(flight, answer);
   }
 
   /** The call is over, and is not undone because somebody could not count it. */
