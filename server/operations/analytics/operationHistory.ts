@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import type { Json } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import { defineOperation } from '../../core/operation.ts';
-import type { ListRow, Scans } from '../lists.ts';
+import type { Scans } from '../lists.ts';
 import { listPage, listParams, listResult } from '../lists.ts';
 import { nullable } from '../parameters.ts';
 import {
@@ -118,7 +118,7 @@ export function operationHistory(state: CallState, scans: Scans) {
             (principal === undefined || row.principal === principal) &&
             (text === undefined || isAbout(row, text)),
         );
-        return ok({ rows: rows.map((row): ListRow => ({ ...row })), nodes: [] });
+        return ok({ rows, nodes: [] });
       });
       return listed.ok ? ok({ ...listed.value, persistence: state.persistence() }) : listed;
     },

@@ -57,27 +57,28 @@ export class CallStateOf implements CallState {
   }
 }
 
-function rowOf(known: KnownCall): CallRow {
-  const { requestId, parent, operation, category, connection, principal, via, mode, startedAt, correlationId, params } =
-    known.call;
-  const background = known.call.background === true;
-  const begun = { requestId, parent, operation, category, connection, principal, via, mode, startedAt, correlationId };
-  if (known.state !== 'ended') {
-    return {
-      ...begun,
-      params,
-      background,
-      outcome: known.state,
-      code: null,
-      effect: null,
-      durationMs: null,
-      cpuMs: null,
-    };
-  }
-  const { durationMs, cpuMs, error } = known.call;
-  const code = error?.code ?? null;
-  const effect = error?.effect ?? null;
-  return { ...begun, params, background, outcome: error === null ? 'ok' : 'failed', code, effect, durationMs, cpuMs };
+/** Written out: there may be a hundred thousand of them, and to spread one object into another costs ten times as much. */
+function rowOf({ state, call }: KnownCall): CallRow {
+  const ended = state === 'ended' ? call : null;
+  return {
+    requestId: call.requestId,
+    parent: call.parent,
+    operation: call.operation,
+    category: call.category,
+    connection: call.connection,
+    principal: call.principal,
+    via: call.via,
+    mode: call.mode,
+    outcome: state !== 'ended' ? state : call.error === null ? 'ok' : 'failed',
+    code: ended?.error?.code ?? null,
+    effect: ended?.error?.effect ?? null,
+    startedAt: call.startedAt,
+    durationMs: ended?.durationMs ?? null,
+    cpuMs: ended?.cpuMs ?? null,
+    correlationId: call.correlationId,
+    params: call.params,
+    background: call.background === true,
+  };
 }
 
 function isAsked(key: CellKey, { operation, category, connection, principal, via, background }: StatsQuery): boolean {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -230,6 +231,40 @@ describe('the files of many processes', () => {
     torn.files.set(name, bytes.subarray(0, bytes.indexOf('\n', opensAt)));
     expect(await idsIn(storeOn(torn))).toEqual([]);
     expect(await countIn(storeOn(torn))).toBe(0);
+  });
+
+  it('keep nobody who looks waiting while they are begun anew, and are counted once meanwhile', async () => {
+    const files = new FaultyStateFiles();
+    const store = storeOn(files, { growthBytes: 1_000 });
+    for (let n = 0; n < 5; n += 1) {
+      store.end(overCall(`c${n}`));
+      await store.flush();
+    }
+    const [begun, finished] = [new AbortController(), new AbortController()];
+    const create = files.create.bind(files);
+    files.create = async (name) => {
+      const file = await create(name);
+      const sync = async () => {
+        begun.abort();
+        await once(finished.signal, 'abort');
+      };
+      return { append: file.append.bind(file), close: file.close.bind(file), truncate: file.truncate.bind(file), sync };
+    };
+    const isBegun = once(begun.signal, 'abort');
+    let n = 5;
+    for (; !begun.signal.aborted; n += 1) {
+      store.end(overCall(`c${n}`));
+      await Promise.race([store.flush(), isBegun]);
+    }
+    expect(await idsIn(store)).toHaveLength(n);
+    expect(await countIn(store)).toBe(n);
+    finished.abort();
+    await store.flush();
+    expect(files.files.size).toBe(1);
+    for (const each of [store, storeOn(files)]) {
+      expect(await idsIn(each)).toHaveLength(n);
+      expect(await countIn(each)).toBe(n);
+    }
   });
 
   it('are begun anew without results that are kept no longer', async () => {

@@ -74,6 +74,9 @@ export class StateStore {
   #limits: HistoryLimits;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #work: Promise<void> = Promise.resolve();
+  #reading: Promise<void> = Promise.resolve();
+  /** Our next file, while it is begun: what is in it, and in those it contains, we know. */
+  #opening: string | null = null;
   #persistence: Persistence = { is: 'ok' };
   #closed = false;
 
@@ -229,7 +232,7 @@ export class StateStore {
     this.#timer.unref();
   }
 
-  /** One thing at a time with the files. */
+  /** One write at a time. */
   #queue(work: () => Promise<void>): Promise<void> {
     this.#work = this.#work.then(work);
     return this.#work;
@@ -287,6 +290,7 @@ export class StateStore {
       const replaces = [...this.#contained, ...(before === null ? [] : [before.name])];
       const stamp = new Date(this.#nowMs()).toISOString().replaceAll(/[-:.]/g, '');
       const name = `${stamp}-${process.pid}-${randomBytes(4).toString('hex')}.jsonl`;
+      this.#opening = name;
       const file = await this.#files.create(name);
       this.#seal();
       const ongoing = this.#ongoing.values();
@@ -311,13 +315,14 @@ export class StateStore {
         throw thrown;
       }
       this.#ownFile = { name, file, length: bytes.length, begunAt: bytes.length };
-      await before?.file.close().catch(() => undefined);
       for (const replaced of replaces) {
         this.#contained.add(replaced);
         this.#views.delete(replaced);
-        await this.#files.remove(replaced).catch(() => undefined);
       }
+      await before?.file.close().catch(() => undefined);
+      for (const replaced of replaces) await this.#files.remove(replaced).catch(() => undefined);
     } finally {
+      this.#opening = null;
       await release();
     }
   }
@@ -325,11 +330,11 @@ export class StateStore {
   /** Takes the files of dead writers into our own view, when they are many and nobody else is at it; answers what ends that. */
   async #takeOver(): Promise<() => Promise<void>> {
     const nothing = () => Promise.resolve();
-    await this.#refreshNow();
+    await this.#refresh();
     const dead = this.#standing().filter(([, isGone]) => isGone).length;
     if (dead < mostDeadFiles || !(await this.#lock())) return nothing;
     // Between the look and the lock somebody else may have done it.
-    await this.#refreshNow();
+    await this.#refresh();
     const standing = new Set(this.#standing().flatMap(([view, isGone]) => (isGone ? [view] : [])));
     for (const [name, view] of this.#views) {
       if (!standing.has(view)) continue;
@@ -366,15 +371,17 @@ export class StateStore {
     }
   }
 
+  /** One look at a time; nobody who looks waits for what is written, which may take the disk long. */
   #refresh(): Promise<void> {
-    return this.#queue(() => this.#refreshNow());
+    this.#reading = this.#reading.then(() => this.#refreshNow());
+    return this.#reading;
   }
 
   async #refreshNow(): Promise<void> {
     const names: readonly string[] = await this.#files.list().catch(() => []);
     for (const known of this.#views.keys()) if (!names.includes(known)) this.#views.delete(known);
     for (const name of names) {
-      if (name === this.#ownFile?.name || this.#contained.has(name)) continue;
+      if (name === this.#ownFile?.name || name === this.#opening || this.#contained.has(name)) continue;
       await this.#readOn(name).catch((cause: unknown) => this.#warn(`The state file ${name} cannot be read.`, cause));
     }
     const now = this.#nowMs();
