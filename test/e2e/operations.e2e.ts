@@ -235,7 +235,7 @@ describe('operations in the workbench', () => {
     // That it only proposes is not asked about.
     await choice(page, /Run\s*balance_cluster_load/).click();
     await shownText(page, 'proposed');
-    await shownText(page, 'of Elixir.Pool takes 1 processes');
+    await shownText(page, 'of Elixir.Pool takes 1 process from');
     await shoot('balance', 'document');
     await lens(page, 'Apply').click();
     const dialog = page.locator('.monaco-dialog-box', { hasText: /Move \d+ processes/ });

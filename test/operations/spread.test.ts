@@ -299,7 +299,7 @@ describe('balance_cluster_load', () => {
     const moves = listAt(proposed, 'moves');
     expect(moves).toHaveLength(3);
     expect(moves[0]).toMatchObject({ node: one, to: two, share: 1 });
-    expect(at(moves[0] ?? null, 'reason')).toMatch(/Shop\.CartSupervisor takes 1 processes from demo1@sim/);
+    expect(at(moves[0] ?? null, 'reason')).toMatch(/Shop\.CartSupervisor takes 1 process from demo1@sim/);
     expect(await cartsOf(two)).toEqual(before);
     expect(listAt(proposed, 'staying').map((row) => at(row, 'why'))).toContain('the other nodes have them already');
 
