@@ -75,6 +75,8 @@ function whereTerm<Key extends string, Listed extends Key>(
 }
 
 function compared({ item, as }: ItemForm, op: Op, value: Scalar, knows: Knows): Term | null {
+  // What stands there for nothing differs from item to item; of texts the node knows it.
+  if (value === null && op === 'eq' && as !== 'text') return null;
   switch (as) {
     case 'number':
       return ofNumber(item, op, value);
