@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startShop } from '../fixtures/elixir-shop/start.mjs';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
 import { runCli } from './support/cli.ts';
-import { openWorkbench, rowWith, unfold } from './support/workbench.ts';
+import { chooseInMenu, openWorkbench, rowWith, unfold } from './support/workbench.ts';
 import type { Workbench } from './support/workbench.ts';
 
 let workbench: Workbench | null = null;
@@ -81,6 +81,8 @@ function lens(page: Page, text: string | RegExp): Locator {
 /** Unfolds the root of the shop on a node in the view of supervisors; answers rows of its children. */
 async function childrenOfShop({ page, command }: Workbench): Promise<(name: string | RegExp) => Locator> {
   await command('Arsenal: Focus on Supervisors View');
+  // Of each of the three nodes; the first is the one that is meant.
+  await page.locator('.part.sidebar .monaco-list-row', { hasText: 'Shop.Supervisor' }).nth(2).waitFor();
   await unfold(page, 'Shop.Supervisor');
   return (name) => page.locator('.part.sidebar .monaco-list-row', { hasText: name }).first();
 }
@@ -171,7 +173,7 @@ describe('operations in the workbench', () => {
     await child('Shop.Catalog').click();
     await child('Shop.Visitors').click({ modifiers: ['ControlOrMeta'] });
     await child('Shop.Catalog').click({ button: 'right' });
-    await page.locator('.monaco-menu .action-item', { hasText: 'Suspend Process' }).click();
+    await chooseInMenu(page, 'Suspend Process');
     await choice(page, /Run\s*suspend_process/).click();
     // A simulated cluster is not asked about; what takes several rows is.
     const dialog = page.locator('.monaco-dialog-box', { hasText: 'Suspend Process: 2 selected' });

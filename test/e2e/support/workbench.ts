@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import type { Browser, FrameLocator, Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { copyWorkspace, runCommand, startBrowser, startServer, workbenchUrl } from '../../harness/workbench.mjs';
 
 const project = path.resolve(import.meta.dirname, '../../..');
@@ -103,13 +104,34 @@ export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 60_
   return row;
 }
 
-/** Unfolds the row of a view of the side bar that contains a text, unless it is. A busy view may move its rows under the pointer. */
+/** The topmost row of the side bar that contains a text: in the document rows stand in any order. */
+async function topmostRow(page: Page, text: string | RegExp) {
+  await rowWith(page, text);
+  const rows = page.locator('.part.sidebar .monaco-list-row[role="treeitem"]', { hasText: text });
+  const tops = await rows.evaluateAll((elements) => elements.map((element) => element.getBoundingClientRect().top));
+  return rows.nth(tops.indexOf(Math.min(...tops)));
+}
+
+/** Unfolds the topmost row with a text, unless it is. A busy view may move its rows under the pointer. */
 export async function unfold(page: Page, text: string | RegExp): Promise<void> {
-  const row = await rowWith(page, text);
-  const unfolded = page.locator('.part.sidebar .monaco-list-row[aria-expanded="true"]', { hasText: text }).first();
-  for (let tries = 0; tries < 6 && (await unfolded.count()) === 0; tries += 1) {
-    await row.locator('.monaco-tl-twistie').click();
-    await unfolded.waitFor({ timeout: 10_000 }).catch(() => undefined);
+  const isUnfolded = async () => (await (await topmostRow(page, text)).getAttribute('aria-expanded')) === 'true';
+  for (let tries = 0; tries < 6 && !(await isUnfolded()); tries += 1) {
+    await (await topmostRow(page, text)).locator('.monaco-tl-twistie').click();
+    await expect
+      .poll(isUnfolded, { timeout: 10_000 })
+      .toBe(true)
+      .catch(() => undefined);
   }
-  await unfolded.waitFor();
+  expect(await isUnfolded(), `${String(text)} is unfolded`).toBe(true);
+}
+
+/** Chooses from a menu that was opened. A menu takes no click within 100 ms of its opening, and stays open then. */
+export async function chooseInMenu(page: Page, text: string): Promise<void> {
+  const item = page.locator('.monaco-menu .action-item', { hasText: text });
+  await item.waitFor();
+  for (let tries = 0; tries < 6 && (await item.count()) > 0; tries += 1) {
+    await item.click();
+    await item.waitFor({ state: 'detached', timeout: 2_000 }).catch(() => undefined);
+  }
+  await item.waitFor({ state: 'detached' });
 }
