@@ -24,11 +24,10 @@ export function callOptions(
 
 /** Options for a part of the call `parent`: at most `capMs` of what it has left, and its signal unless another is given. */
 export function childOptions(parent: CallOptions, capMs: number = longestMs, signal?: AbortSignal): CallOptions {
-  if (signal === undefined && capMs >= longestMs) return new SameOptions(parent);
-  const leftMs = Math.min(remainingNow(parent), capMs);
-  return signal === undefined
-    ? new PartOptions(leftMs, parent)
-    : new SignalledOptions(leftMs, signal, parent.correlationId);
+  if (signal !== undefined) {
+    return new SignalledOptions(Math.min(remainingNow(parent), capMs), signal, parent.correlationId);
+  }
+  return capMs >= longestMs ? new SameOptions(parent) : new PartOptions(parent, capMs);
 }
 
 class Budget {
@@ -56,7 +55,7 @@ class SignalledOptions extends Budget implements CallOptions {
   }
 }
 
-/** All that its parent has left, by its parent's clock. */
+/** All that its parent has left. Asks it for its signal only when somebody wants it: it may have to be made. */
 class SameOptions implements CallOptions {
   readonly correlationId: string;
   readonly #parent: CallOptions;
@@ -79,21 +78,17 @@ class SameOptions implements CallOptions {
   }
 }
 
-/** Asks its parent for its signal only when somebody wants it: it may have to be made. */
-class PartOptions extends Budget implements CallOptions {
-  readonly #parent: CallOptions;
+/** A part of that. */
+class PartOptions extends SameOptions {
+  readonly #cap: Budget;
 
-  constructor(budgetMs: number, parent: CallOptions) {
-    super(budgetMs, parent.correlationId);
-    this.#parent = parent;
+  constructor(parent: CallOptions, capMs: number) {
+    super(parent);
+    this.#cap = new Budget(capMs, parent.correlationId);
   }
 
-  get signal(): AbortSignal {
-    return this.#parent.signal;
-  }
-
-  get cancellation(): Cancellation {
-    return cancellationOf(this.#parent);
+  override get remainingMs(): number {
+    return Math.min(super.remainingMs, this.#cap.remainingMs);
   }
 }
 

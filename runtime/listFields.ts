@@ -46,7 +46,8 @@ export function bytesPerObject({ objects, bytes }: Pick<TableRow, 'objects' | 'b
   return objects === 0 ? null : Math.round(bytes / objects);
 }
 
-export const portFields = {
+/** What does not change while a port is there. */
+export const lastingPortFields = {
   id: 'text',
   name: 'text',
   kind: 'text',
@@ -54,6 +55,9 @@ export const portFields = {
   ownerName: 'text',
   local: 'text',
   remote: 'text',
+} as const satisfies { readonly [field: string]: FieldForm };
+export const portFields = {
+  ...lastingPortFields,
   inputBytes: 'number',
   outputBytes: 'number',
   queueBytes: 'number',

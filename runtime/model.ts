@@ -453,9 +453,8 @@ export type ClusterTopology = {
   readonly supervisor: ProcessRef | null;
 };
 
-// ----------------------------------------------------------------------------------------------------- ports and waits
+// --------------------------------------------------------------------------------------------- tables, ports and waits
 
-/** A port of the emulator (a driver, a program, a socket of inet), or a socket of the module socket. */
 /** A table of ets. */
 export type TableRow = {
   readonly id: Term;
@@ -475,6 +474,7 @@ export type TableRow = {
   readonly bytes: number;
 };
 
+/** A port of the emulator (a driver, a program, a socket of inet), or a socket of the module socket. */
 export type PortRow = {
   readonly id: string;
   readonly kind: 'port' | 'socket';

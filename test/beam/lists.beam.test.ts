@@ -9,6 +9,7 @@ import type { FieldForm, PortField } from '../../runtime/listFields.ts';
 import {
   childFields,
   childValue,
+  lastingPortFields,
   nameFields,
   nameValue,
   portValue,
@@ -89,17 +90,6 @@ function read<Row>({
   return { rows: frames.flat(), total: valueOf(end).total };
 }
 
-/** Those whose values stay as they are. */
-const stillPortFields = {
-  id: 'text',
-  name: 'text',
-  kind: 'text',
-  owner: 'id',
-  ownerName: 'text',
-  local: 'text',
-  remote: 'text',
-} as const;
-
 const tables = {
   title: 'tables',
   // Those of OTP change while we look.
@@ -115,7 +105,7 @@ const ports = {
   title: 'ports',
   ask: async (runtime: Runtime, node: string, select: RowSelect<PortField>) =>
     read(await readAll(runtime.port.system.ports({ node, ...select }, inTime(60_000)))),
-  fields: stillPortFields,
+  fields: lastingPortFields,
   valueOf: portValue,
   key: ({ id }: Parameters<typeof portValue>[0]) => id,
 };

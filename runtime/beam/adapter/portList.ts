@@ -36,7 +36,7 @@ export async function* ports(
     given += next.value.length;
     // The best of both are known when both have come.
     if (select.top === undefined) yield { is: 'frame', frame: next.value };
-    else held.push(...next.value);
+    else for (const row of next.value) held.push(row);
   }
   const counted = next.value;
   if (!counted.ok) {

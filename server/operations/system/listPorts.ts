@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Type } from 'typebox';
-import type { FieldForm, PortField } from '../../../runtime/listFields.ts';
-import { portFields } from '../../../runtime/listFields.ts';
+import type { PortField } from '../../../runtime/listFields.ts';
+import { lastingPortFields, portFields } from '../../../runtime/listFields.ts';
 import type { NodeName, PortRow, Result, RowSelect } from '../../../runtime/model.ts';
 import { ok, processId } from '../../../runtime/model.ts';
 import type { Context } from '../../core/context.ts';
@@ -70,24 +70,13 @@ export function listPorts(scans: Scans) {
       listPage(context, 'list_ports', params, scans, key, () => {
         const { node, forMs } = params;
         const read = (within: PortContext, select: SelectFor<PortField>) => portsOf(within, { node, forMs, select });
-        const forms = forMs === undefined ? portFields : lasting;
+        const forms = forMs === undefined ? portFields : lastingPortFields;
         return gatherChosen(context, params, { forms, same: ['node'], isCut: forMs === undefined, key, read });
       }),
   });
 }
 
 const key = ['id', 'node'] as const;
-/** What does not change between two looks. */
-const lasting = {
-  id: 'text',
-  name: 'text',
-  kind: 'text',
-  owner: 'id',
-  ownerName: 'text',
-  local: 'text',
-  remote: 'text',
-} as const satisfies { readonly [field in PortField]?: FieldForm };
-
 type PortContext = Context<'cluster.nodes' | 'system.ports'>;
 type Asked = {
   readonly node: NodeName | undefined;
