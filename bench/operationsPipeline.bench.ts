@@ -12,8 +12,20 @@ import { defineOperation } from '../server/core/operation.ts';
 import { valueOf } from '../test/port/results.ts';
 import { figures } from './measure.ts';
 import { calibration, onTop, sideBySide, unlimited } from './pipelineCosts.ts';
+import { rowFigures } from './rowCosts.ts';
 
 const wantedUs = 10;
+/** Nodes, and processes of each. */
+const clusters = [
+  [1, 1_000],
+  [1, 10_000],
+  [1, 100_000],
+  [2, 10_000],
+  [3, 10_000],
+  [4, 10_000],
+  [5, 10_000],
+  [5, 20_000],
+] as const;
 
 /** One that needs nothing of a runtime, and writes: its plan, its intent and its outcome are on disk. */
 const note = defineOperation({
@@ -39,12 +51,11 @@ beforeAll(async () => {
 afterAll(() => house.close());
 
 /** What the child says, which measures the program as it is shipped. */
-async function measuredAsShipped(what: 'reads' | 'rows'): Promise<{ readonly [figure: string]: number }> {
+async function measuredAsShipped(...what: readonly string[]): Promise<{ readonly [figure: string]: number }> {
   const folder = temporaryHome();
   try {
-    const child = fork(await bundled(fileURLToPath(new URL('./pipelineCostsChild.ts', import.meta.url)), folder), [
-      what,
-    ]);
+    const file = await bundled(fileURLToPath(new URL('./pipelineCostsChild.ts', import.meta.url)), folder);
+    const child = fork(file, what);
     const exited = once(child, 'exit');
     const [said]: unknown[] = await Promise.race([once(child, 'message'), exited]);
     child.kill();
@@ -83,9 +94,20 @@ describe('the pipeline', () => {
 
 describe('list_processes', () => {
   // @row T025.a2
-  it('costs as much a row of a hundred thousand as of a thousand, and of five nodes as of one', async () => {
-    const costs = await measuredAsShipped('rows');
-    figures('list_processes, sorted by memory (processor µs a row)', costs);
-    expect(costs['a row of 5 × 20000']).toBeGreaterThan(0);
+  it('costs as much a row of a hundred thousand as of a thousand, and of five nodes as of one; wanted are 20 % about the middle', async () => {
+    const costs = new Map<string, { readonly [figure: string]: number }>();
+    for (const [nodes, each] of clusters) {
+      costs.set(`${nodes} × ${each}`, await measuredAsShipped('rows', String(nodes), String(each)));
+    }
+    for (const figure of Object.values(rowFigures)) {
+      const us = [...costs].map(([cluster, measured]): [string, number] => [cluster, measured[figure] ?? Number.NaN]);
+      const all = us.map(([, each]) => each);
+      const [least, most] = [Math.min(...all), Math.max(...all)];
+      figures(`list_processes, sorted by memory: a row ${figure} (processor µs)`, {
+        ...Object.fromEntries(us),
+        'from the middle (1 is none)': most / ((least + most) / 2),
+      });
+      if (figure === rowFigures.sent) expect(most / least).toBeLessThan(3);
+    }
   });
 });

@@ -3,5 +3,6 @@ import process from 'node:process';
 import { readCosts } from './pipelineCosts.ts';
 import { rowCosts } from './rowCosts.ts';
 
-const measure = process.argv[2] === 'rows' ? rowCosts : readCosts;
-void measure().then((costs) => process.send?.(costs));
+const [what, nodes, each] = process.argv.slice(2);
+const measured = what === 'rows' ? rowCosts(Number(nodes), Number(each)) : readCosts();
+void measured.then((costs) => process.send?.(costs));

@@ -63,6 +63,9 @@ function watchBudget(method: MethodName, options: CallOptions, cut: (answer: Fai
   };
 }
 
+/** Why a method's signal is aborted, whatever the cause. Made once: with each comes its stack, which costs a short list a tenth of its time. */
+const callIsOver = new DOMException('The call is over.', 'AbortError');
+
 /** What a method is given: the time of its caller, and a signal of its own, which is made when it is first asked for. */
 class MethodOptions implements CallOptions {
   readonly correlationId: string;
@@ -81,13 +84,13 @@ class MethodOptions implements CallOptions {
 
   get signal(): AbortSignal {
     this.#control ??= new AbortController();
-    if (this.#isAborted) this.#control.abort();
+    if (this.#isAborted) this.#control.abort(callIsOver);
     return this.#control.signal;
   }
 
   abort(): void {
     this.#isAborted = true;
-    this.#control?.abort();
+    this.#control?.abort(callIsOver);
   }
 }
 
