@@ -32,6 +32,23 @@ describe('what a schema says is secret', () => {
     expect(withoutSecrets('x', { writeOnly: true })).toBe(redacted);
   });
 
+  it('is left out when that depends on the rest of the value', () => {
+    const secret = { properties: { pin: { writeOnly: true } } };
+    const value = { kind: 'card', pin: '1' };
+    const kept = { kind: 'card', pin: redacted };
+    for (const schema of [
+      { if: { properties: { kind: { const: 'card' } } }, then: secret },
+      { if: { properties: { kind: { const: 'none' } } }, else: secret },
+      { if: secret },
+      { dependentSchemas: { kind: secret } },
+      { properties: { kind: {} }, unevaluatedProperties: { writeOnly: true } },
+    ]) {
+      expect(withoutSecrets(value, schema), JSON.stringify(schema)).toEqual(kept);
+    }
+    expect(withoutSecrets(['1'], { contains: { writeOnly: true } })).toEqual([redacted]);
+    expect(withoutSecrets(['1'], { unevaluatedItems: { writeOnly: true } })).toEqual([redacted]);
+  });
+
   it('is left out with all that stands elsewhere in a schema that says so of anything', () => {
     const schema = { type: 'object', properties: { a: { $ref: '#/$defs/a' } }, $defs: { a: { writeOnly: true } } };
     expect(withoutSecrets({ a: '1', b: '2' }, schema)).toEqual({ a: redacted, b: '2' });

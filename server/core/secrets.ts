@@ -44,14 +44,22 @@ function saysSecret(schema: JsonSchema): boolean {
   return hints?.['secret'] === true || schema['writeOnly'] === true || schema['format'] === 'password';
 }
 
-/** The schema, and those that may be meant of the same value. */
+/** The schema, and those that may be meant of the same value (JSON Schema 2020-12, core, 10.2: in-place applicators). */
 function withAlternatives(schema: JsonSchema): readonly JsonSchema[] {
-  const { anyOf, oneOf, allOf } = schema;
-  return [schema, ...schemasIn([anyOf, oneOf, allOf]).flatMap(withAlternatives)];
+  const { anyOf, oneOf, allOf, if: condition, then: met, else: unmet, dependentSchemas } = schema;
+  const dependent = schemasIn([dependentSchemas]).flatMap((each) => Object.values(each));
+  return [schema, ...schemasIn([anyOf, oneOf, allOf, condition, met, unmet, ...dependent]).flatMap(withAlternatives)];
 }
 
 function ofElement(schemas: readonly JsonSchema[], at: number): readonly JsonSchema[] {
-  return schemasIn(schemas.flatMap(({ items, prefixItems }) => [atPlace(items, at), atPlace(prefixItems, at)]));
+  return schemasIn(
+    schemas.flatMap(({ items, prefixItems, contains, unevaluatedItems }) => [
+      atPlace(items, at),
+      atPlace(prefixItems, at),
+      contains,
+      unevaluatedItems,
+    ]),
+  );
 }
 
 /** A list of schemas has one for each place. */
@@ -62,10 +70,10 @@ function atPlace(said: Json | undefined, at: number): Json | undefined {
 }
 
 function ofMember(schemas: readonly JsonSchema[], name: string): readonly JsonSchema[] {
-  return schemas.flatMap(({ properties, patternProperties, additionalProperties }) => {
+  return schemas.flatMap(({ properties, patternProperties, additionalProperties, unevaluatedProperties }) => {
     const named = schemasIn([properties]).map((each) => (Object.hasOwn(each, name) ? each[name] : undefined));
     const patterns = schemasIn([patternProperties]).flatMap((each) => Object.values(each));
-    return schemasIn([...named, ...patterns, additionalProperties]);
+    return schemasIn([...named, ...patterns, additionalProperties, unevaluatedProperties]);
   });
 }
 
