@@ -4,6 +4,7 @@ import type { ArsenalError, ConnectionId, Json, Result } from '../../runtime/mod
 import type { Severity } from '../../runtime/port.ts';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { CatalogueEntry, OperationAnswer } from '../../server/protocol/operation.ts';
+import { batchName } from '../../server/protocol/operation.ts';
 import type { Catalogue } from '../catalogue.ts';
 import { isRecord } from '../decode.ts';
 import type { Filled, FormValues, OperationForm } from '../form/form.ts';
@@ -315,7 +316,7 @@ export class Operate {
 }
 
 /** They look like reads: what they do is what other calls do. */
-const actingByOthers: ReadonlySet<string> = new Set(['execute_batch', 'undo_operation']);
+const actingByOthers: ReadonlySet<string> = new Set([batchName, 'undo_operation']);
 
 /** Of an operation that does what it proposes only with `apply`: whether it is called without. */
 function onlyProposes({ operation, params }: Call): boolean {

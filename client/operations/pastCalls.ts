@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import type { Json } from '../../runtime/model.ts';
 import type { OperationAnswer } from '../../server/protocol/operation.ts';
+import { batchName } from '../../server/protocol/operation.ts';
 import { isRecord } from '../decode.ts';
 import { operationOutcome } from '../../server/protocol/lsp.ts';
 import type { Catalogue } from '../catalogue.ts';
@@ -173,7 +174,7 @@ function undoing({ requestId, connection }: KnownCall, items: readonly string[])
   const one = (id: string): { readonly [key: string]: Json } => ({ requestId: id });
   if (items.length === 0) return { operation: 'undo_operation', connection, params: one(requestId) };
   const batch = items.map((id) => ({ operation: 'undo_operation', params: one(id) }));
-  return { operation: 'execute_batch', connection, params: { items: batch, mode: 'independent', concurrency: 1 } };
+  return { operation: batchName, connection, params: { items: batch, mode: 'independent', concurrency: 1 } };
 }
 
 function canUndo({ undo }: KnownCall): boolean {

@@ -3,6 +3,7 @@ import type { ConnectionId, Json, Result } from '../../runtime/model.ts';
 import * as vscode from 'vscode';
 import type { ConnectionInfo } from '../../server/protocol/connection.ts';
 import type { CatalogueEntry, OperationAnswer, PlanSummary } from '../../server/protocol/operation.ts';
+import { batchName } from '../../server/protocol/operation.ts';
 import type { FormValues, OperationForm } from '../form/form.ts';
 import type { Sessions } from '../session/sessions.ts';
 import { labelText } from '../text.ts';
@@ -46,7 +47,7 @@ export class Selection {
     const mode = await this.confirm(operation, sessions.find(connection) ?? null, rows, items);
     if (mode === null) return null;
     const summary = summaryOf(operation, rows.length);
-    return operate.runAgreed({ operation: 'execute_batch', connection, params: { items, mode } }, summary);
+    return operate.runAgreed({ operation: batchName, connection, params: { items, mode } }, summary);
   }
 
   /** Asks, where something is changed, with all rows; where what is done can be undone, also whether all or none of them. */

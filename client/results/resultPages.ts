@@ -3,6 +3,7 @@ import type { Json } from '../../runtime/model.ts';
 import type { CallSpec } from '../operations/calls.ts';
 import { isJson, isRecord, recordsIn } from '../decode.ts';
 import { listingOf } from '../rows.ts';
+import { batchName } from '../../server/protocol/operation.ts';
 
 export type ResultPage =
   | { readonly is: 'result'; readonly call: CallSpec; readonly requestId: string; readonly result: Json }
@@ -13,7 +14,7 @@ export type ResultPage =
 
 /** The items of a batch that are to be tried again: those that failed without effect, and those that were not run. */
 export function failedItems(page: ResultPage): readonly Json[] {
-  if (page.is !== 'result' || page.call.operation !== 'execute_batch') return [];
+  if (page.is !== 'result' || page.call.operation !== batchName) return [];
   const { items } = page.call.params;
   if (!Array.isArray(items) || !isRecord(page.result)) return [];
   const rows = Array.isArray(page.result['items']) ? recordsIn(page.result['items']) : [];
@@ -26,7 +27,7 @@ export function failedItems(page: ResultPage): readonly Json[] {
 
 /** The requestIds of a batch's items that can be undone, the last first. */
 export function undoableItems(operation: string, result: Json | undefined): readonly string[] {
-  if (operation !== 'execute_batch' || !isRecord(result) || !Array.isArray(result['items'])) return [];
+  if (operation !== batchName || !isRecord(result) || !Array.isArray(result['items'])) return [];
   return recordsIn(result['items'])
     .flatMap(({ requestId, status, undo }) =>
       typeof requestId === 'string' && status === 'done' && (undo === 'yes' || undo === 'partly') ? [requestId] : [],

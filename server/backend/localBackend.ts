@@ -31,6 +31,7 @@ import type {
   PolicyProblem,
   PolicySettings,
 } from '../protocol/operation.ts';
+import { batchName } from '../protocol/operation.ts';
 import type { WatchTopic } from '../protocol/watch.ts';
 import { AuditLog } from '../services/audit/auditLog.ts';
 import { Journal } from '../services/audit/journal.ts';
@@ -40,7 +41,6 @@ import { Events } from '../services/events.ts';
 import { Metrics } from '../services/metrics.ts';
 import type { BatchServices } from '../services/batch/batches.ts';
 import { BatchRunner } from '../services/batch/batches.ts';
-import { batchName } from '../operations/registry/executeBatch.ts';
 import { NodeOperations } from '../services/nodeOperations/nodeOperations.ts';
 import { Outcomes } from '../services/outcomes.ts';
 import { prometheusText, prometheusType } from '../services/prometheus.ts';

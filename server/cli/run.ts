@@ -11,6 +11,7 @@ import { dataDocument, isJsonObject, resource } from '../gateway/jsonApi.ts';
 import type { JsonObject } from '../gateway/jsonApi.ts';
 import { paramsFromText } from '../gateway/textParams.ts';
 import type { JsonSchema, OperationAnswer, OperationCall } from '../protocol/operation.ts';
+import { batchName } from '../protocol/operation.ts';
 import { apiBase } from '../protocol/routes.ts';
 import { visibleText } from '../protocol/visibleText.ts';
 import { followedBy } from '../protocol/followTrace.ts';
@@ -40,8 +41,6 @@ export type RunOptions = RuntimeOptions & {
   readonly keyFile?: string;
   readonly json?: boolean;
 };
-
-const batchName = 'execute_batch';
 
 type Mode = OperationCall['mode'];
 type Given = {

@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ArsenalError, Json, Result } from '../../runtime/model.ts';
 import type { OperationAnswer, OperationCall, OperationProgress } from '../protocol/operation.ts';
+import { batchName } from '../protocol/operation.ts';
 import { apiBase } from '../protocol/routes.ts';
 import { httpStatus } from './httpStatus.ts';
 import { errorDocument, linesType, readAttributes } from './jsonApi.ts';
@@ -43,7 +44,7 @@ export function addBatchRoute(app: FastifyInstance, parts: BatchRouteParts): voi
       return;
     }
     const { connection: _connection, timeoutMs, ...params } = read.attributes;
-    const call = parts.readCall(request, read.attributes, 'execute_batch', params);
+    const call = parts.readCall(request, read.attributes, batchName, params);
     const budget = parts.readTimeout(timeoutMs);
     if (!call.ok) await parts.sendError(reply, call.error, { in: 'body', base: '' });
     else if (!budget.ok) await parts.sendError(reply, budget.error, { in: 'body', base: '' });

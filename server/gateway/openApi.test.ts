@@ -6,10 +6,12 @@ import { fakeShop, houseOn } from '../backend/testKit.ts';
 import type { House } from '../backend/testKit.ts';
 import { cli } from '../cli/testCli.ts';
 import { valueOf } from '../core/testKit.ts';
+import { apiBase } from '../protocol/routes.ts';
 import { fullPath } from './catalogueRoutes.ts';
 import type { Gateway } from './gateway.ts';
 import { startGateway } from './gateway.ts';
-import { isJsonObject } from './jsonApi.ts';
+import { parseJson } from './json.ts';
+import { isJsonObject, linesType, mediaType } from './jsonApi.ts';
 import type { JsonObject } from './jsonApi.ts';
 import { openApiDocument } from './openApi.ts';
 
@@ -48,6 +50,13 @@ function schemas(): Ajv2020 {
   const ajv = new Ajv2020({ strict: false, validateFormats: false, allErrors: true });
   ajv.addSchema({ $id: 'openapi', ...document });
   return ajv;
+}
+
+/** The schema of a document that is answered. */
+function answerOf(path: string, method: string, status: string): { readonly $ref: string } {
+  const place = ['paths', path, method, 'responses', status, 'content', mediaType, 'schema'];
+  const pointer = place.map((key) => key.replaceAll('~', '~0').replaceAll('/', '~1')).map(encodeURIComponent);
+  return { $ref: `openapi#/${pointer.join('/')}` };
 }
 
 describe('GET /openapi.json', () => {
@@ -130,19 +139,36 @@ describe('GET /openapi.json', () => {
       const body: unknown = await response.json();
       const status = String(response.status);
       if (objectAt(document, 'paths', path, 'get')['operationId'] !== name) continue;
-      const place = ['paths', path, 'get', 'responses', response.status === 200 ? '200' : 'error'];
-      const pointer = place.map((key) => key.replaceAll('~', '~0').replaceAll('/', '~1')).map(encodeURIComponent);
-      const type = 'content/application~1vnd.api+json/schema';
-      const schema =
-        response.status === 200
-          ? { $ref: `openapi#/${pointer.join('/')}/${type}` }
-          : { $ref: 'openapi#/components/schemas/error' };
-      const validate = ajv.compile(schema);
+      const validate = ajv.compile(
+        response.status === 200 ? answerOf(path, 'get', '200') : { $ref: 'openapi#/components/schemas/error' },
+      );
       validate(body);
       expect(validate.errors ?? [], `${name} ${status}`).toEqual([]);
       if (response.status === 200) answered += 1;
     }
     expect(answered).toBeGreaterThan(3);
+  });
+
+  it('says what a batch answers, at once and in lines', async () => {
+    const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': mediaType, accept: linesType };
+    const items = [{ operation: 'list_nodes' }, { operation: 'get_process_info', params: { pid: 'nobody' } }];
+    const body = JSON.stringify({ data: { type: 'batch', attributes: { items } } });
+    const post = { method: 'POST', body };
+    const whole = await fetch(`${gateway.url}${apiBase}/batch`, {
+      ...post,
+      headers: { ...headers, accept: mediaType },
+    });
+    const inLines = await fetch(`${gateway.url}${apiBase}/batch`, { ...post, headers });
+    const responses = objectAt(document, 'paths', `${apiBase}/batch`, 'post', 'responses');
+    const promised = objectAt(responses, String(whole.status), 'content');
+    expect(Object.keys(promised)).toEqual([whole, inLines].map((each) => each.headers.get('content-type')));
+    const validate = schemas().compile(answerOf(`${apiBase}/batch`, 'post', String(whole.status)));
+    const lines = (await inLines.text()).trim().split('\n');
+    expect(lines).toHaveLength(items.length + 1);
+    for (const answered of [await whole.json(), parseJson(lines.at(-1) ?? '')]) {
+      validate(answered);
+      expect(validate.errors ?? []).toEqual([]);
+    }
   });
 
   // @row R2.3

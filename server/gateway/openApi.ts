@@ -4,11 +4,12 @@
  */
 import type { Json } from '../../runtime/model.ts';
 import type { CatalogueEntry, JsonSchema } from '../protocol/operation.ts';
+import { batchName } from '../protocol/operation.ts';
 import { apiBase } from '../protocol/routes.ts';
 import { creates, fullPath, resourceType } from './catalogueRoutes.ts';
 import { httpStatus } from './httpStatus.ts';
 import { jsonOf } from './json.ts';
-import { isJsonObject, mediaType } from './jsonApi.ts';
+import { isJsonObject, linesType, mediaType } from './jsonApi.ts';
 import type { JsonObject } from './jsonApi.ts';
 
 export const openApiType = 'application/vnd.oai.openapi+json;version=3.1';
@@ -96,6 +97,12 @@ function aboutOperation(entry: CatalogueEntry): JsonObject {
   };
 }
 
+/** What a body may say of the call beside its parameters. */
+const callSettings: JsonObject = {
+  connection: { type: 'string' },
+  timeoutMs: { type: 'number', minimum: 1, maximum: 600_000 },
+};
+
 function executePath(entry: CatalogueEntry): JsonObject {
   const params = ref(`${entry.name}.params`);
   const attributes = {
@@ -103,8 +110,7 @@ function executePath(entry: CatalogueEntry): JsonObject {
     properties: {
       params,
       mode: { enum: ['run', 'dry_run', 'validate'], default: 'run' },
-      connection: { type: 'string' },
-      timeoutMs: { type: 'number', minimum: 1, maximum: 600_000 },
+      ...callSettings,
     },
   };
   return {
@@ -112,24 +118,23 @@ function executePath(entry: CatalogueEntry): JsonObject {
     operationId: `execute.${entry.name}`,
     parameters: [{ $ref: '#/components/parameters/idempotencyKey' }],
     requestBody: bodyOf('execution', attributes, entry),
-    responses: responsesOf(
-      entry,
-      documentOf(
-        resourceOf('execution', {
-          type: 'object',
-          required: ['operation', 'mode'],
-          properties: {
-            operation: { type: 'string' },
-            mode: { enum: ['run', 'dry_run', 'validate'] },
-            result: ref(`${entry.name}.result`),
-            durationMs: { type: 'number' },
-          },
-        }),
-        null,
-      ),
-      false,
-    ),
+    responses: responsesOf(entry, executionOf(entry), false),
   };
+}
+
+/** What is answered of an execution, whichever route began it. */
+function executionOf(entry: CatalogueEntry): JsonObject {
+  const attributes = {
+    type: 'object',
+    required: ['operation', 'mode'],
+    properties: {
+      operation: { type: 'string' },
+      mode: { enum: ['run', 'dry_run', 'validate'] },
+      result: ref(`${entry.name}.result`),
+      durationMs: { type: 'number' },
+    },
+  };
+  return { [mediaType]: { schema: documentOf(resourceOf('execution', attributes), null) } };
 }
 
 function ownPath(entry: CatalogueEntry, route: NonNullable<CatalogueEntry['route']>, isCreation: boolean): JsonObject {
@@ -140,6 +145,10 @@ function ownPath(entry: CatalogueEntry, route: NonNullable<CatalogueEntry['route
   const hasBody = route.method === 'POST' || route.method === 'PATCH';
   const required = requiredOf(entry.params);
   const type = resourceType(route.path);
+  const content =
+    entry.name === batchName
+      ? { ...executionOf(entry), ...inLines }
+      : { [mediaType]: { schema: ownDocument(entry, type) } };
   return {
     ...aboutOperation(entry),
     operationId: entry.name,
@@ -158,13 +167,13 @@ function ownPath(entry: CatalogueEntry, route: NonNullable<CatalogueEntry['route
         type,
         {
           type: 'object',
-          properties: Object.fromEntries(others),
+          properties: { ...Object.fromEntries(others), ...(entry.name === batchName && callSettings) },
           required: required.filter((name) => !inPath.has(name)),
         },
         { ...entry, params: { required: required.filter((name) => !inPath.has(name)) } },
       ),
     }),
-    responses: responsesOf(entry, ownDocument(entry, type), isCreation),
+    responses: responsesOf(entry, content, isCreation),
   };
 }
 
@@ -221,9 +230,9 @@ function bodyOf(type: string, attributes: JsonObject, entry: Pick<CatalogueEntry
   };
 }
 
-/** What an answer looks like: `schema` is that of its document. */
-function responsesOf(entry: CatalogueEntry, schema: JsonObject, isCreation: boolean): JsonObject {
-  const done = { description: `What ${entry.name} answers.`, content: { [mediaType]: { schema } } };
+/** What an answer looks like: `content` in each form it is answered in. */
+function responsesOf(entry: CatalogueEntry, content: JsonObject, isCreation: boolean): JsonObject {
+  const done = { description: `What ${entry.name} answers.`, content };
   return { [isCreation ? '201' : '200']: done, ...errorResponses };
 }
 
@@ -263,6 +272,17 @@ function attributesOf(schema: JsonSchema): JsonObject {
   );
   return { ...schema, properties: Object.fromEntries(named), required: wanted };
 }
+
+/** What a batch answers to who accepts lines. There is no schema for one line before OpenAPI 3.2. */
+const inLines: JsonObject = {
+  [linesType]: {
+    schema: {
+      type: 'string',
+      description:
+        'A line `{"item": …}` for each item as it ends, and last the document that others get alone, or that of an error.',
+    },
+  },
+};
 
 const attributeNames: { readonly [name: string]: string | undefined } = { id: 'itemId', type: 'itemType' };
 

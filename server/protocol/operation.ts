@@ -55,6 +55,9 @@ export type OperationCall = {
  */
 export const backgroundPrefix = 'background.';
 
+/** The operation that runs many others; each surface knows more to do with it than with any. */
+export const batchName = 'execute_batch';
+
 /** What will be done, to whom, exactly: shown for confirmation, answered by a dry run, written to the audit log as the intent. */
 export type PlanSummary = {
   /** `Kill <0.812.0> (Shop.Cart) on shop2@eu` */

@@ -6,9 +6,9 @@ import type { Plan, Problem } from '../../core/operation.ts';
 import { defineOperation } from '../../core/operation.ts';
 import { isJsonObject } from '../../core/plainData.ts';
 import { readPlan } from '../../core/plans.ts';
+import { batchName } from '../../protocol/operation.ts';
 import { nullable } from '../parameters.ts';
 
-export const batchName = 'execute_batch';
 export const batchModes = ['independent', 'atomic'] as const;
 export const itemStatuses = ['done', 'failed', 'undone', 'not_undone', 'not_run'] as const;
 export const batchOutcomes = ['done', 'partial', 'undone', 'not_undone'] as const;

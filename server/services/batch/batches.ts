@@ -23,8 +23,8 @@ import type {
   BatchResult,
   BatchSteps,
 } from '../../operations/registry/executeBatch.ts';
-import { batchName } from '../../operations/registry/executeBatch.ts';
 import type { OperationAnswer, OperationCall } from '../../protocol/operation.ts';
+import { batchName } from '../../protocol/operation.ts';
 import { inPool } from './pool.ts';
 import { ItemRows } from './rows.ts';
 import { namesOf, resultOf } from './summary.ts';
