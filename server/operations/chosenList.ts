@@ -9,11 +9,8 @@ import { ok } from '../../runtime/model.ts';
 import type { Context } from '../core/context.ts';
 import { portPredicate } from './filterPredicate.ts';
 import type { Gathered, ListParams, ListRow } from './lists.ts';
-import { mostRows, readSort, selectRows } from './lists.ts';
+import { firstRows, mostRows, readSort, selectRows } from './lists.ts';
 import type { FieldKind } from './rowFilter.ts';
-
-/** Rows that each node sends for the first pages; the others it counts. */
-const firstRows = 1_000;
 
 /** What is asked of rows that all have these values: of each node by itself, say, its name. */
 export type SelectFor<Field extends string> = (same: ListRow) => RowSelect<Field>;
@@ -41,7 +38,7 @@ export function kindsOf(forms: { readonly [field: string]: FieldForm }): { reado
   return Object.fromEntries(kinds);
 }
 
-type Few = { readonly first: number } | { readonly by: string; readonly direction: 'ascending' | 'descending' };
+type Few<Field extends string> = Pick<RowSelect<Field>, 'first' | 'top'>;
 
 /** The rows that `params` ask for; what gathers the others comes with the first of them. */
 export async function gatherChosen<C extends Pick<Context<never>, 'options'>, Field extends string>(
@@ -56,7 +53,9 @@ export async function gatherChosen<C extends Pick<Context<never>, 'options'>, Fi
   const { nodes, total } = read.value;
   const chosen = isAll ? read.value.rows : selectRows(read.value.rows, { ...params, sort: undefined });
   const rows = selectRows(chosen, { sort: params.sort });
-  if (few === null || total <= rows.length) return ok(whole(rows, nodes, isAll ? total : rows.length));
+  // Of those that were more than are read nobody here knows whether they are meant.
+  const meant = isAll ? total : rows.length + total - read.value.rows.length;
+  if (few === null || total <= rows.length) return ok(whole(rows, nodes, meant));
   // Beyond the first, a row that some node has not sent could come before one that another has.
   const first = rows.slice(0, firstRows);
   return ok({
@@ -88,28 +87,21 @@ function whole(rows: readonly ListRow[], nodes: Coverage, total: number): Gather
 function selectFor<C, Field extends string>(
   list: ChosenList<C, Field>,
   { filter }: ListParams,
-  few: Few | null,
+  few: Few<Field> | null,
 ): SelectFor<Field> {
   return (same) => {
     const { where } = portPredicate(filter, (field) => atPort(list, field, same));
-    return { ...(where !== undefined && { where }), ...cutOf(list, few) };
+    return { ...(where !== undefined && { where }), ...few };
   };
 }
 
-function cutOf<C, Field extends string>(list: ChosenList<C, Field>, few: Few | null): RowSelect<Field> {
-  if (few === null) return {};
-  if ('first' in few) return few;
-  const { by, direction } = few;
-  return isField(list, by) ? { top: { n: firstRows, by, direction } } : {};
-}
-
 /** What has each node send its first rows only; null where their order is not known there. */
-function fewOf<C, Field extends string>(list: ChosenList<C, Field>, sort: string | undefined): Few | null {
+function fewOf<C, Field extends string>(list: ChosenList<C, Field>, sort: string | undefined): Few<Field> | null {
   if (sort === undefined) return { first: firstRows };
   const { field, direction } = readSort(sort);
   if (list.same?.includes(field) === true) return { first: firstRows };
-  const form = Object.entries<FieldForm | undefined>(list.forms).find(([name]) => name === field)?.[1] ?? 'id';
-  return form === 'id' ? null : { by: field, direction };
+  const isOrdered = Object.entries(list.forms).some(([name, form]) => name === field && form !== 'id');
+  return isOrdered && isField(list, field) ? { top: { n: firstRows, by: field, direction } } : null;
 }
 
 function atPort<C, Field extends string>(list: ChosenList<C, Field>, field: string, same: ListRow) {

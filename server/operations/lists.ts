@@ -29,6 +29,8 @@ export type ListParams = {
 
 /** No list has more rows than this kept. */
 export const mostRows = 200_000;
+/** Rows that each node sends for the first pages; the others it counts. */
+export const firstRows = 1_000;
 
 /** The parameters of a list whose rows have these fields. */
 export function listParams(fields: { readonly [field: string]: FieldKind }) {

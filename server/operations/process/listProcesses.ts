@@ -7,7 +7,7 @@ import { defineOperation } from '../../core/operation.ts';
 import { known } from '../knownErrors.ts';
 import { mapLimited } from '../limited.ts';
 import type { Gathered, ListAnswer, ListRow, Scans } from '../lists.ts';
-import { failedNode, listPage, listParams, listResult, mostRows, readSort } from '../lists.ts';
+import { failedNode, firstRows, listPage, listParams, listResult, mostRows, readSort } from '../lists.ts';
 import { nodeFilterParam, nullable, placementOfProcess } from '../parameters.ts';
 import type { ProcessFieldName } from '../processRows.ts';
 import {
@@ -29,8 +29,6 @@ const needs = [...resolveNeeds, 'processes.scan', 'processes.info'] as const;
 const mayUse = ['system.applications'] as const;
 /** Nodes asked for costly fields at once. */
 const nodesAtOnce = 8;
-/** Rows that each node sends for the first pages; the others it counts. */
-const firstRows = 1_000;
 /** No more rows than these are read to be put in order. */
 const mostRead = 1_000_000;
 const params = Type.Object({
