@@ -144,11 +144,22 @@ describe.each(['load', 'interpret'] satisfies AgentChoice[])('with the agent by 
       expect(valueOf(await runtime.port.holdings.release({ id: kept.handle }, inTime()))).toEqual({ wasHeld: true });
       const late = await startChild({ supervisor, spec, initialState }, inTime());
       expect(errorOf(late)).toMatchObject({ code: 'state.not_held', effect: 'none' });
+      // Let go of by another window, which this one is not told of before it asks.
+      const lost = valueOf(
+        await runtime.port.processes.stateHandle({ pid, maxBytes: 10_000, owner, lingerMs: 1_000 }, inTime()),
+      );
+      const other = await connectShop(shop, { agent });
+      expect(valueOf(await other.port.holdings.release({ id: lost.handle }, inTime()))).toEqual({ wasHeld: true });
+      await other.close();
+      const children = await childrenOf(runtime, supervisor);
+      const later = await startChild({ supervisor, spec, initialState: { handle: lost.handle } }, inTime());
+      expect(errorOf(later)).toMatchObject({ code: 'state.not_held', effect: 'none' });
+      expect(await childrenOf(runtime, supervisor)).toEqual(children);
       const held = await start('Elixir.Shop.Carts', atom('reference'));
       const what = { pid: held, maxBytes: 10_000, owner, lingerMs: 1_000 };
-      const other = valueOf(await runtime.port.processes.stateHandle(what, inTime()));
-      expect(other.portable).toEqual({ not: ['1 references'] });
-      valueOf(await runtime.port.holdings.release({ id: other.handle }, inTime()));
+      const bound = valueOf(await runtime.port.processes.stateHandle(what, inTime()));
+      expect(bound.portable).toEqual({ not: ['1 references'] });
+      valueOf(await runtime.port.holdings.release({ id: bound.handle }, inTime()));
     });
   });
 

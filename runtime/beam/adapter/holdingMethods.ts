@@ -72,6 +72,8 @@ async function release(
   const said = await target.value.run('main_release', [integer(held.number), wait], within);
   const read = answered(said, held.node, 'The agent');
   if (!read.ok) return fail({ ...read.error, effect: 'unknown' });
+  // That it has ended is told later than that it was let go of.
+  session.keepers.delete(id);
   return ok({ wasHeld: isAtom(read.value, 'true') });
 }
 

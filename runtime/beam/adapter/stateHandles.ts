@@ -61,7 +61,7 @@ export function keeperOf(session: Session, handle: string): Result<ProcessRef> {
   return keeper === undefined ? stateNotHeld() : ok(keeper);
 }
 
-/** Gives a process the state; its node has to be connected to the one that keeps it. Errors: `state.not_taken`. */
+/** Gives a process the state; its node has to be connected to the one that keeps it. Errors: `state.not_held`, `state.not_taken`. */
 export async function handState(
   target: DirectTarget,
   keeper: ProcessRef,
@@ -73,6 +73,7 @@ export async function handState(
     return callFailure(said.error, { node: target.node, what: 'The new process', effect: 'unknown' });
   }
   if (said.ok && isAtom(said.value, 'late')) return timedOut('The process that keeps the state', 'none', keeper.node);
+  if (said.ok && isAtom(said.value, 'no_keeper')) return stateNotHeld();
   if (said.ok && isAtom(tupleOf(said.value, 3)?.[1], 'true')) return ok(null);
   return stateNotTaken(pid);
 }

@@ -407,7 +407,7 @@ mig_hand_out(Task, State) ->
         _ -> done
     end.
 
-%% Gives a process the state that a keeper, on a node connected to this one, has: {placed, IsEqual, Digest}, no_keeper, or late.
+%% Gives a process the state that a keeper has: {placed, IsEqual, Digest}, no_keeper, not_connected to its node, or late.
 mig_take_state(Keeper, Pid, Timeout) ->
     Ref = erlang:monitor(process, Keeper),
     erlang:send(Keeper, {give, self(), Ref}, [noconnect]),
@@ -417,6 +417,7 @@ mig_take_state(Keeper, Pid, Timeout) ->
             sys:replace_state(Pid, fun(_) -> State end, Timeout),
             Back = sys:get_state(Pid, Timeout),
             {placed, Back =:= State, act_digest(Back)};
+        {'DOWN', Ref, _, _, noconnection} -> not_connected;
         {'DOWN', Ref, _, _, _} -> no_keeper
     after Timeout -> erlang:demonitor(Ref, [flush]), late
     end.
