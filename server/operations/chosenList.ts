@@ -24,7 +24,7 @@ export type ChosenList<C, Field extends string> = {
   readonly same?: readonly string[];
   /** Whether a node may send its first rows only; not where several looks at the same rows are compared. */
   readonly isCut?: boolean;
-  /** Fields that name a row among the others. */
+  /** Fields by which a row that was shown is known again. */
   readonly key: readonly string[];
   readonly read: (context: C, select: SelectFor<Field>) => Promise<Result<SourceRows>>;
 };

@@ -1,6 +1,7 @@
 /** What supervisors are told of in figures, on a scripted cluster. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { answering, failing, streaming, streamFailing } from '../../../runtime/fake/scriptedRuntime.ts';
+import { answering, choosing, failing, streaming, streamFailing } from '../../../runtime/fake/scriptedRuntime.ts';
+import { childValue } from '../../../runtime/listFields.ts';
 import type { SupervisorFlags } from '../../../runtime/model.ts';
 import { atom, integer, list } from '../../../runtime/term/term.ts';
 import { at, listAt } from '../../backend/testKit.ts';
@@ -122,5 +123,22 @@ describe('a supervisor in figures', () => {
     expect(chosen).toMatchObject({ total: 49_999, truncated: true, items: [{ childIdText: ':cart' }] });
     bench.script({ 'supervisors.children': streamFailing(lost, [[cart]]) });
     expect(errorOf(await bench.run('which_children', supervisor)).class).toBe('unavailable');
+  });
+
+  it('tells each child of a dynamic supervisor once, also when one of those shown ends before the next page', async () => {
+    const numbers = Array.from({ length: 1_100 }, (_none, at) => at + 1);
+    let left = numbers;
+    bench.script({
+      'supervisors.children': ({ limit }) => {
+        const running = left.map((id, at) => child(atom('undefined'), { is: 'running', pid: ref('a@h', id) }, at));
+        return choosing(running, childValue)({ first: limit });
+      },
+    });
+    const first = await bench.result('which_children', { ...supervisor, limit: 1_000 });
+    left = numbers.slice(1);
+    const second = await bench.result('which_children', { ...supervisor, limit: 1_000, after: at(first, 'next') });
+    const pids = [first, second].flatMap((page) => listAt(page, 'items').map((row) => at(row, 'pid')));
+    expect(pids).toEqual(numbers.map((id) => idOf('a@h', id)));
+    expect([at(second, 'total'), at(second, 'next')]).toEqual([numbers.length, null]);
   });
 });

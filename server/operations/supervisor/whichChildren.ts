@@ -39,7 +39,7 @@ export function whichChildren(scans: Scans) {
         if (!supervisor.ok) return supervisor;
         return gatherChosen(context, params, {
           forms: childFields,
-          key,
+          key: sameKey,
           read: (within, select) => childrenOf(within, supervisor.value, select({})),
         });
       }),
@@ -47,6 +47,8 @@ export function whichChildren(scans: Scans) {
 }
 
 const key = ['childId', 'index'] as const;
+/** A child is known again by these: under a dynamic supervisor all have one id, and stand elsewhere as soon as one before them ends. */
+const sameKey = ['childId', 'pid'] as const;
 
 async function childrenOf(
   context: Context<'supervisors.children'>,
