@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { ChildSpec, HoldingOwner } from '../../runtime/model.ts';
 import type { Term } from '../../runtime/term/term.ts';
 import type { Shop } from '../fixtures/elixir-shop/start.mjs';
+import { loading } from './erlangModule.ts';
 
 export const owner: HoldingOwner = {
   principal: 'tester',
@@ -49,21 +50,9 @@ const modules = [
    handle_event(_, _, _, _) -> keep_state_and_data.`,
 ];
 
-/** Erlang expressions that compile and load the text of a module, where they are evaluated; their value is its name. */
-export function loading(source: string): string {
-  const text = Buffer.from(source.replaceAll('?MODULE', /-module\((\w+)\)/.exec(source)?.[1] ?? '')).toString('base64');
-  return `begin
-      Forms = fun Read(Text, Done) -> case erl_scan:tokens([], Text, 1) of
-        {done, {ok, Tokens, _}, Rest} -> {ok, Form} = erl_parse:parse_form(Tokens), Read(Rest, [Form | Done]);
-        _ -> lists:reverse(Done) end end,
-      {ok, Module, Beam} = compile:forms(Forms(binary_to_list(base64:decode("${text}")) ++ "\\n", [])),
-      {module, _} = code:load_binary(Module, "", Beam), Module
-    end.`;
-}
-
 /** Loads the modules into a node, and has it know the atoms that the tests write. */
 export async function loadPorters(shop: Shop, node: string): Promise<void> {
-  for (const source of modules) expect(await shop.rpc(node, loading(source))).toMatch(/^shop_/);
+  for (const source of modules) expect(await shop.rpc(node, `${loading(source)}.`)).toMatch(/^shop_/);
   // The names the tests write are to be known there.
   await shop.rpc(node, '[shop_here, shop_there, local_pid, dictionary, porter_a, porter_b, porter_c, gated].');
 }

@@ -6,6 +6,7 @@ import type { Runtime, TraceQuery } from '../../runtime/port.ts';
 import type { LiveNode } from '../harness/erlang.ts';
 import { startErlang } from '../harness/erlang.ts';
 import { valueOf } from '../port/results.ts';
+import { loading } from './erlangModule.ts';
 import { freshLeaseDir, inTime } from './shop.ts';
 
 const cookie = 'trace';
@@ -42,21 +43,6 @@ cold(0) -> ok;
 cold(N) -> cold(N - 1).
 `;
 
-/** An expression that compiles and loads a module of this source. */
-function loading(source: string): string {
-  return `begin
-  Source = unicode:characters_to_list(base64:decode("${Buffer.from(source).toString('base64')}")),
-  {ok, Tokens, _} = erl_scan:string(Source),
-  {Last, Whole} = lists:foldl(fun
-    ({dot, _} = Dot, {Form, Forms}) -> {[], [element(2, erl_parse:parse_form(lists:reverse([Dot | Form]))) | Forms]};
-    (Token, {Form, Forms}) -> {[Token | Form], Forms}
-  end, {[], []}, Tokens),
-  [] = Last,
-  {ok, Module, Beam} = compile:forms(lists:reverse(Whole)),
-  {module, Module} = code:load_binary(Module, "planted.erl", Beam), ok
-end.`;
-}
-
 /** A node with the planted process, and with the modules of `sources`. */
 export async function plantedNode(
   name: string,
@@ -64,7 +50,7 @@ export async function plantedNode(
   ...sources: readonly string[]
 ): Promise<LiveNode> {
   const node = await startErlang({ name, cookie, args });
-  for (const source of [plantedSource, ...sources]) await node.eval(loading(source));
+  for (const source of [plantedSource, ...sources]) await node.eval(`${loading(source)}.`);
   await node.eval('true = planted:start().');
   return node;
 }
