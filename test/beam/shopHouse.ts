@@ -39,10 +39,7 @@ export function withShopHouse(options: ShopHouseOptions, use: (live: ShopHouse) 
     ends.push(() => shop.stop());
     await options.prepare?.(shop);
     const { runtime, house } = await openHouse(shop, options);
-    ends.push(
-      () => runtime.close(),
-      () => house.close(),
-    );
+    ends.push(() => house.close());
     use({ shop, runtime, house });
   }, 90_000);
   after(async () => {
@@ -50,7 +47,7 @@ export function withShopHouse(options: ShopHouseOptions, use: (live: ShopHouse) 
   });
 }
 
-/** A further backend, on a connection of its own; its caller closes both. */
+/** A further backend, on a connection of its own; its caller closes the house, and with it the runtime. */
 export async function openHouse(
   shop: Shop,
   { access = 'full', spec }: Pick<ShopHouseOptions, 'access' | 'spec'> = {},

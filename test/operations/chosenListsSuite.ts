@@ -1,7 +1,6 @@
 /**
  * Lists of many rows, on any runtime: what is sent for them, that their totals are true, and that their pages go through all, each once.
- * The node has tables `many_1`, `many_2` and so on with as many objects as their number modulo 7 says, names alike, and a supervisor
- * `many_sup` with as many children.
+ * The node has tables `many_1`, `many_2` and so on, processes of the same names, and a supervisor `many_sup` with as many children.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json, NodeName } from '../../runtime/model.ts';
@@ -87,7 +86,7 @@ export function describeChosenLists(title: string, open: () => Promise<ManyRows>
       return { rows, asked };
     }
 
-    /** Each list, with filters that leave only ours, one of ours, and one half of ours; and what names a row. */
+    /** Each list, with filters that leave only ours, one of ours, and none; what names a row; and what else it is asked. */
     const lists: readonly (readonly [string, { readonly [part in 'all' | 'one' | 'none']: Params }, string, Params])[] =
       [
         [
