@@ -14,6 +14,8 @@ export default defineConfig({
           name: 'unit',
           include: ['{runtime,server,client,webview,test,scripts}/**/*.test.{ts,tsx,mjs}'],
           exclude: [...elsewhere, '**/*.beam.test.ts'],
+          // On machines of two cores the default leaves one of them idle.
+          maxWorkers: '100%',
           // Limits for what never comes: nothing here is about how fast the machine is.
           testTimeout: 60_000,
           hookTimeout: 60_000,

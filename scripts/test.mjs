@@ -38,7 +38,7 @@ const required = [
   {
     name: 'unit',
     needs: [],
-    timeoutMs: 10 * minute + moreMs,
+    timeoutMs: 20 * minute + moreMs,
     run: (timeoutMs) => vitest('unit', ['--coverage'], timeoutMs),
   },
   {
