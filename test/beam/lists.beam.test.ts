@@ -159,7 +159,7 @@ function selects<Row, Field extends string>(
       value: fc.oneof(
         part,
         part.map((text) => `${text}*`),
-        part.map((text) => `*${text.slice(1)}*`),
+        part.map((text) => `*${text.replace(/^./su, '')}*`),
       ),
     } as const);
     return fc.oneof(compared, like);

@@ -56,7 +56,7 @@ export function planBalance(
       to,
       share,
       reason:
-        `${pidText(process)} of ${supervisor} takes ${amount(share)} ${share === 1 ? unit.one : unit.many} from ${process.node} (${amount(here)}, ` +
+        `${pidText(process)} of ${supervisor} takes ${amount(share)} ${amount(share) === '1' ? unit.one : unit.many} from ${process.node} (${amount(here)}, ` +
         `mean ${amount(mean)}) to ${to} (${amount(there)})`,
     });
   }

@@ -99,8 +99,16 @@ export async function openWorkbench(
 
 /** Waits until some row of a view of the side bar contains a text, and answers it. */
 export async function rowWith(page: Page, text: string | RegExp, timeoutMs = 60_000) {
-  const row = page.locator('.part.sidebar .monaco-list-row[role="treeitem"]', { hasText: text }).first();
-  await row.waitFor({ timeout: timeoutMs });
+  const rows = page.locator('.part.sidebar .monaco-list-row[role="treeitem"]');
+  const row = rows.filter({ hasText: text }).first();
+  await row.waitFor({ timeout: timeoutMs }).catch(async (cause: unknown) => {
+    // What is there instead tells more than that it is not there.
+    const elsewhere = await page
+      .locator('.notification-list-item-message, .quick-input-widget:visible')
+      .allInnerTexts();
+    const said = [...(await rows.allInnerTexts()), ...elsewhere].map((each) => each.replace(/\s+/g, ' '));
+    throw new Error(`No row says ${String(text)}, but: ${said.join(' | ')}`, { cause });
+  });
   return row;
 }
 
