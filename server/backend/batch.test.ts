@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { Type } from 'typebox';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { failure } from '../../runtime/errors.ts';
@@ -274,6 +276,43 @@ describe('a batch', () => {
 });
 
 // @row T012.a3
+describe('what an operation calls secret', () => {
+  const seal = 'oak and 7731';
+  const params = Type.Object({
+    what: Type.String({ maxLength: 20 }),
+    seal: Type.String({ maxLength: 20, format: 'password' }),
+  });
+  const sealing: Partial<AnyWriteOperation> = {
+    params,
+    result: Type.Object({ touched: Type.Boolean(), echo: Type.String({ 'x-arsenal': { secret: true } }) }),
+    plan: (_context, given) =>
+      Promise.resolve(
+        ok({ ...plan, undo: 'yes', summary: 'Touch', steps: { what: 'it', seal: String(given['seal']) } }),
+      ),
+    apply: (_context, { steps }) => Promise.resolve(ok({ touched: true, echo: textAt(steps, 'seal') })),
+  };
+  /** All that is on disk of a house. */
+  async function written({ house, disk }: Bench): Promise<string> {
+    await house.backend.state.store.flush();
+    const files = fs.readdirSync(house.home, { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+    const texts = files.map((file) => fs.readFileSync(path.join(file.parentPath, file.name), 'utf8'));
+    return [...texts, ...[...disk.files.values()].map(String)].join('\n');
+  }
+
+  it.each(['independent', 'atomic'])('is answered, and is on no disk, also of a batch that is %s', async (mode) => {
+    const bench = await batchHouse(sealing);
+    const items = ['a', 'b'].map((what) => ({ operation: 'touch', params: { what, seal }, id: what }));
+    const result = await resultOf(batch(bench.house, items, { mode }));
+    expect(listAt(result, 'items').map((item) => at(item, 'result'))).toEqual([
+      { touched: true, echo: seal },
+      { touched: true, echo: seal },
+    ]);
+    const text = await written(bench);
+    expect(text.split('"touch"').length).toBeGreaterThan(3);
+    expect(text).not.toContain(seal);
+  });
+});
+
 describe('an atomic batch', () => {
   it('plans and authorizes all, writes one intent, and does all', async () => {
     const { house, log, disk } = await batchHouse();

@@ -192,7 +192,11 @@ class LocalBackendHere implements LocalBackend {
     this.#limiter = new RateLimiter();
     this.#obey({});
     const files = options.auditFiles ?? logFilesIn(path.join(options.home, 'audit'));
-    this.#audit = new AuditLog(files, (message, cause) => log('error', message, { cause: String(cause) }));
+    this.#audit = new AuditLog(
+      files,
+      (message, cause) => log('error', message, { cause: String(cause) }),
+      (operation) => this.registry.find(operation)?.entry ?? null,
+    );
     this.#connections = new Connections(options.openRuntime ?? openerOf(options), { allowWrites });
     this.#journal = new Journal(files);
     this.#outcomes = new Outcomes({

@@ -1,16 +1,13 @@
 /** Nothing unaudited changes state: the intent is on disk before the effect, the outcome after it, and again when the truth comes late. */
 import type { Json } from '../../runtime/model.ts';
 import { ok } from '../../runtime/model.ts';
-import type { JsonSchema } from '../protocol/operation.ts';
-import type { Intent, JsonObject, PipelineServices } from './calls.ts';
+import type { Intent, PipelineServices } from './calls.ts';
 import type { Flight } from './flight.ts';
 import type { Answer, Middleware, Next } from './middleware.ts';
 import { fingerprintOf } from './once.ts';
 import type { Plan } from './operation.ts';
 import { isWrite } from './operation.ts';
 import { shaped } from './perform.ts';
-import { isJsonObject } from './plainData.ts';
-import { withoutSecrets } from './secrets.ts';
 
 /** What is done as a part of a whole stands in the whole's intent. */
 export function audited(services: Pick<PipelineServices, 'audit'>): Middleware {
@@ -51,12 +48,6 @@ async function writtenDown(
   return answer;
 }
 
-/** What its schema calls secret is not written down; what only sounds like it is left out by whoever writes. */
-function openPart(params: JsonObject, schema: JsonSchema): JsonObject {
-  const open = withoutSecrets(params, schema);
-  return isJsonObject(open) ? open : {};
-}
-
 function intentOf(flight: Flight, plan: Plan<Json>): Intent {
   const { connection, call, extras, operation, params, correlationId } = flight;
   return {
@@ -66,7 +57,7 @@ function intentOf(flight: Flight, plan: Plan<Json>): Intent {
     connection: connection === null ? null : { ...connection.facts, label: connection.label },
     caller: extras.caller,
     severity: plan.severity,
-    params: openPart(params, operation.entry.params),
+    params,
     plan,
     fingerprint: fingerprintOf(extras.caller.principal, call.connection, operation.entry.name, params),
   };

@@ -1,14 +1,15 @@
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { ok } from '../../runtime/model.ts';
+import type { Json } from '../../runtime/model.ts';
 import { plainSchema } from './schemaRules.ts';
+import type { JsonSchema } from '../protocol/operation.ts';
 import { redacted, withoutSecrets } from './secrets.ts';
-import { bench, changing, plan, valueOf } from './testKit.ts';
 
 const pin = Type.String({ format: 'password' });
 const plain = Type.String();
-const left = (schema: Parameters<typeof plainSchema>[0], value: Parameters<typeof withoutSecrets>[0]) =>
-  withoutSecrets(value, plainSchema(schema));
+const left = (schema: Parameters<typeof plainSchema>[0], value: Json) => open(value, plainSchema(schema));
+/** Where no other operation is called. */
+const open = (value: Json, schema: JsonSchema) => withoutSecrets(value, schema, () => null);
 
 describe('what a schema says is secret', () => {
   it.each([
@@ -29,7 +30,7 @@ describe('what a schema says is secret', () => {
     expect(left(Type.Object({}, { additionalProperties: pin }), { a: '1' })).toEqual({ a: redacted });
     const either = Type.Union([Type.Object({ by: plain }), Type.Object({ by: plain, pin })]);
     expect(left(either, { by: 'a', pin: '1' })).toEqual({ by: 'a', pin: redacted });
-    expect(withoutSecrets('x', { writeOnly: true })).toBe(redacted);
+    expect(open('x', { writeOnly: true })).toBe(redacted);
   });
 
   it('is left out when that depends on the rest of the value', () => {
@@ -42,16 +43,44 @@ describe('what a schema says is secret', () => {
       { if: secret },
       { dependentSchemas: { kind: secret } },
     ]) {
-      expect(withoutSecrets(value, schema), JSON.stringify(schema)).toEqual(kept);
+      expect(open(value, schema), JSON.stringify(schema)).toEqual(kept);
     }
-    expect(withoutSecrets({ pin: '1' }, { unevaluatedProperties: { writeOnly: true } })).toEqual({ pin: redacted });
-    expect(withoutSecrets(['1'], { contains: { writeOnly: true } })).toEqual([redacted]);
-    expect(withoutSecrets(['1'], { unevaluatedItems: { writeOnly: true } })).toEqual([redacted]);
+    expect(open({ pin: '1' }, { unevaluatedProperties: { writeOnly: true } })).toEqual({ pin: redacted });
+    expect(open(['1'], { contains: { writeOnly: true } })).toEqual([redacted]);
+    expect(open(['1'], { unevaluatedItems: { writeOnly: true } })).toEqual([redacted]);
   });
 
   it('is left out with all that stands elsewhere in a schema that says so of anything', () => {
     const schema = { type: 'object', properties: { a: { $ref: '#/$defs/a' } }, $defs: { a: { writeOnly: true } } };
-    expect(withoutSecrets({ a: '1', b: '2' }, schema)).toEqual({ a: redacted, b: '2' });
+    expect(open({ a: '1', b: '2' }, schema)).toEqual({ a: redacted, b: '2' });
+  });
+
+  it('is said of a call by the operation that it names', () => {
+    const secret = { properties: { pin: { writeOnly: true } } };
+    const called: string[] = [];
+    const schemasOf = (operation: string) => {
+      called.push(operation);
+      return operation === 'log_in' ? { params: secret, result: secret } : null;
+    };
+    const schema = { items: { properties: { id: {} }, 'x-arsenal': { callOf: 'operation' } } };
+    const [part, left] = [
+      { pin: '1', x: 2 },
+      { pin: redacted, x: 2 },
+    ];
+    const plan = { summary: 's', steps: part };
+    const calls = [
+      { operation: 'log_in', params: part, result: part, plan, id: part },
+      { operation: 'else', params: part },
+      { operation: 7, params: part },
+      { params: part },
+    ];
+    expect(withoutSecrets(calls, schema, schemasOf)).toEqual([
+      { operation: 'log_in', params: left, result: left, plan: { summary: 's', steps: left }, id: part },
+      ...calls.slice(1),
+    ]);
+    expect(called).toEqual(['log_in', 'else']);
+    const none = { 'x-arsenal': { callOf: 7 } };
+    expect(withoutSecrets(calls[0]!, none, schemasOf)).toEqual(calls[0]);
   });
 
   it('is nothing, and the value is the same one, where nothing is marked', () => {
@@ -59,33 +88,7 @@ describe('what a schema says is secret', () => {
       Type.Object({ x: Type.Optional(plain), hint: Type.String({ 'x-arsenal': { pick: 'node' } }) }),
     );
     const value = { x: 'y' };
-    expect(withoutSecrets(value, schema)).toBe(value);
-    expect(withoutSecrets(value, schema)).toBe(value);
-  });
-});
-
-describe('the intent of a call', () => {
-  const params = Type.Object({
-    node: Type.String({ maxLength: 20 }),
-    code: Type.String({ maxLength: 9, format: 'password' }),
-  });
-  const asked = { node: 'a@h', code: '1234' };
-
-  it('is written down without what its schema calls secret, which the operation gets all the same', async () => {
-    const planned: unknown[] = [];
-    const operation = changing({ params, plan: (_context, got) => (planned.push(got), Promise.resolve(ok(plan))) });
-    const { run, intents } = bench({ operations: [operation] });
-    valueOf(await run({ operation: 'touch_node', params: asked }));
-    expect(intents).toMatchObject([{ params: { node: 'a@h', code: redacted } }]);
-    expect(planned).toEqual([asked]);
-  });
-
-  it('has no parameters where all of them are', async () => {
-    const { run, intents } = bench({
-      operations: [changing({ params: Type.Object({ ...params.properties }, { writeOnly: true }) })],
-    });
-    valueOf(await run({ operation: 'touch_node', params: asked }));
-    expect(intents).toMatchObject([{ params: {} }]);
-    expect(JSON.stringify(intents)).not.toContain('1234');
+    expect(open(value, schema)).toBe(value);
+    expect(open(value, schema)).toBe(value);
   });
 });

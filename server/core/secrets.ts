@@ -1,47 +1,72 @@
-/** What a schema says is secret: `writeOnly`, `format: "password"`, or `x-arsenal: {"secret": true}`. */
+/**
+ * What a schema says is secret: `writeOnly`, `format: "password"`, or `x-arsenal: {"secret": true}`. Of what stands for a call of another
+ * operation, `x-arsenal: {"callOf": NAME}` with NAME the member that names it, that operation's schemas say it.
+ */
 import type { Json } from '../../runtime/model.ts';
-import type { JsonSchema } from '../protocol/operation.ts';
+import type { CatalogueEntry, JsonSchema } from '../protocol/operation.ts';
 import { isJsonObject } from './plainData.ts';
 
 /** Stands in the place of what is secret. */
 export const redacted = '[redacted]';
 
+/** The schemas of the operation with a name; null where there is none. */
+export type SchemasOf = (operation: string) => Pick<CatalogueEntry, 'params' | 'result'> | null;
+
 /** The value without what the schema says is secret, wherever it says so; as it is where it says so of nothing. */
-export function withoutSecrets(value: Json, schema: JsonSchema): Json {
-  return marksSecrets(schema) ? cleaned(value, [schema]) : value;
+export function withoutSecrets(value: Json, schema: JsonSchema, schemasOf: SchemasOf): Json {
+  return marksSecrets(schema) ? cleaned(value, [schema], schemasOf) : value;
 }
 
-/** Of each schema, whether it says of anything in it that it is secret. */
+/** Of each schema, whether it says of anything in it that it is secret, or that another does. */
 const marked = new WeakMap<JsonSchema, boolean>();
 
-/** Whether a schema says of anything in it that it is secret: found once for each. */
+/** Found once for each. */
 function marksSecrets(schema: JsonSchema): boolean {
   const known = marked.get(schema);
   if (known !== undefined) return known;
-  const marks = saysSecret(schema) || schemasIn(Object.values(schema)).some(marksSecrets);
+  const says = saysSecret(schema) || hintsIn(schema)?.['callOf'] !== undefined;
+  const marks = says || schemasIn(Object.values(schema)).some(marksSecrets);
   marked.set(schema, marks);
   return marks;
 }
 
 /** `schemas`: all that say something of the value; to be secret it is enough that one of them says so. */
-function cleaned(value: Json, schemas: readonly JsonSchema[]): Json {
+function cleaned(value: Json, schemas: readonly JsonSchema[], schemasOf: SchemasOf): Json {
   const all = schemas.flatMap(withAlternatives);
   // What is said of it elsewhere may be that.
   if (all.some((schema) => saysSecret(schema) || '$ref' in schema)) return redacted;
   if (Array.isArray(value)) {
-    return value.map((part: Json, at) => cleaned(part, ofElement(all, at)));
+    return value.map((part: Json, at) => cleaned(part, ofElement(all, at), schemasOf));
   }
   if (!isJsonObject(value)) return value;
+  const about = [...all, ...all.flatMap((schema) => ofCall(schema, value, schemasOf))];
   const members = Object.entries(value).map(([name, part]): [string, Json] => [
     name,
-    cleaned(part, ofMember(all, name)),
+    cleaned(part, ofMember(about, name), schemasOf),
   ]);
   return Object.fromEntries(members);
 }
 
 function saysSecret(schema: JsonSchema): boolean {
-  const [hints] = schemasIn([schema['x-arsenal']]);
-  return hints?.['secret'] === true || schema['writeOnly'] === true || schema['format'] === 'password';
+  return hintsIn(schema)?.['secret'] === true || schema['writeOnly'] === true || schema['format'] === 'password';
+}
+
+function hintsIn(schema: JsonSchema): JsonSchema | undefined {
+  return schemasIn([schema['x-arsenal']])[0];
+}
+
+/** What is said of a call by the operation that it names: of its parameters, of what it answered, and of what was planned for it. */
+function ofCall(
+  schema: JsonSchema,
+  call: { readonly [name: string]: Json },
+  schemasOf: SchemasOf,
+): readonly JsonSchema[] {
+  const callOf = hintsIn(schema)?.['callOf'];
+  const operation = typeof callOf === 'string' ? call[callOf] : undefined;
+  const said = typeof operation === 'string' ? schemasOf(operation) : null;
+  if (said === null) return [];
+  const { params, result } = said;
+  return [{ properties: { params, result, plan: { properties: { steps: params } } } }];
 }
 
 /** The schema, and those that may be meant of the same value (JSON Schema 2020-12, core, 10.2: in-place applicators). */

@@ -60,40 +60,49 @@ export interface Batches {
   apply(context: Context<never>, steps: BatchSteps): Promise<BatchResult>;
 }
 
-const itemParam = Type.Object({
-  operation: Type.String({
-    minLength: 1,
-    maxLength: 64,
-    description: 'Its name, or an alias.',
-    'x-arsenal': { pick: 'operation' },
-  }),
-  params: Type.Unsafe<JsonObject>({
-    type: 'object',
-    default: {},
-    description: 'Its parameters.',
-    'x-maxBytes': 65_536,
-  }),
-  id: Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 128,
-      description: 'By which the answer names it; else its place: 1, 2, 3 …',
-    }),
-  ),
-});
+/** What its operation says is secret is so here, too. */
+const itsCall = { 'x-arsenal': { callOf: 'operation' } };
 
-const itemResult = Type.Object({
-  index: Type.Integer(),
-  id: Type.String(),
-  requestId: Type.String({ description: 'By which its outcome can be asked for by itself.' }),
-  operation: Type.String(),
-  status: Type.Enum([...itemStatuses]),
-  result: Type.Optional(Type.Unsafe<Json>({})),
-  resultCharacters: Type.Optional(Type.Integer({ description: 'The result is too large to stand here.' })),
-  error: Type.Optional(Type.Unsafe<ArsenalError>({ type: 'object' })),
-  undo: Type.Optional(Type.Enum([...undos], { description: 'How far what it did can be undone.' })),
-  durationMs: Type.Optional(Type.Number()),
-});
+const itemParam = Type.Object(
+  {
+    operation: Type.String({
+      minLength: 1,
+      maxLength: 64,
+      description: 'Its name, or an alias.',
+      'x-arsenal': { pick: 'operation' },
+    }),
+    params: Type.Unsafe<JsonObject>({
+      type: 'object',
+      default: {},
+      description: 'Its parameters.',
+      'x-maxBytes': 65_536,
+    }),
+    id: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        description: 'By which the answer names it; else its place: 1, 2, 3 …',
+      }),
+    ),
+  },
+  itsCall,
+);
+
+const itemResult = Type.Object(
+  {
+    index: Type.Integer(),
+    id: Type.String(),
+    requestId: Type.String({ description: 'By which its outcome can be asked for by itself.' }),
+    operation: Type.String(),
+    status: Type.Enum([...itemStatuses]),
+    result: Type.Optional(Type.Unsafe<Json>({})),
+    resultCharacters: Type.Optional(Type.Integer({ description: 'The result is too large to stand here.' })),
+    error: Type.Optional(Type.Unsafe<ArsenalError>({ type: 'object' })),
+    undo: Type.Optional(Type.Enum([...undos], { description: 'How far what it did can be undone.' })),
+    durationMs: Type.Optional(Type.Number()),
+  },
+  itsCall,
+);
 
 /** Many operations in one call. */
 export function executeBatch(batches: Batches) {

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { failure } from '../../../runtime/errors.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { Intent } from '../../core/calls.ts';
+import type { SchemasOf } from '../../core/secrets.ts';
+import { redacted } from '../../core/secrets.ts';
 import { admin, errorOf, plan, valueOf } from '../../core/testKit.ts';
 import { AuditLog } from './auditLog.ts';
 import { readChain } from './chain.ts';
@@ -26,9 +28,10 @@ function intent(requestId: string, change: Partial<Intent> = {}): Intent {
 }
 const done = { operation: 'touch_node', result: ok({ touched: true }), durationMs: 3, late: false };
 
-function open(files: FaultyFiles) {
+function open(files: FaultyFiles, schemasOf: SchemasOf = () => null) {
   const warnings: string[] = [];
-  return { log: new AuditLog(files, (message) => void warnings.push(message)), warnings, journal: new Journal(files) };
+  const log = new AuditLog(files, (message) => void warnings.push(message), schemasOf);
+  return { log, warnings, journal: new Journal(files) };
 }
 function kinds(files: FaultyFiles): string[] {
   return [...files.files.values()].flatMap((bytes) => readChain(bytes).records.map(({ kind }) => kind));
@@ -145,6 +148,18 @@ describe('AuditLog', () => {
     expect((await journal.find('r2'))?.outcome).toMatchObject({
       result: { ok: false, error: { class: 'execution', code: 'x.y', effect: 'partial' } },
     });
+  });
+
+  it('keeps out what the operation says is secret: of parameters, of the steps that repeat them, and of results', async () => {
+    const files = new FaultyFiles();
+    const marked = { type: 'object', properties: { code: { format: 'password' } } };
+    const { log, journal } = open(files, (name) => (name === 'touch_node' ? { params: marked, result: marked } : null));
+    const secrets = { node: 'a@h', code: 'canary' };
+    await log.intent(intent('r1', { params: secrets, plan: { ...plan, steps: secrets } }));
+    await log.outcome({ requestId: 'r1', ...done, result: ok(secrets) });
+    expect([...files.files.values()].join('')).not.toContain('canary');
+    const left = { node: 'a@h', code: redacted };
+    expect(await journal.find('r1')).toMatchObject({ plan: { steps: left }, outcome: { result: ok(left) } });
   });
 
   it('opens with the heads of the other logs, and cuts off what a dead writer left torn', async () => {

@@ -9,6 +9,8 @@ import { failure } from '../../../runtime/errors.ts';
 import type { Json, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { AuditTrail, Intent, IntentOutcome } from '../../core/calls.ts';
+import type { SchemasOf } from '../../core/secrets.ts';
+import { withoutSecrets } from '../../core/secrets.ts';
 import type { Head } from './chain.ts';
 import { chainLine, noHead, readChain } from './chain.ts';
 import type { LogFile, LogFiles } from './logFiles.ts';
@@ -25,20 +27,25 @@ const mostResultCharacters = 65_536;
 export class AuditLog implements AuditTrail {
   readonly #files: LogFiles;
   readonly #warn: (message: string, cause: unknown) => void;
+  readonly #schemasOf: SchemasOf;
   readonly #waiting: Waiting[] = [];
   #log: OpenLog | null = null;
   #writing: Promise<void> | null = null;
   #closed = false;
 
-  constructor(files: LogFiles, warn: (message: string, cause: unknown) => void) {
+  /** `schemasOf`: what operations say of themselves, where it says what is secret. */
+  constructor(files: LogFiles, warn: (message: string, cause: unknown) => void, schemasOf: SchemasOf) {
     this.#files = files;
     this.#warn = warn;
+    this.#schemasOf = schemasOf;
   }
 
   /** Error: `unavailable` `audit.unwritable`, effect none. */
   async intent(intent: Intent): Promise<Result<null>> {
     const { plan, params, ...rest } = intent;
-    const data = { ...rest, params: redact(params), plan: { ...plan, steps: redact(plan.steps) } };
+    // Steps often are parameters again.
+    const open = (said: Json) => this.#withoutSecrets(said, intent.operation, 'params');
+    const data = { ...rest, params: open(params), plan: { ...plan, steps: open(plan.steps) } };
     const failed = await this.#append('intent', data);
     if (failed === null) return ok(null);
     return failure(
@@ -51,7 +58,9 @@ export class AuditLog implements AuditTrail {
 
   async outcome(outcome: IntentOutcome): Promise<void> {
     const { result, ...rest } = outcome;
-    const said = result.ok ? { ok: true, ...kept(result.value) } : { ok: false, error: redact(result.error) };
+    const said = result.ok
+      ? { ok: true, ...kept(this.#withoutSecrets(result.value, outcome.operation, 'result')) }
+      : { ok: false, error: redact(result.error) };
     const failed = await this.#append('outcome', { ...rest, ...said });
     if (failed !== null) this.#warn(`The outcome of ${outcome.requestId} is not on the audit log.`, failed);
   }
@@ -68,6 +77,12 @@ export class AuditLog implements AuditTrail {
     while (this.#writing !== null) await this.#writing;
     await this.#log?.file.close().catch(() => undefined);
     this.#log = null;
+  }
+
+  /** Without what its operation calls secret, and what sounds like it. */
+  #withoutSecrets(value: Json, operation: string, what: 'params' | 'result'): Json {
+    const schema = this.#schemasOf(operation)?.[what];
+    return redact(schema === undefined ? value : withoutSecrets(value, schema, this.#schemasOf));
   }
 
   /** null once the record is on disk, else what was in the way. */
@@ -165,9 +180,8 @@ function linesOf(after: Head, records: readonly { readonly kind: string; readonl
 }
 
 function kept(result: Json): Data {
-  const redactedResult = redact(result);
-  const characters = JSON.stringify(redactedResult).length;
-  return characters <= mostResultCharacters ? { result: redactedResult } : { resultCharacters: characters };
+  const characters = JSON.stringify(result).length;
+  return characters <= mostResultCharacters ? { result } : { resultCharacters: characters };
 }
 
 function wordsOf(thrown: unknown): string {

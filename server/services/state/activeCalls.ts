@@ -10,6 +10,8 @@ import type { Caller } from '../../core/context.ts';
 import type { AnyOperation } from '../../core/operation.ts';
 import { isWrite } from '../../core/operation.ts';
 import { isJson, isJsonObject } from '../../core/plainData.ts';
+import type { SchemasOf } from '../../core/secrets.ts';
+import { withoutSecrets } from '../../core/secrets.ts';
 import { Stop } from '../../core/stop.ts';
 import type { CatalogueEntry, OperationCall, OperationProgress } from '../../protocol/operation.ts';
 import { backgroundPrefix } from '../../protocol/operation.ts';
@@ -17,7 +19,7 @@ import type { CallKind } from './kinds.ts';
 import { CallKinds } from './kinds.ts';
 import type { CallBegun } from './records.ts';
 import { Roll } from './roll.ts';
-import { hasAtMost, sanitizedJson } from './sanitize.ts';
+import { hasAtMost, keptResultJson, sanitizedJson } from './sanitize.ts';
 import type { OngoingCall } from './stateStore.ts';
 
 /** What is called. */
@@ -46,6 +48,7 @@ class ActiveCall implements CallExtras, OngoingCall {
   readonly traceparent?: string;
   readonly parent?: string;
   readonly onProgress: NonNullable<CallExtras['onProgress']>;
+  readonly #schemasOf: SchemasOf;
 
   constructor(
     call: OperationCall,
@@ -54,12 +57,14 @@ class ActiveCall implements CallExtras, OngoingCall {
     kind: CallKind,
     number: number,
     startedAlone: boolean,
+    schemasOf: SchemasOf,
   ) {
     this.call = call;
     this.entry = entry;
     this.kind = kind;
     this.number = number;
     this.startedAlone = startedAlone;
+    this.#schemasOf = schemasOf;
     const { caller, signal, timeoutMs, correlationId, traceparent, parent, onProgress } = extras;
     this.caller = caller;
     this.signal = signal;
@@ -78,7 +83,12 @@ class ActiveCall implements CallExtras, OngoingCall {
   }
 
   get paramsJson(): string {
-    return keptParamsJson(this.call.params, this.entry);
+    return keptParamsJson(this.call.params, this.entry, this.#schemasOf);
+  }
+
+  /** What is kept of its result; null when that is too large. */
+  resultJson(result: Json): string | null {
+    return keptResultJson(this.entry === null ? result : withoutSecrets(result, this.entry.result, this.#schemasOf));
   }
 
   begun(): CallBegun {
@@ -126,7 +136,12 @@ const mostRows = 2_000;
 export class ActiveCalls {
   readonly #active = new Roll<ActiveCall>();
   readonly #kinds = new CallKinds();
+  readonly #schemasOf: SchemasOf;
   #begun = 0;
+
+  constructor(schemasOf: SchemasOf) {
+    this.#schemasOf = schemasOf;
+  }
 
   /** A call begins; null when one with its requestId is going on, which it will join. */
   begin(call: OperationCall, extras: CallExtras, found: FoundCall | null): ActiveCall | null {
@@ -137,7 +152,8 @@ export class ActiveCalls {
     const entry = found?.entry ?? null;
     const kind = this.#kinds.of(entry, connection, extras.caller, isBackground);
     this.#begun += 1;
-    const active = new ActiveCall(call, extras, entry, kind, this.#begun, this.#active.size === 0);
+    const startedAlone = this.#active.size === 0;
+    const active = new ActiveCall(call, extras, entry, kind, this.#begun, startedAlone, this.#schemasOf);
     this.#active.add(requestId, active);
     return active;
   }
@@ -186,9 +202,9 @@ function isTheirs({ caller }: ActiveCall, by: Caller): boolean {
 const mostValues = 2_000;
 
 /** What came may be anything: what is no operation's, or not even an object, is not kept. */
-function keptParamsJson(params: Json, entry: CatalogueEntry | null): string {
+function keptParamsJson(params: Json, entry: CatalogueEntry | null, schemasOf: SchemasOf): string {
   if (entry === null || !isPlainObject(params) || !hasAtMost(params, mostValues)) return 'null';
-  return sanitizedJson(params, entry.params);
+  return sanitizedJson(withoutSecrets(params, entry.params, schemasOf));
 }
 
 function isPlainObject(params: Json): params is JsonObject {

@@ -4,8 +4,6 @@
  */
 import type { Json } from '../../../runtime/model.ts';
 import { isJsonObject } from '../../core/plainData.ts';
-import { withoutSecrets } from '../../core/secrets.ts';
-import type { JsonSchema } from '../../protocol/operation.ts';
 import { isSecretName, longestText, redact } from '../audit/redact.ts';
 
 export type SanitizeLimits = { readonly text: number; readonly parts: number; readonly characters: number };
@@ -15,12 +13,12 @@ export const paramsKept: SanitizeLimits = { text: 200, parts: 20, characters: 4_
 const mostValues = 2_000;
 
 /**
- * JSON without what is secret: by its name, or because its schema says so. Long texts and lists are cut; what is too large all the same is left out, and its size said.
+ * JSON without what sounds like a secret; what schemas say is one has been left out before. Long texts and lists are cut; what is too large
+ * all the same is left out, and its size said.
  */
-export function sanitizedJson(value: Json, schema: JsonSchema | null, limits: SanitizeLimits = paramsKept): string {
-  const open = schema === null ? value : withoutSecrets(value, schema);
-  const isAsItIs = valuesUpTo(open, mostValues, limits.text, limits.parts) >= 0;
-  const text = JSON.stringify(isAsItIs ? open : cut(redact(open), limits));
+export function sanitizedJson(value: Json, limits: SanitizeLimits = paramsKept): string {
+  const isAsItIs = valuesUpTo(value, mostValues, limits.text, limits.parts) >= 0;
+  const text = JSON.stringify(isAsItIs ? value : cut(redact(value), limits));
   return text.length <= limits.characters ? text : JSON.stringify({ omitted: true, characters: text.length });
 }
 

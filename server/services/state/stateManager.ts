@@ -7,7 +7,6 @@ import type { WatchFeed } from '../../../runtime/watch.ts';
 import type { OperationAnswer, OperationCall, OperationOutcome } from '../../protocol/operation.ts';
 import type { FoundCall } from './activeCalls.ts';
 import { ActiveCalls } from './activeCalls.ts';
-import { keptResultJson } from './sanitize.ts';
 import type { KnownCall, StateStore } from './stateStore.ts';
 
 /** After the processor time of a call was measured it is so long not measured again: to ask for it takes longer than most calls. */
@@ -18,12 +17,13 @@ const longestId = 128;
 export class StateManager {
   readonly store: StateStore;
   readonly #find: (operation: string) => FoundCall | null;
-  readonly #active = new ActiveCalls();
+  readonly #active: ActiveCalls;
   #sampledMs = Number.NEGATIVE_INFINITY;
 
   constructor(store: StateStore, find: (operation: string) => FoundCall | null) {
     this.store = store;
     this.#find = find;
+    this.#active = new ActiveCalls((operation) => find(operation)?.entry ?? null);
   }
 
   /** Runs a call with `execute`, and keeps what is to be known of it. What only validates is no news. */
@@ -64,7 +64,7 @@ export class StateManager {
       durationMs: performance.now() - active.startedMs,
       cpuMs: used === null ? null : (used.user + used.system) / 1_000,
       error: answer.ok ? null : keptError(answer.error),
-      resultJson: answer.ok && answer.value.mode === 'run' ? keptResultJson(answer.value.result) : null,
+      resultJson: answer.ok && answer.value.mode === 'run' ? active.resultJson(answer.value.result) : null,
     });
     return done;
   }
