@@ -275,7 +275,6 @@ describe('a batch', () => {
   });
 });
 
-// @row T012.a3
 describe('what an operation calls secret', () => {
   const seal = 'oak and 7731';
   const params = Type.Object({
@@ -313,6 +312,7 @@ describe('what an operation calls secret', () => {
   });
 });
 
+// @row T012.a3
 describe('an atomic batch', () => {
   it('plans and authorizes all, writes one intent, and does all', async () => {
     const { house, log, disk } = await batchHouse();
