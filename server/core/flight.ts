@@ -9,6 +9,7 @@ import { defaultTimeoutMs } from './limits.ts';
 import type { Plan } from './operation.ts';
 import type { Found } from './registry.ts';
 import type { ActiveSpan } from './spans.ts';
+import { millisecondsSince } from './duration.ts';
 
 /**
  * Why a call passes: `call`, to be done or planned for whoever made it; `prepare`, to be planned as a part of a whole; `planned`, to be
@@ -135,7 +136,7 @@ export class Flight {
   }
 
   durationMs(): number {
-    return performance.now() - this.#startedMs;
+    return millisecondsSince(this.#startedMs);
   }
 
   finished(answer: Result<OperationAnswer>): FinishedCall {

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Json, Result } from '../../runtime/model.ts';
 import { wordsOf } from './errors.ts';
+import { millisecondsSince } from './duration.ts';
 
 export type SpanAttributes = { readonly [name: string]: string | number | boolean };
 /** A span that has ended. Ids are lower-case hexadecimal: 32 digits of the trace, 16 of a span. */
@@ -81,7 +82,7 @@ export class ActiveSpan {
       spanId,
       parentSpanId: this.#parent?.spanId ?? null,
       startedAtMs: performance.timeOrigin + this.#startedMs,
-      durationMs: performance.now() - this.#startedMs,
+      durationMs: millisecondsSince(this.#startedMs),
       attributes,
       status: exception === null ? 'ok' : 'error',
       exception,

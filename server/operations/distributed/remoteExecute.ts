@@ -17,6 +17,7 @@ import {
 } from '../parameters.ts';
 import { connectedNode } from '../resolve.ts';
 import { argsFromJson, atomName, shownName, shownTerm } from '../terms.ts';
+import { millisecondsSince } from '../../core/duration.ts';
 
 const mostNodes = 100;
 const nodesAtOnce = 8;
@@ -130,7 +131,7 @@ export const remoteExecute = defineOperation({
     const items = await mapLimited(nodes, nodesAtOnce, async (node) => {
       const began = performance.now();
       const answer = await context.port.code.call({ ...call, node }, context.options(nodeTimeoutMs));
-      const item = { node, ...became(answer), durationMs: performance.now() - began };
+      const item = { node, ...became(answer), durationMs: millisecondsSince(began) };
       if (nodes.length > 1) await context.emit({ is: 'rows', rows: [item] });
       return item;
     });

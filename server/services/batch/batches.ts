@@ -28,6 +28,7 @@ import { batchName } from '../../protocol/operation.ts';
 import { inPool } from './pool.ts';
 import { ItemRows } from './rows.ts';
 import { namesOf, resultOf } from './summary.ts';
+import { millisecondsSince } from '../../core/duration.ts';
 
 export type BatchServices = {
   readonly pipeline: Pick<Pipeline, 'execute' | 'prepare' | 'runPlanned'>;
@@ -208,7 +209,7 @@ export class BatchRunner implements Batches {
         const call = callOf(context, item, index);
         const startedMs = performance.now();
         const answer = await this.#services.pipeline.execute(call, this.#extrasOf(context, item));
-        await rows.end(index, answer, performance.now() - startedMs, undoIn(answer));
+        await rows.end(index, answer, millisecondsSince(startedMs), undoIn(answer));
       },
     );
     return stopReason();
@@ -233,7 +234,7 @@ export class BatchRunner implements Batches {
         const turn = { step, index, run };
         turns.push(turn);
         if (!run.answer.ok) failures.push(turn);
-        const durationMs = performance.now() - startedMs;
+        const durationMs = millisecondsSince(startedMs);
         if (step.plan !== null) {
           const { requestId, operation } = call;
           await this.#services.outcome({ requestId, operation, result: resultIn(run.answer), durationMs, late: false });

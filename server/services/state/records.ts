@@ -10,6 +10,7 @@ import { writerIn } from '../audit/writer.ts';
 import type { CellData } from './buckets.ts';
 import { readCells } from './buckets.ts';
 import type { CallKind } from './kinds.ts';
+import { toMicrosecond } from '../../core/duration.ts';
 
 /** A call, as it is kept: no secrets, and nothing large. */
 export type CallBegun = {
@@ -71,7 +72,7 @@ export type EndedCall = Pick<CallEnded, 'requestId' | 'parent' | 'mode' | 'start
 /** The line of a call's end: the record `ended`, without what is null. Durations are written to the microsecond. */
 export function endedLine(call: EndedCall, resultJson: string | null): string {
   const { requestId, parent, kind, mode, startedAt, correlationId, paramsJson, durationMs, cpuMs, error } = call;
-  const took = Math.round(durationMs * 1_000) / 1_000;
+  const took = toMicrosecond(durationMs);
   const rest =
     (parent === null ? '' : `,"parent":${JSON.stringify(parent)}`) +
     (correlationId === null ? '' : `,"correlationId":${JSON.stringify(correlationId)}`) +

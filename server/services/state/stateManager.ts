@@ -8,6 +8,7 @@ import type { OperationAnswer, OperationCall, OperationOutcome } from '../../pro
 import type { FoundCall } from './activeCalls.ts';
 import { ActiveCalls } from './activeCalls.ts';
 import type { KnownCall, StateStore } from './stateStore.ts';
+import { millisecondsSince } from '../../core/duration.ts';
 
 /** After the processor time of a call was measured it is so long not measured again: to ask for it takes longer than most calls. */
 const sampledEveryMs = 20;
@@ -61,7 +62,7 @@ export class StateManager {
       startedAt: active.startedAt,
       correlationId: active.correlationId ?? null,
       paramsJson: active.paramsJson,
-      durationMs: performance.now() - active.startedMs,
+      durationMs: millisecondsSince(active.startedMs),
       cpuMs: used === null ? null : (used.user + used.system) / 1_000,
       error: answer.ok ? null : keptError(answer.error),
       resultJson: answer.ok && answer.value.mode === 'run' ? active.resultJson(answer.value.result) : null,
