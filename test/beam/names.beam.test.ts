@@ -110,6 +110,36 @@ describe.each(['load', 'interpret', 'none'] as const)('with the agent “%s”',
     ).toEqual(nodes.map(({ node }) => ['pg', node]).sort());
   });
 
+  it('lists names that span nodes as one of those that agree has them', async () => {
+    const long = `wide_${agent}_${'x'.repeat(60)}`;
+    await two.eval(
+      `[yes = global:register_name(list_to_atom("${long}" ++ integer_to_list(N)), spawn(fun() -> receive stop -> ok end end)) || N <- lists:seq(1, 300)], ok.`,
+    );
+    for (const node of nodes) await node.eval('global:sync().');
+    /** Bytes that each node has sent so far. */
+    const sent = () =>
+      Promise.all(
+        nodes.map(async (node) => Number(/output,(\d+)/.exec(await node.eval('erlang:statistics(io).'))?.[1])),
+      );
+    const listed = async () => {
+      const { frames, end } = await readAll(runtime.port.names.list({ nodes: 'all', registry: 'global' }, inTime()));
+      expect(valueOf(end).nodes.map(({ status }) => status)).toEqual(['ok', 'ok', 'ok']);
+      const rows = frames.flat();
+      expect(valueOf(end).total).toBe(rows.length);
+      return rows.filter(({ name }) => JSON.stringify(name).includes(long)).length;
+    };
+    // What runs there is sent there first.
+    await listed();
+    const before = await sent();
+    expect(await listed()).toBe(300);
+    const bytes = (await sent()).map((now, at) => now - (before[at] ?? Number.NaN));
+    // 300 rows are more than 10,000, however they are packed; what says that two nodes agree is less than 500.
+    expect(bytes.filter((each) => each > 5_000)).toHaveLength(1);
+    await two.eval(
+      `[begin exit(global:whereis_name(N), kill), global:unregister_name(N) end || N <- global:registered_names(), is_atom(N), lists:prefix("${long}", atom_to_list(N))], ok.`,
+    );
+  });
+
   it.each(['local', 'global'] as const)('shows that a %s name came and went on another node', async (registry) => {
     const { view, close } = watch(runtime, { rows: 'names', registry });
     const name = `watched_${registry}_${agent}`;

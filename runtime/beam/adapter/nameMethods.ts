@@ -11,19 +11,19 @@ import type { Term } from '../../term/term.ts';
 import { atom, charlist, isAtom, list, tuple } from '../../term/term.ts';
 import { agreedName } from '../../spanning/agreement.ts';
 import { answered } from './callError.ts';
-import type { ListKind } from './chosenRows.ts';
+import type { Chosen, ListKind } from './chosenRows.ts';
 import { chosenRows, listPlace } from './chosenRows.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
-import type { Listed } from './nameRows.ts';
-import { absentBecause, listedNames, listedTerm, rawRows, readNames, rowKey, rowsOn } from './nameRows.ts';
+import type { Listed, RawRow } from './nameRows.ts';
+import { absentBecause, listedNames, listedTerm, rawRows, readNames, rowKey } from './nameRows.ts';
 import { moveName } from './nameMoves.ts';
 import { agreedGroupOf, readGlobal, readGroup, registries } from './nameSpans.ts';
 import type { NodeTarget } from './nodeTarget.ts';
 import { pidOf, processOf } from './read.ts';
 import { atomOnNode, safeTerm } from './safeTerm.ts';
 import type { Session } from './session.ts';
-import { asTheyAre, noLives, together } from './spanning.ts';
+import { asTheyAre, noLives, readSpanned, together } from './spanning.ts';
 
 const rowsPerFrame = 1_000;
 
@@ -171,36 +171,68 @@ async function living(session: Session, pid: ProcessRef, options: CallOptions): 
 type ListItem = StreamItem<Frame<'names.list'>, StreamEnd<'names.list'>>;
 type NameSelect = RowSelect<NameField>;
 
-/** Names of a node's own are chosen there; those that span nodes are one list, of which each node has a part: they are chosen here. */
+/** Names of a node's own are chosen there. Those that span nodes are one list: read from one of the nodes that agree, chosen here. */
 async function* listNames(
   session: Session,
   { nodes, registry, ...select }: Params<'names.list'>,
   options: CallOptions,
 ): AsyncGenerator<ListItem> {
   const book = new CoverageBook();
-  const spanning = new Map<string, NameRow>();
+  const spanned: NodeName[] = [];
   let total = 0;
   const who = await session.whoToAsk(nodes, options);
   for (const node of who.ask) {
     const within = questionOptions(options, who);
     const at = await session.reach(node, within);
-    const found = at.ok ? await chosenNames(session, at.value, { registry, select }, within) : at;
-    if (!found.ok) {
-      book.failed(node, found.error);
-      continue;
-    }
-    book.reached(node);
-    const { rows, matched } = found.value;
-    if (matched === null) for (const row of rows) spanning.set(rowKey(row), row);
+    const found = at.ok ? await ownNames(session, at.value, { registry, select }, within) : at;
+    if (!found.ok) book.failed(node, found.error);
+    else if (found.value === 'spanning') spanned.push(node);
     else {
-      total += matched;
-      yield* inFrames(rows);
+      book.reached(node);
+      total += found.value.matched;
+      yield* inFrames(found.value.rows);
     }
   }
-  const together = countRows(spanning.values(), select, nameValue);
+  const together = countRows(
+    await spanningNames(session, { nodes: spanned, registry, book }, questionOptions(options, who)),
+    select,
+    nameValue,
+  );
   yield* inFrames(together.chosen);
   for (const { node, error } of who.missing) book.failed(node, error);
-  yield { is: 'end', result: ok({ nodes: book.all, total: total + together.matched }) };
+  const asked = [...who.ask, ...who.missing.map(({ node }) => node)];
+  yield { is: 'end', result: ok({ nodes: book.inOrder(asked), total: total + together.matched }) };
+}
+
+/** The names that any of the nodes has in a registry that they share. */
+async function spanningNames(
+  session: Session,
+  {
+    nodes,
+    registry,
+    book,
+  }: { readonly nodes: readonly NodeName[]; readonly registry: NameRegistry; readonly book: CoverageBook },
+  options: CallOptions,
+): Promise<readonly NameRow[]> {
+  if (nodes.length === 0) return [];
+  const listed = listedNames(registry);
+  const read = (raw: RawRow): SpanningName | null => {
+    const [name] = readNames(session.entry, listed, [raw]);
+    return name === undefined ? null : { id: rowKey(name), name };
+  };
+  const found = await readSpanned(session, { nodes, listed, read, vouched: asTheyAre }, options);
+  const covered = found.ok
+    ? found.value.nodes
+    : nodes.map((node) => ({ node, status: 'missing', error: found.error }) as const);
+  for (const each of covered) {
+    if (each.status === 'ok') book.reached(each.node);
+    else book.failed(each.node, each.error, each.status);
+  }
+  const names = new Map<string, NameRow>();
+  // Nodes that agree have one table together.
+  const tables = found.ok ? new Set(found.value.rows.values()) : [];
+  for (const rows of tables) for (const { id, name } of rows.values()) names.set(id, name);
+  return [...names.values()];
 }
 
 function* inFrames(rows: readonly NameRow[]): Generator<ListItem> {
@@ -209,26 +241,23 @@ function* inFrames(rows: readonly NameRow[]): Generator<ListItem> {
   }
 }
 
-/** `matched` null: all there are, of names that other nodes may have too. */
-type NamesOn = { readonly rows: readonly NameRow[]; readonly matched: number | null };
+type SpanningName = { readonly id: string; readonly name: NameRow };
 
-async function chosenNames(
+/** The names of a node's own; `spanning`: other nodes may have them too. */
+async function ownNames(
   session: Session,
   at: NodeTarget,
   { registry, select }: { readonly registry: NameRegistry; readonly select: NameSelect },
   options: CallOptions,
-): Promise<Result<NamesOn>> {
+): Promise<Result<Chosen<NameRow> | 'spanning'>> {
   const listed = listedNames(registry);
-  if (listed.rows !== 'global') {
-    const what = await listedTerm(at, listed, options);
-    if (!what.ok) return what;
-    const chosen = await chosenRows(listPlace(session, at), nameList(at.node, listed, what.value), select, options);
-    if (!chosen.ok) return chosen;
-    if (!('absent' in chosen.value)) return ok(chosen.value);
-    if (!isAtom(chosen.value.absent, 'spanning')) return absentBecause(at.node, listed, chosen.value.absent);
-  }
-  const rows = await namesOn(at, registry, options);
-  return rows.ok ? ok({ rows: rows.value, matched: null }) : rows;
+  if (listed.rows === 'global') return ok('spanning');
+  const what = await listedTerm(at, listed, options);
+  if (!what.ok) return what;
+  const chosen = await chosenRows(listPlace(session, at), nameList(at.node, listed, what.value), select, options);
+  if (!chosen.ok) return chosen;
+  if (!('absent' in chosen.value)) return ok(chosen.value);
+  return isAtom(chosen.value.absent, 'spanning') ? ok('spanning') : absentBecause(at.node, listed, chosen.value.absent);
 }
 
 function nameList(node: NodeName, listed: Listed, what: Term): ListKind<NameRow, NameField> {
@@ -240,17 +269,6 @@ function nameList(node: NodeName, listed: Listed, what: Term): ListKind<NameRow,
     valueOf: nameValue,
     answered: (said) => answered(said, node, 'The list'),
   };
-}
-
-/** The names on one node. Errors: `registry.not_found`; those of a call. */
-export async function namesOn(
-  at: NodeTarget,
-  registry: NameRegistry,
-  options: CallOptions,
-): Promise<Result<readonly NameRow[]>> {
-  const listed = listedNames(registry);
-  const rows = await rowsOn(at, listed, options);
-  return rows.ok ? ok(readNames(at.node, listed, rows.value)) : rows;
 }
 
 export function nameMethods(session: Session): MethodTable {
