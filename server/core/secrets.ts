@@ -17,6 +17,16 @@ export function withoutSecrets(value: Json, schema: JsonSchema, schemasOf: Schem
   return marksSecrets(schema) ? cleaned(value, [schema], schemasOf) : value;
 }
 
+/** The same of the parameters or the result of a call; nothing of it where there is no such operation any more. */
+export function callWithoutSecrets(
+  value: Json,
+  operation: string,
+  what: 'params' | 'result',
+  schemasOf: SchemasOf,
+): Json {
+  return withoutSecrets(value, (schemasOf(operation) ?? ofNobodyKnown)[what], schemasOf);
+}
+
 /** Of each schema, whether it says of anything in it that it is secret, or that another does. */
 const marked = new WeakMap<JsonSchema, boolean>();
 
@@ -55,6 +65,9 @@ function hintsIn(schema: JsonSchema): JsonSchema | undefined {
   return schemasIn([schema['x-arsenal']])[0];
 }
 
+/** Of an operation that is not there, or no more, nobody can say what of its calls is secret. */
+const ofNobodyKnown = { params: { writeOnly: true }, result: { writeOnly: true } };
+
 /** What is said of a call by the operation that it names: of its parameters, of what it answered, and of what was planned for it. */
 function ofCall(
   schema: JsonSchema,
@@ -63,9 +76,8 @@ function ofCall(
 ): readonly JsonSchema[] {
   const callOf = hintsIn(schema)?.['callOf'];
   const operation = typeof callOf === 'string' ? call[callOf] : undefined;
-  const said = typeof operation === 'string' ? schemasOf(operation) : null;
-  if (said === null) return [];
-  const { params, result } = said;
+  if (typeof operation !== 'string') return [];
+  const { params, result } = schemasOf(operation) ?? ofNobodyKnown;
   return [{ properties: { params, result, plan: { properties: { steps: params } } } }];
 }
 

@@ -151,7 +151,10 @@ describe('GET /openapi.json', () => {
 
   it('says what a batch answers, at once and in lines', async () => {
     const headers = { authorization: `Bearer ${gateway.key}`, 'content-type': mediaType, accept: linesType };
-    const items = [{ operation: 'list_nodes' }, { operation: 'get_process_info', params: { pid: 'nobody' } }];
+    const items = [
+      { operation: 'list_processes', params: { limit: 2 } },
+      { operation: 'get_process_info', params: { pid: 'nobody' } },
+    ];
     const body = JSON.stringify({ data: { type: 'batch', attributes: { items } } });
     const post = { method: 'POST', body };
     const whole = await fetch(`${gateway.url}${apiBase}/batch`, {

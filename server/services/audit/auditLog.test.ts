@@ -28,7 +28,7 @@ function intent(requestId: string, change: Partial<Intent> = {}): Intent {
 }
 const done = { operation: 'touch_node', result: ok({ touched: true }), durationMs: 3, late: false };
 
-function open(files: FaultyFiles, schemasOf: SchemasOf = () => null) {
+function open(files: FaultyFiles, schemasOf: SchemasOf = () => ({ params: {}, result: {} })) {
   const warnings: string[] = [];
   const log = new AuditLog(files, (message) => void warnings.push(message), schemasOf);
   return { log, warnings, journal: new Journal(files) };
@@ -160,6 +160,9 @@ describe('AuditLog', () => {
     expect([...files.files.values()].join('')).not.toContain('canary');
     const left = { node: 'a@h', code: redacted };
     expect(await journal.find('r1')).toMatchObject({ plan: { steps: left }, outcome: { result: ok(left) } });
+    // Its module was deleted while it ran: what it said is not known any more.
+    await log.outcome({ requestId: 'r1', ...done, operation: 'gone', result: ok({ word: 'canary' }) });
+    expect([...files.files.values()].join('')).not.toContain('canary');
   });
 
   it('opens with the heads of the other logs, and cuts off what a dead writer left torn', async () => {

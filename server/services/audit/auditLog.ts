@@ -10,7 +10,7 @@ import type { Json, Result } from '../../../runtime/model.ts';
 import { ok } from '../../../runtime/model.ts';
 import type { AuditTrail, Intent, IntentOutcome } from '../../core/calls.ts';
 import type { SchemasOf } from '../../core/secrets.ts';
-import { withoutSecrets } from '../../core/secrets.ts';
+import { callWithoutSecrets } from '../../core/secrets.ts';
 import type { Head } from './chain.ts';
 import { chainLine, noHead, readChain } from './chain.ts';
 import type { LogFile, LogFiles } from './logFiles.ts';
@@ -81,8 +81,7 @@ export class AuditLog implements AuditTrail {
 
   /** Without what its operation calls secret, and what sounds like it. */
   #withoutSecrets(value: Json, operation: string, what: 'params' | 'result'): Json {
-    const schema = this.#schemasOf(operation)?.[what];
-    return redact(schema === undefined ? value : withoutSecrets(value, schema, this.#schemasOf));
+    return redact(callWithoutSecrets(value, operation, what, this.#schemasOf));
   }
 
   /** null once the record is on disk, else what was in the way. */

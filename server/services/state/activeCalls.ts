@@ -88,7 +88,10 @@ class ActiveCall implements CallExtras, OngoingCall {
 
   /** What is kept of its result; null when that is too large. */
   resultJson(result: Json): string | null {
-    return keptResultJson(this.entry === null ? result : withoutSecrets(result, this.entry.result, this.#schemasOf));
+    const { entry } = this;
+    return keptResultJson(result, (kept) =>
+      entry === null ? kept : withoutSecrets(kept, entry.result, this.#schemasOf),
+    );
   }
 
   begun(): CallBegun {

@@ -22,10 +22,13 @@ export function sanitizedJson(value: Json, limits: SanitizeLimits = paramsKept):
   return text.length <= limits.characters ? text : JSON.stringify({ omitted: true, characters: text.length });
 }
 
-/** A result as JSON, without what sounds like a secret; null when it has too many values to be kept. */
-export function keptResultJson(result: Json): string | null {
-  if (valuesUpTo(result, mostValues, longestText, Infinity) >= 0) return JSON.stringify(result);
-  return hasAtMost(result, mostValues) ? JSON.stringify(redact(result)) : null;
+/**
+ * A result as JSON, without what sounds like a secret; null when it has too many values to be kept. Only one that is kept is given to
+ * `open`, which leaves out what schemas say is secret.
+ */
+export function keptResultJson(result: Json, open: (kept: Json) => Json): string | null {
+  if (valuesUpTo(result, mostValues, longestText, Infinity) >= 0) return JSON.stringify(open(result));
+  return hasAtMost(result, mostValues) ? JSON.stringify(redact(open(result))) : null;
 }
 
 /**
