@@ -16,7 +16,7 @@ import { chosenRows, listPlace } from './chosenRows.ts';
 import { askEach, CoverageBook, questionOptions } from './coverage.ts';
 import { lifeOf } from './life.ts';
 import type { Listed, RawRow } from './nameRows.ts';
-import { absentBecause, listedNames, listedTerm, rawRows, readNames, rowKey } from './nameRows.ts';
+import { absentBecause, listedNames, listedTerm, rawRows, readNames, rowKey, rowsOn } from './nameRows.ts';
 import { moveName } from './nameMoves.ts';
 import { agreedGroupOf, readGlobal, readGroup, registries } from './nameSpans.ts';
 import type { NodeTarget } from './nodeTarget.ts';
@@ -214,8 +214,17 @@ async function spanningNames(
   }: { readonly nodes: readonly NodeName[]; readonly registry: NameRegistry; readonly book: CoverageBook },
   options: CallOptions,
 ): Promise<readonly NameRow[]> {
-  if (nodes.length === 0) return [];
   const listed = listedNames(registry);
+  const [one, another] = nodes;
+  if (one === undefined) return [];
+  if (another === undefined) {
+    // Nobody to agree with: nothing is compared.
+    const at = await session.reach(one, options);
+    const rows = at.ok ? await rowsOn(at.value, listed, options) : at;
+    if (rows.ok) book.reached(one);
+    else book.failed(one, rows.error);
+    return rows.ok ? readNames(one, listed, rows.value) : [];
+  }
   const read = (raw: RawRow): SpanningName | null => {
     const [name] = readNames(session.entry, listed, [raw]);
     return name === undefined ? null : { id: rowKey(name), name };
