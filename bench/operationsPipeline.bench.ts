@@ -15,6 +15,8 @@ import { calibration, onTop, sideBySide, unlimited } from './pipelineCosts.ts';
 import { rowFigures } from './rowCosts.ts';
 
 const wantedUs = 10;
+/** Clusters are measured one after the other, so often each, and the least counts: a slow minute of the machine is no cost of theirs. */
+const passes = 3;
 /** Nodes, and processes of each. */
 const clusters = [
   [1, 1_000],
@@ -94,18 +96,28 @@ describe('the pipeline', () => {
 
 describe('list_processes', () => {
   // @row T025.a2
-  it('costs as much a row of a hundred thousand as of a thousand, and of five nodes as of one; wanted are 20 % about the middle', async () => {
+  it('costs as much a row of a hundred thousand as of a thousand, and of five nodes as of one; wanted are 20 % more or less at most', async () => {
     const costs = new Map<string, { readonly [figure: string]: number }>();
-    for (const [nodes, each] of clusters) {
-      costs.set(`${nodes} × ${each}`, await measuredAsShipped('rows', String(nodes), String(each)));
+    for (let pass = 0; pass < passes; pass += 1) {
+      for (const [nodes, each] of clusters) {
+        const cluster = `${nodes} × ${each}`;
+        const before = costs.get(cluster);
+        const now = Object.entries(await measuredAsShipped('rows', String(nodes), String(each)));
+        costs.set(
+          cluster,
+          Object.fromEntries(now.map(([figure, us]) => [figure, Math.min(us, before?.[figure] ?? us)])),
+        );
+      }
     }
     for (const figure of Object.values(rowFigures)) {
       const us = [...costs].map(([cluster, measured]): [string, number] => [cluster, measured[figure] ?? Number.NaN]);
+      const [, ofThousand = Number.NaN] = us[0] ?? [];
       const all = us.map(([, each]) => each);
       const [least, most] = [Math.min(...all), Math.max(...all)];
       figures(`list_processes, sorted by memory: a row ${figure} (processor µs)`, {
         ...Object.fromEntries(us),
-        'from the middle (1 is none)': most / ((least + most) / 2),
+        'the least, of one of 1 × 1000': least / ofThousand,
+        'the most, of one of 1 × 1000': most / ofThousand,
       });
       if (figure === rowFigures.sent) expect(most / least).toBeLessThan(3);
     }
